@@ -1,0 +1,37 @@
+// Package auth says who is calling and, from stored identities and policies,
+// what they may do. It decides; it never speaks a wire protocol.
+package auth
+
+import "context"
+
+// Caller is the proven identity behind a request together with where the
+// request is addressed. It is attached to the context before a service sees the
+// call; services take account and region from nowhere else.
+type Caller struct {
+	Account     string // 12 digits
+	Region      string // region the request was signed for
+	Partition   string // "aws", "aws-cn", "aws-us-gov"
+	ARN         string // e.g. arn:aws:iam::123456789012:root, …:user/alice, arn:aws:sts::…:assumed-role/R/S
+	UserID      string // AIDA…, AROA…:session, or the account id for the root user
+	AccessKeyID string
+	RequestID   string
+	SourceIP    string
+	UserAgent   string
+}
+
+type callerKey struct{}
+
+// WithCaller returns ctx carrying c.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerFrom returns the caller attached to ctx. It panics when there is none:
+// a service was reached without passing the front door.
+func CallerFrom(ctx context.Context) Caller {
+	c, ok := ctx.Value(callerKey{}).(Caller)
+	if !ok {
+		panic("auth: no caller in context")
+	}
+	return c
+}

@@ -1,0 +1,3 @@
+module neargate
+
+go 1.26

@@ -1,0 +1,226 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Table keeps records of type T as JSON under Name. Records are values: what
+// Get and List return may be assigned to, but the slices, maps and pointers in it
+// are shared with every other reader and must be replaced, never written through
+// (Clone makes a private copy; the mem store checks this in tests).
+type Table[T any] struct {
+	Name    string
+	Key     func(*T) []string // the segments of the primary key, tenant first
+	Indexes []Index[T]
+}
+
+// Index orders the same records by other segments. An index entry holds the
+// primary key, so the record itself is read only when asked for.
+type Index[T any] struct {
+	Name string // key space of the index, by convention "table@name"
+	// Keys returns the segments under which r is found; the primary key's
+	// segments are appended. Nil leaves r out of the index.
+	Keys func(r *T) [][]string
+}
+
+// Get returns the record with the primary key segments, or ErrNotFound.
+func (t Table[T]) Get(tx Tx, segments ...string) (T, error) {
+	var zero T
+	v, err := tx.Get(Key(t.Name, segments...))
+	if err != nil {
+		return zero, err
+	}
+	return t.decode(v)
+}
+
+// Find is Get that reports absence by ok instead of an error.
+func (t Table[T]) Find(tx Tx, segments ...string) (r T, ok bool, err error) {
+	r, err = t.Get(tx, segments...)
+	if errors.Is(err, ErrNotFound) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// List yields the records whose primary key starts with the segments.
+func (t Table[T]) List(tx Tx, segments ...string) iter.Seq2[T, error] {
+	return t.Page(tx, segments, nil, 0)
+}
+
+// Page is List for records after the primary key after (nil: from the start),
+// at most limit of them (0: all).
+func (t Table[T]) Page(tx Tx, segments, after []string, limit int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		from := ""
+		if after != nil {
+			from = Key(t.Name, after...)
+		}
+		for _, v := range tx.List(Prefix(t.Name, segments...), from, limit) {
+			r, err := t.decode(v)
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// By yields the records found in the index under the segments, in index order.
+func (t Table[T]) By(tx Tx, index string, segments ...string) iter.Seq2[T, error] {
+	return t.ByPage(tx, index, segments, "", 0)
+}
+
+// ByPage is By for at most limit records (0: all) after the index key after,
+// which IndexKey returns for the last record of the page before.
+func (t Table[T]) ByPage(tx Tx, index string, segments []string, after string, limit int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for k, v := range tx.List(Prefix(index, segments...), after, limit) {
+			pv, err := tx.Get(string(v.Bytes()))
+			if err != nil {
+				yield(zero, fmt.Errorf("index %q: %w", k, err))
+				return
+			}
+			r, err := t.decode(pv)
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// CountBy counts index entries under the segments without reading records.
+func (t Table[T]) CountBy(tx Tx, index string, segments ...string) int {
+	return tx.Count(Prefix(index, segments...))
+}
+
+// Put writes r and keeps the indexes in step.
+func (t Table[T]) Put(tx Tx, r *T) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("store: encode %s: %w", t.Name, err)
+	}
+	key := Key(t.Name, t.Key(r)...)
+	if len(t.Indexes) > 0 {
+		old, ok, err := t.Find(tx, t.Key(r)...)
+		if err != nil {
+			return err
+		}
+		for _, ix := range t.Indexes {
+			var was []string
+			if ok {
+				was = t.entries(ix, &old)
+			}
+			now := t.entries(ix, r)
+			for _, k := range was {
+				if !slices.Contains(now, k) {
+					tx.Delete(k)
+				}
+			}
+			for _, k := range now {
+				if !slices.Contains(was, k) {
+					tx.Put(k, []byte(key))
+				}
+			}
+		}
+	}
+	tx.Put(key, b)
+	return nil
+}
+
+// Delete removes the record with the primary key segments and its index
+// entries; removing an absent record is no error.
+func (t Table[T]) Delete(tx Tx, segments ...string) error {
+	if len(t.Indexes) > 0 {
+		old, ok, err := t.Find(tx, segments...)
+		if err != nil || !ok {
+			return err
+		}
+		for _, ix := range t.Indexes {
+			for _, k := range t.entries(ix, &old) {
+				tx.Delete(k)
+			}
+		}
+	}
+	tx.Delete(Key(t.Name, segments...))
+	return nil
+}
+
+// Decode returns the record in an event's value.
+func (t Table[T]) Decode(val []byte) (T, error) {
+	var r T
+	err := json.Unmarshal(val, &r)
+	return r, err
+}
+
+// IndexKey returns the key of r in the index, for ByPage; "" when r is not in it.
+func (t Table[T]) IndexKey(index string, r *T) string {
+	for _, ix := range t.Indexes {
+		if ix.Name == index {
+			if keys := t.entries(ix, r); len(keys) > 0 {
+				return keys[0]
+			}
+		}
+	}
+	return ""
+}
+
+// Prefixes are the key spaces Put and Delete write: the table and its indexes.
+func (t Table[T]) Prefixes() []string {
+	p := []string{Prefix(t.Name)}
+	for _, ix := range t.Indexes {
+		p = append(p, Prefix(ix.Name))
+	}
+	return p
+}
+
+func (t Table[T]) entries(ix Index[T], r *T) []string {
+	var keys []string
+	primary := strings.Join(t.Key(r), Sep)
+	for _, segs := range ix.Keys(r) {
+		keys = append(keys, Prefix(ix.Name, segs...)+primary)
+	}
+	return keys
+}
+
+func (t Table[T]) decode(v Value) (T, error) {
+	p, err := v.Decoded(func(b []byte) (any, error) {
+		r := new(T)
+		if err := json.Unmarshal(b, r); err != nil {
+			return nil, fmt.Errorf("store: decode %s: %w", t.Name, err)
+		}
+		return r, nil
+	})
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return *p.(*T), nil
+}
+
+// Collect gathers a listing, stopping at its first error.
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var out []T
+	for r, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// Clone returns a deep copy of a record whose nested slices and maps may be
+// written to.
+func Clone[T any](r T) (T, error) {
+	var c T
+	b, err := json.Marshal(r)
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(b, &c)
+}

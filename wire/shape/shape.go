@@ -1,0 +1,66 @@
+// Package shape describes AWS operations, their inputs, outputs and errors to
+// the wire codecs. It is a leaf: generated packages (aws/*) and services build
+// on it, and it knows no service, no codec and no transport.
+//
+// # Struct tags
+//
+// Generated structs carry everything the codecs need in tags:
+//
+//	aws:"name[,required][,len=MIN:MAX][,range=MIN:MAX][,enum=A|B][,idem][,sensitive][,ts=FORMAT][,flat]"
+//	each:"len=MIN:MAX,range=MIN:MAX,enum=A|B"   constraints of a list's elements or a map's values
+//	key:"len=MIN:MAX,enum=A|B"                  constraints of a map's keys
+//	pattern:"REGEXP"  eachpattern:"REGEXP"      regular expressions, anchored by the validator
+//	form:"name"                                 name in query requests where it differs
+//	xml:"name"                                  element name in XML answers where it differs
+//	item:"name"                                 element name of list members (default "member")
+//
+// An absent scalar or structure is a nil pointer, an absent list or map is nil;
+// an empty list or map is present and empty.
+package shape
+
+import (
+	"context"
+	"reflect"
+)
+
+// Protocol names an AWS wire protocol as Smithy does.
+type Protocol string
+
+// The protocols spoken by the services of this module.
+const (
+	JSON10 Protocol = "awsJson1_0"
+	JSON11 Protocol = "awsJson1_1"
+	Query  Protocol = "awsQuery"
+	EC2    Protocol = "ec2Query"
+)
+
+// Service is one AWS API as the front door serves it.
+type Service struct {
+	ID           string // folder under aws/, e.g. "ecs"
+	SDKID        string // e.g. "Elastic Load Balancing v2"
+	SigningName  string // SigV4 credential scope service
+	Endpoint     string // endpoint prefix of the host name
+	Version      string // API version date
+	TargetPrefix string // X-Amz-Target prefix, JSON protocols only
+	Protocol     Protocol
+	Namespace    string // xmlns of XML answers
+	Operations   []Operation
+}
+
+// Operation is one callable operation of a service.
+type Operation struct {
+	Name   string
+	Input  reflect.Type // struct type; never a pointer
+	Output reflect.Type // struct type; an empty struct when the operation has no output
+	Serve  func(ctx context.Context, in any) (any, error)
+}
+
+// Op binds a typed handler to its operation name.
+func Op[I, O any](name string, f func(context.Context, *I) (*O, error)) Operation {
+	return Operation{
+		Name:   name,
+		Input:  reflect.TypeFor[I](),
+		Output: reflect.TypeFor[O](),
+		Serve:  func(ctx context.Context, in any) (any, error) { return f(ctx, in.(*I)) },
+	}
+}
