@@ -55,7 +55,7 @@ func (s *Sealer) Seal(position string, scope ...string) string {
 
 // Open returns the position in a token sealed for the same scope, or ErrBad.
 func (s *Sealer) Open(token string, scope ...string) (string, error) {
-	b, err := base64.URLEncoding.DecodeString(token)
+	b, err := base64.URLEncoding.Strict().DecodeString(token)
 	if err != nil || len(b) < s.aead.NonceSize() {
 		return "", ErrBad
 	}
