@@ -2,9 +2,7 @@
 
 package iam
 
-import (
-	"time"
-)
+import "time"
 
 // AttachRolePolicyInput is the AWS shape com.amazonaws.iam#AttachRolePolicyRequest.
 type AttachRolePolicyInput struct {
@@ -12,9 +10,8 @@ type AttachRolePolicyInput struct {
 	RoleName  *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// AttachRolePolicyOutput has no members.
-type AttachRolePolicyOutput struct {
-}
+// AttachRolePolicyOutput is empty: the model names no shape for it.
+type AttachRolePolicyOutput struct{}
 
 // AttachedPermissionsBoundary is the AWS shape com.amazonaws.iam#AttachedPermissionsBoundary.
 type AttachedPermissionsBoundary struct {
@@ -87,9 +84,8 @@ type DeletePolicyInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
 }
 
-// DeletePolicyOutput has no members.
-type DeletePolicyOutput struct {
-}
+// DeletePolicyOutput is empty: the model names no shape for it.
+type DeletePolicyOutput struct{}
 
 // DeletePolicyVersionInput is the AWS shape com.amazonaws.iam#DeletePolicyVersionRequest.
 type DeletePolicyVersionInput struct {
@@ -97,27 +93,24 @@ type DeletePolicyVersionInput struct {
 	VersionId *string `aws:"VersionId,required" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
 }
 
-// DeletePolicyVersionOutput has no members.
-type DeletePolicyVersionOutput struct {
-}
+// DeletePolicyVersionOutput is empty: the model names no shape for it.
+type DeletePolicyVersionOutput struct{}
 
 // DeleteRoleInput is the AWS shape com.amazonaws.iam#DeleteRoleRequest.
 type DeleteRoleInput struct {
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DeleteRoleOutput has no members.
-type DeleteRoleOutput struct {
-}
+// DeleteRoleOutput is empty: the model names no shape for it.
+type DeleteRoleOutput struct{}
 
 // DeleteRolePermissionsBoundaryInput is the AWS shape com.amazonaws.iam#DeleteRolePermissionsBoundaryRequest.
 type DeleteRolePermissionsBoundaryInput struct {
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DeleteRolePermissionsBoundaryOutput has no members.
-type DeleteRolePermissionsBoundaryOutput struct {
-}
+// DeleteRolePermissionsBoundaryOutput is empty: the model names no shape for it.
+type DeleteRolePermissionsBoundaryOutput struct{}
 
 // DeleteRolePolicyInput is the AWS shape com.amazonaws.iam#DeleteRolePolicyRequest.
 type DeleteRolePolicyInput struct {
@@ -125,9 +118,8 @@ type DeleteRolePolicyInput struct {
 	RoleName   *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DeleteRolePolicyOutput has no members.
-type DeleteRolePolicyOutput struct {
-}
+// DeleteRolePolicyOutput is empty: the model names no shape for it.
+type DeleteRolePolicyOutput struct{}
 
 // DeleteServiceLinkedRoleInput is the AWS shape com.amazonaws.iam#DeleteServiceLinkedRoleRequest.
 type DeleteServiceLinkedRoleInput struct {
@@ -151,9 +143,8 @@ type DetachRolePolicyInput struct {
 	RoleName  *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DetachRolePolicyOutput has no members.
-type DetachRolePolicyOutput struct {
-}
+// DetachRolePolicyOutput is empty: the model names no shape for it.
+type DetachRolePolicyOutput struct{}
 
 // GetPolicyInput is the AWS shape com.amazonaws.iam#GetPolicyRequest.
 type GetPolicyInput struct {
@@ -414,9 +405,8 @@ type PutRolePermissionsBoundaryInput struct {
 	RoleName            *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// PutRolePermissionsBoundaryOutput has no members.
-type PutRolePermissionsBoundaryOutput struct {
-}
+// PutRolePermissionsBoundaryOutput is empty: the model names no shape for it.
+type PutRolePermissionsBoundaryOutput struct{}
 
 // PutRolePolicyInput is the AWS shape com.amazonaws.iam#PutRolePolicyRequest.
 type PutRolePolicyInput struct {
@@ -425,9 +415,8 @@ type PutRolePolicyInput struct {
 	RoleName       *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// PutRolePolicyOutput has no members.
-type PutRolePolicyOutput struct {
-}
+// PutRolePolicyOutput is empty: the model names no shape for it.
+type PutRolePolicyOutput struct{}
 
 // Role is the AWS shape com.amazonaws.iam#Role.
 type Role struct {
@@ -463,9 +452,8 @@ type SetDefaultPolicyVersionInput struct {
 	VersionId *string `aws:"VersionId,required" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
 }
 
-// SetDefaultPolicyVersionOutput has no members.
-type SetDefaultPolicyVersionOutput struct {
-}
+// SetDefaultPolicyVersionOutput is empty: the model names no shape for it.
+type SetDefaultPolicyVersionOutput struct{}
 
 // SourceRoleTemplate is the AWS shape com.amazonaws.iam#SourceRoleTemplate.
 type SourceRoleTemplate struct {
@@ -485,9 +473,8 @@ type TagPolicyInput struct {
 	Tags      []Tag   `aws:"Tags,required,len=:50"`
 }
 
-// TagPolicyOutput has no members.
-type TagPolicyOutput struct {
-}
+// TagPolicyOutput is empty: the model names no shape for it.
+type TagPolicyOutput struct{}
 
 // TagRoleInput is the AWS shape com.amazonaws.iam#TagRoleRequest.
 type TagRoleInput struct {
@@ -495,9 +482,8 @@ type TagRoleInput struct {
 	Tags     []Tag   `aws:"Tags,required,len=:50"`
 }
 
-// TagRoleOutput has no members.
-type TagRoleOutput struct {
-}
+// TagRoleOutput is empty: the model names no shape for it.
+type TagRoleOutput struct{}
 
 // UntagPolicyInput is the AWS shape com.amazonaws.iam#UntagPolicyRequest.
 type UntagPolicyInput struct {
@@ -505,9 +491,8 @@ type UntagPolicyInput struct {
 	TagKeys   []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 }
 
-// UntagPolicyOutput has no members.
-type UntagPolicyOutput struct {
-}
+// UntagPolicyOutput is empty: the model names no shape for it.
+type UntagPolicyOutput struct{}
 
 // UntagRoleInput is the AWS shape com.amazonaws.iam#UntagRoleRequest.
 type UntagRoleInput struct {
@@ -515,9 +500,8 @@ type UntagRoleInput struct {
 	TagKeys  []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 }
 
-// UntagRoleOutput has no members.
-type UntagRoleOutput struct {
-}
+// UntagRoleOutput is empty: the model names no shape for it.
+type UntagRoleOutput struct{}
 
 // UpdateAssumeRolePolicyInput is the AWS shape com.amazonaws.iam#UpdateAssumeRolePolicyRequest.
 type UpdateAssumeRolePolicyInput struct {
@@ -525,9 +509,8 @@ type UpdateAssumeRolePolicyInput struct {
 	RoleName       *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// UpdateAssumeRolePolicyOutput has no members.
-type UpdateAssumeRolePolicyOutput struct {
-}
+// UpdateAssumeRolePolicyOutput is empty: the model names no shape for it.
+type UpdateAssumeRolePolicyOutput struct{}
 
 // UpdateRoleDescriptionInput is the AWS shape com.amazonaws.iam#UpdateRoleDescriptionRequest.
 type UpdateRoleDescriptionInput struct {
@@ -548,8 +531,7 @@ type UpdateRoleInput struct {
 }
 
 // UpdateRoleOutput is the AWS shape com.amazonaws.iam#UpdateRoleResponse.
-type UpdateRoleOutput struct {
-}
+type UpdateRoleOutput struct{}
 
 // User is the AWS shape com.amazonaws.iam#User.
 type User struct {

@@ -2,9 +2,7 @@
 
 package sts
 
-import (
-	"time"
-)
+import "time"
 
 // AssumeRoleInput is the AWS shape com.amazonaws.sts#AssumeRoleRequest.
 type AssumeRoleInput struct {
@@ -58,8 +56,7 @@ type GetAccessKeyInfoOutput struct {
 }
 
 // GetCallerIdentityInput is the AWS shape com.amazonaws.sts#GetCallerIdentityRequest.
-type GetCallerIdentityInput struct {
-}
+type GetCallerIdentityInput struct{}
 
 // GetCallerIdentityOutput is the AWS shape com.amazonaws.sts#GetCallerIdentityResponse.
 type GetCallerIdentityOutput struct {

@@ -15,8 +15,9 @@
 //	xml:"name"                                  element name in XML answers where it differs
 //	item:"name"                                 element name of list members (default "member")
 //
-// Either bound of len and range can be empty. Constraints stand only in types
-// that requests reach. A union is a structure of which one member is present.
+// Either bound of len and range can be empty. Constraints and form names stand
+// only in types that requests reach, XML names only in those that answers reach.
+// A union is a structure of which exactly one member is present.
 //
 // An absent scalar or structure is a nil pointer, an absent list or map is nil;
 // an empty list or map is present and empty.
