@@ -29,7 +29,7 @@ type AttachedPolicy struct {
 type CreatePolicyInput struct {
 	Description    *string `aws:"Description,len=:1000"`
 	Path           *string `aws:"Path,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
 	Tags           []Tag   `aws:"Tags,len=:50"`
 }
@@ -42,7 +42,7 @@ type CreatePolicyOutput struct {
 // CreatePolicyVersionInput is the AWS shape com.amazonaws.iam#CreatePolicyVersionRequest.
 type CreatePolicyVersionInput struct {
 	PolicyArn      *string `aws:"PolicyArn,required,len=20:2048"`
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	SetAsDefault   *bool   `aws:"SetAsDefault"`
 }
 
@@ -53,10 +53,10 @@ type CreatePolicyVersionOutput struct {
 
 // CreateRoleInput is the AWS shape com.amazonaws.iam#CreateRoleRequest.
 type CreateRoleInput struct {
-	AssumeRolePolicyDocument *string `aws:"AssumeRolePolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
-	Description              *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	AssumeRolePolicyDocument *string `aws:"AssumeRolePolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	Description              *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration       *int32  `aws:"MaxSessionDuration,range=3600:43200"`
-	Path                     *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)" re2:"(\\x{002F})|(\\x{002F}[\\x{0021}-\\x{007E}]+\\x{002F})"`
+	Path                     *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PermissionsBoundary      *string `aws:"PermissionsBoundary,len=20:2048"`
 	RoleName                 *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 	Tags                     []Tag   `aws:"Tags,len=:50"`
@@ -71,7 +71,7 @@ type CreateRoleOutput struct {
 type CreateServiceLinkedRoleInput struct {
 	AWSServiceName *string `aws:"AWSServiceName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
 	CustomSuffix   *string `aws:"CustomSuffix,len=1:64" pattern:"[\\w+=,.@-]+"`
-	Description    *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	Description    *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 }
 
 // CreateServiceLinkedRoleOutput is the AWS shape com.amazonaws.iam#CreateServiceLinkedRoleResponse.
@@ -224,7 +224,7 @@ type InstanceProfile struct {
 
 // ListAttachedRolePoliciesInput is the AWS shape com.amazonaws.iam#ListAttachedRolePoliciesRequest.
 type ListAttachedRolePoliciesInput struct {
-	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
 	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	RoleName   *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
@@ -240,9 +240,9 @@ type ListAttachedRolePoliciesOutput struct {
 // ListEntitiesForPolicyInput is the AWS shape com.amazonaws.iam#ListEntitiesForPolicyRequest.
 type ListEntitiesForPolicyInput struct {
 	EntityFilter      *string `aws:"EntityFilter,enum=AWSManagedPolicy|Group|LocalManagedPolicy|Role|User"`
-	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems          *int32  `aws:"MaxItems,range=1:1000"`
-	PathPrefix        *string `aws:"PathPrefix,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)" re2:"(\\x{002F})|(\\x{002F}[\\x{0021}-\\x{007E}]+\\x{002F})"`
+	PathPrefix        *string `aws:"PathPrefix,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PolicyArn         *string `aws:"PolicyArn,required,len=20:2048"`
 	PolicyUsageFilter *string `aws:"PolicyUsageFilter,enum=PermissionsBoundary|PermissionsPolicy"`
 }
@@ -258,7 +258,7 @@ type ListEntitiesForPolicyOutput struct {
 
 // ListInstanceProfilesForRoleInput is the AWS shape com.amazonaws.iam#ListInstanceProfilesForRoleRequest.
 type ListInstanceProfilesForRoleInput struct {
-	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -272,7 +272,7 @@ type ListInstanceProfilesForRoleOutput struct {
 
 // ListPoliciesInput is the AWS shape com.amazonaws.iam#ListPoliciesRequest.
 type ListPoliciesInput struct {
-	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems          *int32  `aws:"MaxItems,range=1:1000"`
 	OnlyAttached      *bool   `aws:"OnlyAttached"`
 	PathPrefix        *string `aws:"PathPrefix,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
@@ -289,7 +289,7 @@ type ListPoliciesOutput struct {
 
 // ListPolicyTagsInput is the AWS shape com.amazonaws.iam#ListPolicyTagsRequest.
 type ListPolicyTagsInput struct {
-	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems  *int32  `aws:"MaxItems,range=1:1000"`
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
 }
@@ -303,7 +303,7 @@ type ListPolicyTagsOutput struct {
 
 // ListPolicyVersionsInput is the AWS shape com.amazonaws.iam#ListPolicyVersionsRequest.
 type ListPolicyVersionsInput struct {
-	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems  *int32  `aws:"MaxItems,range=1:1000"`
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
 }
@@ -317,7 +317,7 @@ type ListPolicyVersionsOutput struct {
 
 // ListRolePoliciesInput is the AWS shape com.amazonaws.iam#ListRolePoliciesRequest.
 type ListRolePoliciesInput struct {
-	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -331,7 +331,7 @@ type ListRolePoliciesOutput struct {
 
 // ListRoleTagsInput is the AWS shape com.amazonaws.iam#ListRoleTagsRequest.
 type ListRoleTagsInput struct {
-	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -345,9 +345,9 @@ type ListRoleTagsOutput struct {
 
 // ListRolesInput is the AWS shape com.amazonaws.iam#ListRolesRequest.
 type ListRolesInput struct {
-	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
-	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*" re2:"\\x{002F}[\\x{0021}-\\x{007F}]*"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 }
 
 // ListRolesOutput is the AWS shape com.amazonaws.iam#ListRolesResponse.
@@ -410,7 +410,7 @@ type PutRolePermissionsBoundaryOutput struct{}
 
 // PutRolePolicyInput is the AWS shape com.amazonaws.iam#PutRolePolicyRequest.
 type PutRolePolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
 	RoleName       *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -505,7 +505,7 @@ type UntagRoleOutput struct{}
 
 // UpdateAssumeRolePolicyInput is the AWS shape com.amazonaws.iam#UpdateAssumeRolePolicyRequest.
 type UpdateAssumeRolePolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	RoleName       *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
@@ -514,7 +514,7 @@ type UpdateAssumeRolePolicyOutput struct{}
 
 // UpdateRoleDescriptionInput is the AWS shape com.amazonaws.iam#UpdateRoleDescriptionRequest.
 type UpdateRoleDescriptionInput struct {
-	Description *string `aws:"Description,required,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	Description *string `aws:"Description,required,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	RoleName    *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
@@ -525,7 +525,7 @@ type UpdateRoleDescriptionOutput struct {
 
 // UpdateRoleInput is the AWS shape com.amazonaws.iam#UpdateRoleRequest.
 type UpdateRoleInput struct {
-	Description        *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	Description        *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration *int32  `aws:"MaxSessionDuration,range=3600:43200"`
 	RoleName           *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }

@@ -62,6 +62,7 @@ func (s *service) fieldTag(name string, m *smithy.Member, t structType) (string,
 		options = append(options, "required")
 	}
 	options = append(options, s.options(m, t.in)...)
+	options = append(options, s.throughout(m)...)
 	if t.in && m.Traits.Has(smithy.IdempotencyToken) {
 		options = append(options, "idem")
 	}
@@ -70,7 +71,7 @@ func (s *service) fieldTag(name string, m *smithy.Member, t structType) (string,
 	}
 	tags := []tag{{"aws", strings.Join(options, ",")}}
 	if t.in {
-		tags = append(tags, s.patterns("", m)...)
+		tags = append(tags, tag{"pattern", s.pattern(m)})
 	}
 	for _, e := range []struct {
 		key    string
@@ -81,7 +82,7 @@ func (s *service) fieldTag(name string, m *smithy.Member, t structType) (string,
 		}
 		tags = append(tags, tag{e.key, strings.Join(s.options(e.member, t.in), ",")})
 		if t.in {
-			tags = append(tags, s.patterns(e.key, e.member)...)
+			tags = append(tags, tag{e.key + "pattern", s.pattern(e.member)})
 		}
 	}
 	tags = append(tags, s.names(name, m, t)...)
@@ -104,14 +105,32 @@ func (s *service) options(m *smithy.Member, in bool) []string {
 			options = append(options, "enum="+strings.Join(enumValues(shape), "|"))
 		}
 	}
-	if m.Traits.Has(smithy.Sensitive) || shape.Traits.Has(smithy.Sensitive) {
-		options = append(options, "sensitive")
-	}
-	if v := pick(m, shape, smithy.TimestampFormat).String(smithy.TimestampFormat); v != "" {
-		options = append(options, "ts="+v)
-	}
 	if shape.Type == "union" {
 		options = append(options, "union")
+	}
+	return options
+}
+
+// throughout are the options that hold for a member and for all elements of
+// its collections, whichever of them the model marks.
+func (s *service) throughout(m *smithy.Member) []string {
+	var sensitive bool
+	var format string
+	for m != nil {
+		shape := s.model.Shape(m.Target)
+		sensitive = sensitive || m.Traits.Has(smithy.Sensitive) || shape.Traits.Has(smithy.Sensitive)
+		format += pick(m, shape, smithy.TimestampFormat).String(smithy.TimestampFormat)
+		m = shape.Member
+		if m == nil {
+			m = shape.Value
+		}
+	}
+	var options []string
+	if sensitive {
+		options = append(options, "sensitive")
+	}
+	if format != "" {
+		options = append(options, "ts="+format)
 	}
 	return options
 }
@@ -146,36 +165,24 @@ func enumValues(shape *smithy.Shape) []string {
 	return values
 }
 
-// patterns are the pattern tags of a member. The model's text stays as it is,
-// because AWS's messages quote it; where Go reads it differently, a second tag
-// holds the same expression in Go's syntax.
-func (s *service) patterns(prefix string, m *smithy.Member) []tag {
-	p := s.pattern(m)
-	tags := []tag{{prefix + "pattern", p}}
-	if g := goPattern(p); g != p {
-		tags = append(tags, tag{prefix + "re2", g})
-	}
-	return tags
-}
-
+// pattern is the text of a member's pattern, "" without one. It stays as the
+// model has it, because AWS's messages quote it.
 func (s *service) pattern(m *smithy.Member) string {
 	return pick(m, s.model.Shape(m.Target), smithy.Pattern).String(smithy.Pattern)
 }
 
+// codePoint matches what Go writes as \x{FFFF}.
 var codePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
-// goPattern writes a regular expression of the models in Go's syntax.
-func goPattern(p string) string { return codePoint.ReplaceAllString(p, `\x{$1}`) }
-
-// expressible refuses constraints that the tags cannot carry: patterns that Go
-// does not compile, enum values that hold a separator, and constraints on the
+// expressible refuses constraints that tags or codecs cannot carry: patterns
+// that Go has no form of, enum values that hold a separator, and constraints on the
 // elements of a collection in a collection.
 func (s *service) expressible(m *smithy.Member, in bool) error {
 	if !in {
 		return nil
 	}
 	shape := s.model.Shape(m.Target)
-	if _, err := regexp.Compile(goPattern(s.pattern(m))); err != nil {
+	if _, err := regexp.Compile(codePoint.ReplaceAllString(s.pattern(m), `\x{$1}`)); err != nil {
 		return fmt.Errorf("%w: correct it in the overlay", err)
 	}
 	if shape.Type == "enum" && strings.ContainsAny(strings.Join(enumValues(shape), ""), ",|") {
