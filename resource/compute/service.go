@@ -40,6 +40,9 @@ type Service struct {
 	Deployments                    []Deployment // newest first; the first is PRIMARY
 	SteadySince                    time.Time    `json:",omitzero"` // zero while not steady
 	Backoff                        Backoff
+	NextStart                      time.Time `json:",omitzero"` // launch rate: no starts before
+	LastEvent                      string    `json:",omitempty"` // last message that repeats while its cause lasts
+	LastEventAt                    time.Time `json:",omitzero"`
 }
 
 // Rolling is the deployment configuration of a rolling update.
@@ -52,10 +55,12 @@ type Rolling struct {
 // Placement is a placement constraint (Expression) or strategy (Field).
 type Placement struct{ Type, Expression, Field string }
 
-// Backoff delays starts after tasks that failed to start.
+// Backoff delays starts after tasks that failed to start. Source: Amazon ECS
+// service throttle logic.
 type Backoff struct {
-	Failures int       `json:",omitempty"` // consecutive starts that never reached RUNNING
-	Until    time.Time `json:",omitzero"`
+	Failures int       `json:",omitempty"` // starts that never reached RUNNING since one last did
+	Seen     time.Time `json:",omitzero"`  // StoppedAt of the last failure counted
+	Until    time.Time `json:",omitzero"`  // no starts before
 }
 
 // Deployment is one rollout of a service.
@@ -67,6 +72,7 @@ type Deployment struct {
 	Definition      string // task definition ARN
 	Desired         int    // what the scheduler aims at for this deployment
 	Failed          int    // tasks that failed to start since the deployment began
+	Started         int    // tasks started since the deployment began
 	LaunchType      string `json:",omitempty"`
 	Strategy        []StrategyItem
 	PlatformVersion string `json:",omitempty"` // resolved

@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"slices"
 	"time"
 
 	"neargate/arn"
@@ -184,16 +185,18 @@ func (t *Task) AttachmentARN() string {
 	return arn.New("ecs", t.Region, t.Account, "attachment/"+t.Attachment.ID)
 }
 
-// Phase is where a task stands as the scheduler counts it; phases order as the
-// scheduler prefers to stop them.
+// Phase is where a task stands as the scheduler counts it. Phases sort in the
+// order in which the scheduler prefers to stop tasks.
 type Phase string
 
-// The phases.
+// The phases. Running, Warming and Unhealthy tasks are RUNNING to the API.
 const (
-	PhaseStarting Phase = "1starting" // should run, does not yet
-	PhaseRunning  Phase = "2running"
-	PhaseStopping Phase = "3stopping" // should stop, or is ending by itself
-	PhaseStopped  Phase = "4stopped"
+	PhaseUnhealthy Phase = "0unhealthy" // running, its health check failed
+	PhaseStarting  Phase = "1starting"  // should run, does not yet
+	PhaseWarming   Phase = "2warming"   // running, its health check has not answered yet
+	PhaseRunning   Phase = "3running"   // running, and healthy where that is checked
+	PhaseStopping  Phase = "4stopping"  // should stop, or is ending by itself
+	PhaseStopped   Phase = "5stopped"
 )
 
 // PhaseOf derives a task's phase.
@@ -203,10 +206,27 @@ func PhaseOf(t *Task) Phase {
 		return PhaseStopped
 	case t.Intent.Desired == Stopped, ending(t.State.Last):
 		return PhaseStopping
-	case t.State.Last == Running:
-		return PhaseRunning
+	case t.State.Last != Running:
+		return PhaseStarting
+	case t.State.Health == Unhealthy:
+		return PhaseUnhealthy
+	case t.Spec.HealthChecked() && t.State.Health != Healthy:
+		return PhaseWarming
 	}
-	return PhaseStarting
+	return PhaseRunning
+}
+
+// Health statuses of tasks and containers.
+const (
+	Healthy       = "HEALTHY"
+	Unhealthy     = "UNHEALTHY"
+	UnknownHealth = "UNKNOWN"
+)
+
+// HealthChecked reports whether an essential container has a health check, so
+// that the task's health means something.
+func (s *TaskSpec) HealthChecked() bool {
+	return slices.ContainsFunc(s.Containers, func(c ContainerSpec) bool { return c.Essential && c.HealthCheck })
 }
 
 func ending(s Status) bool {

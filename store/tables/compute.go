@@ -33,9 +33,13 @@ const (
 	TasksByCluster = "ecs/task@cluster"
 	// TasksByState: account, region, cluster, launch type, phase; without stopped tasks.
 	TasksByState = "ecs/task@state"
-	// TasksByService: account, region, cluster, service, deployment, phase, zone,
-	// stamp (StartedAt, or CreatedAt before); without stopped tasks.
+	// TasksByService: account, region, cluster, service, deployment, phase,
+	// capacity provider, zone, stamp (StartedAt, or CreatedAt before); without
+	// stopped tasks.
 	TasksByService = "ecs/task@service"
+	// TasksByFailure: account, region, cluster, service, deployment, stamp of
+	// StoppedAt; service tasks that stopped without ever running.
+	TasksByFailure = "ecs/task@failure"
 	// TasksByFamily: account, region, cluster, family, desired status.
 	TasksByFamily = "ecs/task@family"
 	// TasksByNode: node name; without stopped tasks. Tasks without a node are
@@ -65,8 +69,14 @@ var Tasks = store.Table[compute.Task]{
 				at = t.State.StartedAt
 			}
 			return []string{t.Account, t.Region, t.Cluster, t.Spec.Service, t.Spec.Deployment,
-				string(compute.PhaseOf(t)), t.Zone, Stamp(at)}
+				string(compute.PhaseOf(t)), t.Spec.CapacityProvider, t.Zone, Stamp(at)}
 		})},
+		{Name: TasksByFailure, Keys: func(t *compute.Task) [][]string {
+			if t.Spec.Service == "" || t.State.Last != compute.Stopped || t.Intent.StopCode != compute.TaskFailedToStart {
+				return nil
+			}
+			return [][]string{{t.Account, t.Region, t.Cluster, t.Spec.Service, t.Spec.Deployment, Stamp(t.State.StoppedAt)}}
+		}},
 		{Name: TasksByFamily, Keys: func(t *compute.Task) [][]string {
 			return [][]string{{t.Account, t.Region, t.Cluster, t.Spec.Family, string(t.Intent.Desired)}}
 		}},
