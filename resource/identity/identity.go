@@ -63,9 +63,9 @@ type Session struct {
 	ID, Secret        string // access key id ASIA…
 	TokenHash         string // SHA-256 of the session token, hexadecimal
 	Account           string
-	Role              string // role name
-	RoleID            string // AROA…; a role made anew under the name is another
-	Name              string // role session name
+	Role              string   // role name
+	RoleID            string   // AROA…; a role made anew under the name is another
+	Name              string   // role session name
 	SourceIdentity    string   `json:",omitempty"`
 	Tags              []Tag    `json:",omitempty"` // session tags
 	TransitiveTagKeys []string `json:",omitempty"`
