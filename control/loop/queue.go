@@ -10,7 +10,7 @@ import (
 // cut by up to a half at random so that keys that failed together part.
 const (
 	firstRetry = 10 * time.Millisecond
-	lastRetry  = time.Minute
+	lastRetry  = 15 * time.Second
 )
 
 // queue decides which key runs next. It knows no clock and is not safe for
@@ -38,7 +38,8 @@ func newQueue[K comparable](seed uint64) *queue[K] {
 	return &queue[K]{keys: map[K]*entry[K]{}, rand: rand.New(rand.NewPCG(seed, 0))}
 }
 
-// add makes key ready; while it runs, ready again afterwards.
+// add makes key ready; while it runs, ready again afterwards. A key that waits
+// after a failure goes on waiting: its next pass sees the change anyway.
 func (q *queue[K]) add(key K) {
 	e := q.keys[key]
 	if e == nil {
@@ -48,7 +49,7 @@ func (q *queue[K]) add(key K) {
 	switch {
 	case e.running:
 		e.again = true
-	case !e.queued:
+	case !e.queued && (e.failures == 0 || e.slot < 0):
 		e.queued = true
 		q.ready = append(q.ready, e)
 	}
@@ -80,7 +81,6 @@ func (q *queue[K]) done(key K, now, wake time.Time, err error) {
 	if err != nil {
 		wake = now.Add(q.delay(e.failures))
 		e.failures++
-		// A change does not cut the delay short: the next pass sees it anyway.
 		e.again = false
 	} else {
 		e.failures = 0
@@ -96,12 +96,10 @@ func (q *queue[K]) done(key K, now, wake time.Time, err error) {
 	default:
 		delete(q.keys, key)
 	}
-	// A key that is ready again keeps its later wake time only through its next
-	// plan, which replaces it.
 }
 
-// next is the earliest time at which pop may find a key: zero when there is
-// none, long ago when one is ready.
+// next is the earliest time at which pop finds a key: long ago when one is ready;
+// ok is false when none is ready or asleep.
 func (q *queue[K]) next() (at time.Time, ok bool) {
 	if len(q.ready) > 0 {
 		return time.Unix(0, 0), true
