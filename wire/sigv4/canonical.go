@@ -10,12 +10,13 @@ import (
 // variant selects among forms of one request that mean the same and that
 // official signers canonicalise differently.
 type variant struct {
-	rawPath   bool // the path as sent, dot segments and double slashes kept
+	rawPath   bool // the path as sent: not normalised, or for Amazon S3 not re-encoded
 	barePort  bool // the host without the scheme's default port
 	lateToken bool // X-Amz-Security-Token was added to the query after signing
 }
 
-// variants lists the forms in which r may have been signed, the usual first.
+// variants lists the forms in which r may have been signed beside the usual
+// one. Each covers exactly what was sent.
 func variants(r *http.Request, c *Claim) []variant {
 	forms := []variant{{}}
 	add := func(change func(*variant)) {
@@ -24,7 +25,8 @@ func variants(r *http.Request, c *Claim) []variant {
 			forms = append(forms, v)
 		}
 	}
-	if path := r.URL.EscapedPath(); !c.s3() && normalise(path) != path {
+	path := r.URL.EscapedPath()
+	if c.s3() && string(appendPath(nil, path, true, false)) != path || !c.s3() && normalise(path) != path {
 		add(func(v *variant) { v.rawPath = true })
 	}
 	if trimDefaultPort(r.Host) != r.Host {
@@ -33,7 +35,7 @@ func variants(r *http.Request, c *Claim) []variant {
 	if c.Presigned && c.query.Has("X-Amz-Security-Token") {
 		add(func(v *variant) { v.lateToken = true })
 	}
-	return forms
+	return forms[1:]
 }
 
 // appendCanonical appends the canonical request of r to dst.
@@ -67,7 +69,10 @@ func appendPath(dst []byte, p string, s3, raw bool) []byte {
 		if !raw {
 			p = normalise(p)
 		}
-		return appendEscaped(dst, p, true)
+		return appendEscaped(dst, p)
+	}
+	if raw {
+		return append(dst, p...)
 	}
 	for i := 0; i < len(p); i++ {
 		b := p[i]
@@ -104,7 +109,7 @@ func normalise(p string) string {
 		return "/"
 	}
 	clean := "/" + strings.Join(out, "/")
-	if strings.HasSuffix(p, "/") || strings.HasSuffix(p, "/.") || strings.HasSuffix(p, "/..") {
+	if strings.HasSuffix(p, "/") {
 		clean += "/"
 	}
 	return clean
@@ -226,9 +231,9 @@ func trimDefaultPort(host string) string {
 	return strings.TrimSuffix(host, ":443")
 }
 
-func appendEscaped(dst []byte, s string, keepSlash bool) []byte {
+func appendEscaped(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
-		dst = appendByte(dst, s[i], keepSlash)
+		dst = appendByte(dst, s[i], true)
 	}
 	return dst
 }

@@ -73,18 +73,22 @@ func (v *Verifier) prove(ctx context.Context, r *http.Request, c *Claim, payload
 		return Key{}, nil, &Error{UnknownKey, msgUnknownKey}
 	}
 	signing := v.signing.get(keyName{c.AccessKeyID, key.Secret, c.date, c.Region, c.Service})
+	if !v.matches(r, c, payload, signing, variant{}) &&
+		!slices.ContainsFunc(variants(r, c), func(f variant) bool { return v.matches(r, c, payload, signing, f) }) {
+		return Key{}, nil, &Error{Mismatch, msgMismatch}
+	}
+	return key, signing, nil
+}
+
+// matches reports whether the claimed signature is that of r in the given form.
+func (v *Verifier) matches(r *http.Request, c *Claim, payload string, signing []byte, form variant) bool {
 	buf := v.scratch.Get().(*[]byte)
 	defer v.scratch.Put(buf)
-	for _, form := range variants(r, c) {
-		*buf = appendCanonical((*buf)[:0], r, c, payload, form)
-		sum := sha256.Sum256(*buf)
-		*buf = appendStringToSign((*buf)[:0], c, sum)
-		want := hex.EncodeToString(mac(signing, *buf))
-		if subtle.ConstantTimeCompare([]byte(want), []byte(c.signature)) == 1 {
-			return key, signing, nil
-		}
-	}
-	return Key{}, nil, &Error{Mismatch, msgMismatch}
+	*buf = appendCanonical((*buf)[:0], r, c, payload, form)
+	sum := sha256.Sum256(*buf)
+	*buf = appendStringToSign((*buf)[:0], c, sum)
+	*buf = hex.AppendEncode((*buf)[:0], mac(signing, *buf))
+	return subtle.ConstantTimeCompare(*buf, []byte(c.signature)) == 1
 }
 
 func appendStringToSign(dst []byte, c *Claim, canonical [sha256.Size]byte) []byte {
@@ -129,13 +133,13 @@ func (c *Claim) check(r *http.Request, now time.Time) error {
 var covered = [...]string{"X-Amz-Date", "X-Amz-Content-Sha256", "X-Amz-Security-Token"}
 
 // checkHeaders demands that the host and every x-amz- header present be signed,
-// and that the list of signed headers be canonical.
+// that every signed header be present, and that their list be canonical.
 func (c *Claim) checkHeaders(r *http.Request) error {
 	if !c.signed("host") {
 		return &Error{HeaderUnsigned, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."}
 	}
 	for i, name := range c.signedHeaders {
-		if name == "" || strings.ContainsAny(name, ": \t\r\n,") || name != strings.ToLower(name) || i > 0 && c.signedHeaders[i-1] >= name {
+		if name == "" || strings.ContainsAny(name, ": \t\r\n,") || name != strings.ToLower(name) || i > 0 && c.signedHeaders[i-1] >= name || !present(r, name) {
 			return &Error{Mismatch, msgMismatch}
 		}
 	}
@@ -148,6 +152,16 @@ func (c *Claim) checkHeaders(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// present reports whether r has the header; net/http keeps some of them outside
+// Request.Header.
+func present(r *http.Request, name string) bool {
+	switch name {
+	case "host", "content-length", "transfer-encoding":
+		return true
+	}
+	return r.Header[http.CanonicalHeaderKey(name)] != nil
 }
 
 func (c *Claim) checkTime(now time.Time) error {
