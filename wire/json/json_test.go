@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"neargate/wire/shape"
 )
@@ -248,21 +249,20 @@ func FuzzRead(f *testing.F) {
 // FuzzStrings checks both directions against encoding/json: it reads what we
 // write and we read what it writes.
 func FuzzStrings(f *testing.F) {
-	f.Add("aé😀\ud83d\\\"\u2028\x00<&>")
+	f.Add("aé😀\\ud83d\"\u2028\x00<&>")
 	f.Fuzz(func(t *testing.T, s string) {
-		want := strings.ToValidUTF8(s, "\uFFFD")
-		if len(want) != len(s) {
-			return // runs of broken bytes are replaced one for one or as a whole
+		if !utf8.ValidString(s) {
+			return
 		}
 		var theirs struct {
 			Name string `json:"name"`
 		}
-		if err := json.Unmarshal(Append(nil, samplePlan, &sample{Name: &s}), &theirs); err != nil || theirs.Name != want {
+		if err := json.Unmarshal(Append(nil, samplePlan, &sample{Name: &s}), &theirs); err != nil || theirs.Name != s {
 			t.Fatalf("%q: encoding/json reads %q (%v)", s, theirs.Name, err)
 		}
 		text, _ := json.Marshal(map[string]string{"name": s})
 		var ours sample
-		if err := Read(text, samplePlan, &ours); err != nil || *ours.Name != want {
+		if err := Read(text, samplePlan, &ours); err != nil || *ours.Name != s {
 			t.Fatalf("%s: read %v (%v)", text, ours.Name, err)
 		}
 	})
