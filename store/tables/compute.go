@@ -1,0 +1,168 @@
+// Package tables names every key space of the store: which records are kept
+// under which keys and indexes. It is the one place that ties records
+// (resource/*) to the store.
+package tables
+
+import (
+	"strconv"
+	"time"
+
+	"neargate/resource/compute"
+	"neargate/resource/node"
+	"neargate/store"
+)
+
+// Stamp prints a time as a key segment that sorts by time.
+func Stamp(t time.Time) string { return t.UTC().Format("20060102T150405.000000000Z") }
+
+// Number prints a non-negative number as a key segment that sorts by value.
+func Number(n int) string {
+	s := strconv.Itoa(n)
+	return "0000000000"[min(len(s), 10):] + s
+}
+
+// Clusters keeps ECS clusters by account, region, name.
+var Clusters = store.Table[compute.Cluster]{
+	Name: "ecs/cluster",
+	Key:  func(c *compute.Cluster) []string { return []string{c.Account, c.Region, c.Name} },
+}
+
+// Names of the indexes of Tasks.
+const (
+	// TasksByCluster: account, region, cluster, desired status (RUNNING, STOPPED).
+	TasksByCluster = "ecs/task@cluster"
+	// TasksByState: account, region, cluster, launch type, phase; without stopped tasks.
+	TasksByState = "ecs/task@state"
+	// TasksByService: account, region, cluster, service, deployment, phase,
+	// capacity provider, zone, stamp (StartedAt, or CreatedAt before); without
+	// stopped tasks.
+	TasksByService = "ecs/task@service"
+	// TasksByFailure: account, region, cluster, service, deployment, stamp of
+	// StoppedAt; service tasks that stopped without ever running.
+	TasksByFailure = "ecs/task@failure"
+	// TasksByFamily: account, region, cluster, family, desired status.
+	TasksByFamily = "ecs/task@family"
+	// TasksByNode: node name; without stopped tasks. Tasks without a node are
+	// under the empty name.
+	TasksByNode = "ecs/task@node"
+	// TasksByStop: stamp of StoppedAt; stopped tasks only.
+	TasksByStop = "ecs/task@stop"
+)
+
+// Tasks keeps ECS tasks by account, region, cluster, id.
+var Tasks = store.Table[compute.Task]{
+	Name: "ecs/task",
+	Key:  func(t *compute.Task) []string { return []string{t.Account, t.Region, t.Cluster, t.ID} },
+	Indexes: []store.Index[compute.Task]{
+		{Name: TasksByCluster, Keys: func(t *compute.Task) [][]string {
+			return [][]string{{t.Account, t.Region, t.Cluster, string(t.Intent.Desired)}}
+		}},
+		{Name: TasksByState, Keys: live(func(t *compute.Task) []string {
+			return []string{t.Account, t.Region, t.Cluster, t.Spec.LaunchType, string(compute.PhaseOf(t))}
+		})},
+		{Name: TasksByService, Keys: live(func(t *compute.Task) []string {
+			if t.Spec.Service == "" {
+				return nil
+			}
+			at := t.CreatedAt
+			if !t.State.StartedAt.IsZero() {
+				at = t.State.StartedAt
+			}
+			return []string{t.Account, t.Region, t.Cluster, t.Spec.Service, t.Spec.Deployment,
+				string(compute.PhaseOf(t)), t.Spec.CapacityProvider, t.Zone, Stamp(at)}
+		})},
+		{Name: TasksByFailure, Keys: func(t *compute.Task) [][]string {
+			if t.Spec.Service == "" || t.State.Last != compute.Stopped || t.Intent.StopCode != compute.TaskFailedToStart {
+				return nil
+			}
+			return [][]string{{t.Account, t.Region, t.Cluster, t.Spec.Service, t.Spec.Deployment, Stamp(t.State.StoppedAt)}}
+		}},
+		{Name: TasksByFamily, Keys: func(t *compute.Task) [][]string {
+			return [][]string{{t.Account, t.Region, t.Cluster, t.Spec.Family, string(t.Intent.Desired)}}
+		}},
+		{Name: TasksByNode, Keys: live(func(t *compute.Task) []string { return []string{t.Node} })},
+		{Name: TasksByStop, Keys: func(t *compute.Task) [][]string {
+			if t.State.Last != compute.Stopped {
+				return nil
+			}
+			return [][]string{{Stamp(t.State.StoppedAt)}}
+		}},
+	},
+}
+
+// live leaves stopped tasks, and those without segments, out of an index.
+func live(keys func(*compute.Task) []string) func(*compute.Task) [][]string {
+	return func(t *compute.Task) [][]string {
+		if t.State.Last == compute.Stopped {
+			return nil
+		}
+		if k := keys(t); k != nil {
+			return [][]string{k}
+		}
+		return nil
+	}
+}
+
+// ServicesByActivity indexes services that still have work: account, region,
+// cluster, status (ACTIVE or DRAINING).
+const ServicesByActivity = "ecs/service@activity"
+
+// Services keeps ECS services by account, region, cluster, name.
+var Services = store.Table[compute.Service]{
+	Name: "ecs/service",
+	Key:  func(s *compute.Service) []string { return []string{s.Account, s.Region, s.Cluster, s.Name} },
+	Indexes: []store.Index[compute.Service]{
+		{Name: ServicesByActivity, Keys: func(s *compute.Service) [][]string {
+			if s.Status == compute.Inactive {
+				return nil
+			}
+			return [][]string{{s.Account, s.Region, s.Cluster, s.Status}}
+		}},
+	},
+}
+
+// ServiceEvents keeps the events of services, oldest first, by account, region,
+// cluster, service, stamp, id.
+var ServiceEvents = store.Table[compute.ServiceEvent]{
+	Name: "ecs/serviceevent",
+	Key: func(e *compute.ServiceEvent) []string {
+		return []string{e.Account, e.Region, e.Cluster, e.Service, Stamp(e.At), e.ID}
+	},
+}
+
+// ServiceDeployments keeps deployment records, oldest first, by account, region,
+// cluster, service, stamp, id.
+var ServiceDeployments = store.Table[compute.ServiceDeployment]{
+	Name: "ecs/servicedeployment",
+	Key: func(d *compute.ServiceDeployment) []string {
+		return []string{d.Account, d.Region, d.Cluster, d.Service, d.ID}
+	},
+}
+
+// ServiceRevisions keeps service revisions by account, region, cluster, service, id.
+var ServiceRevisions = store.Table[compute.ServiceRevision]{
+	Name: "ecs/servicerevision",
+	Key: func(r *compute.ServiceRevision) []string {
+		return []string{r.Account, r.Region, r.Cluster, r.Service, r.ID}
+	},
+}
+
+// Instances keeps container instances by account, region, cluster, id.
+var Instances = store.Table[compute.Instance]{
+	Name: "ecs/instance",
+	Key:  func(i *compute.Instance) []string { return []string{i.Account, i.Region, i.Cluster, i.ID} },
+}
+
+// AccountSettings keeps account settings by account, region, name, principal.
+var AccountSettings = store.Table[compute.AccountSetting]{
+	Name: "ecs/setting",
+	Key: func(s *compute.AccountSetting) []string {
+		return []string{s.Account, s.Region, s.Name, s.Principal}
+	},
+}
+
+// Nodes keeps hosts by name.
+var Nodes = store.Table[node.Node]{
+	Name: "node",
+	Key:  func(n *node.Node) []string { return []string{n.Name} },
+}
