@@ -150,7 +150,24 @@ func (r *reader) object(t *shape.Value, dst reflect.Value, depth int) error {
 	case t.Kind == shape.Map:
 		return r.mapping(t, dst, depth+1)
 	}
-	return r.structure(t.Structure, dst, depth+1)
+	if err := r.structure(t.Structure, dst, depth+1); err != nil {
+		return err
+	}
+	if t.Union && present(t.Structure, dst) != 1 {
+		return mistyped("A union must have exactly one member")
+	}
+	return nil
+}
+
+// present counts the members of a structure that are there.
+func present(p *shape.Plan, v reflect.Value) int {
+	n := 0
+	for _, m := range p.Members {
+		if !m.Absent(v.Field(m.Index)) {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *reader) mapping(t *shape.Value, dst reflect.Value, depth int) error {

@@ -71,6 +71,7 @@ type Value struct {
 	Type      reflect.Type // without the pointer
 	Pointer   bool
 	Format    TimeFormat
+	Union     bool   // a structure of which exactly one member is present
 	Elem      *Value // of a list or map
 	Structure *Plan
 }
@@ -144,12 +145,11 @@ func (p *Plans) member(f reflect.StructField) *Member {
 	m.EC2 = first(f.Tag.Get("form"), strings.ToUpper(name[:min(1, len(name))])+name[min(1, len(name)):])
 	m.XML = first(f.Tag.Get("xml"), name)
 	m.Item = f.Tag.Get("item")
-	m.Rules = parseRules(options, f.Tag.Get("pattern"))
-	m.Each = parseRules(f.Tag.Get("each"), f.Tag.Get("eachpattern"))
-	m.Key = parseRules(f.Tag.Get("key"), "")
+	m.Rules = parseRules(options, f.Tag, "")
+	m.Each = parseRules(f.Tag.Get("each"), f.Tag, "each")
+	m.Key = parseRules(f.Tag.Get("key"), f.Tag, "key")
 	for option := range strings.SplitSeq(options, ",") {
-		word, arg, _ := strings.Cut(option, "=")
-		switch word {
+		switch word, arg, _ := strings.Cut(option, "="); word {
 		case "required":
 			m.Required = true
 		case "sensitive":
@@ -158,14 +158,23 @@ func (p *Plans) member(f reflect.StructField) *Member {
 			m.Token = true
 		case "flat":
 			m.Flat = true
+		case "union":
+			m.Union = true
 		case "ts":
 			m.Format = TimeFormat(arg)
-			for v := m.Elem; v != nil; v = v.Elem {
-				v.Format = m.Format
-			}
 		case "", "len", "range", "enum":
 		default:
 			panic(fmt.Sprintf("shape: unknown option %q of %s", word, f.Name))
+		}
+	}
+	for option := range strings.SplitSeq(f.Tag.Get("each"), ",") {
+		switch word, arg, _ := strings.Cut(option, "="); word {
+		case "sensitive":
+			m.Sensitive = true
+		case "union":
+			m.Elem.Union = true
+		case "ts":
+			m.Elem.Format = TimeFormat(arg)
 		}
 	}
 	return m

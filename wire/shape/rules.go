@@ -2,6 +2,7 @@ package shape
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,16 +23,16 @@ func (r *Rules) None() bool {
 	return r.MinLen == 0 && r.MaxLen < 0 && !r.HasMin && !r.HasMax && r.Enum == nil && r.Pattern == nil
 }
 
-// Pattern is a regular expression as the model spells it, compiled when first used.
+// Pattern is a regular expression of the model, compiled when first used.
 type Pattern struct {
-	Text    string
+	Text    string // as AWS quotes it
 	compile func() (*regexp.Regexp, error)
 }
 
-// NewPattern wraps a model's expression, which is in Java's dialect.
-func NewPattern(text string) *Pattern {
+// NewPattern makes a pattern from AWS's text and the same in Go's syntax.
+func NewPattern(text, re2 string) *Pattern {
 	return &Pattern{Text: text, compile: sync.OnceValues(func() (*regexp.Regexp, error) {
-		return regexp.Compile(`\A(?:` + translate(text) + `)\z`)
+		return regexp.Compile(`\A(?:` + loosen(re2) + `)\z`)
 	})}
 }
 
@@ -42,21 +43,17 @@ func (p *Pattern) Err() error {
 }
 
 // Match reports whether all of s matches. An expression that cannot be used
-// matches everything.
+// matches everything; a test holds that the models have none.
 func (p *Pattern) Match(s string) bool {
 	re, err := p.compile()
 	return err != nil || re.MatchString(s)
 }
 
-var (
-	unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
-	repeatCount   = regexp.MustCompile(`\{(\d+)(?:(,)(\d*))?\}`)
-)
+var repeatCount = regexp.MustCompile(`\{(\d+)(?:(,)(\d*))?\}`)
 
-// translate turns Java's \uXXXX into Go's form and loosens repeat counts beyond
-// what Go's engine takes (1000); lengths have constraints of their own.
-func translate(text string) string {
-	text = unicodeEscape.ReplaceAllString(text, `\x{$1}`)
+// loosen lifts upper repeat counts beyond what Go's engine takes (1000); models
+// bound such strings by a length constraint as well.
+func loosen(text string) string {
 	return repeatCount.ReplaceAllStringFunc(text, func(s string) string {
 		m := repeatCount.FindStringSubmatch(s)
 		low, _ := strconv.Atoi(m[1])
@@ -72,11 +69,12 @@ func translate(text string) string {
 }
 
 // parseRules reads the constraint options of a tag: len=MIN:MAX, range=MIN:MAX,
-// enum=A|B, where either bound may be empty. Other options are not its concern.
-func parseRules(options, pattern string) Rules {
+// enum=A|B, where either bound may be empty, and the pattern tags of the prefix.
+// Other options are not its concern.
+func parseRules(options string, tag reflect.StructTag, prefix string) Rules {
 	r := Rules{MaxLen: -1}
-	if pattern != "" {
-		r.Pattern = NewPattern(pattern)
+	if text := tag.Get(prefix + "pattern"); text != "" {
+		r.Pattern = NewPattern(text, first(tag.Get(prefix+"re2"), text))
 	}
 	for option := range strings.SplitSeq(options, ",") {
 		word, arg, _ := strings.Cut(option, "=")
