@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"neargate/tools/internal/smithy"
+)
+
+// service is what the templates need to know about one package.
+type service struct {
+	id    string
+	model *smithy.Model
+	shape *smithy.Shape
+	query bool // requests are forms and answers XML
+	types []structType
+	ops   []string // names, sorted
+	errs  []string // ids of error shapes
+}
+
+// structType is a Go struct: the shape under a name. Shape ids and Go names
+// differ only for the inputs and outputs of operations.
+type structType struct {
+	name  string
+	shape string
+	in    bool // part of a request, so its constraints matter
+}
+
+var protocols = []struct{ trait, constant string }{
+	{smithy.JSON11, "JSON11"},
+	{smithy.JSON10, "JSON10"},
+	{smithy.Query, "Query"},
+	{smithy.EC2Query, "EC2"},
+}
+
+// newService collects the types, operations and errors that the operations
+// need.
+func newService(id string, model *smithy.Model, names []string) (*service, error) {
+	shape, ns, err := model.Service()
+	if err != nil {
+		return nil, err
+	}
+	s := &service{id: id, model: model, shape: shape, ops: names}
+	s.query = shape.Traits.Has(smithy.Query) || shape.Traits.Has(smithy.EC2Query)
+
+	named := map[string]structType{}
+	add := func(t structType) error {
+		if old, ok := named[t.name]; ok && old.shape != t.shape {
+			return fmt.Errorf("type %s stands for %s and %s", t.name, old.shape, t.shape)
+		}
+		t.in = t.in || named[t.name].in
+		named[t.name] = t
+		return nil
+	}
+	errs := map[string]bool{}
+	for _, name := range names {
+		op := model.Shapes[ns+name]
+		if op == nil {
+			return nil, fmt.Errorf("no operation %s in the pruned model: run prune", name)
+		}
+		roots := op.Roots()
+		for _, e := range roots[2:] {
+			errs[e] = true
+		}
+		for i, kind := range []string{"Input", "Output"} {
+			root := structType{name + kind, roots[i], i == 0}
+			if err := s.reach(root, add); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		s.types = append(s.types, named[name])
+	}
+	s.errs = slices.Sorted(maps.Keys(errs))
+	return s, s.check()
+}
+
+// reach adds the type of an operation's input or output and the structures
+// below it.
+func (s *service) reach(root structType, add func(structType) error) error {
+	if err := add(root); err != nil {
+		return err
+	}
+	var below []string
+	for _, m := range s.model.Shape(root.shape).Elements() {
+		below = append(below, m.Target)
+	}
+	var failed error
+	err := s.model.Walk(below, func(id string, shape *smithy.Shape) {
+		if shape.Type != "structure" && shape.Type != "union" {
+			return
+		}
+		if err := add(structType{upper(smithy.Name(id)), id, root.in}); err != nil && failed == nil {
+			failed = err
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// check refuses what the generated package cannot express.
+func (s *service) check() error {
+	if s.protocol() == "" {
+		return fmt.Errorf("no protocol that is spoken here")
+	}
+	taken := map[string]bool{"API": true, "Describe": true}
+	for _, id := range s.errs {
+		taken[upper(smithy.Name(id))] = true
+	}
+	for _, t := range s.types {
+		if taken[t.name] {
+			return fmt.Errorf("type %s has the name of a function or of the interface", t.name)
+		}
+	}
+	return nil
+}
+
+// protocol is the name of the constant in package shape, "" if none fits.
+func (s *service) protocol() string {
+	for _, p := range protocols {
+		if s.shape.Traits.Has(p.trait) {
+			return p.constant
+		}
+	}
+	return ""
+}
+
+func (s *service) isEC2() bool { return s.shape.Traits.Has(smithy.EC2Query) }
+
+// targetPrefix is empty for services whose requests carry no X-Amz-Target.
+func (s *service) targetPrefix() string {
+	if !strings.HasPrefix(s.protocol(), "JSON") {
+		return ""
+	}
+	if p := s.shape.Traits.Field(smithy.APIService, "targetPrefix"); p != "" {
+		return p
+	}
+	for id, shape := range s.model.Shapes {
+		if shape == s.shape {
+			return smithy.Name(id)
+		}
+	}
+	return ""
+}
+
+// upper returns the name with a capital first letter, as Go exports it.
+func upper(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

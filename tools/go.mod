@@ -1,0 +1,3 @@
+module neargate/tools
+
+go 1.26
