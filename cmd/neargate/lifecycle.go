@@ -37,7 +37,6 @@ func up(ctx context.Context, std stdio, args []string) error {
 	fs, dir := flags(std, "up")
 	fs.StringVar(&o.listen, "listen", defaultAddress, "`ADDR:PORT` of the front door")
 	fs.StringVar(&o.profile, "profile", "", "AWS profile `NAME` to keep pointing here (default \"neargate\" for the default data directory)")
-	fs.StringVar(&o.etcd, "etcd", "", "comma-separated `ENDPOINTS` of an etcd cluster to use instead of the embedded store")
 	fs.BoolVar(&o.noAuth, "no-auth", false, "accept any credentials and unsigned calls (loopback addresses only)")
 	fs.BoolVar(&o.noThrottle, "no-throttle", false, "lift AWS's API and launch rate limits")
 	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
