@@ -161,21 +161,16 @@ func (p *Plans) member(f reflect.StructField) *Member {
 		case "union":
 			m.Union = true
 		case "ts":
-			m.Format = TimeFormat(arg)
+			for v := &m.Value; v != nil; v = v.Elem {
+				v.Format = TimeFormat(arg)
+			}
 		case "", "len", "range", "enum":
 		default:
 			panic(fmt.Sprintf("shape: unknown option %q of %s", word, f.Name))
 		}
 	}
-	for option := range strings.SplitSeq(f.Tag.Get("each"), ",") {
-		switch word, arg, _ := strings.Cut(option, "="); word {
-		case "sensitive":
-			m.Sensitive = true
-		case "union":
-			m.Elem.Union = true
-		case "ts":
-			m.Elem.Format = TimeFormat(arg)
-		}
+	if m.Elem != nil {
+		m.Elem.Union = slices.Contains(strings.Split(f.Tag.Get("each"), ","), "union")
 	}
 	return m
 }
