@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"neargate/wire/shape"
@@ -128,7 +127,7 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 
 // appendTime writes a timestamp to the millisecond, by default as epoch seconds.
 func appendTime(b []byte, format shape.TimeFormat, v reflect.Value) []byte {
-	t := timeOf(v)
+	t := shape.TimeOf(v)
 	switch format {
 	case shape.DateTime:
 		return appendString(b, t.UTC().Format("2006-01-02T15:04:05.999Z"))
@@ -136,14 +135,6 @@ func appendTime(b []byte, format shape.TimeFormat, v reflect.Value) []byte {
 		return appendString(b, t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	}
 	return shape.AppendDouble(b, float64(t.UnixMilli())/1000, 64)
-}
-
-// timeOf reads a time without the copy to the heap that Interface costs.
-func timeOf(v reflect.Value) time.Time {
-	if v.CanAddr() {
-		return *v.Addr().Interface().(*time.Time)
-	}
-	return v.Interface().(time.Time)
 }
 
 // appendDocument writes a value whose shape no model states. What encoding/json

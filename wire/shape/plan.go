@@ -232,6 +232,15 @@ func (v *Value) Settable(field reflect.Value) reflect.Value {
 	return p.Elem()
 }
 
+// TimeOf reads a time.Time from v, without the copy to the heap that Interface
+// costs where v can be addressed.
+func TimeOf(v reflect.Value) time.Time {
+	if v.CanAddr() {
+		return *v.Addr().Interface().(*time.Time)
+	}
+	return v.Interface().(time.Time)
+}
+
 func first(a, b string) string {
 	if a != "" {
 		return a
