@@ -41,12 +41,12 @@ func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 	if c.Root() || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" {
 		return nil
 	}
-	return d.store.View(ctx, func(tx store.Tx) error {
+	now, stale := d.now(), false
+	err := d.store.View(ctx, func(tx store.Tx) error {
 		p, err := d.parse.principal(tx, c)
 		if err != nil {
 			return err
 		}
-		now := d.now()
 		for _, t := range targets(tx, c, call) {
 			keys := c.conditionKeys(now)
 			maps.Copy(keys, p.Context)
@@ -58,7 +58,31 @@ func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 				}
 			}
 		}
-		return nil
+		if p.Session == nil {
+			return nil
+		}
+		use, _, err := tables.RoleUses.Find(tx, c.Account, identity.Fold(p.Session.Role))
+		stale = now.Sub(use.At) >= useInterval
+		return err
+	})
+	if err != nil || !stale {
+		return err
+	}
+	return d.used(ctx, c)
+}
+
+// useInterval is how precisely it is kept when a role was last used.
+const useInterval = time.Hour
+
+// used records that the role behind the caller's session was used.
+func (d *Directory) used(ctx context.Context, c Caller) error {
+	now := d.now().UTC().Truncate(time.Second)
+	return d.store.Update(ctx, func(tx store.Tx) error {
+		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
+		if err != nil || !ok {
+			return err
+		}
+		return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: now, Region: c.Region})
 	})
 }
 
