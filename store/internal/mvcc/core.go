@@ -35,7 +35,7 @@ type Options struct {
 	MaxOps       int  // changed keys in one transaction
 	MaxBytes     int  // size of one transaction: keys, values, and OpBytes for each
 	OpBytes      int
-	HistoryItems int  // commits kept for watchers that resume
+	HistoryItems int // commits kept for watchers that resume
 	HistoryBytes int
 }
 
