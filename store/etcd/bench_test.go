@@ -3,6 +3,7 @@ package etcd
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,10 +39,7 @@ func BenchmarkUpdate(b *testing.B) {
 			})
 			var n atomic.Int64
 			b.ResetTimer()
-			each := func() error {
-				k := fmt.Sprint("k/", n.Add(1)%10_000)
-				return s.Update(context.Background(), func(tx store.Tx) error { tx.Put(k, val); return nil })
-			}
+			each := func() error { return putNumbered(s, n.Add(1), val) }
 			if writers == 1 {
 				for b.Loop() {
 					if err := each(); err != nil {
@@ -66,6 +64,13 @@ func BenchmarkUpdate(b *testing.B) {
 			b.ReportMetric(rate/raw, "x-put")
 		})
 	}
+}
+
+// putNumbered commits one of 10,000 records, with a value that was not there.
+func putNumbered(s store.Store, n int64, val []byte) error {
+	k := fmt.Sprint("k/", n%10_000)
+	mine := binary.BigEndian.AppendUint64(bytes.Clone(val), uint64(n))
+	return s.Update(context.Background(), func(tx store.Tx) error { tx.Put(k, mine); return nil })
 }
 
 // floor returns how often a second op succeeds on one file.
@@ -169,8 +174,7 @@ func BenchmarkMemUpdate(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			k := fmt.Sprint("k/", n.Add(1)%10_000)
-			s.Update(context.Background(), func(tx store.Tx) error { tx.Put(k, val); return nil })
+			putNumbered(s, n.Add(1), val)
 		}
 	})
 }

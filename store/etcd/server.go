@@ -38,7 +38,7 @@ const (
 
 // embeddedTxnOps lets every transaction that the core admits through, with the
 // head.
-var embeddedTxnOps = mvcc.Defaults().MaxOps + 1
+const embeddedTxnOps = mvcc.MaxOps + 1
 
 // server is the embedded etcd.
 type server struct {
@@ -117,7 +117,7 @@ func serverConfig(c Config) config.ServerConfig {
 		MaxWALFiles:                 2,
 		BackendFreelistType:         bolt.FreelistMapType,
 		QuotaBackendBytes:           or(c.Quota, defaultQuota),
-		MaxTxnOps:                   uint(embeddedTxnOps),
+		MaxTxnOps:                   embeddedTxnOps,
 		MaxRequestBytes:             defaultRequestBytes,
 		MaxConcurrentStreams:        math.MaxUint32,
 		WarningApplyDuration:        time.Second,

@@ -39,10 +39,13 @@ type Options struct {
 	HistoryBytes int
 }
 
+// MaxOps is how many keys a transaction may change by default.
+const MaxOps = 10_000
+
 // Defaults are the limits of an embedded store, which every store has unless it
 // says otherwise, so that what fits one fits the other.
 func Defaults() Options {
-	return Options{MaxOps: 10_000, MaxBytes: 1_400_000, OpBytes: 128, HistoryItems: 8192, HistoryBytes: 16 << 20}
+	return Options{MaxOps: MaxOps, MaxBytes: 1_400_000, OpBytes: 128, HistoryItems: 8192, HistoryBytes: 16 << 20}
 }
 
 // Change is the new item under a key, nil when deleted.
