@@ -56,8 +56,12 @@ const (
 // Config says where the data is: Dir or Endpoints must be set.
 type Config struct {
 	Dir    string // of the embedded server, made if absent; for one process at a time
-	Quota  int64  // of the embedded server's database in bytes; 0: 4 GiB
 	Logger *slog.Logger
+
+	// Quota bounds the embedded server's database, in bytes; 0: 4 GiB. When what
+	// is stored fills it, no write succeeds, deletions included, until the store
+	// is opened with a higher one.
+	Quota int64
 
 	// Endpoints are the client URLs of an external cluster. It must compact its
 	// history by itself (auto-compaction), since others may share it.

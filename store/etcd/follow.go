@@ -75,20 +75,24 @@ func (s *Store) readHead(ctx context.Context, revision int64) (h head, modified,
 	return h, r.Kvs[0].ModRevision, at, nil
 }
 
-// follow watches from where the last watch ended.
+// follow watches other processes from where the last watch ended. An embedded
+// server has none.
 func (s *Store) follow(ctx context.Context) {
+	if s.server != nil {
+		return
+	}
 	if s.unfollow != nil {
 		s.unfollow()
 	}
-	ctx, s.unfollow = context.WithCancel(ctx)
-	if s.server == nil {
-		ctx = clientv3.WithRequireLeader(ctx)
-	}
+	ctx, s.unfollow = context.WithCancel(clientv3.WithRequireLeader(ctx))
 	s.events = s.client.Watch(ctx, s.prefix, clientv3.WithPrefix(), clientv3.WithRev(s.seen+1))
 }
 
 // catchUp waits until the head after the present one is applied.
 func (s *Store) catchUp(ctx context.Context) error {
+	if s.server != nil {
+		return s.reload(ctx, 0)
+	}
 	for before := s.applied.Load(); s.applied.Load() == before; {
 		select {
 		case r, open := <-s.events:

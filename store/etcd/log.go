@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"log/slog"
+	"regexp"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -13,6 +14,9 @@ import (
 func zapLogger(l *slog.Logger) *zap.Logger { return zap.New(zapCore{l.With("from", "etcd")}) }
 
 type zapCore struct{ log *slog.Logger }
+
+// quiet is what a new member complains of until it has written its first term.
+var quiet = regexp.MustCompile("^(Failed to detect schema version|failed to update storage version)$")
 
 func level(l zapcore.Level) slog.Level {
 	switch {
@@ -44,7 +48,11 @@ func (c zapCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Check
 
 // Write implements zapcore.Core.
 func (c zapCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	c.log.Log(context.Background(), level(e.Level), e.Message, arguments(fields)...)
+	l := level(e.Level)
+	if quiet.MatchString(e.Message) {
+		l = slog.LevelDebug
+	}
+	c.log.Log(context.Background(), l, e.Message, arguments(fields)...)
 	return nil
 }
 

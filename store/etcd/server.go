@@ -20,6 +20,7 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/features"
+	etcdmvcc "go.etcd.io/etcd/server/v3/storage/mvcc"
 
 	"neargate/store/internal/mvcc"
 )
@@ -29,7 +30,7 @@ import (
 const (
 	memberName     = "neargate"
 	memberURL      = "http://neargate.invalid:2380" // a member needs one; nobody dials it
-	tick           = 10                        // ms
+	tick           = 10                             // ms
 	electionTicks  = 10
 	snapshotCount  = 2000 // raft entries replayed at start, at most about twice
 	catchUpEntries = 16   // kept in memory for followers, of which there are none
@@ -37,7 +38,7 @@ const (
 
 // embeddedTxnOps lets every transaction that the core admits through, with the
 // head.
-var embeddedTxnOps = mvcc.Defaults().MaxOps + 1
+const embeddedTxnOps = mvcc.MaxOps + 1
 
 // server is the embedded etcd.
 type server struct {
@@ -49,7 +50,7 @@ type server struct {
 }
 
 // startServer starts the embedded etcd and waits until it leads.
-func startServer(ctx context.Context, c Config) (*server, error) {
+func startServer(ctx context.Context, c Config, adjust ...func(*config.ServerConfig)) (*server, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,12 @@ func startServer(ctx context.Context, c Config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	etcd, err := etcdserver.NewServer(serverConfig(c))
+	c.Dir = filepath.Join(c.Dir, "etcd")
+	sc := serverConfig(c)
+	for _, a := range adjust {
+		a(&sc)
+	}
+	etcd, err := etcdserver.NewServer(sc)
 	if err != nil {
 		lock.Close()
 		return nil, err
@@ -111,15 +117,13 @@ func serverConfig(c Config) config.ServerConfig {
 		MaxWALFiles:                 2,
 		BackendFreelistType:         bolt.FreelistMapType,
 		QuotaBackendBytes:           or(c.Quota, defaultQuota),
-		MaxTxnOps:                   uint(embeddedTxnOps),
+		MaxTxnOps:                   embeddedTxnOps,
 		MaxRequestBytes:             defaultRequestBytes,
 		MaxConcurrentStreams:        math.MaxUint32,
 		WarningApplyDuration:        time.Second,
 		WarningUnaryRequestDuration: time.Second,
 		StrictReconfigCheck:         true,
-		AuthToken:                   "simple",
-		BcryptCost:                  10,
-		TokenTTL:                    300,
+		BcryptCost:                  4, // of user passwords, of which there are none
 		CompactHashCheckTime:        time.Minute,
 		V2Deprecation:               config.V2DeprDefault,
 		ServerFeatureGate:           features.NewDefaultServerFeatureGate(memberName, logger),
@@ -171,17 +175,27 @@ func (s *server) maintain(ctx context.Context, applied func() int64) {
 func (s *server) compact(ctx context.Context, revision int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if revision > s.floor {
-		if _, err := s.etcd.Compact(ctx, &etcdserverpb.CompactionRequest{Revision: revision, Physical: true}); err != nil {
-			return err
-		}
-		s.floor = revision
+	if err := s.forget(ctx, revision); err != nil {
+		return err
 	}
 	b := s.etcd.Backend()
 	if free := b.Size() - b.SizeInUse(); free < spare || free < b.SizeInUse() {
 		return nil
 	}
 	return s.defrag()
+}
+
+// forget compacts to the revision and waits until the space is free.
+func (s *server) forget(ctx context.Context, revision int64) error {
+	if revision <= s.floor {
+		return nil
+	}
+	_, err := s.etcd.Compact(ctx, &etcdserverpb.CompactionRequest{Revision: revision, Physical: true})
+	if err != nil && !errors.Is(err, etcdmvcc.ErrCompacted) {
+		return err
+	}
+	s.floor = revision
+	return nil
 }
 
 func (s *server) defrag() error {
@@ -197,12 +211,9 @@ func (s *server) defrag() error {
 func (s *server) reclaim(ctx context.Context, applied int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if applied > s.floor {
-		if _, err := s.etcd.Compact(ctx, &etcdserverpb.CompactionRequest{Revision: applied, Physical: true}); err != nil {
-			s.log.Error("compact the full store", "err", err)
-			return false
-		}
-		s.floor = applied
+	if err := s.forget(ctx, applied); err != nil {
+		s.log.Error("compact the full store", "err", err)
+		return false
 	}
 	if err := s.defrag(); err != nil {
 		return false

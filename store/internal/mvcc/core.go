@@ -35,14 +35,17 @@ type Options struct {
 	MaxOps       int  // changed keys in one transaction
 	MaxBytes     int  // size of one transaction: keys, values, and OpBytes for each
 	OpBytes      int
-	HistoryItems int  // commits kept for watchers that resume
+	HistoryItems int // commits kept for watchers that resume
 	HistoryBytes int
 }
+
+// MaxOps is how many keys a transaction may change by default.
+const MaxOps = 10_000
 
 // Defaults are the limits of an embedded store, which every store has unless it
 // says otherwise, so that what fits one fits the other.
 func Defaults() Options {
-	return Options{MaxOps: 10_000, MaxBytes: 1_400_000, OpBytes: 128, HistoryItems: 8192, HistoryBytes: 16 << 20}
+	return Options{MaxOps: MaxOps, MaxBytes: 1_400_000, OpBytes: 128, HistoryItems: 8192, HistoryBytes: 16 << 20}
 }
 
 // Change is the new item under a key, nil when deleted.
