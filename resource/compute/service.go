@@ -40,7 +40,7 @@ type Service struct {
 	Deployments                    []Deployment // newest first; the first is PRIMARY
 	SteadySince                    time.Time    `json:",omitzero"` // zero while not steady
 	Backoff                        Backoff
-	NextStart                      time.Time `json:",omitzero"` // launch rate: no starts before
+	NextStart                      time.Time `json:",omitzero"`  // launch rate: no starts before
 	LastEvent                      string    `json:",omitempty"` // last message that repeats while its cause lasts
 	LastEventAt                    time.Time `json:",omitzero"`
 }
@@ -72,7 +72,7 @@ type Deployment struct {
 	Definition      string // task definition ARN
 	Desired         int    // what the scheduler aims at for this deployment
 	Failed          int    // tasks that failed to start since the deployment began
-	Started         int    // tasks started since the deployment began
+	Checked         bool   // an essential container of the definition has a health check
 	LaunchType      string `json:",omitempty"`
 	Strategy        []StrategyItem
 	PlatformVersion string `json:",omitempty"` // resolved

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"neargate/resource/compute"
-	"neargate/resource/node"
 	"neargate/store"
 )
 
@@ -42,9 +41,15 @@ const (
 	TasksByFailure = "ecs/task@failure"
 	// TasksByFamily: account, region, cluster, family, desired status.
 	TasksByFamily = "ecs/task@family"
-	// TasksByNode: node name; without stopped tasks. Tasks without a node are
-	// under the empty name.
+	// TasksByNode: node name, CPU, memory, desired status, attachment status
+	// (FAILED when no interface could be made); without stopped tasks. It changes
+	// with all a node must know of its tasks. Tasks that wait for a node are under
+	// the empty name: those to be stopped first, then by when their turn is
+	// (Stamp of CreatedAt or PlaceAfter). Tasks of a container instance are left out.
 	TasksByNode = "ecs/task@node"
+	// TasksByAttach: account, region, stamp of CreatedAt; tasks whose network
+	// interface has to be made or removed.
+	TasksByAttach = "ecs/task@attach"
 	// TasksByStop: stamp of StoppedAt; stopped tasks only.
 	TasksByStop = "ecs/task@stop"
 )
@@ -80,7 +85,13 @@ var Tasks = store.Table[compute.Task]{
 		{Name: TasksByFamily, Keys: func(t *compute.Task) [][]string {
 			return [][]string{{t.Account, t.Region, t.Cluster, t.Spec.Family, string(t.Intent.Desired)}}
 		}},
-		{Name: TasksByNode, Keys: live(func(t *compute.Task) []string { return []string{t.Node} })},
+		{Name: TasksByNode, Keys: live(byNode)},
+		{Name: TasksByAttach, Keys: func(t *compute.Task) [][]string {
+			if !t.WantsInterface() && !t.HasSpareInterface() {
+				return nil
+			}
+			return [][]string{{t.Account, t.Region, Stamp(t.CreatedAt)}}
+		}},
 		{Name: TasksByStop, Keys: func(t *compute.Task) [][]string {
 			if t.State.Last != compute.Stopped {
 				return nil
@@ -88,6 +99,24 @@ var Tasks = store.Table[compute.Task]{
 			return [][]string{{Stamp(t.State.StoppedAt)}}
 		}},
 	},
+}
+
+func byNode(t *compute.Task) []string {
+	switch {
+	case t.Node != "":
+		status := t.Attachment.Status
+		if t.Attachment.Failure != "" {
+			status = "FAILED"
+		}
+		return []string{t.Node, Number(t.Spec.CPU), Number(t.Spec.Memory), string(t.Intent.Desired), string(status)}
+	case t.Spec.Instance != "":
+		return nil
+	case t.Intent.Desired == compute.Stopped:
+		return []string{"", Stamp(time.Time{})}
+	case t.PlaceAfter.After(t.CreatedAt):
+		return []string{"", Stamp(t.PlaceAfter)}
+	}
+	return []string{"", Stamp(t.CreatedAt)}
 }
 
 // live leaves stopped tasks, and those without segments, out of an index.
@@ -159,10 +188,4 @@ var AccountSettings = store.Table[compute.AccountSetting]{
 	Key: func(s *compute.AccountSetting) []string {
 		return []string{s.Account, s.Region, s.Name, s.Principal}
 	},
-}
-
-// Nodes keeps hosts by name.
-var Nodes = store.Table[node.Node]{
-	Name: "node",
-	Key:  func(n *node.Node) []string { return []string{n.Name} },
 }

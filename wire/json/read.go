@@ -5,7 +5,6 @@ package json
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"math"
 	"math/big"
 	"net/http"
@@ -242,17 +241,7 @@ func (r *reader) document(dst reflect.Value, depth int) error {
 	if !ok {
 		return malformed()
 	}
-	if dst.Kind() == reflect.Slice {
-		dst.SetBytes(append([]byte(nil), text...))
-		return nil
-	}
-	var v any
-	if err := json.Unmarshal(text, &v); err != nil {
-		return malformed()
-	}
-	if v != nil {
-		dst.Set(reflect.ValueOf(v))
-	}
+	dst.SetBytes(append([]byte(nil), text...))
 	return nil
 }
 

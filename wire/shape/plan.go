@@ -12,7 +12,7 @@ import (
 // Kind is what the codecs tell apart in a member's type.
 type Kind uint8
 
-// The kinds. A document is any JSON value.
+// The kinds. A document is any JSON value, kept as json.RawMessage.
 const (
 	String Kind = iota + 1
 	Bool
@@ -161,21 +161,16 @@ func (p *Plans) member(f reflect.StructField) *Member {
 		case "union":
 			m.Union = true
 		case "ts":
-			m.Format = TimeFormat(arg)
+			for v := &m.Value; v != nil; v = v.Elem {
+				v.Format = TimeFormat(arg)
+			}
 		case "", "len", "range", "enum":
 		default:
 			panic(fmt.Sprintf("shape: unknown option %q of %s", word, f.Name))
 		}
 	}
-	for option := range strings.SplitSeq(f.Tag.Get("each"), ",") {
-		switch word, arg, _ := strings.Cut(option, "="); word {
-		case "sensitive":
-			m.Sensitive = true
-		case "union":
-			m.Elem.Union = true
-		case "ts":
-			m.Elem.Format = TimeFormat(arg)
-		}
+	if m.Elem != nil {
+		m.Elem.Union = slices.Contains(strings.Split(f.Tag.Get("each"), ","), "union")
 	}
 	return m
 }
@@ -188,7 +183,7 @@ func (p *Plans) value(t reflect.Type) Value {
 	switch k := v.Type.Kind(); {
 	case v.Type == reflect.TypeFor[time.Time]():
 		v.Kind = Timestamp
-	case v.Type == reflect.TypeFor[json.RawMessage]() || k == reflect.Interface:
+	case v.Type == reflect.TypeFor[json.RawMessage]():
 		v.Kind = Document
 	case k == reflect.String:
 		v.Kind = String
@@ -215,7 +210,7 @@ func (p *Plans) value(t reflect.Type) Value {
 // Absent reports whether field, a member's value in its struct, is not there.
 func (v *Value) Absent(field reflect.Value) bool {
 	switch field.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
+	case reflect.Pointer, reflect.Slice, reflect.Map:
 		return field.IsNil()
 	}
 	return false

@@ -29,10 +29,10 @@ type Pattern struct {
 	compile func() (*regexp.Regexp, error)
 }
 
-// NewPattern makes a pattern from AWS's text and the same in Go's syntax.
-func NewPattern(text, re2 string) *Pattern {
+// NewPattern makes a pattern from AWS's text, which is in Java's syntax.
+func NewPattern(text string) *Pattern {
 	return &Pattern{Text: text, compile: sync.OnceValues(func() (*regexp.Regexp, error) {
-		return regexp.Compile(`\A(?:` + loosen(re2) + `)\z`)
+		return regexp.Compile(`\A(?:` + translate(text) + `)\z`)
 	})}
 }
 
@@ -49,15 +49,18 @@ func (p *Pattern) Match(s string) bool {
 	return err != nil || re.MatchString(s)
 }
 
-var repeatCount = regexp.MustCompile(`\{(\d+)(?:(,)(\d*))?\}`)
+var (
+	codeUnit    = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+	repeatCount = regexp.MustCompile(`\{(\d+)(?:,(\d*))?\}`)
+)
 
-// loosen lifts upper repeat counts beyond what Go's engine takes (1000); models
-// bound such strings by a length constraint as well.
-func loosen(text string) string {
-	return repeatCount.ReplaceAllStringFunc(text, func(s string) string {
+// translate turns \uXXXX into Go's form and lifts upper repeat counts beyond what
+// Go's engine takes (1000); models bound such strings by a length as well.
+func translate(text string) string {
+	text = repeatCount.ReplaceAllStringFunc(text, func(s string) string {
 		m := repeatCount.FindStringSubmatch(s)
 		low, _ := strconv.Atoi(m[1])
-		high, err := strconv.Atoi(m[3])
+		high, err := strconv.Atoi(m[2])
 		switch {
 		case low <= 1000 && (err != nil || high <= 1000):
 			return s
@@ -66,6 +69,7 @@ func loosen(text string) string {
 		}
 		return "{1000,}"
 	})
+	return codeUnit.ReplaceAllString(text, `\x{$1}`)
 }
 
 // parseRules reads the constraint options of a tag: len=MIN:MAX, range=MIN:MAX,
@@ -74,7 +78,7 @@ func loosen(text string) string {
 func parseRules(options string, tag reflect.StructTag, prefix string) Rules {
 	r := Rules{MaxLen: -1}
 	if text := tag.Get(prefix + "pattern"); text != "" {
-		r.Pattern = NewPattern(text, first(tag.Get(prefix+"re2"), text))
+		r.Pattern = NewPattern(text)
 	}
 	for option := range strings.SplitSeq(options, ",") {
 		word, arg, _ := strings.Cut(option, "=")

@@ -1,0 +1,337 @@
+// Package mvcc is the core that the stores share: an ordered tree with cheap
+// immutable snapshots, optimistic transactions with exact conflict detection, and
+// a bounded history of commits for validation and watching.
+//
+// A commit is decided in memory, at the tip, and becomes visible to View and
+// Watch once it is durable. A store without a disk has commits that are durable
+// at once; another takes the pending ones in batches (Next), writes them, and
+// reports the outcome (Durable, Fail, Rebase, Replace). Transactions read the
+// tip, so a busy key costs no round trip for each of its writers, and nobody is
+// given an answer that rests on a commit that is not durable.
+package mvcc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"neargate/store"
+)
+
+// errRerun ends a commit that must be decided again.
+var errRerun = errors.New("mvcc: run the transaction again")
+
+// patience is how often a transaction may lose the race for a commit before it
+// runs alone.
+const patience = 8
+
+// Options tune a Core.
+type Options struct {
+	Pipeline     bool // commits become durable by Durable, not at once
+	Paranoid     bool // check the memoised records after every transaction
+	MaxOps       int  // changed keys in one transaction
+	MaxBytes     int  // size of one transaction: keys, values, and OpBytes for each
+	OpBytes      int
+	HistoryItems int // commits kept for watchers that resume
+	HistoryBytes int
+}
+
+// MaxOps is how many keys a transaction may change by default.
+const MaxOps = 10_000
+
+// Defaults are the limits of an embedded store, which every store has unless it
+// says otherwise, so that what fits one fits the other.
+func Defaults() Options {
+	return Options{MaxOps: MaxOps, MaxBytes: 1_400_000, OpBytes: 128, HistoryItems: 8192, HistoryBytes: 16 << 20}
+}
+
+// Change is the new item under a key, nil when deleted.
+type Change struct {
+	Key  string
+	Item *Item
+}
+
+// Commit is a set of changes made together.
+type Commit struct {
+	Rev     store.Rev
+	Changes []Change // in key order
+	Size    int      // as Options.MaxBytes counts it
+
+	reads *tx           // what it rests on, while not durable
+	snap  *snapshot     // the content after it, while not durable
+	moved bool          // another store's commit was put before it
+	err   error         // set before done closes
+	done  chan struct{} // closed when the outcome is known
+}
+
+func (c *Core) newCommit(changes []Change) *Commit {
+	commit := &Commit{Changes: changes, Size: len(changes) * c.opts.OpBytes}
+	for _, ch := range changes {
+		commit.Size += len(ch.Key)
+		if ch.Item != nil {
+			commit.Size += len(ch.Item.val)
+		}
+	}
+	return commit
+}
+
+// Core is a transactional key space in memory.
+type Core struct {
+	opts    Options
+	wake    chan struct{}
+	turn    sync.RWMutex // held for writing by a transaction that must not lose
+	durable atomic.Pointer[snapshot]
+	tip     atomic.Pointer[snapshot]
+	check   *checker
+
+	mu       sync.Mutex
+	work     *tree // the content of tip, to be written
+	history  history
+	pending  []*Commit // decided and not durable, in order
+	watchers watchers
+	closed   error
+	sealed   bool
+}
+
+// New makes an empty core.
+func New(o Options) *Core {
+	c := &Core{opts: o, wake: make(chan struct{}, 1), work: newTree()}
+	if o.Paranoid {
+		c.check = &checker{known: map[*Item]bool{}}
+	}
+	c.watchers.byPrefix = map[int]map[string][]*watcher{}
+	c.show(nil, 0, 0)
+	c.durable.Store(c.tip.Load())
+	return c
+}
+
+// show publishes the working tree as the tip.
+func (c *Core) show(last *Commit, rev store.Rev, epoch int) {
+	s := &snapshot{tree: c.work.Copy(), rev: rev, epoch: epoch, last: last}
+	if last != nil {
+		last.snap = s
+	}
+	c.tip.Store(s)
+}
+
+// View implements store.Store.
+func (c *Core) View(ctx context.Context, fn func(store.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := c.durable.Load()
+	if s == nil {
+		return store.ErrClosed
+	}
+	t := &tx{base: s, trace: c.check != nil}
+	defer c.verify(t)
+	if err := fn(t); err != nil {
+		return err
+	}
+	return t.err
+}
+
+// Update implements store.Store. fn must not call Update. When ctx ends while the
+// commit is on its way, its outcome is not known.
+func (c *Core) Update(ctx context.Context, fn func(store.Tx) error) error {
+	for try := 0; ; try++ {
+		v, ok := c.attempt(ctx, fn, try >= patience)
+		if !ok {
+			continue
+		}
+		if err := v.await(ctx); !errors.Is(err, errRerun) {
+			return err
+		}
+	}
+}
+
+// verdict is what Update answers once a commit is durable: the transaction's own,
+// or the newest one it read.
+type verdict struct {
+	wait *Commit // nil when nothing is to be waited for
+	own  bool
+	err  error
+}
+
+// await returns the answer, or errRerun if what it rests on did not come true.
+func (v verdict) await(ctx context.Context) error {
+	if v.wait == nil {
+		return v.err
+	}
+	select {
+	case <-v.wait.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch {
+	case v.own:
+		return v.wait.err
+	case v.wait.err != nil || v.wait.moved:
+		return errRerun
+	}
+	return v.err
+}
+
+// attempt runs fn once and decides its commit; ok is false if it lost a race.
+func (c *Core) attempt(ctx context.Context, fn func(store.Tx) error, alone bool) (v verdict, ok bool) {
+	if err := ctx.Err(); err != nil {
+		return verdict{err: err}, true
+	}
+	if alone {
+		c.turn.Lock()
+		defer c.turn.Unlock()
+	}
+	s := c.tip.Load()
+	if s == nil {
+		return verdict{err: store.ErrClosed}, true
+	}
+	t := &tx{base: s, updating: true, trace: c.check != nil}
+	defer c.verify(t)
+	if err := fn(t); err != nil {
+		return verdict{wait: s.last, err: err}, true
+	}
+	if t.err != nil || t.writes == nil {
+		return verdict{wait: s.last, err: t.err}, true
+	}
+	if !alone {
+		c.turn.RLock()
+		defer c.turn.RUnlock()
+	}
+	return c.decide(t)
+}
+
+// decide validates a transaction against the tip and appends its commit.
+func (c *Core) decide(t *tx) (v verdict, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != nil || c.sealed {
+		return verdict{err: store.ErrClosed}, true
+	}
+	tip := c.tip.Load()
+	if tip != t.base && c.conflicts(t, tip) {
+		return verdict{}, false
+	}
+	changes := t.effects(c.work)
+	if len(changes) == 0 {
+		return verdict{wait: tip.last}, true
+	}
+	commit := c.newCommit(changes)
+	if err := c.admit(commit); err != nil {
+		return verdict{wait: tip.last, err: err}, true
+	}
+	commit.Rev = tip.rev + 1
+	c.apply(changes)
+	if !c.opts.Pipeline {
+		c.show(nil, commit.Rev, tip.epoch)
+		c.publish([]*Commit{commit}, c.tip.Load())
+		return verdict{}, true
+	}
+	commit.reads, commit.done = t, make(chan struct{})
+	c.show(commit, commit.Rev, tip.epoch)
+	c.pending = append(c.pending, commit)
+	c.notify()
+	return verdict{wait: commit, own: true}, true
+}
+
+func (c *Core) admit(commit *Commit) error {
+	if ops, limit := len(commit.Changes), c.opts.MaxOps; limit > 0 && ops > limit {
+		return fmt.Errorf("%w: %d keys, the limit is %d", store.ErrTooLarge, ops, limit)
+	}
+	if limit := c.opts.MaxBytes; limit > 0 && commit.Size > limit {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", store.ErrTooLarge, commit.Size, limit)
+	}
+	return nil
+}
+
+// conflicts reports whether a commit after the transaction's base changed
+// something it read, or whether that can no longer be told.
+func (c *Core) conflicts(t *tx, tip *snapshot) bool {
+	if t.base.epoch != tip.epoch {
+		return true
+	}
+	slices.Sort(t.points)
+	for i := len(c.pending) - 1; i >= 0; i-- {
+		if c.pending[i].Rev <= t.base.rev {
+			return false
+		}
+		if t.saw(c.pending[i].Changes) {
+			return true
+		}
+	}
+	since, ok := c.history.after(t.base.rev)
+	if !ok {
+		return true
+	}
+	return slices.ContainsFunc(since, func(h *Commit) bool { return t.saw(h.Changes) })
+}
+
+func (c *Core) apply(changes []Change) {
+	for _, ch := range changes {
+		if ch.Item == nil {
+			c.work.Delete(ch.Key)
+		} else {
+			c.work.Set(ch.Key, ch.Item)
+		}
+	}
+}
+
+// publish makes commits visible to View, history and watchers.
+func (c *Core) publish(commits []*Commit, s *snapshot) {
+	c.durable.Store(s)
+	for _, commit := range commits {
+		commit.reads, commit.snap = nil, nil
+		c.history.add(commit, c.opts.HistoryItems, c.opts.HistoryBytes)
+		c.watchers.dispatch(commit)
+	}
+	c.watchers.wake()
+}
+
+func (c *Core) notify() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Rev returns the newest durable revision.
+func (c *Core) Rev() store.Rev {
+	if s := c.durable.Load(); s != nil {
+		return s.rev
+	}
+	return 0
+}
+
+// Seal refuses further commits, while those pending go on.
+func (c *Core) Seal() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sealed = true
+}
+
+// Close ends watches and refuses further use; pending commits end with err.
+func (c *Core) Close(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != nil {
+		return
+	}
+	c.closed = store.ErrClosed
+	if c.check != nil {
+		c.check.all()
+	}
+	c.finish(c.pending, err)
+	c.pending = nil
+	c.tip.Store(nil)
+	c.durable.Store(nil)
+	c.watchers.close()
+}
+
+func (c *Core) finish(commits []*Commit, err error) {
+	for _, commit := range commits {
+		commit.err, commit.reads, commit.snap = err, nil, nil
+		close(commit.done)
+	}
+}

@@ -1,0 +1,184 @@
+package mvcc
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"neargate/store"
+)
+
+// Batch is the merged writes of some pending commits.
+type Batch struct {
+	Rev    store.Rev // of the last commit in it
+	Writes []Change
+	n      int
+}
+
+// Pending receives when there may be something for Next.
+func (c *Core) Pending() <-chan struct{} { return c.wake }
+
+// Next merges the oldest pending commits, at least one, up to the limits; ok is
+// false if there are none. The batch is answered by Durable or Fail before the
+// next one, unless Foreign or Replace made it void.
+func (c *Core) Next(maxOps, maxBytes int) (b Batch, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	place, size := map[string]int{}, 0
+	for _, commit := range c.pending {
+		size += commit.Size
+		if b.n > 0 && (len(b.Writes)+len(commit.Changes) > maxOps || size > maxBytes) {
+			break
+		}
+		for _, ch := range commit.Changes {
+			if i, again := place[ch.Key]; again {
+				b.Writes[i] = ch
+				continue
+			}
+			place[ch.Key] = len(b.Writes)
+			b.Writes = append(b.Writes, ch)
+		}
+		b.Rev = commit.Rev
+		b.n++
+	}
+	return b, b.n > 0
+}
+
+// Durable makes the commits of the batch visible and answers their writers.
+func (c *Core) Durable(b Batch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != nil {
+		return
+	}
+	commits := c.pending[:b.n:b.n]
+	c.pending = slices.Clone(c.pending[b.n:])
+	c.publish(commits, commits[b.n-1].snap)
+	c.finish(commits, nil)
+	if len(c.pending) > 0 {
+		c.notify()
+	}
+}
+
+// Fail ends the commits of the batch with err; those after it are decided again.
+func (c *Core) Fail(b Batch, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != nil {
+		return
+	}
+	s := c.durable.Load()
+	c.finish(c.pending[:b.n], err)
+	c.finish(c.pending[b.n:], errRerun)
+	c.pending = nil
+	c.work = s.tree.Copy()
+	c.show(nil, s.rev, c.tip.Load().epoch+1)
+}
+
+// Foreign puts a durable commit of another process, with its revision, before all
+// pending ones. Those that read what it changed, or what such a one had written,
+// are decided again; the others follow it.
+func (c *Core) Foreign(rev store.Rev, changes []Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed == nil {
+		c.foreign(rev, changes)
+	}
+}
+
+func (c *Core) foreign(rev store.Rev, changes []Change) {
+	epoch := c.tip.Load().epoch + 1
+	c.work = c.durable.Load().tree.Copy()
+	commit := c.newCommit(changes)
+	commit.Rev = rev
+	c.apply(changes)
+	c.show(nil, rev, epoch)
+	c.publish([]*Commit{commit}, c.tip.Load())
+
+	pending, gone := c.pending, slices.Clip(changes)
+	c.pending = nil
+	for _, p := range pending {
+		slices.Sort(p.reads.points)
+		if p.reads.saw(gone) {
+			gone = append(gone, p.Changes...)
+			c.finish([]*Commit{p}, errRerun)
+			continue
+		}
+		rev++
+		p.Rev, p.moved = rev, true
+		c.apply(p.Changes)
+		c.show(p, rev, epoch)
+		c.pending = append(c.pending, p)
+	}
+	if len(c.pending) > 0 {
+		c.notify()
+	}
+}
+
+// Load sets the content of a core that nobody uses yet. Items are in key order.
+func (c *Core) Load(rev store.Rev, items []Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, it := range items {
+		c.work.Load(it.Key, it.Item)
+	}
+	c.show(nil, rev, 0)
+	c.durable.Store(c.tip.Load())
+	c.history.start = rev
+}
+
+// Replace makes items, which are in key order, the whole durable content, as one
+// commit of what differs. At revision 0 it takes the next one. Pending commits
+// are treated as by Foreign.
+func (c *Core) Replace(rev store.Rev, items []Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != nil {
+		return
+	}
+	s := c.durable.Load()
+	if rev == 0 {
+		rev = s.rev + 1
+	}
+	if changes := difference(s.tree, items); rev != s.rev || len(changes) > 0 {
+		c.foreign(rev, changes)
+	}
+}
+
+// difference returns the changes that turn the tree into items.
+func difference(from *tree, items []Change) []Change {
+	var changes []Change
+	i := 0
+	insert := func(below string, all bool) {
+		for i < len(items) && (all || items[i].Key < below) {
+			changes = append(changes, items[i])
+			i++
+		}
+	}
+	from.Scan(func(key string, old *Item) bool {
+		insert(key, false)
+		switch {
+		case i == len(items) || items[i].Key != key:
+			changes = append(changes, Change{Key: key})
+		case !same(old, items[i].Item):
+			changes = append(changes, items[i])
+			i++
+		default:
+			i++
+		}
+		return true
+	})
+	insert("", true)
+	return changes
+}
+
+// Backup writes the durable content as an archive, while the store goes on.
+func (c *Core) Backup(ctx context.Context, w io.Writer) error {
+	s := c.durable.Load()
+	if s == nil {
+		return store.ErrClosed
+	}
+	return store.WriteArchive(w, func(yield func(string, []byte) bool) {
+		s.tree.Scan(func(key string, it *Item) bool { return ctx.Err() == nil && yield(key, it.val) })
+	}, ctx.Err)
+}
