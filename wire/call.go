@@ -129,7 +129,8 @@ func (c *call) serve() (err error) {
 	return nil
 }
 
-// identify routes the request, reads its body and proves its caller.
+// identify routes the request, reads its body and proves its caller. It reads
+// no body of a request that its headers alone refuse.
 func (c *call) identify() error {
 	claim, unsigned := sigv4.Parse(c.r)
 	c.claim = claim
@@ -149,42 +150,49 @@ func (c *call) identify() error {
 	if err := c.svc.protocol.accepts(c); err != nil {
 		return err
 	}
+	if !c.server.cfg.NoAuth {
+		if err := c.checkScope(unsigned); err != nil {
+			return err
+		}
+	}
 	if err := c.readBody(c.svc.maxBody); err != nil {
 		return err
 	}
-	if err := c.prove(claim, unsigned); err != nil {
+	if err := c.prove(); err != nil {
 		return err
 	}
 	return c.inflate()
 }
 
-func (c *call) prove(claim *sigv4.Claim, unsigned error) error {
-	s := c.server
-	if s.cfg.NoAuth {
-		return c.assume(claim)
-	}
-	if unsigned != nil {
+// checkScope refuses a request without a signature, or with one for elsewhere.
+func (c *call) checkScope(unsigned error) error {
+	switch {
+	case unsigned != nil:
 		return unsigned
-	}
-	if claim.Service != c.svc.SigningName {
+	case c.claim.Service != c.svc.SigningName:
 		return &sigv4.Error{Reason: sigv4.Mismatch, Message: "Credential should be scoped to correct service: '" + c.svc.SigningName + "'. "}
+	case !arn.KnownRegion(c.claim.Region):
+		return &sigv4.Error{Reason: sigv4.Mismatch, Message: "Credential should be scoped to a valid region, not '" + c.claim.Region + "'. "}
 	}
-	if !arn.KnownRegion(claim.Region) {
-		return &sigv4.Error{Reason: sigv4.Mismatch, Message: "Credential should be scoped to a valid region, not '" + claim.Region + "'. "}
+	return nil
+}
+
+func (c *call) prove() (err error) {
+	if c.server.cfg.NoAuth {
+		return c.assume()
 	}
-	key, err := s.verifier.Verify(c.r.Context(), c.r, claim, c.raw.Bytes())
-	c.key = key
+	c.key, err = c.server.verifier.Verify(c.r.Context(), c.r, c.claim, c.raw.Bytes())
 	return err
 }
 
 // assume finds whom a request is from when nobody has to prove it.
-func (c *call) assume(claim *sigv4.Claim) (err error) {
+func (c *call) assume() (err error) {
 	keys := c.server.cfg.Keys
 	if !arn.KnownRegion(c.region) {
 		c.region = c.server.cfg.DefaultRegion
 	}
-	if claim != nil {
-		if c.key, err = keys.Key(c.r.Context(), claim.AccessKeyID, claim.SessionToken); err == nil {
+	if c.claim != nil {
+		if c.key, err = keys.Key(c.r.Context(), c.claim.AccessKeyID, c.claim.SessionToken); err == nil {
 			return nil
 		}
 	}

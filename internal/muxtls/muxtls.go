@@ -143,8 +143,7 @@ const (
 // lets requests in progress finish for at most grace. It returns nil when all
 // did. Connections that fail are reported to log for debugging.
 func Serve(ctx context.Context, l net.Listener, config *tls.Config, h http.Handler, log *slog.Logger, grace time.Duration) error {
-	split := Split(l, firstByte)
-	server := &http.Server{
+	return serve(ctx, l, &http.Server{
 		Handler:           h,
 		TLSConfig:         config,
 		ReadHeaderTimeout: headerTime,
@@ -152,7 +151,11 @@ func Serve(ctx context.Context, l net.Listener, config *tls.Config, h http.Handl
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	}, grace)
+}
+
+func serve(ctx context.Context, l net.Listener, server *http.Server, grace time.Duration) error {
+	split := Split(l, firstByte)
 	ended := make(chan error, 2)
 	go func() { ended <- server.Serve(split.Plain()) }()
 	go func() { ended <- server.ServeTLS(split.TLS(), "", "") }()

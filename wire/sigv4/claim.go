@@ -88,15 +88,17 @@ func parseHeader(r *http.Request, header string) (*Claim, error) {
 	if err := c.readCredential(credential); err != nil {
 		return nil, err
 	}
-	if date != "" {
-		return c, c.readTime(date)
+	if t, err := http.ParseTime(r.Header.Get("Date")); date == "" && err == nil {
+		c.Time = t.UTC()
+		c.stamp = c.Time.Format(basicTime)
+		return c, nil
 	}
-	t, err := http.ParseTime(r.Header.Get("Date"))
-	if err != nil {
-		return c, c.readTime(r.Header.Get("Date"))
+	if date == "" {
+		date = r.Header.Get("Date")
 	}
-	c.Time = t.UTC()
-	c.stamp = c.Time.Format(basicTime)
+	if err := c.readTime(date); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -165,7 +167,10 @@ func parseQuery(q url.Values, headerToken string) (*Claim, error) {
 	if err := c.readTime(q.Get("X-Amz-Date")); err != nil {
 		return nil, err
 	}
-	return c, c.readExpires(q.Get("X-Amz-Expires"))
+	if err := c.readExpires(q.Get("X-Amz-Expires")); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *Claim) readCredential(s string) error {
