@@ -126,7 +126,15 @@ func formCall(body string) *http.Request {
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-func requestID(w *httptest.ResponseRecorder) string { return w.Header()["x-amzn-RequestId"][0] }
+// requestID is the header as AWS spells it, which http.Header.Get cannot see.
+func requestID(w *httptest.ResponseRecorder) string {
+	for name, values := range w.Header() {
+		if name == "x-amzn-RequestId" {
+			return values[0]
+		}
+	}
+	return ""
+}
 
 func TestAnswers(t *testing.T) {
 	s := server(nil)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -58,8 +59,7 @@ func (l *Listener) accept() {
 	for {
 		c, err := l.inner.Accept()
 		if err != nil {
-			var n net.Error
-			if !errors.As(err, &n) || !n.Temporary() { //nolint:staticcheck // the one way to tell "too many open files"
+			if !passing(err) {
 				l.end(err)
 				return
 			}
@@ -74,6 +74,17 @@ func (l *Listener) accept() {
 		pause = 0
 		go l.sort(c)
 	}
+}
+
+// passing reports whether accepting may go well again: the client has left, or
+// the host is short of something.
+func passing(err error) bool {
+	for _, e := range []error{syscall.ECONNABORTED, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *Listener) sort(c net.Conn) {

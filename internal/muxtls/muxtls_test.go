@@ -177,8 +177,9 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
+	none := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, net.ErrClosed }
 	go func() {
-		ended <- serve(ctx, l, &http.Server{ReadHeaderTimeout: 50 * time.Millisecond}, time.Second)
+		ended <- serve(ctx, l, &http.Server{ReadHeaderTimeout: 50 * time.Millisecond, TLSConfig: &tls.Config{GetCertificate: none}}, time.Second)
 	}()
 	c, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
