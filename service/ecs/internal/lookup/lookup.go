@@ -69,3 +69,14 @@ func Sum(m map[string]int) (n int) {
 	}
 	return n
 }
+
+// Setting returns the value of an account setting that holds for a principal: its
+// own, else the account's default; ok is false when neither was set.
+func Setting(tx store.Tx, t ref.Tenant, principal, name string) (s compute.AccountSetting, ok bool, err error) {
+	for _, p := range []string{principal, ""} {
+		if s, ok, err = tables.AccountSettings.Find(tx, t.Account, t.Region, name, p); ok || err != nil {
+			return s, ok, err
+		}
+	}
+	return s, false, nil
+}
