@@ -10,6 +10,9 @@ import (
 	"neargate/resource/compute"
 )
 
+// noCapacity begins the reason of a task no node had room for.
+const noCapacity = "Capacity is unavailable"
+
 // Times of the scheduler.
 const (
 	launchPause  = 1200 * time.Millisecond // Batch starts each: 500 a minute a service, the Fargate quota
@@ -30,6 +33,8 @@ type planner struct {
 	stops   []string
 	pending int // of stops: tasks that were not running
 	wakes   []time.Time
+	// balances is the zone a task is started in to even the zones out.
+	balances string
 }
 
 // Plan decides the next step of a service, and when to look again. Same state,
@@ -40,6 +45,9 @@ func Plan(now time.Time, s State) ([]Action, time.Time) {
 	}
 	p := &planner{State: s, now: now, was: s.Service}
 	p.Service.Deployments = slices.Clone(s.Service.Deployments)
+	if p.Record != nil && p.Record.Status == "PENDING" {
+		p.record(compute.InProgress)
+	}
 	p.countFailures()
 	switch {
 	case p.Service.Status == compute.Draining:
@@ -102,7 +110,7 @@ func (p *planner) countFailures() {
 	b := &p.Service.Backoff
 	for _, g := range p.Groups {
 		if p.isPrimary(g) && g.NewestYoung.After(b.Seen) {
-			b.Failures, b.Until = 0, time.Time{}
+			b.Failures, b.Full, b.Until = 0, nil, time.Time{}
 		}
 	}
 	if len(p.Failures) == 0 {
@@ -113,7 +121,12 @@ func (p *planner) countFailures() {
 	b.Failures += len(p.Failures)
 	b.Seen = last.At
 	b.Until = p.now.Add(Delay(b.Failures))
-	if reason, ok := strings.CutPrefix(last.Reason, "Capacity is unavailable"); ok {
+	for _, f := range p.Failures {
+		if strings.HasPrefix(f.Reason, noCapacity) && !slices.Contains(b.Full, f.Zone) {
+			b.Full = append(slices.Clone(b.Full), f.Zone)
+		}
+	}
+	if reason, ok := strings.CutPrefix(last.Reason, noCapacity); ok {
 		p.repeat("(service %s) was unable to place a task. Reason: Capacity is unavailable%s", p.Service.Name, reason)
 	} else if b.Failures >= impaired {
 		p.repeat("(service %s) is unable to consistently start tasks successfully.", p.Service.Name)
@@ -150,6 +163,7 @@ func (p *planner) replica() {
 	p.stopSurplus()
 	p.stopUnhealthy(lower, upper)
 	p.startMissing(upper)
+	p.rebalance(upper)
 }
 
 // stopOld ends tasks of replaced deployments: those that do not run at once, the
@@ -176,11 +190,9 @@ func (p *planner) stopSurplus() {
 	if surplus <= 0 {
 		return
 	}
-	zones := map[string]int{}
-	for _, g := range p.Groups {
-		if live(g) && p.isPrimary(g) {
-			zones[g.Zone] += g.Count
-		}
+	zones := p.zones()
+	if surplus == 1 && p.balancing(zones) {
+		return
 	}
 	for range min(surplus, Batch-len(p.stops)) {
 		c := p.fullest(zones)
@@ -256,24 +268,18 @@ func (p *planner) startMissing(upper int) {
 	if !p.mayStart() {
 		return
 	}
-	have := map[string]int{}
-	for _, g := range p.Groups {
-		if live(g) && p.isPrimary(g) {
-			have[g.Provider] += g.Count
-		}
-	}
 	n := min(missing, room, Batch, len(p.IDs))
-	for i := range n {
-		provider := compute.NextProvider(p.primary().Strategy, have)
-		have[provider]++
-		p.start(i, provider, "")
+	if n = p.startSome(n); n > 0 {
+		p.paced(missing > n)
 	}
-	p.paced(missing > n)
 }
 
 // mayStart reports whether back-off and launch rate allow starts, and wakes the
 // service when they will.
 func (p *planner) mayStart() bool {
+	if p.Template == nil {
+		return false
+	}
 	for _, t := range []time.Time{p.Service.Backoff.Until, p.Service.NextStart} {
 		if t.After(p.now) {
 			p.wakes = append(p.wakes, t)
@@ -321,15 +327,16 @@ func (p *planner) daemon() {
 	n := 0
 	for _, in := range p.Instances {
 		if in.Deployment == "" && n < min(Batch, len(p.IDs)) {
-			p.start(n, "", in.ID)
+			p.start(Spot{Instance: in.ID})
 			n++
 		}
 	}
 	p.paced(n == Batch)
 }
 
-func (p *planner) start(i int, provider, instance string) {
-	t := p.Template(p.now, p.IDs[i], provider, instance)
+// start begins a task with the next fresh ids.
+func (p *planner) start(at Spot) {
+	t := p.Template(p.now, p.IDs[len(p.starts)], at)
 	p.do = append(p.do, Action{Start: &t})
 	p.starts = append(p.starts, t.ID)
 }
@@ -347,12 +354,17 @@ func (p *planner) stop(n int, match func(Candidate) bool) {
 	}
 }
 
+func (p *planner) key() Key {
+	s := &p.Service
+	return Key{s.Account, s.Region, s.Cluster, s.Name}
+}
+
 func scaling(deployment string) string {
 	return fmt.Sprintf("Scaling activity initiated by (deployment %s)", deployment)
 }
 
 func (p *planner) stopOne(c Candidate, reason string) {
-	p.do = append(p.do, Action{Stop: &Stop{ID: c.ID, Code: compute.ServiceSchedulerInitiated, Reason: reason}})
+	p.do = append(p.do, Action{Stop: &Stop{Key: p.key(), ID: c.ID, Code: compute.ServiceSchedulerInitiated, Reason: reason}})
 	p.stops = append(p.stops, c.ID)
 	if c.Phase == compute.PhaseStarting {
 		p.pending++

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"neargate/resource/compute"
+	"neargate/resource/compute/launch"
 )
 
 // world is a service with its tasks, enough of a cluster to run plans against.
@@ -51,12 +52,12 @@ func (w *world) deploy() {
 	}
 	w.svc.Backoff = compute.Backoff{}
 	w.svc.Deployments = append([]compute.Deployment{{
-		ID: fmt.Sprintf("ecs-svc/%019d", w.next), Status: compute.Primary, Rollout: compute.InProgress, Checked: w.checks,
+		ID: fmt.Sprintf("ecs-svc/%019d", w.next), Status: compute.Primary, Rollout: compute.InProgress, Checked: w.checks, LaunchType: compute.Fargate,
 	}}, old...)
 }
 
 func (w *world) state() State {
-	s := State{Service: w.svc}
+	s := State{Service: w.svc, Subnets: []launch.Subnet{{ID: "subnet-a", Zone: "a"}, {ID: "subnet-b", Zone: "b"}, {ID: "subnet-c", Zone: "c"}}}
 	for _, tk := range w.tasks {
 		if tk.phase == compute.PhaseStopped {
 			if !tk.failedAt.IsZero() && tk.failedAt.After(w.svc.Backoff.Seen) && tk.deployment == w.svc.Deployments[0].ID {
@@ -94,8 +95,8 @@ func (w *world) state() State {
 		s.EventIDs = append(s.EventIDs, fmt.Sprint(i))
 	}
 	primary := w.svc.Deployments[0].ID
-	s.Template = func(now time.Time, ids IDs, provider, instance string) compute.Task {
-		return compute.Task{ID: ids.Task, CreatedAt: now, Spec: compute.TaskSpec{Deployment: primary, CapacityProvider: provider}}
+	s.Template = func(now time.Time, ids IDs, at Spot) compute.Task {
+		return compute.Task{ID: ids.Task, CreatedAt: now, Spec: compute.TaskSpec{Deployment: primary, CapacityProvider: at.Provider}, Zone: at.Subnet.Zone}
 	}
 	return s
 }
@@ -111,7 +112,7 @@ func (w *world) step() (wake time.Time, acted bool) {
 		case a.Start != nil:
 			started++
 			w.tasks = append(w.tasks, &task{id: a.Start.ID, deployment: a.Start.Spec.Deployment, provider: a.Start.Spec.CapacityProvider,
-				zone: string(rune('a' + w.rng.IntN(3))), phase: compute.PhaseStarting, since: w.now})
+				zone: a.Start.Zone, phase: compute.PhaseStarting, since: w.now})
 		case a.Stop != nil:
 			stopped++
 			at := slices.IndexFunc(w.tasks, func(tk *task) bool { return tk.id == a.Stop.ID })
@@ -355,6 +356,9 @@ func TestRandomHistories(t *testing.T) {
 		minimum, maximum := rng.IntN(101), 100+rng.IntN(150)
 		w := newWorld(t, seed, rng.IntN(25), minimum, maximum)
 		w.checks = seed%2 == 0
+		if seed%3 == 0 {
+			w.svc.Rebalancing = "ENABLED"
+		}
 		if w.checks {
 			w.svc.Deployments[0].Checked = true
 		}
@@ -404,5 +408,62 @@ func TestPlanIsPure(t *testing.T) {
 	}
 	if len(a) != len(b) || !wa.Equal(wb) {
 		t.Errorf("two plans of one state differ: %d and %d actions", len(a), len(b))
+	}
+}
+
+// A lopsided service gets a task in the empty zone first and gives one up in the
+// full zone only once that runs.
+func TestRebalanceEvensZones(t *testing.T) {
+	w := newWorld(t, 1, 4, 100, 200)
+	w.svc.Rebalancing = "ENABLED"
+	d := w.svc.Deployments[0].ID
+	for i, zone := range []string{"a", "a", "a", "b"} {
+		w.tasks = append(w.tasks, &task{id: fmt.Sprint("old", i), deployment: d, zone: zone, phase: compute.PhaseRunning,
+			started: w.now.Add(-time.Hour), since: w.now})
+	}
+	zones := func() map[string]int {
+		n := map[string]int{}
+		for _, tk := range w.tasks {
+			if tk.phase < compute.PhaseStopping {
+				n[tk.zone]++
+			}
+		}
+		return n
+	}
+	for range 120 {
+		w.step()
+		if n := zones(); n["a"] < 2 || n["a"]+n["b"]+n["c"] < 4 {
+			t.Fatalf("too few tasks: %v", n)
+		}
+		w.pass(time.Second)
+	}
+	if n := zones(); n["a"] != 2 || n["b"] != 1 || n["c"] != 1 {
+		t.Errorf("zones %v, events %q", n, w.events)
+	}
+	if !slices.ContainsFunc(w.events, func(e string) bool { return strings.Contains(e, "in c to AZ Rebalance: (task ") }) {
+		t.Errorf("events %q", w.events)
+	}
+}
+
+// A zone without capacity is left alone until a task runs again.
+func TestStartsAvoidFullZones(t *testing.T) {
+	w := newWorld(t, 1, 3, 100, 200)
+	s := w.state()
+	s.Failures = []Failure{{At: w.now, Reason: noCapacity + " at this time.", Zone: "b"}}
+	do, _ := Plan(w.now, s)
+	at := slices.IndexFunc(do, func(a Action) bool { return a.Service != nil })
+	s.Service, s.Failures = *do[at].Service, nil
+	do, _ = Plan(s.Service.Backoff.Until, s)
+	started := 0
+	for _, a := range do {
+		if a.Start != nil {
+			started++
+			if a.Start.Zone == "b" {
+				t.Error("started a task in the full zone")
+			}
+		}
+	}
+	if started != 3 {
+		t.Errorf("%d starts", started)
 	}
 }

@@ -11,7 +11,9 @@ import (
 
 // reportWork writes the events of this plan's starts and stops.
 func (p *planner) reportWork() {
-	if n := len(p.starts); n > 0 {
+	if n := len(p.starts); n > 0 && p.balances != "" {
+		p.event("(service %s) has started %d tasks in %s to AZ Rebalance: %s.", p.Service.Name, n, p.balances, taskList(p.starts))
+	} else if n > 0 {
 		p.event("(service %s) has started %d tasks: %s.", p.Service.Name, n, taskList(p.starts))
 	}
 	if p.pending > 0 {
@@ -90,6 +92,9 @@ func (p *planner) retire() {
 // judge says whether the primary deployment is complete and the service steady,
 // and when that may change by time alone.
 func (p *planner) judge() {
+	if p.Protected > 0 && !p.NextExpiry.IsZero() {
+		p.wakes = append(p.wakes, p.NextExpiry)
+	}
 	for _, g := range p.Groups {
 		if p.young(g) > 0 && len(p.Service.Deployments) > 1 {
 			p.wakes = append(p.wakes, g.OldestYoung.Add(Settle))
@@ -130,8 +135,21 @@ func (p *planner) complete(d *compute.Deployment) {
 	d.Rollout = compute.Completed
 	d.RolloutReason = fmt.Sprintf("ECS deployment %s completed.", d.ID)
 	d.FinishedAt = p.now
-	p.do = append(p.do, Action{Finish: &compute.ServiceDeployment{
-		Account: p.Service.Account, Region: p.Service.Region, Cluster: p.Service.Cluster, Service: p.Service.Name,
-		ID: d.RecordID, Status: "SUCCESSFUL", FinishedAt: p.now,
-	}})
+	p.record("SUCCESSFUL")
+}
+
+// record moves the primary deployment's record on.
+func (p *planner) record(status string) {
+	if p.Record == nil {
+		return
+	}
+	r := *p.Record
+	r.Status, r.UpdatedAt = status, p.now
+	if status == compute.InProgress {
+		r.StartedAt = p.now
+	} else {
+		r.FinishedAt = p.now
+	}
+	p.Record = &r
+	p.do = append(p.do, Action{Record: &r})
 }

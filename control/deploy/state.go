@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"neargate/resource/compute"
+	"neargate/resource/compute/launch"
 )
 
 // Settle is how long a task without health checks must run before it counts as
@@ -31,10 +32,13 @@ type State struct {
 	// first. Protected counts what was passed over.
 	Candidates []Candidate
 	Protected  int
+	NextExpiry time.Time // when the first protection in force ends; zero when unknown
 	Failures   []Failure // of the primary deployment since the last one counted
 	Instances  []Instance
-	Template   Template // of the primary deployment
-	IDs        []IDs    // fresh ids, Batch of them
+	Subnets    []launch.Subnet            // of the primary deployment
+	Record     *compute.ServiceDeployment // of the primary deployment while it is rolled out
+	Template   Template                   // of the primary deployment; nil without a definition to start
+	IDs        []IDs                      // fresh ids, Batch of them
 	EventIDs   []string
 }
 
@@ -61,14 +65,15 @@ type Candidate struct {
 
 // Failure is a task that stopped without ever running.
 type Failure struct {
-	At     time.Time
-	Reason string
+	At           time.Time
+	Reason, Zone string
 }
 
-// Instance is a container instance as a DAEMON service sees it: the deployment
-// its task belongs to ("" for none).
+// Instance is a container instance that takes tasks, with the live tasks of the
+// service on it: how many, and the deployment one of them belongs to ("" for none).
 type Instance struct {
-	ID, Zone, Deployment string
+	ID, Deployment string
+	Tasks          int
 }
 
 // IDs are the ids of one task to be.
@@ -77,8 +82,15 @@ type IDs struct {
 	Containers       []string
 }
 
+// Spot is where a task is to run: a capacity provider or a container instance,
+// and the subnet of its network interface.
+type Spot struct {
+	Provider, Instance string
+	Subnet             launch.Subnet
+}
+
 // Template makes the task of a deployment from fresh ids.
-type Template func(now time.Time, ids IDs, provider, instance string) compute.Task
+type Template func(now time.Time, ids IDs, at Spot) compute.Task
 
 // Action is one decision; exactly one member is set.
 type Action struct {
@@ -86,11 +98,12 @@ type Action struct {
 	Stop    *Stop
 	Event   *compute.ServiceEvent
 	Service *compute.Service           // the service's new record
-	Finish  *compute.ServiceDeployment // new state of a deployment record, matched by ID
+	Record  *compute.ServiceDeployment // the deployment's new record
 }
 
 // Stop ends a task of the service.
 type Stop struct {
+	Key    Key // of the service
 	ID     string
 	Code   compute.StopCode
 	Reason string

@@ -5,7 +5,8 @@
 //
 // Every action is answered by an event: Plug by Plugged or PlugFailed, Pull by
 // ImagePulled or PullFailed, Create by MadeReady or CreateFailed, Start by Started
-// or StartFailed and later Exited, Signal and Kill by Exited, Unplug by Unplugged.
+// or StartFailed and later Exited, Signal and Kill by Exited, Unplug by Unplugged,
+// Follow by Exited.
 package task
 
 import (
@@ -108,6 +109,7 @@ const (
 	Signal             // send its stop signal
 	Kill               // kill it
 	Unplug             // remove everything of the task
+	Follow             // report the exit and the health of a container that runs already
 )
 
 // Action is something to do for a task.
@@ -163,6 +165,7 @@ func Adopt(spec *Spec, reported compute.TaskState, intent compute.Intent, found 
 	s.ConnectedAt = s.Reported.ConnectivityAt
 	s.Reported.Containers = slices.Clone(s.Reported.Containers)
 	var events []Event
+	var follow []Action
 	for i := range spec.Containers {
 		c := &s.Reported.Containers[i]
 		f, ok := found[c.Name]
@@ -172,12 +175,15 @@ func Adopt(spec *Spec, reported compute.TaskState, intent compute.Intent, found 
 		case ok, c.Last == compute.Running:
 			s.Boxes[i] = Box{Stage: Running, Digest: f.Digest, StartedAt: now}
 			c.Last, c.Started = compute.Running, true
-			if !f.Running {
+			if f.Running {
+				follow = append(follow, Action{Follow, i})
+			} else {
 				events = append(events, Event{Kind: Exited, Container: i, ExitCode: f.ExitCode})
 			}
 		}
 	}
-	return apply(spec, s, append(events, Event{Kind: Tick}), now)
+	s, do := apply(spec, s, append(events, Event{Kind: Tick}), now)
+	return s, append(follow, do...)
 }
 
 func anyStarted(r compute.TaskState) bool {

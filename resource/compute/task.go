@@ -79,7 +79,7 @@ type TaskSpec struct {
 	Containers       []ContainerSpec // in definition order
 	TaskRole         string          `json:",omitempty"`
 	ExecutionRole    string          `json:",omitempty"`
-	Overrides        []byte          `json:",omitempty"` // TaskOverride as JSON of the wire form
+	Overrides        []byte          `json:",omitempty"` // taskdef.Override as JSON; nil without one
 	EnableExec       bool
 	ManagedTags      bool
 	PropagateTags    string `json:",omitempty"`
@@ -133,6 +133,14 @@ type Attachment struct {
 	PrivateDNS string `json:",omitempty"`
 	PublicIP   string `json:",omitempty"`
 	Failure    string `json:",omitempty"` // why no interface could be made; ends the task
+}
+
+// RunToken remembers a RunTask request by its client token.
+type RunToken struct {
+	Account, Region, Cluster, Token string
+	Hash                            string   // of the request
+	Tasks                           []string // ids
+	At                              time.Time
 }
 
 // TaskState is what was observed of a task.

@@ -164,6 +164,16 @@ func TestReadBoundsDepth(t *testing.T) {
 	}
 }
 
+func TestReadBoundsMemory(t *testing.T) {
+	n := maxElements / int(reflect.TypeFor[sample]().Size())
+	for count, want := range map[int]bool{1000: true, n + 1: false} {
+		body := `{"kids":[{}` + strings.Repeat(`,{}`, count-1) + `]}`
+		if err := Read([]byte(body), samplePlan, new(sample)); (err == nil) != want {
+			t.Errorf("%d elements: %v", count, err)
+		}
+	}
+}
+
 func TestAppend(t *testing.T) {
 	at := time.UnixMilli(1789551555929)
 	whole := time.Unix(1789551555, 0)

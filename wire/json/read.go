@@ -22,7 +22,7 @@ import (
 // Errors are SerializationException as AWS answers it: without a message for text
 // that is not JSON, with one for a value of the wrong type.
 func Read(body []byte, p *shape.Plan, dst any) error {
-	r := reader{scanner{data: body}}
+	r := reader{scanner: scanner{data: body}}
 	if r.peek() == 0 && r.pos == len(body) {
 		return nil
 	}
@@ -50,7 +50,8 @@ const (
 	unexpectedObject = "Start of structure or map found where not expected."
 )
 
-// malformed is the error for text that is not JSON, or is nested too deep.
+// malformed is the error for text that is not JSON, is nested too deep or asks
+// for too much memory.
 func malformed() error {
 	return shape.NewError("SerializationException", http.StatusBadRequest, "").WithoutMessage()
 }
@@ -62,7 +63,20 @@ func mistyped(message string) error {
 	return e
 }
 
-type reader struct{ scanner }
+// maxElements bounds the memory of list elements and map values, in bytes: three
+// bytes of text can ask for a structure of a thousand.
+const maxElements = 64 << 20
+
+type reader struct {
+	scanner
+	elements uintptr // bytes taken by list elements and map values so far
+}
+
+// grow accounts for one more element of a list or map.
+func (r *reader) grow(t *shape.Value) bool {
+	r.elements += t.Elem.Type.Size()
+	return r.elements <= maxElements
+}
 
 // structure reads an object whose brace is next.
 func (r *reader) structure(p *shape.Plan, dst reflect.Value, depth int) error {
@@ -188,6 +202,9 @@ func (r *reader) mapping(t *shape.Value, dst reflect.Value, depth int) error {
 			}
 			m.SetMapIndex(key, reflect.Value{})
 		} else {
+			if !r.grow(t) {
+				return malformed()
+			}
 			elem := reflect.New(t.Type.Elem()).Elem()
 			if err := r.value(t.Elem, t.Elem.Settable(elem), depth); err != nil {
 				return err
@@ -217,6 +234,9 @@ func (r *reader) list(t *shape.Value, dst reflect.Value, depth int) error {
 				return malformed()
 			}
 		} else {
+			if !r.grow(t) {
+				return malformed()
+			}
 			if n == dst.Cap() {
 				dst.Grow(1)
 			}

@@ -4,6 +4,7 @@
 package launch
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,8 @@ type Order struct {
 	CapacityProvider string
 	PlatformVersion  string // as asked; LATEST and "" resolve
 	Network          *compute.Network
-	Overrides        Overrides
+	Zone, Subnet     string // where the network interface is to be
+	Overrides        *taskdef.Override
 	EnableExec       bool
 	ManagedTags      bool
 	PropagateTags    string        // SERVICE, TASK_DEFINITION, NONE or ""
@@ -42,26 +44,16 @@ type Order struct {
 	CreatedBy        string
 }
 
-// Overrides are the parts of a TaskOverride that change a task's record. Raw is
-// the whole override as JSON of the wire form, for the node and the API.
-type Overrides struct {
-	CPU, Memory             int // task size; 0 keeps the definition's
-	EphemeralGiB            int
-	TaskRole, ExecutionRole string
-	Containers              map[string]Container
-	Raw                     []byte
-}
-
-// Container overrides one container's size as DescribeTasks shows it.
-type Container struct{ CPU, Memory, Reservation *int32 }
-
 // DefaultEphemeralGiB is the ephemeral storage of a Fargate task that asks for
 // none. Source: Amazon ECS developer guide, Fargate task ephemeral storage.
 const DefaultEphemeralGiB = 20
 
 // Task makes the task, PROVISIONING and not yet placed.
 func Task(o Order) compute.Task {
-	d := o.Definition
+	d, over := o.Definition, o.Overrides
+	if over == nil {
+		over = &taskdef.Override{}
+	}
 	t := compute.Task{
 		Account: o.Account, Region: o.Region, Cluster: o.Cluster, ID: o.ID, CreatedAt: o.Now,
 		Intent: compute.Intent{Desired: compute.Running},
@@ -74,8 +66,8 @@ func Task(o Order) compute.Task {
 		LaunchType: o.LaunchType, CapacityProvider: o.CapacityProvider,
 		Architecture: architecture(d), EnableExec: o.EnableExec, ManagedTags: o.ManagedTags,
 		PropagateTags: o.PropagateTags, CreatedBy: o.CreatedBy,
-		TaskRole: first(o.Overrides.TaskRole, value(d.TaskRoleArn)), ExecutionRole: first(o.Overrides.ExecutionRole, value(d.ExecutionRoleArn)),
-		Overrides: o.Overrides.Raw,
+		TaskRole: TaskRole(d, o.Overrides), ExecutionRole: ExecutionRole(d, o.Overrides),
+		Overrides: encode(o.Overrides),
 	}
 	if t.Spec.Group == "" {
 		t.Spec.Group = "family:" + d.Family
@@ -83,37 +75,60 @@ func Task(o Order) compute.Task {
 	if t.Spec.LaunchType == "" && strings.HasPrefix(o.CapacityProvider, compute.Fargate) {
 		t.Spec.LaunchType = compute.Fargate
 	}
-	t.Spec.CPU, t.Spec.Memory = size(d, o.Overrides)
+	t.Spec.CPU, t.Spec.Memory = Size(d, over)
 	if t.Spec.LaunchType == compute.Fargate {
 		t.Spec.PlatformVersion = Platform(o.PlatformVersion)
 		t.Spec.PlatformFamily = Family(d)
-		t.Spec.EphemeralGiB = ephemeral(d, o.Overrides)
+		t.Spec.EphemeralGiB = ephemeral(d, over)
 	}
 	if o.Network != nil {
 		t.Spec.Network = *o.Network
-		t.Attachment = compute.Attachment{ID: o.AttachmentID, Status: compute.PreCreated}
+		t.Attachment = compute.Attachment{ID: o.AttachmentID, Status: compute.PreCreated, Subnet: o.Subnet}
+		t.Zone = o.Zone
+	} else {
+		t.State.Last = compute.Pending
 	}
 	for i := range d.ContainerDefinitions {
 		c := &d.ContainerDefinitions[i]
-		t.Spec.Containers = append(t.Spec.Containers, container(c, o.ContainerIDs[i], o.Overrides.Containers[c.Name]))
+		t.Spec.Containers = append(t.Spec.Containers, container(c, o.ContainerIDs[i], containerOverride(over, c.Name)))
 		t.State.Containers = append(t.State.Containers, compute.ContainerState{Name: c.Name, Last: compute.Pending})
 	}
 	return t
 }
 
-func container(c *taskdef.Container, id string, o Container) compute.ContainerSpec {
+func containerOverride(o *taskdef.Override, name string) taskdef.ContainerOverride {
+	for _, c := range o.ContainerOverrides {
+		if value(c.Name) == name {
+			return c
+		}
+	}
+	return taskdef.ContainerOverride{}
+}
+
+func encode(o *taskdef.Override) []byte {
+	if o == nil {
+		return nil
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // strings and numbers always encode
+	}
+	return b
+}
+
+func container(c *taskdef.Container, id string, o taskdef.ContainerOverride) compute.ContainerSpec {
 	s := compute.ContainerSpec{
 		ID: id, Name: c.Name, Image: c.Image, Essential: c.Essential, HealthCheck: c.HealthCheck != nil,
 		CPU: strconv.Itoa(int(c.Cpu)), Memory: digits(c.Memory), Reservation: digits(c.MemoryReservation),
 	}
-	if o.CPU != nil {
-		s.CPU = digits(o.CPU)
+	if o.Cpu != nil {
+		s.CPU = digits(o.Cpu)
 	}
 	if o.Memory != nil {
 		s.Memory = digits(o.Memory)
 	}
-	if o.Reservation != nil {
-		s.Reservation = digits(o.Reservation)
+	if o.MemoryReservation != nil {
+		s.Reservation = digits(o.MemoryReservation)
 	}
 	return s
 }
@@ -186,34 +201,44 @@ func architecture(d *taskdef.Definition) string {
 	return "x86_64"
 }
 
-func size(d *taskdef.Definition, o Overrides) (cpu, memory int) {
-	cpu, memory = number(d.Cpu), number(d.Memory)
-	if o.CPU > 0 {
-		cpu = o.CPU
+// Size is the CPU units and MiB of a task; 0 where neither the definition nor the
+// override says.
+func Size(d *taskdef.Definition, o *taskdef.Override) (cpu, memory int) {
+	cpu, _ = taskdef.ParseCPU(value(d.Cpu))
+	memory, _ = taskdef.ParseMemory(value(d.Memory))
+	if o.Cpu != nil {
+		cpu, _ = taskdef.ParseCPU(*o.Cpu)
 	}
-	if o.Memory > 0 {
-		memory = o.Memory
+	if o.Memory != nil {
+		memory, _ = taskdef.ParseMemory(*o.Memory)
 	}
 	return cpu, memory
 }
 
-func ephemeral(d *taskdef.Definition, o Overrides) int {
+// TaskRole is the ARN of the role a task's containers act as, "" for none.
+func TaskRole(d *taskdef.Definition, o *taskdef.Override) string {
+	if o != nil && value(o.TaskRoleArn) != "" {
+		return *o.TaskRoleArn
+	}
+	return value(d.TaskRoleArn)
+}
+
+// ExecutionRole is the ARN of the role ECS itself acts as for a task, "" for none.
+func ExecutionRole(d *taskdef.Definition, o *taskdef.Override) string {
+	if o != nil && value(o.ExecutionRoleArn) != "" {
+		return *o.ExecutionRoleArn
+	}
+	return value(d.ExecutionRoleArn)
+}
+
+func ephemeral(d *taskdef.Definition, o *taskdef.Override) int {
 	switch {
-	case o.EphemeralGiB > 0:
-		return o.EphemeralGiB
+	case o.EphemeralStorage != nil:
+		return int(o.EphemeralStorage.SizeInGiB)
 	case d.EphemeralStorage != nil:
 		return int(d.EphemeralStorage.SizeInGiB)
 	}
 	return DefaultEphemeralGiB
-}
-
-// number reads a stored task size; registration keeps them as plain integers.
-func number(s *string) int {
-	n, err := strconv.Atoi(value(s))
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func digits(n *int32) string {
@@ -228,11 +253,4 @@ func value(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

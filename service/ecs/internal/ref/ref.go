@@ -34,6 +34,14 @@ var (
 // definition family.
 func ValidName(s string) bool { return nameForm.MatchString(s) }
 
+// CheckName refuses what ValidName does not accept.
+func CheckName(what, s string) error {
+	if ValidName(s) {
+		return nil
+	}
+	return ecs.InvalidParameterException(fmt.Sprintf("%s must match %s, but was %s", what, namePattern, s))
+}
+
 // Cluster returns the name of the cluster that s, a name or an ARN, points at; nil
 // is the default cluster.
 func (t Tenant) Cluster(s *string) (string, error) {
@@ -51,7 +59,7 @@ func (t Tenant) Cluster(s *string) (string, error) {
 		}
 		name = parts[0]
 	}
-	return name, matches("Cluster", name)
+	return name, CheckName("Cluster", name)
 }
 
 // Service returns the name of the service that s, a name or a long or short ARN,
@@ -61,7 +69,7 @@ func (t Tenant) Service(cluster, s string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return name, matches("Service", name)
+	return name, CheckName("Service", name)
 }
 
 // Task returns the id of the task that s, an id or a long or short ARN, points at.
@@ -163,13 +171,6 @@ func (t Tenant) Definition(s string) (Definition, error) {
 		return Definition{}, ecs.InvalidParameterException("Invalid task definition: Invalid revision number.")
 	}
 	return Definition{family, int(n)}, nil
-}
-
-func matches(what, s string) error {
-	if ValidName(s) {
-		return nil
-	}
-	return ecs.InvalidParameterException(fmt.Sprintf("%s must match %s, but was %s", what, namePattern, s))
 }
 
 func badARN() error { return ecs.InvalidParameterException("Invalid arn syntax.") }
