@@ -54,7 +54,7 @@ var separate = []string{"tools", "e2e", "shim"}
 // package; methods of an interface; imports of this module in one package.
 const (
 	maxFile, maxFunc, maxPackage        = 700, 100, 2500
-	maxExported, maxMethods, maxImports = 50, 8, 10
+	maxExported, maxMethods, maxImports = 50, 8, 16
 )
 
 // dependencies are the direct requirements of go.mod, each with its reason.

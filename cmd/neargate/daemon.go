@@ -148,7 +148,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 func (d *daemon) frontDoor() http.Handler {
 	directory := auth.NewDirectory(d.store, time.Now)
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, directory),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
