@@ -122,7 +122,7 @@ const containerInsights = "containerInsights"
 
 // defaultInsights is the caller's account setting for new clusters.
 func defaultInsights(tx store.Tx, caller auth.Caller) (string, error) {
-	s, ok, err := lookup.Setting(tx, ref.Of(caller), caller.ARN, containerInsights)
+	s, ok, err := lookup.Setting(tx, ref.Of(caller), ref.Principal(caller.ARN), containerInsights)
 	if err != nil || !ok {
 		return "disabled", err
 	}
