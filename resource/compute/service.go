@@ -26,6 +26,7 @@ type Service struct {
 	PlatformFamily                 string `json:",omitempty"`
 	Network                        *Network
 	Rolling                        Rolling
+	Breaker                        Breaker
 	Controller                     string // deployment controller type: ECS
 	GracePeriod                    int    // seconds
 	PlacementConstraints           []Placement
@@ -52,6 +53,14 @@ type Rolling struct {
 	BakeMinutes           int
 }
 
+// Breaker is the deployment circuit breaker of a service. It is never enabled.
+type Breaker struct {
+	Rollback           bool
+	ResetOnHealthyTask bool
+	ThresholdType      string // BOUNDED_PERCENT, UNBOUNDED_PERCENT, COUNT
+	Threshold          int
+}
+
 // Placement is a placement constraint (Expression) or strategy (Field).
 type Placement struct{ Type, Expression, Field string }
 
@@ -59,6 +68,7 @@ type Placement struct{ Type, Expression, Field string }
 // service throttle logic.
 type Backoff struct {
 	Failures int       `json:",omitempty"` // starts that never reached RUNNING since one last did
+	Full     []string  `json:",omitempty"` // zones that lacked capacity meanwhile
 	Seen     time.Time `json:",omitzero"`  // StoppedAt of the last failure counted
 	Until    time.Time `json:",omitzero"`  // no starts before
 }
@@ -72,7 +82,7 @@ type Deployment struct {
 	Definition      string // task definition ARN
 	Desired         int    // what the scheduler aims at for this deployment
 	Failed          int    // tasks that failed to start since the deployment began
-	Started         int    // tasks started since the deployment began
+	Checked         bool   // an essential container of the definition has a health check
 	LaunchType      string `json:",omitempty"`
 	Strategy        []StrategyItem
 	PlatformVersion string `json:",omitempty"` // resolved
@@ -111,6 +121,7 @@ type ServiceDeployment struct {
 	CreatedAt, StartedAt, UpdatedAt       time.Time
 	FinishedAt                            time.Time `json:",omitzero"`
 	Rolling                               Rolling
+	Breaker                               Breaker
 }
 
 // ServiceRevision is the immutable workload configuration of a deployment.

@@ -42,7 +42,7 @@ const (
 //	identity, Spec       whoever creates the task (RunTask, StartTask, control/deploy)
 //	Intent               StopTask, control/deploy, the node for a task that ends by itself
 //	Tags, Protection     the API
-//	Node, Zone           control/place
+//	Node, Zone, PlaceAfter   control/place (Zone may be set by the creator)
 //	Attachment           control/attach
 //	State                the node; control/place while the task has no node
 type Task struct {
@@ -50,8 +50,9 @@ type Task struct {
 	CreatedAt                    time.Time
 	Spec                         TaskSpec
 	Intent                       Intent
-	Node                         string `json:",omitempty"` // name of the assigned node
-	Zone                         string `json:",omitempty"` // availability zone
+	Node                         string    `json:",omitempty"` // name of the assigned node
+	Zone                         string    `json:",omitempty"` // availability zone
+	PlaceAfter                   time.Time `json:",omitzero"`  // when to look for a node again
 	Attachment                   Attachment
 	State                        TaskState
 	Tags                         []Tag
@@ -78,7 +79,7 @@ type TaskSpec struct {
 	Containers       []ContainerSpec // in definition order
 	TaskRole         string          `json:",omitempty"`
 	ExecutionRole    string          `json:",omitempty"`
-	Overrides        []byte          `json:",omitempty"` // TaskOverride as JSON of the wire form
+	Overrides        []byte          `json:",omitempty"` // taskdef.Override as JSON; nil without one
 	EnableExec       bool
 	ManagedTags      bool
 	PropagateTags    string `json:",omitempty"`
@@ -134,6 +135,14 @@ type Attachment struct {
 	Failure    string `json:",omitempty"` // why no interface could be made; ends the task
 }
 
+// RunToken remembers a RunTask request by its client token.
+type RunToken struct {
+	Account, Region, Cluster, Token string
+	Hash                            string   // of the request
+	Tasks                           []string // ids
+	At                              time.Time
+}
+
 // TaskState is what was observed of a task.
 type TaskState struct {
 	Last               Status
@@ -159,6 +168,33 @@ type ContainerState struct {
 	Reason      string `json:",omitempty"`
 	Health      string `json:",omitempty"`
 	Started     bool
+}
+
+// WantsInterface reports whether a network interface has to be made for the task.
+func (t *Task) WantsInterface() bool {
+	return t.Node != "" && t.Attachment.Failure == "" && t.Intent.Desired != Stopped &&
+		(t.Attachment.Status == PreCreated || t.Attachment.Status == "") &&
+		t.State.Last != Stopped && !ending(t.State.Last)
+}
+
+// HasSpareInterface reports whether the task is over and still has a network
+// interface.
+func (t *Task) HasSpareInterface() bool {
+	return (t.Attachment.Status == Attached || t.Attachment.Status == Detaching) &&
+		(t.State.Last == Deprovisioning || t.State.Last == Stopped)
+}
+
+// End is the task's state once it is over: every container stopped, those that
+// never ran without an exit code.
+func (s TaskState) End(at time.Time) TaskState {
+	cs := make([]ContainerState, len(s.Containers))
+	for i, c := range s.Containers {
+		c.Last = Stopped
+		cs[i] = c
+	}
+	s.Containers = cs
+	s.StoppedAt = at
+	return s
 }
 
 // Protection is a task's scale-in protection.

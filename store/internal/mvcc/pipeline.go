@@ -89,7 +89,7 @@ func (c *Core) Foreign(rev store.Rev, changes []Change) {
 func (c *Core) foreign(rev store.Rev, changes []Change) {
 	epoch := c.tip.Load().epoch + 1
 	c.work = c.durable.Load().tree.Copy()
-	commit := newCommit(changes)
+	commit := c.newCommit(changes)
 	commit.Rev = rev
 	c.apply(changes)
 	c.show(nil, rev, epoch)

@@ -1,0 +1,129 @@
+package network
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// NetworkInterface is an elastic network interface (ENI). Whoever creates one
+// also records its addresses (PrivateAddress, PublicAddress) in the same
+// transaction, and releases them when it deletes the interface.
+type NetworkInterface struct {
+	Account, Region, ID string
+	Vpc, Subnet, Zone   string
+	Description         string
+	MAC                 string
+	Addresses           []string // private IPv4 addresses, the primary first
+	PublicIP            string   `json:",omitempty"` // of the primary address, lent by Amazon
+	Groups              []string // ids of security groups
+	SourceDestCheck     bool
+	RequesterID         string
+	RequesterManaged    bool                 // belongs to an AWS service; the customer may only look
+	Attachment          *InterfaceAttachment `json:",omitempty"`
+	TokenHash           string               `json:",omitempty"` // of the client token and arguments that created it
+	Token               string               `json:",omitempty"`
+	RequestTags         []Tag                `json:",omitempty"` // what a replay of the creation answers
+	Tags                []Tag                `json:",omitempty"`
+}
+
+// InterfaceAttachment says what an interface is plugged into.
+type InterfaceAttachment struct {
+	ID                  string // eni-attach-… or ela-attach-…
+	InstanceOwner       string // account that owns the instance, or an AWS account
+	Instance            string `json:",omitempty"`
+	DeviceIndex         int
+	DeleteOnTermination bool
+	AttachedAt          time.Time
+}
+
+// FargateAccount is the account that owns what Fargate task interfaces are
+// attached to, and their requester.
+const FargateAccount = "578734482556"
+
+// Primary is the primary private address.
+func (e *NetworkInterface) Primary() string {
+	if len(e.Addresses) == 0 {
+		return ""
+	}
+	return e.Addresses[0]
+}
+
+// Status is "in-use" while the interface is attached, else "available".
+func (e *NetworkInterface) Status() string {
+	if e.Attachment != nil {
+		return "in-use"
+	}
+	return "available"
+}
+
+// MAC derives the hardware address of the interface with the given id: locally
+// administered, unicast.
+func MAC(eni string) string {
+	h := sha256.Sum256([]byte("mac/" + eni))
+	return fmt.Sprintf("12:%02x:%02x:%02x:%02x:%02x", h[0], h[1], h[2], h[3], h[4])
+}
+
+// PrivateDNSName is the name Amazon's resolver knows a private address by.
+// Source: Amazon VPC User Guide, DNS attributes for your VPC.
+func PrivateDNSName(region, ip string) string {
+	if ip == "" {
+		return ""
+	}
+	domain := region + ".compute.internal"
+	if region == "us-east-1" {
+		domain = "ec2.internal"
+	}
+	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + domain
+}
+
+// PublicDNSName is the public name of a public address in a VPC with DNS host
+// names on. Source: Amazon VPC User Guide, DNS attributes for your VPC.
+func PublicDNSName(region, ip string) string {
+	if ip == "" {
+		return ""
+	}
+	domain := region + ".compute"
+	if region == "us-east-1" {
+		domain = "compute-1"
+	}
+	return "ec2-" + strings.ReplaceAll(ip, ".", "-") + "." + domain + ".amazonaws.com"
+}
+
+// PrivateAddress says that an address of a subnet is taken, and by which
+// interface.
+type PrivateAddress struct {
+	Account, Region, Subnet string
+	Address, ENI            string
+}
+
+// PublicAddress says that an address of the installation's public pool is taken.
+// Public addresses are unique in the whole installation.
+type PublicAddress struct {
+	Address              string
+	Account, Region, ENI string
+}
+
+// FargateInterface is the interface of a Fargate task as Fargate makes it, still
+// without addresses. attachment is the ARN of the task's attachment.
+func FargateInterface(s *Subnet, id, attachmentID, attachment string, groups []string, at time.Time) NetworkInterface {
+	return NetworkInterface{
+		Account: s.Account, Region: s.Region, ID: id,
+		Vpc: s.Vpc, Subnet: s.ID, Zone: s.Zone,
+		Description: attachment, MAC: MAC(id), Groups: groups,
+		SourceDestCheck: true, RequesterID: FargateAccount, RequesterManaged: true,
+		Attachment: &InterfaceAttachment{ID: attachmentID, InstanceOwner: FargateAccount, DeviceIndex: 1, AttachedAt: at},
+	}
+}
+
+// Canonical returns the prefix in s with its host bits cleared, which is how AWS
+// keeps every CIDR. The address family is 4 or 6.
+func Canonical(s string, family int) (netip.Prefix, bool) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Addr().Is4() != (family == 4) || p.Addr().Is4In6() {
+		return netip.Prefix{}, false
+	}
+	return p.Masked(), true
+}

@@ -1,0 +1,96 @@
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+	"net/netip"
+)
+
+// Pool is a range of IPv4 addresses that are handed out one at a time, some at
+// either end excepted.
+type Pool struct {
+	prefix netip.Prefix
+	first  int // offset of the first address that may be handed out
+	size   int
+}
+
+// NewPool returns the pool of prefix without its first low and last high
+// addresses.
+func NewPool(prefix netip.Prefix, low, high int) Pool {
+	n := 1<<(32-prefix.Bits()) - low - high
+	return Pool{prefix: prefix.Masked(), first: low, size: max(n, 0)}
+}
+
+// SubnetPool is the pool of a subnet: AWS reserves the first four addresses and
+// the last. Source: Amazon VPC User Guide, Subnet CIDR blocks.
+func SubnetPool(cidr netip.Prefix) Pool { return NewPool(cidr, 4, 1) }
+
+// publicReserved is how many addresses at the start of the public pool are kept
+// for service endpoints.
+const publicReserved = 1024
+
+// PublicPool is the pool of public addresses: the range set aside for
+// benchmarking (RFC 2544), which no real host has. Its first 1,024 addresses
+// (198.18.0.0/22) are kept for service endpoints.
+func PublicPool() Pool {
+	return NewPool(netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18}), 15), publicReserved, 1)
+}
+
+// Size is how many addresses the pool hands out.
+func (p Pool) Size() int { return p.size }
+
+// Contains reports whether the pool may hand a out.
+func (p Pool) Contains(a netip.Addr) bool {
+	if !p.prefix.Contains(a) {
+		return false
+	}
+	i := int(number(a)-number(p.prefix.Addr())) - p.first
+	return i >= 0 && i < p.size
+}
+
+// Candidates yields every address of the pool once, in an order that depends on
+// the seed only. Different seeds start at different places and take different
+// steps, so that concurrent allocations rarely try the same address.
+func (p Pool) Candidates(seed string) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		if p.size == 0 {
+			return
+		}
+		h := sha256.Sum256([]byte(seed))
+		n := uint64(p.size)
+		i := binary.BigEndian.Uint64(h[:8]) % n
+		step := coprime(binary.BigEndian.Uint64(h[8:16])%n, n)
+		for range p.size {
+			if !yield(p.at(int(i))) {
+				return
+			}
+			i = (i + step) % n
+		}
+	}
+}
+
+func (p Pool) at(i int) netip.Addr {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], number(p.prefix.Addr())+uint32(p.first+i))
+	return netip.AddrFrom4(b)
+}
+
+func number(a netip.Addr) uint32 {
+	b := a.As4()
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// coprime returns the smallest number from x upwards, at least 1, that shares no
+// divisor with n: stepping by it visits every residue of n.
+func coprime(x, n uint64) uint64 {
+	for x = max(x, 1); ; x++ {
+		a, b := x, n
+		for b != 0 {
+			a, b = b, a%b
+		}
+		if a == 1 {
+			return x
+		}
+	}
+}
