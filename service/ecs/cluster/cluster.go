@@ -10,6 +10,7 @@ import (
 	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
+	"neargate/resource/identity"
 	"neargate/service"
 	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
@@ -43,6 +44,7 @@ func (h *Handler) CreateCluster(ctx context.Context, in *ecs.CreateClusterInput)
 	wanted.Account, wanted.Region = caller.Account, caller.Region
 	wanted.Status = compute.Active
 	wanted.CreatedAt = h.deps.Now().UTC().Truncate(time.Millisecond)
+	linked, _, _ := identity.ServiceLinkedRole(caller.Account, "ecs.amazonaws.com", "", wanted.CreatedAt, h.deps.IDs)
 	var shown ecs.Cluster
 	err = h.deps.Store.Update(ctx, func(tx store.Tx) error {
 		c, ok, err := tables.Clusters.Find(tx, wanted.Account, wanted.Region, wanted.Name)
@@ -68,12 +70,21 @@ func (h *Handler) CreateCluster(ctx context.Context, in *ecs.CreateClusterInput)
 			return err
 		}
 		shown = view(tx, &c, everything)
-		return nil
+		return ensureRole(tx, &linked)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &ecs.CreateClusterOutput{Cluster: &shown, ClusterCount: new(int32(1))}, nil
+}
+
+// ensureRole stores ECS's service-linked role unless the account has it.
+func ensureRole(tx store.Tx, r *identity.Role) error {
+	_, ok, err := tables.Roles.Find(tx, r.Account, identity.Fold(r.Name))
+	if err != nil || ok {
+		return err
+	}
+	return tables.Roles.Put(tx, r)
 }
 
 // requested checks a request and returns the cluster it asks for. It is pure.
@@ -122,7 +133,7 @@ const containerInsights = "containerInsights"
 
 // defaultInsights is the caller's account setting for new clusters.
 func defaultInsights(tx store.Tx, caller auth.Caller) (string, error) {
-	s, ok, err := lookup.Setting(tx, ref.Of(caller), caller.ARN, containerInsights)
+	s, ok, err := lookup.Setting(tx, ref.Of(caller), ref.Principal(caller.ARN), containerInsights)
 	if err != nil || !ok {
 		return "disabled", err
 	}

@@ -14,6 +14,7 @@ import (
 	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
+	"neargate/resource/identity"
 	"neargate/service"
 	"neargate/store"
 	"neargate/store/mem"
@@ -79,9 +80,23 @@ func TestCreateAnswersEverything(t *testing.T) {
 	if len(bare.Settings) != 0 || bare.Settings == nil || bare.Tags == nil || bare.Statistics == nil || bare.Configuration != nil {
 		t.Errorf("described without include: %+v", bare)
 	}
+	role := func() (r identity.Role) {
+		err := h.deps.Store.View(ctx, func(tx store.Tx) (err error) {
+			r, err = tables.Roles.Get(tx, account, identity.Fold("AWSServiceRoleForECS"))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := role()
 	create(t, h, ecs.CreateClusterInput{ClusterName: new("web")})
 	if named := create(t, h, ecs.CreateClusterInput{}); *named.ClusterName != "default" {
 		t.Errorf("unnamed cluster is %s", *named.ClusterName)
+	}
+	if again := role(); again.ID != first.ID || first.LinkedTo != "ecs.amazonaws.com" {
+		t.Errorf("the service-linked role %s became %s", first.ID, again.ID)
 	}
 }
 

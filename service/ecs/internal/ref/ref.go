@@ -23,6 +23,21 @@ type Tenant struct{ Account, Region string }
 // Of returns the caller's tenant.
 func Of(c auth.Caller) Tenant { return Tenant{c.Account, c.Region} }
 
+// Principal is the identity account settings belong to: the user, the role behind
+// an assumed role, or "" for the root user, whose settings are the account's
+// defaults.
+func Principal(caller string) string {
+	a, err := arn.Parse(caller)
+	if err != nil || a.Resource == "root" {
+		return ""
+	}
+	path := a.Path()
+	if a.Service == "sts" && path[0] == "assumed-role" && len(path) > 1 {
+		a.Service, a.Resource = "iam", "role/"+path[1]
+	}
+	return a.String()
+}
+
 const namePattern = `^[a-zA-Z0-9\-_]{1,255}$`
 
 var (
