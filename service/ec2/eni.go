@@ -144,6 +144,7 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 			return err
 		} else if found {
 			out, err = renderInterface(sc, &old)
+			asCreated(&out)
 			out.TagSet = tag.Listed(old.RequestTags)
 			return err
 		}
@@ -157,6 +158,7 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 			return err
 		}
 		out, err = renderInterface(sc, &e)
+		asCreated(&out)
 		out.Status = new("pending")
 		return err
 	})
@@ -164,6 +166,11 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 		return nil, err
 	}
 	return &wire.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: optional(o.token)}, nil
+}
+
+// asCreated leaves out what only a description of the interface shows.
+func asCreated(w *wire.NetworkInterface) {
+	w.PublicDnsName, w.Operator.HiddenByDefault = nil, nil
 }
 
 func newInterface(sc scope, subnet *network.Subnet, id string, o order, hash string) network.NetworkInterface {
