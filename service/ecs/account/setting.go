@@ -101,6 +101,9 @@ func (h *Handler) put(ctx context.Context, name, value *string, who string) (*ec
 // PutAccountSetting sets a setting for the caller or another principal. For the
 // root user it sets the account's default.
 func (h *Handler) PutAccountSetting(ctx context.Context, in *ecs.PutAccountSettingInput) (*ecs.PutAccountSettingOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	who, err := principal(auth.CallerFrom(ctx), in.PrincipalArn)
 	if err != nil {
 		return nil, err
@@ -114,6 +117,9 @@ func (h *Handler) PutAccountSetting(ctx context.Context, in *ecs.PutAccountSetti
 
 // PutAccountSettingDefault sets a setting for every principal without its own.
 func (h *Handler) PutAccountSettingDefault(ctx context.Context, in *ecs.PutAccountSettingDefaultInput) (*ecs.PutAccountSettingDefaultOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	s, err := h.put(ctx, in.Name, in.Value, "")
 	if err != nil {
 		return nil, err
@@ -124,6 +130,9 @@ func (h *Handler) PutAccountSettingDefault(ctx context.Context, in *ecs.PutAccou
 // DeleteAccountSetting takes back what a principal set, and answers what holds for
 // it now.
 func (h *Handler) DeleteAccountSetting(ctx context.Context, in *ecs.DeleteAccountSettingInput) (*ecs.DeleteAccountSettingOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	c := auth.CallerFrom(ctx)
 	s, err := find(in.Name)
 	if err != nil {

@@ -177,8 +177,10 @@ func TestRegisterRefuses(t *testing.T) {
 		"ClientException: Fargate requires that 'memory' be defined at the task level.":                                                                   fargate(func(i *in) { i.Memory = nil; i.ContainerDefinitions[0].Memory = new(int32(128)) }),
 		"ClientException: Tasks using the Fargate launch type do not support ipcMode.":                                                                    fargate(func(i *in) { i.IpcMode = new("task") }),
 		"ClientException: Family contains invalid characters.":                                                                                            fargate(func(i *in) { i.Family = new("a b") }),
+		"InvalidParameterException: HardLimit can not be blank.":                                                                                          fargate(app(func(c *cd) { c.Ulimits = []ecs.Ulimit{{Name: new("nofile"), SoftLimit: new(int32(1))}} })),
+		"InvalidParameterException: ContainerDefinitions can not be blank.":                                                                               fargate(func(i *in) { i.ContainerDefinitions = nil }),
 		"ClientException: Family can not be blank.":                                                                                                       fargate(func(i *in) { i.Family = new("") }),
-		"ClientException: Container list cannot be empty.":                                                                                                fargate(func(i *in) { i.ContainerDefinitions = nil }),
+		"ClientException: Container list cannot be empty.":                                                                                                fargate(func(i *in) { i.ContainerDefinitions = []cd{} }),
 		"ClientException: Too many containers.": fargate(func(i *in) {
 			for n := range 10 {
 				i.ContainerDefinitions = append(i.ContainerDefinitions, cd{Name: new(fmt.Sprint("c", n)), Image: new("x")})
