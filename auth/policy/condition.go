@@ -216,9 +216,15 @@ func (o *operator) compare(got, want string, ctx Context, variables bool) bool {
 	return o.match(got, want)
 }
 
-func equal(got, want string) bool      { return got == want }
-func equalLower(got, want string) bool { return strings.ToLower(got) == strings.ToLower(want) }
-func truth(s string) bool              { return strings.ToLower(s) == "true" }
+func equal(got, want string) bool { return got == want }
+
+// equalLower compares lower-case forms, which is less than Unicode case folding.
+func equalLower(got, want string) bool {
+	a, b := strings.ToLower(got), strings.ToLower(want)
+	return a == b
+}
+
+func truth(s string) bool { return strings.ToLower(s) == "true" }
 
 func numeric(cmp func(a, b float64) bool) func(got, want string) bool {
 	return func(got, want string) bool {

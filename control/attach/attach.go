@@ -141,7 +141,7 @@ func write(tx store.Tx, ids *arn.Source, a Action) error {
 		}
 		t.Attachment.Status = compute.Deleted
 	default:
-		if err := attach(tx, ids, a); err != nil {
+		if err := attach(tx, ids, t, a); err != nil {
 			return err
 		}
 	}
@@ -150,8 +150,7 @@ func write(tx store.Tx, ids *arn.Source, a Action) error {
 
 // attach makes the interface in the first subnet with a free address, or records
 // why there is none.
-func attach(tx store.Tx, ids *arn.Source, a Action) error {
-	t := &a.Task
+func attach(tx store.Tx, ids *arn.Source, t *compute.Task, a Action) error {
 	eni := ids.EC2("eni")
 	for i := range a.Make {
 		s := &a.Make[i]

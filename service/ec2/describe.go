@@ -32,7 +32,7 @@ type listing[R, W any] struct {
 	op      string
 	kind    kind[R]
 	ids     string // name of the member that lists ids
-	filters filter.Set[W]
+	filters filter.Set
 	render  func(scope, *R) (W, error)
 	// bind is the filter whose values a pagination token is tied to, if any.
 	bind string
@@ -44,7 +44,7 @@ type listing[R, W any] struct {
 // run answers the operation: the resources with the ids asked for, or else a
 // page of all.
 func (l listing[R, W]) run(ctx context.Context, s *Service, q query) (out []W, next *string, err error) {
-	match, err := l.filters.Compile(filtersOf(q.filters))
+	match, err := filter.Compile[W](l.filters, filtersOf(q.filters))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,7 +64,7 @@ func (l listing[R, W]) run(ctx context.Context, s *Service, q query) (out []W, n
 	return out, next, err
 }
 
-func (l listing[R, W]) byID(sc scope, ids []string, match filter.Match[W]) ([]W, error) {
+func (l listing[R, W]) byID(sc scope, ids []string, match func(*W) bool) ([]W, error) {
 	out := []W{}
 	for i, id := range ids {
 		if slices.Contains(ids[:i], id) {
@@ -90,7 +90,7 @@ type pageOf[W any] struct {
 	next  *string
 }
 
-func (l listing[R, W]) page(sc scope, sealer *page.Sealer, q query, match filter.Match[W]) (pageOf[W], error) {
+func (l listing[R, W]) page(sc scope, sealer *page.Sealer, q query, match func(*W) bool) (pageOf[W], error) {
 	account, region := sc.tenant()
 	bound := []string{account, region, l.op, strings.Join(valuesOf(q.filters, l.bind), ",")}
 	after, err := openToken(sealer, q.token, bound)

@@ -12,6 +12,8 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/address"
@@ -52,7 +54,7 @@ func orderOf(in *wire.CreateNetworkInterfaceInput) (order, error) {
 		token: strings.TrimSpace(val(in.ClientToken)), groups: in.Groups, Groups: slices.Sorted(slices.Values(in.Groups)),
 	}
 	var err error
-	if o.tags, err = specifiedTags(in.TagSpecifications, interfaces.typ); err != nil {
+	if o.tags, err = tag.Specified(in.TagSpecifications, interfaces.typ); err != nil {
 		return o, err
 	}
 	switch {
@@ -115,7 +117,7 @@ func (o *order) explicit() []string {
 
 // CreateNetworkInterface makes an interface that is attached to nothing.
 func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNetworkInterfaceInput) (*wire.CreateNetworkInterfaceOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	o, err := orderOf(in)
@@ -142,7 +144,7 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 			return err
 		} else if found {
 			out, err = renderInterface(sc, &old)
-			out.TagSet = listedTags(old.RequestTags)
+			out.TagSet = tag.Listed(old.RequestTags)
 			return err
 		}
 		if e.Groups, err = groupsFor(sc, subnet.Vpc, o.groups); err != nil {
@@ -272,7 +274,7 @@ func groupsFor(sc scope, vpc string, ids []string) ([]string, error) {
 
 // DeleteNetworkInterface deletes an interface that is attached to nothing.
 func (s *Service) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNetworkInterfaceInput) (*wire.DeleteNetworkInterfaceOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	err := s.update(ctx, func(sc scope) error {

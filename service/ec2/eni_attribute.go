@@ -4,13 +4,14 @@ import (
 	"context"
 
 	wire "neargate/aws/ec2"
+	"neargate/service/ec2/internal/admit"
 	"neargate/store/tables"
 	"neargate/wire/shape"
 )
 
 // DescribeNetworkInterfaceAttribute shows one attribute of an interface.
 func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wire.DescribeNetworkInterfaceAttributeInput) (*wire.DescribeNetworkInterfaceAttributeOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out := &wire.DescribeNetworkInterfaceAttributeOutput{}
@@ -51,7 +52,7 @@ func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wir
 // ModifyNetworkInterfaceAttribute changes one attribute of a customer's
 // interface.
 func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.ModifyNetworkInterfaceAttributeInput) (*wire.ModifyNetworkInterfaceAttributeOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	given := 0

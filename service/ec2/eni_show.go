@@ -6,7 +6,9 @@ import (
 	"neargate/arn"
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/tag"
 	"neargate/store/tables"
 )
 
@@ -17,7 +19,7 @@ func renderInterface(sc scope, e *network.NetworkInterface) (wire.NetworkInterfa
 		NetworkInterfaceId: &e.ID, OwnerId: &e.Account, PrivateIpAddress: optional(e.Primary()), PublicDnsName: new(""),
 		RequesterId: optional(e.RequesterID), RequesterManaged: &e.RequesterManaged, SourceDestCheck: &e.SourceDestCheck,
 		Operator: &wire.OperatorResponse{Managed: new(false), HiddenByDefault: new(false)},
-		Status:   new(e.Status()), SubnetId: &e.Subnet, TagSet: listedTags(e.Tags), VpcId: &e.Vpc,
+		Status:   new(e.Status()), SubnetId: &e.Subnet, TagSet: tag.Listed(e.Tags), VpcId: &e.Vpc,
 		Groups: []wire.GroupIdentifier{}, PrivateIpAddresses: []wire.NetworkInterfacePrivateIpAddress{},
 	}
 	for _, id := range e.Groups {
@@ -84,84 +86,56 @@ func zoneID(region, zone string) string {
 	return ""
 }
 
-// ofAddresses is the filter on a member of an interface's private addresses.
-func ofAddresses(value func(*wire.NetworkInterfacePrivateIpAddress) []string) func(*wire.NetworkInterface) []string {
-	return func(e *wire.NetworkInterface) []string { return each(e.PrivateIpAddresses, value) }
-}
-
-// ofAssociation is the filter on a member of an interface's public address.
-func ofAssociation(value func(*wire.NetworkInterfaceAssociation) []string) func(*wire.NetworkInterface) []string {
-	return func(e *wire.NetworkInterface) []string { return within(e.Association, value) }
-}
-
-// ofAttachment is the filter on a member of an interface's attachment.
-func ofAttachment(value func(*wire.NetworkInterfaceAttachment) []string) func(*wire.NetworkInterface) []string {
-	return func(e *wire.NetworkInterface) []string { return within(e.Attachment, value) }
-}
-
-// ofInterfaceGroups is the filter on a member of an interface's groups.
-func ofInterfaceGroups(value func(*wire.GroupIdentifier) []string) func(*wire.NetworkInterface) []string {
-	return func(e *wire.NetworkInterface) []string { return each(e.Groups, value) }
-}
-
 var describeInterfaces = listing[network.NetworkInterface, wire.NetworkInterface]{
 	op: "DescribeNetworkInterfaces", kind: interfaces, ids: "NetworkInterfaceIds", render: renderInterface,
 	narrow: map[string]string{"vpc-id": tables.InterfacesByVpc, "group-id": tables.InterfacesByGroup},
-	filters: filter.Set[wire.NetworkInterface]{
-		Tags: tagsAs(func(e *wire.NetworkInterface) []wire.Tag { return e.TagSet }),
-		Fields: union(associationFilters, map[string]func(*wire.NetworkInterface) []string{
-			"attachment.attach-time":           ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return moment(a.AttachTime) }),
-			"attachment.attachment-id":         ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return text(a.AttachmentId) }),
-			"attachment.delete-on-termination": ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return text(a.DeleteOnTermination) }),
-			"attachment.device-index":          ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return text(a.DeviceIndex) }),
-			"attachment.instance-id":           ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return text(a.InstanceId) }),
-			"attachment.instance-owner-id":     ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return text(a.InstanceOwnerId) }),
-			"attachment.status":                ofAttachment(func(a *wire.NetworkInterfaceAttachment) []string { return text(a.Status) }),
-			"availability-zone":                func(e *wire.NetworkInterface) []string { return text(e.AvailabilityZone) },
-			"availability-zone-id":             func(e *wire.NetworkInterface) []string { return text(e.AvailabilityZoneId) },
-			"description":                      func(e *wire.NetworkInterface) []string { return text(e.Description) },
-			"group-id":                         ofInterfaceGroups(func(g *wire.GroupIdentifier) []string { return text(g.GroupId) }),
-			"group-name":                       ofInterfaceGroups(func(g *wire.GroupIdentifier) []string { return text(g.GroupName) }),
-			"interface-type":                   func(e *wire.NetworkInterface) []string { return text(e.InterfaceType) },
-			"ipv6-addresses.ipv6-address":      none[wire.NetworkInterface],
-			"mac-address":                      func(e *wire.NetworkInterface) []string { return text(e.MacAddress) },
-			"network-interface-id":             func(e *wire.NetworkInterface) []string { return text(e.NetworkInterfaceId) },
-			"operator.managed":                 func(e *wire.NetworkInterface) []string { return text(e.Operator.Managed) },
-			"operator.principal":               none[wire.NetworkInterface],
-			"owner-id":                         func(e *wire.NetworkInterface) []string { return text(e.OwnerId) },
-			"private-dns-name":                 func(e *wire.NetworkInterface) []string { return text(e.PrivateDnsName) },
-			"private-ip-address":               func(e *wire.NetworkInterface) []string { return text(e.PrivateIpAddress) },
-			"requester-id":                     func(e *wire.NetworkInterface) []string { return text(e.RequesterId) },
-			"requester-managed":                func(e *wire.NetworkInterface) []string { return text(e.RequesterManaged) },
-			"source-dest-check":                func(e *wire.NetworkInterface) []string { return text(e.SourceDestCheck) },
-			"status":                           func(e *wire.NetworkInterface) []string { return text(e.Status) },
-			"subnet-id":                        func(e *wire.NetworkInterface) []string { return text(e.SubnetId) },
-			"vpc-id":                           func(e *wire.NetworkInterface) []string { return text(e.VpcId) },
-		}),
+	filters: filter.Set{
+		Tags: "TagSet",
+		Fields: map[string]string{
+			"addresses.association.owner-id":   "PrivateIpAddresses.Association.IpOwnerId",
+			"addresses.association.public-ip":  "PrivateIpAddresses.Association.PublicIp",
+			"addresses.primary":                "PrivateIpAddresses.Primary",
+			"addresses.private-ip-address":     "PrivateIpAddresses.PrivateIpAddress",
+			"association.allocation-id":        "Association.AllocationId",
+			"association.association-id":       "Association.AssociationId",
+			"association.ip-owner-id":          "Association.IpOwnerId",
+			"association.public-dns-name":      "Association.PublicDnsName",
+			"association.public-ip":            "Association.PublicIp",
+			"attachment.attach-time":           "Attachment.AttachTime",
+			"attachment.attachment-id":         "Attachment.AttachmentId",
+			"attachment.delete-on-termination": "Attachment.DeleteOnTermination",
+			"attachment.device-index":          "Attachment.DeviceIndex",
+			"attachment.instance-id":           "Attachment.InstanceId",
+			"attachment.instance-owner-id":     "Attachment.InstanceOwnerId",
+			"attachment.status":                "Attachment.Status",
+			"availability-zone":                "AvailabilityZone",
+			"availability-zone-id":             "AvailabilityZoneId",
+			"description":                      "Description",
+			"group-id":                         "Groups.GroupId",
+			"group-name":                       "Groups.GroupName",
+			"interface-type":                   "InterfaceType",
+			"ipv6-addresses.ipv6-address":      "Ipv6Addresses.Ipv6Address",
+			"mac-address":                      "MacAddress",
+			"network-interface-id":             "NetworkInterfaceId",
+			"operator.managed":                 "Operator.Managed",
+			"operator.principal":               "Operator.Principal",
+			"owner-id":                         "OwnerId",
+			"private-dns-name":                 "PrivateDnsName",
+			"private-ip-address":               "PrivateIpAddress",
+			"requester-id":                     "RequesterId",
+			"requester-managed":                "RequesterManaged",
+			"source-dest-check":                "SourceDestCheck",
+			"status":                           "Status",
+			"subnet-id":                        "SubnetId",
+			"vpc-id":                           "VpcId",
+		},
 	},
-}
-
-// associationFilters are the filters on addresses and what is public of them.
-var associationFilters = map[string]func(*wire.NetworkInterface) []string{
-	"addresses.primary":            ofAddresses(func(a *wire.NetworkInterfacePrivateIpAddress) []string { return text(a.Primary) }),
-	"addresses.private-ip-address": ofAddresses(func(a *wire.NetworkInterfacePrivateIpAddress) []string { return text(a.PrivateIpAddress) }),
-	"addresses.association.owner-id": ofAddresses(func(a *wire.NetworkInterfacePrivateIpAddress) []string {
-		return within(a.Association, func(p *wire.NetworkInterfaceAssociation) []string { return text(p.IpOwnerId) })
-	}),
-	"addresses.association.public-ip": ofAddresses(func(a *wire.NetworkInterfacePrivateIpAddress) []string {
-		return within(a.Association, func(p *wire.NetworkInterfaceAssociation) []string { return text(p.PublicIp) })
-	}),
-	"association.allocation-id":   none[wire.NetworkInterface],
-	"association.association-id":  none[wire.NetworkInterface],
-	"association.ip-owner-id":     ofAssociation(func(p *wire.NetworkInterfaceAssociation) []string { return text(p.IpOwnerId) }),
-	"association.public-dns-name": ofAssociation(func(p *wire.NetworkInterfaceAssociation) []string { return text(p.PublicDnsName) }),
-	"association.public-ip":       ofAssociation(func(p *wire.NetworkInterfaceAssociation) []string { return text(p.PublicIp) }),
 }
 
 // DescribeNetworkInterfaces lists network interfaces. None is hidden by default,
 // so asking for managed ones too adds none.
 func (s *Service) DescribeNetworkInterfaces(ctx context.Context, in *wire.DescribeNetworkInterfacesInput) (*wire.DescribeNetworkInterfacesOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out, next, err := describeInterfaces.run(ctx, s, query{in.NetworkInterfaceIds, in.Filters, in.MaxResults, in.NextToken})

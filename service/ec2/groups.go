@@ -3,14 +3,15 @@ package ec2
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/permission"
+	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/wire/shape"
@@ -52,7 +53,7 @@ func checkGroupName(name string) error {
 
 // CreateSecurityGroup makes a group that lets everything out and nothing in.
 func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecurityGroupInput) (*wire.CreateSecurityGroupOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	name := strings.TrimRight(val(in.GroupName), " ")
@@ -62,7 +63,7 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 	if err := checkGroupText("GroupDescription", "description", val(in.Description)); err != nil {
 		return nil, err
 	}
-	tags, err := specifiedTags(in.TagSpecifications, groups.typ)
+	tags, err := tag.Specified(in.TagSpecifications, groups.typ)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 	if err != nil {
 		return nil, err
 	}
-	return &wire.CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: new(g.ARN()), Tags: wireTags(g.Tags)}, nil
+	return &wire.CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags)}, nil
 }
 
 // vpcOrDefault is the id of the VPC asked for, or of the default one.
@@ -148,7 +149,7 @@ func groupOf(sc scope, id, name *string) (network.SecurityGroup, error) {
 
 // DeleteSecurityGroup deletes a group nobody needs any more.
 func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecurityGroupInput) (*wire.DeleteSecurityGroupOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	var id string
@@ -208,7 +209,7 @@ func renderGroup(sc scope, g *network.SecurityGroup) (wire.SecurityGroup, error)
 	own, err := rulesOf(sc, g.ID)
 	return wire.SecurityGroup{
 		Description: &g.Description, GroupId: &g.ID, GroupName: &g.Name, OwnerId: &g.Account, VpcId: &g.Vpc,
-		SecurityGroupArn: new(g.ARN()), Tags: wireTags(g.Tags),
+		SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags),
 		IpPermissions: groupPermissions(own, false), IpPermissionsEgress: groupPermissions(own, true),
 	}, err
 }
@@ -261,61 +262,29 @@ func emptyPermission(r *network.SecurityGroupRule) wire.IpPermission {
 
 var describeGroups = listing[network.SecurityGroup, wire.SecurityGroup]{
 	op: "DescribeSecurityGroups", kind: groups, ids: "GroupIds", render: renderGroup, bind: "vpc-id",
-	filters: filter.Set[wire.SecurityGroup]{
-		Tags: tagsAs(func(g *wire.SecurityGroup) []wire.Tag { return g.Tags }),
-		Fields: union(
-			map[string]func(*wire.SecurityGroup) []string{
-				"description": func(g *wire.SecurityGroup) []string { return text(g.Description) },
-				"group-id":    func(g *wire.SecurityGroup) []string { return text(g.GroupId) },
-				"group-name":  func(g *wire.SecurityGroup) []string { return text(g.GroupName) },
-				"owner-id":    func(g *wire.SecurityGroup) []string { return text(g.OwnerId) },
-				"vpc-id":      func(g *wire.SecurityGroup) []string { return text(g.VpcId) },
-			},
-			permissionFilters("ip-permission.", func(g *wire.SecurityGroup) []wire.IpPermission { return g.IpPermissions }),
-			permissionFilters("egress.ip-permission.", func(g *wire.SecurityGroup) []wire.IpPermission { return g.IpPermissionsEgress }),
-		),
-	},
+	filters: filter.Set{Tags: "Tags", Fields: groupFilters()},
 }
 
-// union joins filter tables with different names.
-func union[W any](tables ...map[string]func(*W) []string) map[string]func(*W) []string {
-	out := map[string]func(*W) []string{}
-	for _, t := range tables {
-		maps.Copy(out, t)
+// groupFilters are the filters on a group and on both directions of its rules.
+func groupFilters() map[string]string {
+	fields := map[string]string{
+		"description": "Description", "group-id": "GroupId", "group-name": "GroupName", "owner-id": "OwnerId", "vpc-id": "VpcId",
 	}
-	return out
-}
-
-// permissionFilters are the filters on one direction of a group's rules.
-func permissionFilters(prefix string, of func(*wire.SecurityGroup) []wire.IpPermission) map[string]func(*wire.SecurityGroup) []string {
-	pairs := func(value func(*wire.UserIdGroupPair) []string) func(*wire.IpPermission) []string {
-		return func(p *wire.IpPermission) []string { return each(p.UserIdGroupPairs, value) }
+	for name, path := range map[string]string{
+		"cidr": "IpRanges.CidrIp", "from-port": "FromPort", "group-id": "UserIdGroupPairs.GroupId",
+		"group-name": "UserIdGroupPairs.GroupName", "ipv6-cidr": "Ipv6Ranges.CidrIpv6",
+		"prefix-list-id": "PrefixListIds.PrefixListId", "protocol": "IpProtocol", "to-port": "ToPort",
+		"user-id": "UserIdGroupPairs.UserId",
+	} {
+		fields["ip-permission."+name] = "IpPermissions." + path
+		fields["egress.ip-permission."+name] = "IpPermissionsEgress." + path
 	}
-	members := map[string]func(*wire.IpPermission) []string{
-		"cidr": func(p *wire.IpPermission) []string {
-			return each(p.IpRanges, func(r *wire.IpRange) []string { return text(r.CidrIp) })
-		},
-		"from-port":  func(p *wire.IpPermission) []string { return text(p.FromPort) },
-		"group-id":   pairs(func(u *wire.UserIdGroupPair) []string { return text(u.GroupId) }),
-		"group-name": pairs(func(u *wire.UserIdGroupPair) []string { return text(u.GroupName) }),
-		"ipv6-cidr": func(p *wire.IpPermission) []string {
-			return each(p.Ipv6Ranges, func(r *wire.Ipv6Range) []string { return text(r.CidrIpv6) })
-		},
-		"prefix-list-id": none[wire.IpPermission],
-		"protocol":       func(p *wire.IpPermission) []string { return text(p.IpProtocol) },
-		"to-port":        func(p *wire.IpPermission) []string { return text(p.ToPort) },
-		"user-id":        pairs(func(u *wire.UserIdGroupPair) []string { return text(u.UserId) }),
-	}
-	out := map[string]func(*wire.SecurityGroup) []string{}
-	for name, value := range members {
-		out[prefix+name] = func(g *wire.SecurityGroup) []string { return each(of(g), value) }
-	}
-	return out
+	return fields
 }
 
 // DescribeSecurityGroups lists security groups.
 func (s *Service) DescribeSecurityGroups(ctx context.Context, in *wire.DescribeSecurityGroupsInput) (*wire.DescribeSecurityGroupsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	ids := slices.Clone(in.GroupIds)

@@ -6,6 +6,7 @@ import (
 	"neargate/auth"
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/permission"
 	"neargate/store/tables"
 	"neargate/wire/shape"
@@ -59,7 +60,7 @@ func ingress(ctx context.Context, permissions []wire.IpPermission, f flat) ([]pe
 // ModifySecurityGroupRules replaces rules, keeping their ids, all or none. The
 // kind of a rule's peer cannot change.
 func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifySecurityGroupRulesInput) (*wire.ModifySecurityGroupRulesOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	if len(in.SecurityGroupRules) == 0 {
@@ -177,7 +178,7 @@ func (s *Service) redescribe(ctx context.Context, id, name *string, permissions 
 
 // UpdateSecurityGroupRuleDescriptionsIngress changes the descriptions of rules.
 func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *wire.UpdateSecurityGroupRuleDescriptionsIngressInput) (*wire.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	if err := s.redescribe(ctx, in.GroupId, in.GroupName, in.IpPermissions, in.SecurityGroupRuleDescriptions, false); err != nil {
@@ -188,7 +189,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context
 
 // UpdateSecurityGroupRuleDescriptionsEgress changes the descriptions of rules.
 func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *wire.UpdateSecurityGroupRuleDescriptionsEgressInput) (*wire.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	if err := s.redescribe(ctx, in.GroupId, in.GroupName, in.IpPermissions, in.SecurityGroupRuleDescriptions, true); err != nil {

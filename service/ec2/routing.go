@@ -1,11 +1,15 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/tag"
 )
 
 func renderRouteTable(_ scope, t *network.RouteTable) (wire.RouteTable, error) {
@@ -28,55 +32,41 @@ func renderRouteTable(_ scope, t *network.RouteTable) (wire.RouteTable, error) {
 	}
 	return wire.RouteTable{
 		Associations: associations, OwnerId: &t.Account, PropagatingVgws: []wire.PropagatingVgw{},
-		RouteTableId: &t.ID, Routes: routes, Tags: listedTags(t.Tags), VpcId: &t.Vpc,
+		RouteTableId: &t.ID, Routes: routes, Tags: tag.Listed(t.Tags), VpcId: &t.Vpc,
 	}, nil
-}
-
-// ofRoutes is the filter on a member of a table's routes.
-func ofRoutes(value func(*wire.Route) []string) func(*wire.RouteTable) []string {
-	return func(t *wire.RouteTable) []string { return each(t.Routes, value) }
-}
-
-// ofTableAssociations is the filter on a member of a table's associations.
-func ofTableAssociations(value func(*wire.RouteTableAssociation) []string) func(*wire.RouteTable) []string {
-	return func(t *wire.RouteTable) []string { return each(t.Associations, value) }
 }
 
 var describeRouteTables = listing[network.RouteTable, wire.RouteTable]{
 	op: "DescribeRouteTables", kind: routeTables, ids: "RouteTableIds", render: renderRouteTable,
-	filters: filter.Set[wire.RouteTable]{
-		Tags: tagsAs(func(t *wire.RouteTable) []wire.Tag { return t.Tags }),
-		Fields: map[string]func(*wire.RouteTable) []string{
-			"association.gateway-id": ofTableAssociations(func(a *wire.RouteTableAssociation) []string { return text(a.GatewayId) }),
-			"association.route-table-association-id": ofTableAssociations(func(a *wire.RouteTableAssociation) []string {
-				return text(a.RouteTableAssociationId)
-			}),
-			"association.route-table-id": ofTableAssociations(func(a *wire.RouteTableAssociation) []string { return text(a.RouteTableId) }),
-			"association.subnet-id":      ofTableAssociations(func(a *wire.RouteTableAssociation) []string { return text(a.SubnetId) }),
-			"association.main":           ofTableAssociations(func(a *wire.RouteTableAssociation) []string { return text(a.Main) }),
-			"owner-id":                   func(t *wire.RouteTable) []string { return text(t.OwnerId) },
-			"route-table-id":             func(t *wire.RouteTable) []string { return text(t.RouteTableId) },
-			"route.destination-cidr-block": ofRoutes(func(r *wire.Route) []string {
-				return text(r.DestinationCidrBlock)
-			}),
-			"route.destination-ipv6-cidr-block":     none[wire.RouteTable],
-			"route.destination-prefix-list-id":      none[wire.RouteTable],
-			"route.egress-only-internet-gateway-id": none[wire.RouteTable],
-			"route.gateway-id":                      ofRoutes(func(r *wire.Route) []string { return text(r.GatewayId) }),
-			"route.instance-id":                     none[wire.RouteTable],
-			"route.nat-gateway-id":                  none[wire.RouteTable],
-			"route.transit-gateway-id":              none[wire.RouteTable],
-			"route.origin":                          ofRoutes(func(r *wire.Route) []string { return text(r.Origin) }),
-			"route.state":                           ofRoutes(func(r *wire.Route) []string { return text(r.State) }),
-			"route.vpc-peering-connection-id":       none[wire.RouteTable],
-			"vpc-id":                                func(t *wire.RouteTable) []string { return text(t.VpcId) },
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"association.gateway-id":                 "Associations.GatewayId",
+			"association.main":                       "Associations.Main",
+			"association.route-table-association-id": "Associations.RouteTableAssociationId",
+			"association.route-table-id":             "Associations.RouteTableId",
+			"association.subnet-id":                  "Associations.SubnetId",
+			"owner-id":                               "OwnerId",
+			"route-table-id":                         "RouteTableId",
+			"route.destination-cidr-block":           "Routes.DestinationCidrBlock",
+			"route.destination-ipv6-cidr-block":      "Routes.DestinationIpv6CidrBlock",
+			"route.destination-prefix-list-id":       "Routes.DestinationPrefixListId",
+			"route.egress-only-internet-gateway-id":  "Routes.EgressOnlyInternetGatewayId",
+			"route.gateway-id":                       "Routes.GatewayId",
+			"route.instance-id":                      "Routes.InstanceId",
+			"route.nat-gateway-id":                   "Routes.NatGatewayId",
+			"route.origin":                           "Routes.Origin",
+			"route.state":                            "Routes.State",
+			"route.transit-gateway-id":               "Routes.TransitGatewayId",
+			"route.vpc-peering-connection-id":        "Routes.VpcPeeringConnectionId",
+			"vpc-id":                                 "VpcId",
 		},
 	},
 }
 
 // DescribeRouteTables lists route tables.
 func (s *Service) DescribeRouteTables(ctx context.Context, in *wire.DescribeRouteTablesInput) (*wire.DescribeRouteTablesOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out, next, err := describeRouteTables.run(ctx, s, query{in.RouteTableIds, in.Filters, in.MaxResults, in.NextToken})
@@ -113,66 +103,59 @@ func renderAcl(_ scope, a *network.NetworkAcl) (wire.NetworkAcl, error) {
 	}
 	return wire.NetworkAcl{
 		Associations: associations, Entries: entries, IsDefault: &a.Default, NetworkAclId: &a.ID,
-		OwnerId: &a.Account, Tags: listedTags(a.Tags), VpcId: &a.Vpc,
+		OwnerId: &a.Account, Tags: tag.Listed(a.Tags), VpcId: &a.Vpc,
 	}, nil
 }
 
-// ofEntries is the filter on a member of an ACL's entries.
-func ofEntries(value func(*wire.NetworkAclEntry) []string) func(*wire.NetworkAcl) []string {
-	return func(a *wire.NetworkAcl) []string { return each(a.Entries, value) }
-}
+// protocolNumbers are the protocols that a filter may name.
+var protocolNumbers = map[string]string{"icmp": protocolICMP, "tcp": protocolTCP, "udp": protocolUDP}
 
-// ofAclAssociations is the filter on a member of an ACL's associations.
-func ofAclAssociations(value func(*wire.NetworkAclAssociation) []string) func(*wire.NetworkAcl) []string {
-	return func(a *wire.NetworkAcl) []string { return each(a.Associations, value) }
+// numbered returns the filters with protocols by number.
+func numbered(filters []wire.Filter) []wire.Filter {
+	out := slices.Clone(filters)
+	for i, f := range out {
+		if val(f.Name) != "entry.protocol" {
+			continue
+		}
+		out[i].Values = slices.Clone(f.Values)
+		for j, v := range f.Values {
+			out[i].Values[j] = cmp.Or(protocolNumbers[v], v)
+		}
+	}
+	return out
 }
-
-// protocolNames are the names by which a protocol number may be filtered.
-var protocolNames = map[string]string{protocolICMP: "icmp", protocolTCP: "tcp", protocolUDP: "udp"}
 
 var describeAcls = listing[network.NetworkAcl, wire.NetworkAcl]{
 	op: "DescribeNetworkAcls", kind: acls, ids: "NetworkAclIds", render: renderAcl,
-	filters: filter.Set[wire.NetworkAcl]{
-		Tags: tagsAs(func(a *wire.NetworkAcl) []wire.Tag { return a.Tags }),
-		Fields: map[string]func(*wire.NetworkAcl) []string{
-			"association.association-id": ofAclAssociations(func(x *wire.NetworkAclAssociation) []string {
-				return text(x.NetworkAclAssociationId)
-			}),
-			"association.network-acl-id": ofAclAssociations(func(x *wire.NetworkAclAssociation) []string { return text(x.NetworkAclId) }),
-			"association.subnet-id":      ofAclAssociations(func(x *wire.NetworkAclAssociation) []string { return text(x.SubnetId) }),
-			"default":                    func(a *wire.NetworkAcl) []string { return text(a.IsDefault) },
-			"entry.cidr":                 ofEntries(func(e *wire.NetworkAclEntry) []string { return text(e.CidrBlock) }),
-			"entry.egress":               ofEntries(func(e *wire.NetworkAclEntry) []string { return text(e.Egress) }),
-			"entry.icmp.code": ofEntries(func(e *wire.NetworkAclEntry) []string {
-				return within(e.IcmpTypeCode, func(t *wire.IcmpTypeCode) []string { return text(t.Code) })
-			}),
-			"entry.icmp.type": ofEntries(func(e *wire.NetworkAclEntry) []string {
-				return within(e.IcmpTypeCode, func(t *wire.IcmpTypeCode) []string { return text(t.Type) })
-			}),
-			"entry.ipv6-cidr": none[wire.NetworkAcl],
-			"entry.port-range.from": ofEntries(func(e *wire.NetworkAclEntry) []string {
-				return within(e.PortRange, func(p *wire.PortRange) []string { return text(p.From) })
-			}),
-			"entry.port-range.to": ofEntries(func(e *wire.NetworkAclEntry) []string {
-				return within(e.PortRange, func(p *wire.PortRange) []string { return text(p.To) })
-			}),
-			"entry.protocol": ofEntries(func(e *wire.NetworkAclEntry) []string {
-				return []string{val(e.Protocol), protocolNames[val(e.Protocol)]}
-			}),
-			"entry.rule-action": ofEntries(func(e *wire.NetworkAclEntry) []string { return text(e.RuleAction) }),
-			"entry.rule-number": ofEntries(func(e *wire.NetworkAclEntry) []string { return text(e.RuleNumber) }),
-			"network-acl-id":    func(a *wire.NetworkAcl) []string { return text(a.NetworkAclId) },
-			"owner-id":          func(a *wire.NetworkAcl) []string { return text(a.OwnerId) },
-			"vpc-id":            func(a *wire.NetworkAcl) []string { return text(a.VpcId) },
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"association.association-id": "Associations.NetworkAclAssociationId",
+			"association.network-acl-id": "Associations.NetworkAclId",
+			"association.subnet-id":      "Associations.SubnetId",
+			"default":                    "IsDefault",
+			"entry.cidr":                 "Entries.CidrBlock",
+			"entry.egress":               "Entries.Egress",
+			"entry.icmp.code":            "Entries.IcmpTypeCode.Code",
+			"entry.icmp.type":            "Entries.IcmpTypeCode.Type",
+			"entry.ipv6-cidr":            "Entries.Ipv6CidrBlock",
+			"entry.port-range.from":      "Entries.PortRange.From",
+			"entry.port-range.to":        "Entries.PortRange.To",
+			"entry.protocol":             "Entries.Protocol",
+			"entry.rule-action":          "Entries.RuleAction",
+			"entry.rule-number":          "Entries.RuleNumber",
+			"network-acl-id":             "NetworkAclId",
+			"owner-id":                   "OwnerId",
+			"vpc-id":                     "VpcId",
 		},
 	},
 }
 
 // DescribeNetworkAcls lists network ACLs.
 func (s *Service) DescribeNetworkAcls(ctx context.Context, in *wire.DescribeNetworkAclsInput) (*wire.DescribeNetworkAclsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeAcls.run(ctx, s, query{in.NetworkAclIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeAcls.run(ctx, s, query{in.NetworkAclIds, numbered(in.Filters), in.MaxResults, in.NextToken})
 	return &wire.DescribeNetworkAclsOutput{NetworkAcls: out, NextToken: next}, err
 }

@@ -5,8 +5,10 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/permission"
+	"neargate/service/ec2/internal/tag"
 	"neargate/store/tables"
 	"neargate/wire/shape"
 )
@@ -85,7 +87,7 @@ func noSuchRule() error {
 
 // authorize adds the rules granted to the group, all or none.
 func (s *Service) authorize(ctx context.Context, id, name *string, grants []permission.Grant, specs []wire.TagSpecification) ([]wire.SecurityGroupRule, error) {
-	tags, err := specifiedTags(specs, rules.typ)
+	tags, err := tag.Specified(specs, rules.typ)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func (s *Service) authorize(ctx context.Context, id, name *string, grants []perm
 				return err
 			}
 			w := renderRule(&r)
-			w.Tags = wireTags(r.Tags)
+			w.Tags = tag.Shown(r.Tags)
 			out = append(out, w)
 		}
 		return nil
@@ -134,7 +136,7 @@ func (s *Service) authorize(ctx context.Context, id, name *string, grants []perm
 
 // AuthorizeSecurityGroupIngress lets peers in.
 func (s *Service) AuthorizeSecurityGroupIngress(ctx context.Context, in *wire.AuthorizeSecurityGroupIngressInput) (*wire.AuthorizeSecurityGroupIngressOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	grants, err := ingress(ctx, in.IpPermissions, flat{
@@ -152,7 +154,7 @@ func (s *Service) AuthorizeSecurityGroupIngress(ctx context.Context, in *wire.Au
 
 // AuthorizeSecurityGroupEgress lets packets out to peers.
 func (s *Service) AuthorizeSecurityGroupEgress(ctx context.Context, in *wire.AuthorizeSecurityGroupEgressInput) (*wire.AuthorizeSecurityGroupEgressOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	grants, err := granted(ctx, in.IpPermissions, true)
@@ -226,7 +228,7 @@ func rulesNamed(sc scope, g *network.SecurityGroup, ids []string, grants []permi
 
 // RevokeSecurityGroupIngress takes back what let peers in.
 func (s *Service) RevokeSecurityGroupIngress(ctx context.Context, in *wire.RevokeSecurityGroupIngressInput) (*wire.RevokeSecurityGroupIngressOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	f := flat{in.CidrIp, in.IpProtocol, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId, in.FromPort, in.ToPort}
@@ -246,7 +248,7 @@ func (s *Service) RevokeSecurityGroupIngress(ctx context.Context, in *wire.Revok
 
 // RevokeSecurityGroupEgress takes back what let packets out.
 func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *wire.RevokeSecurityGroupEgressInput) (*wire.RevokeSecurityGroupEgressOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	var grants []permission.Grant
@@ -281,21 +283,21 @@ var describeRules = listing[network.SecurityGroupRule, wire.SecurityGroupRule]{
 	narrow: map[string]string{"group-id": tables.RulesByGroup},
 	render: func(_ scope, r *network.SecurityGroupRule) (wire.SecurityGroupRule, error) {
 		w := renderRule(r)
-		w.Tags = listedTags(r.Tags)
+		w.Tags = tag.Listed(r.Tags)
 		return w, nil
 	},
-	filters: filter.Set[wire.SecurityGroupRule]{
-		Tags: tagsAs(func(r *wire.SecurityGroupRule) []wire.Tag { return r.Tags }),
-		Fields: map[string]func(*wire.SecurityGroupRule) []string{
-			"group-id":               func(r *wire.SecurityGroupRule) []string { return text(r.GroupId) },
-			"security-group-rule-id": func(r *wire.SecurityGroupRule) []string { return text(r.SecurityGroupRuleId) },
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"group-id":               "GroupId",
+			"security-group-rule-id": "SecurityGroupRuleId",
 		},
 	},
 }
 
 // DescribeSecurityGroupRules lists the rules of security groups.
 func (s *Service) DescribeSecurityGroupRules(ctx context.Context, in *wire.DescribeSecurityGroupRulesInput) (*wire.DescribeSecurityGroupRulesOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out, next, err := describeRules.run(ctx, s, query{in.SecurityGroupRuleIds, in.Filters, in.MaxResults, in.NextToken})

@@ -4,90 +4,14 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/tag"
 	"neargate/wire/shape"
 )
-
-// Limits of tags. Source: Amazon EC2 User Guide, Tag your resources.
-const (
-	maxTags     = 50
-	maxTagKey   = 128
-	maxTagValue = 256
-	reservedTag = "aws:"
-)
-
-// wireTags shows tags; a resource without any has no member.
-func wireTags(tags []network.Tag) []wire.Tag {
-	if len(tags) == 0 {
-		return nil
-	}
-	return listedTags(tags)
-}
-
-// listedTags shows tags; a resource without any has an empty list.
-func listedTags(tags []network.Tag) []wire.Tag {
-	out := make([]wire.Tag, len(tags))
-	for i, t := range tags {
-		out[i] = wire.Tag{Key: new(t.Key), Value: new(t.Value)}
-	}
-	return out
-}
-
-// checkTags refuses tags a customer may not set and returns the others.
-func checkTags(in []wire.Tag) ([]network.Tag, error) {
-	seen := map[string]string{}
-	for _, t := range in {
-		key, value := val(t.Key), val(t.Value)
-		switch _, twice := seen[key]; {
-		case key == "":
-			return nil, invalid("Tag key cannot be null or empty.")
-		case twice:
-			return nil, invalid("Duplicate tag key '%s' specified.", key)
-		case strings.HasPrefix(strings.ToLower(key), reservedTag):
-			return nil, invalid("Value ( %s ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use", key)
-		case utf8.RuneCountInString(key) > maxTagKey:
-			return nil, invalid("Tag key exceeds the maximum length of %d characters", maxTagKey)
-		case utf8.RuneCountInString(value) > maxTagValue:
-			return nil, invalid("Tag value exceeds the maximum length of %d characters", maxTagValue)
-		}
-		seen[key] = value
-	}
-	return network.Tags(seen), checkCount(network.Tags(seen))
-}
-
-// checkCount refuses more tags than a resource may have; those of AWS do not count.
-func checkCount(tags []network.Tag) error {
-	own := 0
-	for _, t := range tags {
-		if !strings.HasPrefix(t.Key, reservedTag) {
-			own++
-		}
-	}
-	if own > maxTags {
-		return shape.Errorf("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
-	}
-	return nil
-}
-
-// specifiedTags returns the tags for a new resource of the type.
-func specifiedTags(specs []wire.TagSpecification, typ string) ([]network.Tag, error) {
-	var all []wire.Tag
-	for _, s := range specs {
-		switch val(s.ResourceType) {
-		case typ:
-			all = append(all, s.Tags...)
-		case "":
-			return nil, invalid("Tag specification resource type must have a value")
-		default:
-			return nil, invalid("'%s' is not a valid taggable resource type for this operation.", *s.ResourceType)
-		}
-	}
-	return checkTags(all)
-}
 
 // taggable is what tagging needs of a kind of resource.
 type taggable struct {
@@ -157,29 +81,29 @@ func (s *Service) retag(ctx context.Context, ids []string, change func([]network
 
 // CreateTags adds tags to resources or overwrites them.
 func (s *Service) CreateTags(ctx context.Context, in *wire.CreateTagsInput) (*wire.CreateTagsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	if len(in.Tags) == 0 {
 		return nil, missing("tagSet")
 	}
-	tags, err := checkTags(in.Tags)
+	tags, err := tag.Check(in.Tags)
 	if err != nil {
 		return nil, err
 	}
 	err = s.retag(ctx, in.Resources, func(old []network.Tag) ([]network.Tag, error) {
 		merged := network.MergeTags(old, tags)
-		return merged, checkCount(merged)
+		return merged, tag.CheckCount(merged)
 	})
 	return &wire.CreateTagsOutput{}, err
 }
 
 // DeleteTags removes tags: those named, with the value named if any, or all.
 func (s *Service) DeleteTags(ctx context.Context, in *wire.DeleteTagsInput) (*wire.DeleteTagsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	if _, err := checkTags(in.Tags); err != nil {
+	if _, err := tag.Check(in.Tags); err != nil {
 		return nil, err
 	}
 	err := s.retag(ctx, in.Resources, func(old []network.Tag) ([]network.Tag, error) {
@@ -188,7 +112,7 @@ func (s *Service) DeleteTags(ctx context.Context, in *wire.DeleteTagsInput) (*wi
 			named := slices.ContainsFunc(in.Tags, func(w wire.Tag) bool {
 				return *w.Key == t.Key && (w.Value == nil || *w.Value == t.Value)
 			})
-			all := len(in.Tags) == 0 && !strings.HasPrefix(t.Key, reservedTag)
+			all := len(in.Tags) == 0 && !tag.Reserved(t.Key)
 			if !named && !all {
 				kept = append(kept, t)
 			}
@@ -198,25 +122,19 @@ func (s *Service) DeleteTags(ctx context.Context, in *wire.DeleteTagsInput) (*wi
 	return &wire.DeleteTagsOutput{}, err
 }
 
-var tagFilters = filter.Set[wire.TagDescription]{
-	Tags: func(t *wire.TagDescription) []filter.Tag { return []filter.Tag{{Key: val(t.Key), Value: val(t.Value)}} },
-	Fields: map[string]func(*wire.TagDescription) []string{
-		"key":           func(t *wire.TagDescription) []string { return text(t.Key) },
-		"resource-id":   func(t *wire.TagDescription) []string { return text(t.ResourceId) },
-		"resource-type": func(t *wire.TagDescription) []string { return text(t.ResourceType) },
-		"value":         func(t *wire.TagDescription) []string { return text(t.Value) },
-	},
-}
+var tagFilters = filter.Set{Tags: filter.Self, Fields: map[string]string{
+	"key": "Key", "resource-id": "ResourceId", "resource-type": "ResourceType", "value": "Value",
+}}
 
 // tagPosition orders tags as DescribeTags lists them: by key, then resource.
 func tagPosition(t *wire.TagDescription) string { return *t.Key + "\x00" + *t.ResourceId }
 
 // DescribeTags lists the tags of all resources.
 func (s *Service) DescribeTags(ctx context.Context, in *wire.DescribeTagsInput) (*wire.DescribeTagsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	match, err := tagFilters.Compile(filtersOf(in.Filters))
+	match, err := filter.Compile[wire.TagDescription](tagFilters, filtersOf(in.Filters))
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,9 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/tag"
 )
 
 // openToInternet is the state of a resource that no public access block covers.
@@ -24,40 +26,34 @@ var describeVpcs = listing[network.Vpc, wire.Vpc]{
 				CidrBlockState: &wire.VpcCidrBlockState{State: new("associated")},
 			}},
 			DhcpOptionsId: &v.DhcpOptions, InstanceTenancy: &v.Tenancy, IsDefault: &v.Default,
-			OwnerId: &v.Account, State: new("available"), Tags: wireTags(v.Tags), VpcId: &v.ID,
+			OwnerId: &v.Account, State: new("available"), Tags: tag.Shown(v.Tags), VpcId: &v.ID,
 		}, nil
 	},
-	filters: filter.Set[wire.Vpc]{
-		Tags: tagsAs(func(v *wire.Vpc) []wire.Tag { return v.Tags }),
-		Fields: map[string]func(*wire.Vpc) []string{
-			"cidr":       func(v *wire.Vpc) []string { return text(v.CidrBlock) },
-			"cidr-block": func(v *wire.Vpc) []string { return text(v.CidrBlock) },
-			"cidr-block-association.cidr-block": func(v *wire.Vpc) []string {
-				return each(v.CidrBlockAssociationSet, func(a *wire.VpcCidrBlockAssociation) []string { return text(a.CidrBlock) })
-			},
-			"cidr-block-association.association-id": func(v *wire.Vpc) []string {
-				return each(v.CidrBlockAssociationSet, func(a *wire.VpcCidrBlockAssociation) []string { return text(a.AssociationId) })
-			},
-			"cidr-block-association.state": func(v *wire.Vpc) []string {
-				return each(v.CidrBlockAssociationSet, func(a *wire.VpcCidrBlockAssociation) []string { return text(a.CidrBlockState.State) })
-			},
-			"dhcp-options-id": func(v *wire.Vpc) []string { return text(v.DhcpOptionsId) },
-			"ipv6-cidr-block-association.ipv6-cidr-block": none[wire.Vpc],
-			"ipv6-cidr-block-association.ipv6-pool":       none[wire.Vpc],
-			"ipv6-cidr-block-association.association-id":  none[wire.Vpc],
-			"ipv6-cidr-block-association.state":           none[wire.Vpc],
-			"is-default":                                  func(v *wire.Vpc) []string { return text(v.IsDefault) },
-			"isDefault":                                   func(v *wire.Vpc) []string { return text(v.IsDefault) },
-			"owner-id":                                    func(v *wire.Vpc) []string { return text(v.OwnerId) },
-			"state":                                       func(v *wire.Vpc) []string { return text(v.State) },
-			"vpc-id":                                      func(v *wire.Vpc) []string { return text(v.VpcId) },
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"cidr":                                        "CidrBlock",
+			"cidr-block":                                  "CidrBlock",
+			"cidr-block-association.association-id":       "CidrBlockAssociationSet.AssociationId",
+			"cidr-block-association.cidr-block":           "CidrBlockAssociationSet.CidrBlock",
+			"cidr-block-association.state":                "CidrBlockAssociationSet.CidrBlockState.State",
+			"dhcp-options-id":                             "DhcpOptionsId",
+			"ipv6-cidr-block-association.association-id":  "Ipv6CidrBlockAssociationSet.AssociationId",
+			"ipv6-cidr-block-association.ipv6-cidr-block": "Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+			"ipv6-cidr-block-association.ipv6-pool":       "Ipv6CidrBlockAssociationSet.Ipv6Pool",
+			"ipv6-cidr-block-association.state":           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State",
+			"is-default":                                  "IsDefault",
+			"isDefault":                                   "IsDefault",
+			"owner-id":                                    "OwnerId",
+			"state":                                       "State",
+			"vpc-id":                                      "VpcId",
 		},
 	},
 }
 
 // DescribeVpcs lists VPCs.
 func (s *Service) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) (*wire.DescribeVpcsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out, next, err := describeVpcs.run(ctx, s, query{in.VpcIds, in.Filters, in.MaxResults, in.NextToken})
@@ -66,7 +62,7 @@ func (s *Service) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) 
 
 // DescribeVpcAttribute shows one attribute of a VPC.
 func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpcAttributeInput) (*wire.DescribeVpcAttributeOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out := &wire.DescribeVpcAttributeOutput{}
@@ -108,29 +104,23 @@ var describeDhcpOptions = listing[network.DhcpOptions, wire.DhcpOptions]{
 			options = append(options, wire.DhcpConfiguration{Key: new(o.Key), Values: values})
 		}
 		return wire.DhcpOptions{
-			DhcpConfigurations: options, DhcpOptionsId: &d.ID, OwnerId: &d.Account, Tags: listedTags(d.Tags),
+			DhcpConfigurations: options, DhcpOptionsId: &d.ID, OwnerId: &d.Account, Tags: tag.Listed(d.Tags),
 		}, nil
 	},
-	filters: filter.Set[wire.DhcpOptions]{
-		Tags: tagsAs(func(d *wire.DhcpOptions) []wire.Tag { return d.Tags }),
-		Fields: map[string]func(*wire.DhcpOptions) []string{
-			"dhcp-options-id": func(d *wire.DhcpOptions) []string { return text(d.DhcpOptionsId) },
-			"owner-id":        func(d *wire.DhcpOptions) []string { return text(d.OwnerId) },
-			"key": func(d *wire.DhcpOptions) []string {
-				return each(d.DhcpConfigurations, func(c *wire.DhcpConfiguration) []string { return text(c.Key) })
-			},
-			"value": func(d *wire.DhcpOptions) []string {
-				return each(d.DhcpConfigurations, func(c *wire.DhcpConfiguration) []string {
-					return each(c.Values, func(v *wire.AttributeValue) []string { return text(v.Value) })
-				})
-			},
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"dhcp-options-id": "DhcpOptionsId",
+			"key":             "DhcpConfigurations.Key",
+			"owner-id":        "OwnerId",
+			"value":           "DhcpConfigurations.Values.Value",
 		},
 	},
 }
 
 // DescribeDhcpOptions lists sets of DHCP options.
 func (s *Service) DescribeDhcpOptions(ctx context.Context, in *wire.DescribeDhcpOptionsInput) (*wire.DescribeDhcpOptionsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out, next, err := describeDhcpOptions.run(ctx, s, query{in.DhcpOptionsIds, in.Filters, in.MaxResults, in.NextToken})

@@ -7,6 +7,7 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	wire "neargate/aws/ec2"
+	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/filter"
 )
 
@@ -18,19 +19,17 @@ var optIn = []string{
 	"me-central-1", "me-south-1", "mx-central-1",
 }
 
-var regionFilters = filter.Set[wire.Region]{Fields: map[string]func(*wire.Region) []string{
-	"endpoint":      func(r *wire.Region) []string { return text(r.Endpoint) },
-	"opt-in-status": func(r *wire.Region) []string { return text(r.OptInStatus) },
-	"region-name":   func(r *wire.Region) []string { return text(r.RegionName) },
+var regionFilters = filter.Set{Fields: map[string]string{
+	"endpoint": "Endpoint", "opt-in-status": "OptInStatus", "region-name": "RegionName",
 }}
 
 // DescribeRegions lists the regions of the caller's partition. All are enabled,
 // so asking for all regions adds none.
 func (s *Service) DescribeRegions(ctx context.Context, in *wire.DescribeRegionsInput) (*wire.DescribeRegionsOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	match, err := regionFilters.Compile(filtersOf(in.Filters))
+	match, err := filter.Compile[wire.Region](regionFilters, filtersOf(in.Filters))
 	if err != nil {
 		return nil, err
 	}
@@ -59,27 +58,19 @@ func (s *Service) DescribeRegions(ctx context.Context, in *wire.DescribeRegionsI
 	return out, nil
 }
 
-var zoneFilters = filter.Set[wire.AvailabilityZone]{Fields: map[string]func(*wire.AvailabilityZone) []string{
-	"group-long-name":  none[wire.AvailabilityZone],
-	"group-name":       func(z *wire.AvailabilityZone) []string { return text(z.GroupName) },
-	"message":          none[wire.AvailabilityZone],
-	"opt-in-status":    func(z *wire.AvailabilityZone) []string { return text(z.OptInStatus) },
-	"parent-zone-id":   none[wire.AvailabilityZone],
-	"parent-zone-name": none[wire.AvailabilityZone],
-	"region-name":      func(z *wire.AvailabilityZone) []string { return text(z.RegionName) },
-	"state":            func(z *wire.AvailabilityZone) []string { return text(z.State) },
-	"zone-id":          func(z *wire.AvailabilityZone) []string { return text(z.ZoneId) },
-	"zone-name":        func(z *wire.AvailabilityZone) []string { return text(z.ZoneName) },
-	"zone-type":        func(z *wire.AvailabilityZone) []string { return text(z.ZoneType) },
+var zoneFilters = filter.Set{Fields: map[string]string{
+	"group-long-name": "GroupLongName", "group-name": "GroupName", "message": "Messages.Message",
+	"opt-in-status": "OptInStatus", "parent-zone-id": "ParentZoneId", "parent-zone-name": "ParentZoneName",
+	"region-name": "RegionName", "state": "State", "zone-id": "ZoneId", "zone-name": "ZoneName", "zone-type": "ZoneType",
 }}
 
 // DescribeAvailabilityZones lists the zones of the caller's region. All are
 // enabled, so asking for all zones adds none.
 func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *wire.DescribeAvailabilityZonesInput) (*wire.DescribeAvailabilityZonesOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	match, err := zoneFilters.Compile(filtersOf(in.Filters))
+	match, err := filter.Compile[wire.AvailabilityZone](zoneFilters, filtersOf(in.Filters))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +103,7 @@ func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *wire.Descri
 
 // DescribeAccountAttributes shows the default VPC and the classic quotas.
 func (s *Service) DescribeAccountAttributes(ctx context.Context, in *wire.DescribeAccountAttributesInput) (*wire.DescribeAccountAttributesOutput, error) {
-	if err := admit(in); err != nil {
+	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	names := []string{

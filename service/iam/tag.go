@@ -14,7 +14,7 @@ import (
 // those of policies exactly.
 func sameKey(a, b string, fold bool) bool {
 	if fold {
-		return strings.ToLower(a) == strings.ToLower(b)
+		return identity.Fold(a) == identity.Fold(b)
 	}
 	return a == b
 }

@@ -113,22 +113,16 @@ func checkGroup(in *api.CreateLogGroupInput, g *logs.Group) error {
 // deleteBatch bounds how many streams one transaction deletes.
 const deleteBatch = 40
 
-// DeleteLogGroup deletes a log group with its streams. The group goes first, so
-// that none of its streams is seen or added while they go in batches.
+// DeleteLogGroup deletes a log group with its streams, in batches: the group
+// goes with the last of them.
 func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInput) (*api.DeleteLogGroupOutput, error) {
-	c := auth.CallerFrom(ctx)
-	deleted := false
 	for more := true; more; {
 		err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
-			more = false
-			if _, err := findGroup(ctx, tx, *in.LogGroupName); err == nil {
-				if deleted { // made anew meanwhile; its streams are its own
-					return nil
-				}
-			} else if !deleted || !shape.IsCode(err, "ResourceNotFoundException") {
+			g, err := findGroup(ctx, tx, *in.LogGroupName)
+			if err != nil {
 				return err
 			}
-			streams, err := store.Collect(tables.LogStreams.Page(tx, []string{c.Account, c.Region, *in.LogGroupName}, nil, deleteBatch))
+			streams, err := store.Collect(tables.LogStreams.Page(tx, []string{g.Account, g.Region, g.Name}, nil, deleteBatch))
 			if err != nil {
 				return err
 			}
@@ -137,13 +131,14 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 					return err
 				}
 			}
-			more = len(streams) == deleteBatch
-			return tables.LogGroups.Delete(tx, c.Account, c.Region, *in.LogGroupName)
+			if more = len(streams) == deleteBatch; more {
+				return nil
+			}
+			return tables.LogGroups.Delete(tx, g.Account, g.Region, g.Name)
 		})
 		if err != nil {
 			return nil, err
 		}
-		deleted = true
 	}
 	return &api.DeleteLogGroupOutput{}, nil
 }

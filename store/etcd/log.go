@@ -15,8 +15,9 @@ func zapLogger(l *slog.Logger) *zap.Logger { return zap.New(zapCore{l.With("from
 
 type zapCore struct{ log *slog.Logger }
 
-// quiet is what a new member complains of until it has written its first term.
-var quiet = regexp.MustCompile("^(Failed to detect schema version|failed to update storage version)$")
+// quiet is what a member complains of until it has written its first term and
+// read its log again.
+var quiet = regexp.MustCompile("^(Failed to detect schema version|failed to update storage version|failed to publish local member to cluster through raft)$")
 
 func level(l zapcore.Level) slog.Level {
 	switch {

@@ -31,9 +31,9 @@ const (
 	memberName     = "neargate"
 	memberURL      = "http://neargate.invalid:2380" // a member needs one; nobody dials it
 	tick           = 10                             // ms
-	electionTicks  = 10
-	snapshotCount  = 2000 // raft entries replayed at start, at most about twice
-	catchUpEntries = 16   // kept in memory for followers, of which there are none
+	electionTicks  = 2                              // nobody competes, and the start waits for it
+	snapshotCount  = 2000                           // raft entries replayed at start, at most about twice
+	catchUpEntries = 16                             // kept in memory for followers, of which there are none
 )
 
 // embeddedTxnOps lets every transaction that the core admits through, with the

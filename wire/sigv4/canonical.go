@@ -198,13 +198,29 @@ func appendHeader(dst []byte, r *http.Request, name string, barePort bool) []byt
 	case "transfer-encoding":
 		return append(dst, strings.Join(r.TransferEncoding, ",")...)
 	}
-	for i, v := range r.Header[http.CanonicalHeaderKey(name)] {
+	for i, v := range values(r.Header, name) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = appendFolded(dst, v)
 	}
 	return dst
+}
+
+// values looks up a header by its lower-case name, without allocating the
+// canonical spelling.
+func values(h http.Header, name string) []string {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		return h[http.CanonicalHeaderKey(name)]
+	}
+	key := append(buf[:0], name...)
+	for i, b := range key {
+		if 'a' <= b && b <= 'z' && (i == 0 || key[i-1] == '-') {
+			key[i] = b - 'a' + 'A'
+		}
+	}
+	return h[string(key)]
 }
 
 func appendFolded(dst []byte, v string) []byte {

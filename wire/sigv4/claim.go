@@ -88,18 +88,21 @@ func parseHeader(r *http.Request, header string) (*Claim, error) {
 	if err := c.readCredential(credential); err != nil {
 		return nil, err
 	}
-	if t, err := http.ParseTime(r.Header.Get("Date")); date == "" && err == nil {
-		c.Time = t.UTC()
-		c.stamp = c.Time.Format(basicTime)
-		return c, nil
-	}
 	if date == "" {
-		date = r.Header.Get("Date")
+		date = isoDate(r.Header.Get("Date"))
 	}
 	if err := c.readTime(date); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// isoDate brings an HTTP date to ISO 8601 basic format; anything else stays.
+func isoDate(s string) string {
+	if t, err := http.ParseTime(s); err == nil {
+		return t.UTC().Format(basicTime)
+	}
+	return s
 }
 
 // readAuthorization splits an Authorization header into its parameters. Header

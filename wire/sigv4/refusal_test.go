@@ -123,3 +123,25 @@ func TestSigningKeysAreBounded(t *testing.T) {
 		t.Fatalf("%d keys kept", n)
 	}
 }
+
+// TestDateHeader signs with a Date header alone, as some hand-written clients
+// do.
+func TestDateHeader(t *testing.T) {
+	c, err := Parse(&http.Request{Header: http.Header{"Authorization": {ecsAuth}, "Date": {"Sun, 30 Aug 2015 12:36:00 GMT"}}})
+	if err != nil || c.stamp != "20150830T123600Z" || !c.Time.Equal(at(c.stamp)()) {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if _, err := Parse(&http.Request{Header: http.Header{"Authorization": {ecsAuth}, "Date": {"today"}}}); reason(err) != Incomplete {
+		t.Fatal(err)
+	}
+}
+
+func TestHeaderLookup(t *testing.T) {
+	for _, name := range []string{"host", "x-amz-date", "content-type", "x--a", "a-1b", "x_y-z", "x-amz-meta-" + strings.Repeat("long", 20)} {
+		h := http.Header{}
+		h.Set(name, "v")
+		if v := values(h, name); len(v) != 1 {
+			t.Errorf("%q not found in %v", name, h)
+		}
+	}
+}

@@ -161,7 +161,7 @@ func present(r *http.Request, name string) bool {
 	case "host", "content-length", "transfer-encoding":
 		return true
 	}
-	return r.Header[http.CanonicalHeaderKey(name)] != nil
+	return values(r.Header, name) != nil
 }
 
 func (c *Claim) checkTime(now time.Time) error {

@@ -64,7 +64,7 @@ func Task(o Order) compute.Task {
 		Family: d.Family, Revision: d.Revision, Group: o.Group, StartedBy: o.StartedBy,
 		Service: o.Service, Deployment: o.Deployment, Instance: o.Instance,
 		LaunchType: o.LaunchType, CapacityProvider: o.CapacityProvider,
-		Architecture: architecture(d), EnableExec: o.EnableExec, ManagedTags: o.ManagedTags,
+		Architecture: Architecture(d), EnableExec: o.EnableExec, ManagedTags: o.ManagedTags,
 		PropagateTags: o.PropagateTags, CreatedBy: o.CreatedBy,
 		TaskRole: TaskRole(d, o.Overrides), ExecutionRole: ExecutionRole(d, o.Overrides),
 		Overrides: encode(o.Overrides),
@@ -194,7 +194,8 @@ func Family(d *taskdef.Definition) string {
 	return strings.Join(words, "-")
 }
 
-func architecture(d *taskdef.Definition) string {
+// Architecture is the processor architecture tasks of the definition need.
+func Architecture(d *taskdef.Definition) string {
 	if d.RuntimePlatform != nil && value(d.RuntimePlatform.CpuArchitecture) == "ARM64" {
 		return "arm64"
 	}

@@ -62,7 +62,7 @@ type Commit struct {
 
 	reads *tx           // what it rests on, while not durable
 	snap  *snapshot     // the content after it, while not durable
-	moved bool          // another store's commit was put before it
+	epoch int           // of the snapshots that hold it
 	err   error         // set before done closes
 	done  chan struct{} // closed when the outcome is known
 }
@@ -112,7 +112,7 @@ func New(o Options) *Core {
 func (c *Core) show(last *Commit, rev store.Rev, epoch int) {
 	s := &snapshot{tree: c.work.Copy(), rev: rev, epoch: epoch, last: last}
 	if last != nil {
-		last.snap = s
+		last.snap, last.epoch = s, epoch
 	}
 	c.tip.Store(s)
 }
@@ -149,11 +149,17 @@ func (c *Core) Update(ctx context.Context, fn func(store.Tx) error) error {
 }
 
 // verdict is what Update answers once a commit is durable: the transaction's own,
-// or the newest one it read.
+// or the newest one in what it read.
 type verdict struct {
-	wait *Commit // nil when nothing is to be waited for
-	own  bool
-	err  error
+	wait  *Commit // nil when nothing is to be waited for
+	own   bool
+	epoch int // of what it read
+	err   error
+}
+
+// resting is the verdict that err is the answer if the snapshot comes true.
+func (s *snapshot) resting(err error) verdict {
+	return verdict{wait: s.last, epoch: s.epoch, err: err}
 }
 
 // await returns the answer, or errRerun if what it rests on did not come true.
@@ -169,7 +175,7 @@ func (v verdict) await(ctx context.Context) error {
 	switch {
 	case v.own:
 		return v.wait.err
-	case v.wait.err != nil || v.wait.moved:
+	case v.wait.err != nil || v.wait.epoch != v.epoch:
 		return errRerun
 	}
 	return v.err
@@ -191,10 +197,10 @@ func (c *Core) attempt(ctx context.Context, fn func(store.Tx) error, alone bool)
 	t := &tx{base: s, updating: true, trace: c.check != nil}
 	defer c.verify(t)
 	if err := fn(t); err != nil {
-		return verdict{wait: s.last, err: err}, true
+		return s.resting(err), true
 	}
 	if t.err != nil || t.writes == nil {
-		return verdict{wait: s.last, err: t.err}, true
+		return s.resting(t.err), true
 	}
 	if !alone {
 		c.turn.RLock()
@@ -216,11 +222,11 @@ func (c *Core) decide(t *tx) (v verdict, ok bool) {
 	}
 	changes := t.effects(c.work)
 	if len(changes) == 0 {
-		return verdict{wait: tip.last}, true
+		return tip.resting(nil), true
 	}
 	commit := c.newCommit(changes)
 	if err := c.admit(commit); err != nil {
-		return verdict{wait: tip.last, err: err}, true
+		return tip.resting(err), true
 	}
 	commit.Rev = tip.rev + 1
 	c.apply(changes)

@@ -105,7 +105,7 @@ func (c *Core) foreign(rev store.Rev, changes []Change) {
 			continue
 		}
 		rev++
-		p.Rev, p.moved = rev, true
+		p.Rev = rev
 		c.apply(p.Changes)
 		c.show(p, rev, epoch)
 		c.pending = append(c.pending, p)

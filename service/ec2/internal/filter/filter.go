@@ -4,8 +4,11 @@
 package filter
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"neargate/wire/shape"
 )
@@ -19,62 +22,120 @@ type Filter struct {
 	Values []string
 }
 
-// Tag is a key and a value.
-type Tag struct{ Key, Value string }
-
-// Set says which filters an operation knows.
-type Set[T any] struct {
-	Fields map[string]func(*T) []string // filter name to the values a resource has
-	Tags   func(*T) []Tag               // for tag:KEY and tag-key; nil when untagged
+// Set says which filters an operation knows, as paths of member names in what it
+// answers: "Associations.SubnetId" reaches through structures and list elements.
+type Set struct {
+	Fields map[string]string // filter name to path; "" is what no resource has
+	Tags   string            // path of the tags, for tag:KEY and tag-key; "" when untagged
 }
 
-// Match reports whether a resource passes the filters it was compiled from.
-type Match[T any] func(*T) bool
+// Self is the path of tags in what is itself a tag.
+const Self = "."
 
-// Compile checks the filters and returns what they select. Unknown names are
-// refused with AWS's error.
-func (s Set[T]) Compile(filters []Filter) (Match[T], error) {
+// Compile checks the filters and returns what they select among values of type T.
+// Unknown names are refused with AWS's error. A path that T lacks is a mistake in
+// the program and panics.
+func Compile[T any](s Set, filters []Filter) (func(*T) bool, error) {
 	total := 0
-	var tests []Match[T]
+	var tests []func(reflect.Value) bool
 	for _, f := range filters {
-		values := s.values(f.Name)
-		if values == nil || len(f.Values) == 0 {
+		read, ok := s.reader(reflect.TypeFor[T](), f.Name)
+		if !ok || len(f.Values) == 0 {
 			return nil, shape.Errorf("InvalidParameterValue", "The filter '%s' is invalid", f.Name)
 		}
 		if total += len(f.Values); total > maxValues {
 			return nil, shape.Errorf("FilterLimitExceeded", "The maximum number of filter values specified on a single call is %d", maxValues)
 		}
-		tests = append(tests, func(r *T) bool {
-			return slices.ContainsFunc(values(r), func(v string) bool {
-				return slices.ContainsFunc(f.Values, func(p string) bool { return glob(p, v) })
+		tests = append(tests, func(v reflect.Value) bool {
+			return slices.ContainsFunc(read(v, nil), func(have string) bool {
+				return slices.ContainsFunc(f.Values, func(pattern string) bool { return glob(pattern, have) })
 			})
 		})
 	}
 	return func(r *T) bool {
-		return !slices.ContainsFunc(tests, func(test Match[T]) bool { return !test(r) })
+		v := reflect.ValueOf(r).Elem()
+		return !slices.ContainsFunc(tests, func(test func(reflect.Value) bool) bool { return !test(v) })
 	}, nil
 }
 
-// values returns how to get at what the filter looks at; nil for an unknown name.
-func (s Set[T]) values(name string) func(*T) []string {
-	if get, ok := s.Fields[name]; ok {
-		return get
+// reader returns how to get at what the filter looks at.
+func (s Set) reader(t reflect.Type, name string) (read, bool) {
+	if path, ok := s.Fields[name]; ok {
+		return compile(t, path), true
 	}
 	key, byKey := strings.CutPrefix(name, "tag:")
-	if s.Tags == nil || !byKey && name != "tag-key" {
-		return nil
+	switch {
+	case s.Tags == "" || !byKey && name != "tag-key":
+		return nil, false
+	case !byKey:
+		return compile(t, s.tag("Key")), true
 	}
-	return func(r *T) []string {
-		var out []string
-		for _, t := range s.Tags(r) {
-			if !byKey {
-				out = append(out, t.Key)
-			} else if t.Key == key {
-				out = append(out, t.Value)
+	keys, values := compile(t, s.tag("Key")), compile(t, s.tag("Value"))
+	return func(v reflect.Value, out []string) []string {
+		all := values(v, nil)
+		for i, k := range keys(v, nil) {
+			if k == key {
+				out = append(out, all[i])
 			}
 		}
 		return out
+	}, true
+}
+
+// tag is the path of a member of the tags.
+func (s Set) tag(member string) string {
+	if s.Tags == Self {
+		return member
 	}
+	return s.Tags + "." + member
+}
+
+// read appends the values found at a path in v.
+type read func(v reflect.Value, out []string) []string
+
+// compile resolves a path in type t.
+func compile(t reflect.Type, path string) read {
+	if path == "" {
+		return func(_ reflect.Value, out []string) []string { return out }
+	}
+	return step(t, strings.Split(path, "."))
+}
+
+func step(t reflect.Type, path []string) read {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		next := step(t.Elem(), path)
+		return func(v reflect.Value, out []string) []string {
+			if v.IsNil() {
+				return out
+			}
+			return next(v.Elem(), out)
+		}
+	case t.Kind() == reflect.Slice:
+		next := step(t.Elem(), path)
+		return func(v reflect.Value, out []string) []string {
+			for i := range v.Len() {
+				out = next(v.Index(i), out)
+			}
+			return out
+		}
+	case len(path) == 0:
+		return text
+	}
+	f, ok := t.FieldByName(path[0])
+	if !ok {
+		panic("filter: " + t.String() + " has no member " + path[0])
+	}
+	next := step(f.Type, path[1:])
+	return func(v reflect.Value, out []string) []string { return next(v.FieldByIndex(f.Index), out) }
+}
+
+// text is a scalar as filters see it.
+func text(v reflect.Value, out []string) []string {
+	if at, ok := v.Interface().(time.Time); ok {
+		return append(out, at.UTC().Format("2006-01-02T15:04:05.000Z"))
+	}
+	return append(out, fmt.Sprint(v.Interface()))
 }
 
 // glob matches a whole string in time linear in each star's reach.

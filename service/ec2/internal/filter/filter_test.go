@@ -3,6 +3,7 @@ package filter
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"neargate/wire/shape"
 )
@@ -34,17 +35,24 @@ func FuzzGlob(f *testing.F) {
 	})
 }
 
+type tag struct{ Key, Value *string }
+
 type thing struct {
-	name string
-	tags []Tag
+	Name  *string
+	Parts []*struct{ Size int32 }
+	At    time.Time
+	Tags  []tag
 }
 
 func TestCompile(t *testing.T) {
-	set := Set[thing]{
-		Fields: map[string]func(*thing) []string{"name": func(r *thing) []string { return []string{r.name} }},
-		Tags:   func(r *thing) []Tag { return r.tags },
+	set := Set{
+		Fields: map[string]string{"name": "Name", "part.size": "Parts.Size", "at": "At", "colour": ""},
+		Tags:   "Tags",
 	}
-	a := thing{"a", []Tag{{"Stage", "dev"}, {"Empty", ""}}}
+	a := thing{
+		Name: new("a"), Parts: []*struct{ Size int32 }{{1}, nil, {22}}, At: time.Date(2026, 9, 1, 2, 3, 4, 5e6, time.UTC),
+		Tags: []tag{{new("Stage"), new("dev")}, {new("Empty"), new("")}},
+	}
 	for _, c := range []struct {
 		name    string
 		filters []Filter
@@ -56,15 +64,18 @@ func TestCompile(t *testing.T) {
 		{"no value", []Filter{{"name", []string{"b"}}}, false, ""},
 		{"both filters", []Filter{{"name", []string{"a"}}, {"tag:Stage", []string{"de?"}}}, true, ""},
 		{"one filter fails", []Filter{{"name", []string{"a"}}, {"tag:Stage", []string{"prod"}}}, false, ""},
+		{"member of a list", []Filter{{"part.size", []string{"22"}}}, true, ""},
+		{"time", []Filter{{"at", []string{"2026-09-01T*"}}}, true, ""},
+		{"what nothing has", []Filter{{"colour", []string{"*"}}}, false, ""},
 		{"tag key", []Filter{{"tag-key", []string{"Stage"}}}, true, ""},
 		{"absent tag", []Filter{{"tag:Nothing", []string{"*"}}}, false, ""},
 		{"empty tag value", []Filter{{"tag:Empty", []string{""}}}, true, ""},
-		{"unknown", []Filter{{"colour", []string{"a"}}}, false, "InvalidParameterValue"},
+		{"unknown", []Filter{{"weight", []string{"a"}}}, false, "InvalidParameterValue"},
 		{"no values", []Filter{{"name", nil}}, false, "InvalidParameterValue"},
 		{"too many values", []Filter{{"name", make([]string, 201)}}, false, "FilterLimitExceeded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			match, err := set.Compile(c.filters)
+			match, err := Compile[thing](set, c.filters)
 			if c.code != "" {
 				if !shape.IsCode(err, c.code) {
 					t.Fatalf("error %v, want %s", err, c.code)
@@ -76,7 +87,7 @@ func TestCompile(t *testing.T) {
 			}
 		})
 	}
-	if _, err := (Set[thing]{}).Compile([]Filter{{"tag-key", []string{"x"}}}); err == nil {
+	if _, err := Compile[thing](Set{}, []Filter{{"tag-key", []string{"x"}}}); err == nil {
 		t.Error("a tag filter on something untagged was accepted")
 	}
 }
