@@ -17,6 +17,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/ecs"
 	"neargate/service"
+	"neargate/service/ecs/task"
 	"neargate/store/mem"
 	"neargate/wire/shape"
 )
@@ -26,7 +27,7 @@ var ctx = auth.WithCaller(context.Background(), auth.Caller{Account: "1234567890
 func newService(t *testing.T) *Service {
 	s := mem.New(mem.Paranoid())
 	t.Cleanup(func() { s.Close() })
-	return New(service.Deps{Store: s, Now: time.Now, IDs: arn.NewSource(rand.New(rand.NewSource(1)))})
+	return New(service.Deps{Store: s, Now: time.Now, IDs: arn.NewSource(rand.New(rand.NewSource(1)))}, task.FargateRate())
 }
 
 // operations yields the operations of the API that the service has.
