@@ -116,11 +116,12 @@ func TestSettings(t *testing.T) {
 func TestSettingsRefuse(t *testing.T) {
 	h := newHandler(t)
 	for want, in := range map[string]ecs.PutAccountSettingInput{
-		"InvalidParameterException: Invalid setting 'name'":  {Name: new("bogus"), Value: new("enabled")},
-		"InvalidParameterException: Invalid setting 'value'": {Name: new("taskLongArnFormat"), Value: new("ENABLED")},
-		"InvalidParameterException: Invalid principal ARN.":  {Name: new("awsvpcTrunking"), Value: new("enabled"), PrincipalArn: new("arn:aws:iam::999999999999:user/x")},
-		"InvalidParameterException: Name can not be blank.":  {Value: new("enabled")},
-		"InvalidParameterException: Value can not be blank.": {Name: new("awsvpcTrunking")},
+		"InvalidParameterException: Invalid setting 'name'":         {Name: new("bogus"), Value: new("enabled")},
+		"InvalidParameterException: Invalid setting 'value'":        {Name: new("taskLongArnFormat"), Value: new("ENABLED")},
+		"InvalidParameterException: Invalid principal ARN.":         {Name: new("awsvpcTrunking"), Value: new("enabled"), PrincipalArn: new("arn:aws:iam::999999999999:user/x")},
+		"InvalidParameterException: Invalid principal ARN. Specify": {Name: new("awsvpcTrunking"), Value: new("enabled"), PrincipalArn: new("arn:aws:iam::123456789012:user/a\x00b")},
+		"InvalidParameterException: Name can not be blank.":         {Value: new("enabled")},
+		"InvalidParameterException: Value can not be blank.":        {Name: new("awsvpcTrunking")},
 	} {
 		if _, err := h.PutAccountSetting(ctx, &in); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"regexp"
 	"slices"
 
 	"neargate/arn"
@@ -66,6 +67,8 @@ func principalARN(c auth.Caller, principal string) string {
 	return arn.ARN{Partition: arn.Partition(c.Region), Service: "iam", Account: c.Account, Resource: "root"}.String()
 }
 
+var principalForm = regexp.MustCompile(`^(root|(user|role)/[\w+=,.@/-]{1,575})$`)
+
 // principal is the identity a request is about: the given user, role or root user
 // of the account, or the caller.
 func principal(c auth.Caller, given *string) (string, error) {
@@ -73,8 +76,7 @@ func principal(c auth.Caller, given *string) (string, error) {
 		return ref.Principal(c.ARN), nil
 	}
 	a, err := arn.Parse(*given)
-	kinds := []string{"root", "user", "role"}
-	if err != nil || a.Service != "iam" || a.Account != c.Account || !slices.Contains(kinds, a.Path()[0]) {
+	if err != nil || a.Service != "iam" || a.Account != c.Account || !principalForm.MatchString(a.Resource) {
 		return "", invalid("Invalid principal ARN. Specify the ARN of a user, a role or the root user of the account and try again.")
 	}
 	return ref.Principal(*given), nil

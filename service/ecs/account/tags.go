@@ -97,6 +97,9 @@ func providerTags(t ref.Tenant, s string) (tagged, error) {
 
 // memberTags finds a service, a task or a container instance of a cluster.
 func memberTags(tx store.Tx, t ref.Tenant, kind, cluster, s string) (tagged, error) {
+	if err := ref.CheckName("Cluster", cluster); err != nil {
+		return tagged{}, err
+	}
 	switch kind {
 	case "service":
 		name, err := t.Service(cluster, s)

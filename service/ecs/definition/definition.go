@@ -55,7 +55,7 @@ const maxDefinition = 64 << 10
 
 // RegisterTaskDefinition stores a new revision of a family.
 func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := given(in); err != nil {
 		return nil, err
 	}
 	caller := auth.CallerFrom(ctx)
@@ -102,6 +102,18 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 		out.Tags = tag.Show(tags)
 	}
 	return out, nil
+}
+
+// given refuses a request that lacks a required member; two of them have texts of
+// their own.
+func given(in *ecs.RegisterTaskDefinitionInput) error {
+	if deref(in.Family) == "" {
+		return refuse("Family can not be blank.")
+	}
+	if len(in.ContainerDefinitions) == 0 {
+		return refuse("Container list cannot be empty.")
+	}
+	return check.Required(in)
 }
 
 // read takes a definition from a request.

@@ -180,7 +180,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"InvalidParameterException: HardLimit can not be blank.":                                                                                          fargate(app(func(c *cd) { c.Ulimits = []ecs.Ulimit{{Name: new("nofile"), SoftLimit: new(int32(1))}} })),
 		"InvalidParameterException: ContainerDefinitions can not be blank.":                                                                               fargate(func(i *in) { i.ContainerDefinitions = nil }),
 		"ClientException: Family can not be blank.":                                                                                                       fargate(func(i *in) { i.Family = new("") }),
-		"ClientException: Container list cannot be empty.":                                                                                                fargate(func(i *in) { i.ContainerDefinitions = []cd{} }),
+		"ClientException: Container list cannot be empty.":                                                                                                fargate(func(i *in) { i.ContainerDefinitions = nil }),
 		"ClientException: Too many containers.": fargate(func(i *in) {
 			for n := range 10 {
 				i.ContainerDefinitions = append(i.ContainerDefinitions, cd{Name: new(fmt.Sprint("c", n)), Image: new("x")})
@@ -190,7 +190,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"ClientException: Container.name contains invalid characters.":              fargate(app(func(c *cd) { c.Name = new("a.b") })),
 		"ClientException: Container.image should not be null or empty.":             fargate(app(func(c *cd) { c.Image = nil })),
 		"ClientException: Container names must be unique within a Task Definition.": fargate(and("app", func(*cd) {})),
-		"ClientException: At least one container must be marked as essential.":      fargate(app(func(c *cd) { c.Essential = new(false) })),
+		"ClientException: Task definition doesn't have any essential container.":    fargate(app(func(c *cd) { c.Essential = new(false) })),
 		"ClientException: Cannot depend on container + 'missing' because it does not exist": fargate(app(func(c *cd) {
 			c.DependsOn = []ecs.ContainerDependency{{ContainerName: new("missing"), Condition: new("START")}}
 		})),
