@@ -178,7 +178,6 @@ func TestRegisterRefuses(t *testing.T) {
 		"ClientException: Tasks using the Fargate launch type do not support ipcMode.":                                                                    fargate(func(i *in) { i.IpcMode = new("task") }),
 		"ClientException: Family contains invalid characters.":                                                                                            fargate(func(i *in) { i.Family = new("a b") }),
 		"InvalidParameterException: HardLimit can not be blank.":                                                                                          fargate(app(func(c *cd) { c.Ulimits = []ecs.Ulimit{{Name: new("nofile"), SoftLimit: new(int32(1))}} })),
-		"InvalidParameterException: ContainerDefinitions can not be blank.":                                                                               fargate(func(i *in) { i.ContainerDefinitions = nil }),
 		"ClientException: Family can not be blank.":                                                                                                       fargate(func(i *in) { i.Family = new("") }),
 		"ClientException: Container list cannot be empty.":                                                                                                fargate(func(i *in) { i.ContainerDefinitions = nil }),
 		"ClientException: Too many containers.": fargate(func(i *in) {
