@@ -161,7 +161,9 @@ func TestBackoff(t *testing.T) {
 		var seen []Pass
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- c.Run(ctx, Env{Store: st, Workers: 1, Observe: func(p Pass) { seen = append(seen, p) }}) }()
+		go func() {
+			ended <- c.Run(ctx, Env{Store: st, Workers: 1, Observe: func(p Pass) { seen = append(seen, p) }})
+		}()
 		time.Sleep(10 * time.Minute)
 		stop()
 		<-ended
@@ -180,7 +182,11 @@ func TestBackoff(t *testing.T) {
 func TestOutputsAreEnforced(t *testing.T) {
 	for name, change := range map[string]func(*Controller[string, [2]string, [2]string]){
 		"write elsewhere": func(c *Controller[string, [2]string, [2]string]) {
-			c.Write = func(tx store.Tx, _ [2]string) error { tx.Put("out\x00a", nil); tx.Put("elsewhere\x00a", nil); return nil }
+			c.Write = func(tx store.Tx, _ [2]string) error {
+				tx.Put("out\x00a", nil)
+				tx.Put("elsewhere\x00a", nil)
+				return nil
+			}
 		},
 		"delete elsewhere": func(c *Controller[string, [2]string, [2]string]) {
 			c.Write = func(tx store.Tx, _ [2]string) error { tx.Delete("in\x00a"); return nil }
