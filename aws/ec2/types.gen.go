@@ -2,14 +2,12 @@
 
 package ec2
 
-import (
-	"time"
-)
+import "time"
 
 // AccountAttribute is the AWS shape com.amazonaws.ec2#AccountAttribute.
 type AccountAttribute struct {
 	AttributeName   *string                 `aws:"AttributeName" xml:"attributeName"`
-	AttributeValues []AccountAttributeValue `aws:"AttributeValues" form:"AttributeValueSet" xml:"attributeValueSet" item:"item"`
+	AttributeValues []AccountAttributeValue `aws:"AttributeValues" xml:"attributeValueSet" item:"item"`
 }
 
 // AccountAttributeValue is the AWS shape com.amazonaws.ec2#AccountAttributeValue.
@@ -40,58 +38,58 @@ type AttributeValue struct {
 
 // AuthorizeSecurityGroupEgressInput is the AWS shape com.amazonaws.ec2#AuthorizeSecurityGroupEgressRequest.
 type AuthorizeSecurityGroupEgressInput struct {
-	CidrIp                     *string            `aws:"CidrIp" xml:"cidrIp"`
-	DryRun                     *bool              `aws:"DryRun" xml:"dryRun"`
-	FromPort                   *int32             `aws:"FromPort" xml:"fromPort"`
-	GroupId                    *string            `aws:"GroupId,required" xml:"groupId"`
-	IpPermissions              []IpPermission     `aws:"IpPermissions" xml:"ipPermissions" item:"item"`
-	IpProtocol                 *string            `aws:"IpProtocol" xml:"ipProtocol"`
-	SourceSecurityGroupName    *string            `aws:"SourceSecurityGroupName" xml:"sourceSecurityGroupName"`
-	SourceSecurityGroupOwnerId *string            `aws:"SourceSecurityGroupOwnerId" xml:"sourceSecurityGroupOwnerId"`
-	TagSpecifications          []TagSpecification `aws:"TagSpecifications" form:"TagSpecification" xml:"TagSpecification" item:"item"`
-	ToPort                     *int32             `aws:"ToPort" xml:"toPort"`
+	CidrIp                     *string            `aws:"CidrIp"`
+	DryRun                     *bool              `aws:"DryRun"`
+	FromPort                   *int32             `aws:"FromPort"`
+	GroupId                    *string            `aws:"GroupId,required"`
+	IpPermissions              []IpPermission     `aws:"IpPermissions"`
+	IpProtocol                 *string            `aws:"IpProtocol"`
+	SourceSecurityGroupName    *string            `aws:"SourceSecurityGroupName"`
+	SourceSecurityGroupOwnerId *string            `aws:"SourceSecurityGroupOwnerId"`
+	TagSpecifications          []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+	ToPort                     *int32             `aws:"ToPort"`
 }
 
 // AuthorizeSecurityGroupEgressOutput is the AWS shape com.amazonaws.ec2#AuthorizeSecurityGroupEgressResult.
 type AuthorizeSecurityGroupEgressOutput struct {
 	Return             *bool               `aws:"Return" xml:"return"`
-	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" form:"SecurityGroupRuleSet" xml:"securityGroupRuleSet" item:"item"`
+	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" xml:"securityGroupRuleSet" item:"item"`
 }
 
 // AuthorizeSecurityGroupIngressInput is the AWS shape com.amazonaws.ec2#AuthorizeSecurityGroupIngressRequest.
 type AuthorizeSecurityGroupIngressInput struct {
 	CidrIp                     *string            `aws:"CidrIp"`
-	DryRun                     *bool              `aws:"DryRun" xml:"dryRun"`
+	DryRun                     *bool              `aws:"DryRun"`
 	FromPort                   *int32             `aws:"FromPort"`
 	GroupId                    *string            `aws:"GroupId"`
 	GroupName                  *string            `aws:"GroupName"`
-	IpPermissions              []IpPermission     `aws:"IpPermissions" item:"item"`
+	IpPermissions              []IpPermission     `aws:"IpPermissions"`
 	IpProtocol                 *string            `aws:"IpProtocol"`
 	SourceSecurityGroupName    *string            `aws:"SourceSecurityGroupName"`
 	SourceSecurityGroupOwnerId *string            `aws:"SourceSecurityGroupOwnerId"`
-	TagSpecifications          []TagSpecification `aws:"TagSpecifications" form:"TagSpecification" xml:"TagSpecification" item:"item"`
+	TagSpecifications          []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
 	ToPort                     *int32             `aws:"ToPort"`
 }
 
 // AuthorizeSecurityGroupIngressOutput is the AWS shape com.amazonaws.ec2#AuthorizeSecurityGroupIngressResult.
 type AuthorizeSecurityGroupIngressOutput struct {
 	Return             *bool               `aws:"Return" xml:"return"`
-	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" form:"SecurityGroupRuleSet" xml:"securityGroupRuleSet" item:"item"`
+	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" xml:"securityGroupRuleSet" item:"item"`
 }
 
 // AvailabilityZone is the AWS shape com.amazonaws.ec2#AvailabilityZone.
 type AvailabilityZone struct {
-	Geography          []AvailabilityZoneGeography    `aws:"Geography" form:"GeographySet" xml:"geographySet" item:"item"`
+	Geography          []AvailabilityZoneGeography    `aws:"Geography" xml:"geographySet" item:"item"`
 	GroupLongName      *string                        `aws:"GroupLongName" xml:"groupLongName"`
 	GroupName          *string                        `aws:"GroupName" xml:"groupName"`
-	Messages           []AvailabilityZoneMessage      `aws:"Messages" form:"MessageSet" xml:"messageSet" item:"item"`
+	Messages           []AvailabilityZoneMessage      `aws:"Messages" xml:"messageSet" item:"item"`
 	NetworkBorderGroup *string                        `aws:"NetworkBorderGroup" xml:"networkBorderGroup"`
 	OptInStatus        *string                        `aws:"OptInStatus" xml:"optInStatus"`
 	ParentZoneId       *string                        `aws:"ParentZoneId" xml:"parentZoneId"`
 	ParentZoneName     *string                        `aws:"ParentZoneName" xml:"parentZoneName"`
 	RegionName         *string                        `aws:"RegionName" xml:"regionName"`
-	State              *string                        `aws:"State" form:"ZoneState" xml:"zoneState"`
-	SubGeography       []AvailabilityZoneSubGeography `aws:"SubGeography" form:"SubGeographySet" xml:"subGeographySet" item:"item"`
+	State              *string                        `aws:"State" xml:"zoneState"`
+	SubGeography       []AvailabilityZoneSubGeography `aws:"SubGeography" xml:"subGeographySet" item:"item"`
 	ZoneId             *string                        `aws:"ZoneId" xml:"zoneId"`
 	ZoneName           *string                        `aws:"ZoneName" xml:"zoneName"`
 	ZoneType           *string                        `aws:"ZoneType" xml:"zoneType"`
@@ -135,23 +133,23 @@ type ConnectionTrackingSpecificationRequest struct {
 type CreateNetworkInterfaceInput struct {
 	ClientToken                     *string                                 `aws:"ClientToken,idem"`
 	ConnectionTrackingSpecification *ConnectionTrackingSpecificationRequest `aws:"ConnectionTrackingSpecification"`
-	Description                     *string                                 `aws:"Description" xml:"description"`
-	DryRun                          *bool                                   `aws:"DryRun" xml:"dryRun"`
+	Description                     *string                                 `aws:"Description"`
+	DryRun                          *bool                                   `aws:"DryRun"`
 	EnablePrimaryIpv6               *bool                                   `aws:"EnablePrimaryIpv6"`
-	Groups                          []string                                `aws:"Groups" form:"SecurityGroupId" xml:"SecurityGroupId" item:"SecurityGroupId"`
+	Groups                          []string                                `aws:"Groups" form:"SecurityGroupId"`
 	InterfaceType                   *string                                 `aws:"InterfaceType,enum=branch|efa|efa-only|trunk"`
 	Ipv4PrefixCount                 *int32                                  `aws:"Ipv4PrefixCount"`
-	Ipv4Prefixes                    []Ipv4PrefixSpecificationRequest        `aws:"Ipv4Prefixes" form:"Ipv4Prefix" xml:"Ipv4Prefix" item:"item"`
-	Ipv6AddressCount                *int32                                  `aws:"Ipv6AddressCount" xml:"ipv6AddressCount"`
-	Ipv6Addresses                   []InstanceIpv6Address                   `aws:"Ipv6Addresses" xml:"ipv6Addresses" item:"item"`
+	Ipv4Prefixes                    []Ipv4PrefixSpecificationRequest        `aws:"Ipv4Prefixes" form:"Ipv4Prefix"`
+	Ipv6AddressCount                *int32                                  `aws:"Ipv6AddressCount"`
+	Ipv6Addresses                   []InstanceIpv6Address                   `aws:"Ipv6Addresses"`
 	Ipv6PrefixCount                 *int32                                  `aws:"Ipv6PrefixCount"`
-	Ipv6Prefixes                    []Ipv6PrefixSpecificationRequest        `aws:"Ipv6Prefixes" form:"Ipv6Prefix" xml:"Ipv6Prefix" item:"item"`
+	Ipv6Prefixes                    []Ipv6PrefixSpecificationRequest        `aws:"Ipv6Prefixes" form:"Ipv6Prefix"`
 	Operator                        *OperatorRequest                        `aws:"Operator"`
-	PrivateIpAddress                *string                                 `aws:"PrivateIpAddress" xml:"privateIpAddress"`
-	PrivateIpAddresses              []PrivateIpAddressSpecification         `aws:"PrivateIpAddresses" xml:"privateIpAddresses" item:"item"`
-	SecondaryPrivateIpAddressCount  *int32                                  `aws:"SecondaryPrivateIpAddressCount" xml:"secondaryPrivateIpAddressCount"`
-	SubnetId                        *string                                 `aws:"SubnetId,required" xml:"subnetId"`
-	TagSpecifications               []TagSpecification                      `aws:"TagSpecifications" form:"TagSpecification" xml:"TagSpecification" item:"item"`
+	PrivateIpAddress                *string                                 `aws:"PrivateIpAddress"`
+	PrivateIpAddresses              []PrivateIpAddressSpecification         `aws:"PrivateIpAddresses"`
+	SecondaryPrivateIpAddressCount  *int32                                  `aws:"SecondaryPrivateIpAddressCount"`
+	SubnetId                        *string                                 `aws:"SubnetId,required"`
+	TagSpecifications               []TagSpecification                      `aws:"TagSpecifications" form:"TagSpecification"`
 }
 
 // CreateNetworkInterfaceOutput is the AWS shape com.amazonaws.ec2#CreateNetworkInterfaceResult.
@@ -162,44 +160,43 @@ type CreateNetworkInterfaceOutput struct {
 
 // CreateSecurityGroupInput is the AWS shape com.amazonaws.ec2#CreateSecurityGroupRequest.
 type CreateSecurityGroupInput struct {
-	Description       *string            `aws:"Description,required" form:"GroupDescription" xml:"GroupDescription"`
-	DryRun            *bool              `aws:"DryRun" xml:"dryRun"`
+	Description       *string            `aws:"Description,required" form:"GroupDescription"`
+	DryRun            *bool              `aws:"DryRun"`
 	GroupName         *string            `aws:"GroupName,required"`
-	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification" xml:"TagSpecification" item:"item"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
 	VpcId             *string            `aws:"VpcId"`
 }
 
 // CreateSecurityGroupOutput is the AWS shape com.amazonaws.ec2#CreateSecurityGroupResult.
 type CreateSecurityGroupOutput struct {
+	Return           *bool   `aws:"Return" xml:"return"`
 	GroupId          *string `aws:"GroupId" xml:"groupId"`
 	SecurityGroupArn *string `aws:"SecurityGroupArn" xml:"securityGroupArn"`
-	Tags             []Tag   `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags             []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
 // CreateTagsInput is the AWS shape com.amazonaws.ec2#CreateTagsRequest.
 type CreateTagsInput struct {
-	DryRun    *bool    `aws:"DryRun" xml:"dryRun"`
-	Resources []string `aws:"Resources,required" form:"ResourceId" xml:"ResourceId"`
-	Tags      []Tag    `aws:"Tags,required" form:"Tag" xml:"Tag" item:"item"`
+	DryRun    *bool    `aws:"DryRun"`
+	Resources []string `aws:"Resources,required" form:"ResourceId"`
+	Tags      []Tag    `aws:"Tags,required" form:"Tag"`
 }
 
-// CreateTagsOutput has no members.
-type CreateTagsOutput struct {
-}
+// CreateTagsOutput is empty: the model names no shape for it.
+type CreateTagsOutput struct{}
 
 // DeleteNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#DeleteNetworkInterfaceRequest.
 type DeleteNetworkInterfaceInput struct {
-	DryRun             *bool   `aws:"DryRun" xml:"dryRun"`
-	NetworkInterfaceId *string `aws:"NetworkInterfaceId,required" xml:"networkInterfaceId"`
+	DryRun             *bool   `aws:"DryRun"`
+	NetworkInterfaceId *string `aws:"NetworkInterfaceId,required"`
 }
 
-// DeleteNetworkInterfaceOutput has no members.
-type DeleteNetworkInterfaceOutput struct {
-}
+// DeleteNetworkInterfaceOutput is empty: the model names no shape for it.
+type DeleteNetworkInterfaceOutput struct{}
 
 // DeleteSecurityGroupInput is the AWS shape com.amazonaws.ec2#DeleteSecurityGroupRequest.
 type DeleteSecurityGroupInput struct {
-	DryRun    *bool   `aws:"DryRun" xml:"dryRun"`
+	DryRun    *bool   `aws:"DryRun"`
 	GroupId   *string `aws:"GroupId"`
 	GroupName *string `aws:"GroupName"`
 }
@@ -212,90 +209,89 @@ type DeleteSecurityGroupOutput struct {
 
 // DeleteTagsInput is the AWS shape com.amazonaws.ec2#DeleteTagsRequest.
 type DeleteTagsInput struct {
-	DryRun    *bool    `aws:"DryRun" xml:"dryRun"`
-	Resources []string `aws:"Resources,required" form:"ResourceId" xml:"resourceId"`
-	Tags      []Tag    `aws:"Tags" form:"Tag" xml:"tag" item:"item"`
+	DryRun    *bool    `aws:"DryRun"`
+	Resources []string `aws:"Resources,required" form:"ResourceId"`
+	Tags      []Tag    `aws:"Tags" form:"Tag"`
 }
 
-// DeleteTagsOutput has no members.
-type DeleteTagsOutput struct {
-}
+// DeleteTagsOutput is empty: the model names no shape for it.
+type DeleteTagsOutput struct{}
 
 // DescribeAccountAttributesInput is the AWS shape com.amazonaws.ec2#DescribeAccountAttributesRequest.
 type DescribeAccountAttributesInput struct {
-	AttributeNames []string `aws:"AttributeNames" each:"enum=default-vpc|supported-platforms" form:"AttributeName" xml:"attributeName" item:"attributeName"`
-	DryRun         *bool    `aws:"DryRun" xml:"dryRun"`
+	AttributeNames []string `aws:"AttributeNames" each:"enum=default-vpc|supported-platforms" form:"AttributeName"`
+	DryRun         *bool    `aws:"DryRun"`
 }
 
 // DescribeAccountAttributesOutput is the AWS shape com.amazonaws.ec2#DescribeAccountAttributesResult.
 type DescribeAccountAttributesOutput struct {
-	AccountAttributes []AccountAttribute `aws:"AccountAttributes" form:"AccountAttributeSet" xml:"accountAttributeSet" item:"item"`
+	AccountAttributes []AccountAttribute `aws:"AccountAttributes" xml:"accountAttributeSet" item:"item"`
 }
 
 // DescribeAvailabilityZonesInput is the AWS shape com.amazonaws.ec2#DescribeAvailabilityZonesRequest.
 type DescribeAvailabilityZonesInput struct {
 	AllAvailabilityZones *bool    `aws:"AllAvailabilityZones"`
-	DryRun               *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters              []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
-	ZoneIds              []string `aws:"ZoneIds" form:"ZoneId" xml:"ZoneId" item:"ZoneId"`
-	ZoneNames            []string `aws:"ZoneNames" form:"ZoneName" xml:"ZoneName" item:"ZoneName"`
+	DryRun               *bool    `aws:"DryRun"`
+	Filters              []Filter `aws:"Filters" form:"Filter"`
+	ZoneIds              []string `aws:"ZoneIds" form:"ZoneId"`
+	ZoneNames            []string `aws:"ZoneNames" form:"ZoneName"`
 }
 
 // DescribeAvailabilityZonesOutput is the AWS shape com.amazonaws.ec2#DescribeAvailabilityZonesResult.
 type DescribeAvailabilityZonesOutput struct {
-	AvailabilityZones []AvailabilityZone `aws:"AvailabilityZones" form:"AvailabilityZoneInfo" xml:"availabilityZoneInfo" item:"item"`
+	AvailabilityZones []AvailabilityZone `aws:"AvailabilityZones" xml:"availabilityZoneInfo" item:"item"`
 }
 
 // DescribeDhcpOptionsInput is the AWS shape com.amazonaws.ec2#DescribeDhcpOptionsRequest.
 type DescribeDhcpOptionsInput struct {
-	DhcpOptionsIds []string `aws:"DhcpOptionsIds" form:"DhcpOptionsId" xml:"DhcpOptionsId" item:"DhcpOptionsId"`
-	DryRun         *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters        []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
+	DhcpOptionsIds []string `aws:"DhcpOptionsIds" form:"DhcpOptionsId"`
+	DryRun         *bool    `aws:"DryRun"`
+	Filters        []Filter `aws:"Filters" form:"Filter"`
 	MaxResults     *int32   `aws:"MaxResults,range=5:1000"`
 	NextToken      *string  `aws:"NextToken"`
 }
 
 // DescribeDhcpOptionsOutput is the AWS shape com.amazonaws.ec2#DescribeDhcpOptionsResult.
 type DescribeDhcpOptionsOutput struct {
-	DhcpOptions []DhcpOptions `aws:"DhcpOptions" form:"DhcpOptionsSet" xml:"dhcpOptionsSet" item:"item"`
+	DhcpOptions []DhcpOptions `aws:"DhcpOptions" xml:"dhcpOptionsSet" item:"item"`
 	NextToken   *string       `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeInternetGatewaysInput is the AWS shape com.amazonaws.ec2#DescribeInternetGatewaysRequest.
 type DescribeInternetGatewaysInput struct {
-	DryRun             *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters            []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
-	InternetGatewayIds []string `aws:"InternetGatewayIds" form:"InternetGatewayId" xml:"internetGatewayId" item:"item"`
+	DryRun             *bool    `aws:"DryRun"`
+	Filters            []Filter `aws:"Filters" form:"Filter"`
+	InternetGatewayIds []string `aws:"InternetGatewayIds" form:"InternetGatewayId"`
 	MaxResults         *int32   `aws:"MaxResults,range=5:1000"`
 	NextToken          *string  `aws:"NextToken"`
 }
 
 // DescribeInternetGatewaysOutput is the AWS shape com.amazonaws.ec2#DescribeInternetGatewaysResult.
 type DescribeInternetGatewaysOutput struct {
-	InternetGateways []InternetGateway `aws:"InternetGateways" form:"InternetGatewaySet" xml:"internetGatewaySet" item:"item"`
+	InternetGateways []InternetGateway `aws:"InternetGateways" xml:"internetGatewaySet" item:"item"`
 	NextToken        *string           `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeNetworkAclsInput is the AWS shape com.amazonaws.ec2#DescribeNetworkAclsRequest.
 type DescribeNetworkAclsInput struct {
-	DryRun        *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters       []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
+	DryRun        *bool    `aws:"DryRun"`
+	Filters       []Filter `aws:"Filters" form:"Filter"`
 	MaxResults    *int32   `aws:"MaxResults,range=5:1000"`
-	NetworkAclIds []string `aws:"NetworkAclIds" form:"NetworkAclId" xml:"NetworkAclId" item:"item"`
+	NetworkAclIds []string `aws:"NetworkAclIds" form:"NetworkAclId"`
 	NextToken     *string  `aws:"NextToken"`
 }
 
 // DescribeNetworkAclsOutput is the AWS shape com.amazonaws.ec2#DescribeNetworkAclsResult.
 type DescribeNetworkAclsOutput struct {
-	NetworkAcls []NetworkAcl `aws:"NetworkAcls" form:"NetworkAclSet" xml:"networkAclSet" item:"item"`
+	NetworkAcls []NetworkAcl `aws:"NetworkAcls" xml:"networkAclSet" item:"item"`
 	NextToken   *string      `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeNetworkInterfaceAttributeInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfaceAttributeRequest.
 type DescribeNetworkInterfaceAttributeInput struct {
-	Attribute          *string `aws:"Attribute,enum=associatePublicIpAddress|attachment|description|groupSet|sourceDestCheck" xml:"attribute"`
-	DryRun             *bool   `aws:"DryRun" xml:"dryRun"`
-	NetworkInterfaceId *string `aws:"NetworkInterfaceId,required" xml:"networkInterfaceId"`
+	Attribute          *string `aws:"Attribute,enum=associatePublicIpAddress|attachment|description|groupSet|sourceDestCheck"`
+	DryRun             *bool   `aws:"DryRun"`
+	NetworkInterfaceId *string `aws:"NetworkInterfaceId,required"`
 }
 
 // DescribeNetworkInterfaceAttributeOutput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfaceAttributeResult.
@@ -303,76 +299,76 @@ type DescribeNetworkInterfaceAttributeOutput struct {
 	AssociatePublicIpAddress *bool                       `aws:"AssociatePublicIpAddress" xml:"associatePublicIpAddress"`
 	Attachment               *NetworkInterfaceAttachment `aws:"Attachment" xml:"attachment"`
 	Description              *AttributeValue             `aws:"Description" xml:"description"`
-	Groups                   []GroupIdentifier           `aws:"Groups" form:"GroupSet" xml:"groupSet" item:"item"`
+	Groups                   []GroupIdentifier           `aws:"Groups" xml:"groupSet" item:"item"`
 	NetworkInterfaceId       *string                     `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
 	SourceDestCheck          *AttributeBooleanValue      `aws:"SourceDestCheck" xml:"sourceDestCheck"`
 }
 
 // DescribeNetworkInterfacesInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfacesRequest.
 type DescribeNetworkInterfacesInput struct {
-	DryRun                  *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters                 []Filter `aws:"Filters" form:"Filter" xml:"filter" item:"Filter"`
+	DryRun                  *bool    `aws:"DryRun"`
+	Filters                 []Filter `aws:"Filters" form:"Filter"`
 	IncludeManagedResources *bool    `aws:"IncludeManagedResources"`
 	MaxResults              *int32   `aws:"MaxResults,range=5:1000"`
-	NetworkInterfaceIds     []string `aws:"NetworkInterfaceIds" form:"NetworkInterfaceId" xml:"NetworkInterfaceId" item:"item"`
+	NetworkInterfaceIds     []string `aws:"NetworkInterfaceIds" form:"NetworkInterfaceId"`
 	NextToken               *string  `aws:"NextToken"`
 }
 
 // DescribeNetworkInterfacesOutput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfacesResult.
 type DescribeNetworkInterfacesOutput struct {
-	NetworkInterfaces []NetworkInterface `aws:"NetworkInterfaces" form:"NetworkInterfaceSet" xml:"networkInterfaceSet" item:"item"`
+	NetworkInterfaces []NetworkInterface `aws:"NetworkInterfaces" xml:"networkInterfaceSet" item:"item"`
 	NextToken         *string            `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeRegionsInput is the AWS shape com.amazonaws.ec2#DescribeRegionsRequest.
 type DescribeRegionsInput struct {
 	AllRegions  *bool    `aws:"AllRegions"`
-	DryRun      *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters     []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
-	RegionNames []string `aws:"RegionNames" form:"RegionName" xml:"RegionName" item:"RegionName"`
+	DryRun      *bool    `aws:"DryRun"`
+	Filters     []Filter `aws:"Filters" form:"Filter"`
+	RegionNames []string `aws:"RegionNames" form:"RegionName"`
 }
 
 // DescribeRegionsOutput is the AWS shape com.amazonaws.ec2#DescribeRegionsResult.
 type DescribeRegionsOutput struct {
-	Regions []Region `aws:"Regions" form:"RegionInfo" xml:"regionInfo" item:"item"`
+	Regions []Region `aws:"Regions" xml:"regionInfo" item:"item"`
 }
 
 // DescribeRouteTablesInput is the AWS shape com.amazonaws.ec2#DescribeRouteTablesRequest.
 type DescribeRouteTablesInput struct {
-	DryRun        *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters       []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
+	DryRun        *bool    `aws:"DryRun"`
+	Filters       []Filter `aws:"Filters" form:"Filter"`
 	MaxResults    *int32   `aws:"MaxResults,range=5:100"`
 	NextToken     *string  `aws:"NextToken"`
-	RouteTableIds []string `aws:"RouteTableIds" form:"RouteTableId" xml:"RouteTableId" item:"item"`
+	RouteTableIds []string `aws:"RouteTableIds" form:"RouteTableId"`
 }
 
 // DescribeRouteTablesOutput is the AWS shape com.amazonaws.ec2#DescribeRouteTablesResult.
 type DescribeRouteTablesOutput struct {
 	NextToken   *string      `aws:"NextToken" xml:"nextToken"`
-	RouteTables []RouteTable `aws:"RouteTables" form:"RouteTableSet" xml:"routeTableSet" item:"item"`
+	RouteTables []RouteTable `aws:"RouteTables" xml:"routeTableSet" item:"item"`
 }
 
 // DescribeSecurityGroupRulesInput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupRulesRequest.
 type DescribeSecurityGroupRulesInput struct {
 	DryRun               *bool    `aws:"DryRun"`
-	Filters              []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
+	Filters              []Filter `aws:"Filters" form:"Filter"`
 	MaxResults           *int32   `aws:"MaxResults,range=5:1000"`
 	NextToken            *string  `aws:"NextToken"`
-	SecurityGroupRuleIds []string `aws:"SecurityGroupRuleIds" form:"SecurityGroupRuleId" xml:"SecurityGroupRuleId" item:"item"`
+	SecurityGroupRuleIds []string `aws:"SecurityGroupRuleIds" form:"SecurityGroupRuleId"`
 }
 
 // DescribeSecurityGroupRulesOutput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupRulesResult.
 type DescribeSecurityGroupRulesOutput struct {
 	NextToken          *string             `aws:"NextToken" xml:"nextToken"`
-	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" form:"SecurityGroupRuleSet" xml:"securityGroupRuleSet" item:"item"`
+	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" xml:"securityGroupRuleSet" item:"item"`
 }
 
 // DescribeSecurityGroupsInput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupsRequest.
 type DescribeSecurityGroupsInput struct {
-	DryRun     *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters    []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
-	GroupIds   []string `aws:"GroupIds" form:"GroupId" xml:"GroupId" item:"groupId"`
-	GroupNames []string `aws:"GroupNames" form:"GroupName" xml:"GroupName" item:"GroupName"`
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
+	GroupIds   []string `aws:"GroupIds" form:"GroupId"`
+	GroupNames []string `aws:"GroupNames" form:"GroupName"`
 	MaxResults *int32   `aws:"MaxResults,range=5:1000"`
 	NextToken  *string  `aws:"NextToken"`
 }
@@ -380,42 +376,42 @@ type DescribeSecurityGroupsInput struct {
 // DescribeSecurityGroupsOutput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupsResult.
 type DescribeSecurityGroupsOutput struct {
 	NextToken      *string         `aws:"NextToken" xml:"nextToken"`
-	SecurityGroups []SecurityGroup `aws:"SecurityGroups" form:"SecurityGroupInfo" xml:"securityGroupInfo" item:"item"`
+	SecurityGroups []SecurityGroup `aws:"SecurityGroups" xml:"securityGroupInfo" item:"item"`
 }
 
 // DescribeSubnetsInput is the AWS shape com.amazonaws.ec2#DescribeSubnetsRequest.
 type DescribeSubnetsInput struct {
-	DryRun     *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters    []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
 	MaxResults *int32   `aws:"MaxResults,range=5:1000"`
 	NextToken  *string  `aws:"NextToken"`
-	SubnetIds  []string `aws:"SubnetIds" form:"SubnetId" xml:"SubnetId" item:"SubnetId"`
+	SubnetIds  []string `aws:"SubnetIds" form:"SubnetId"`
 }
 
 // DescribeSubnetsOutput is the AWS shape com.amazonaws.ec2#DescribeSubnetsResult.
 type DescribeSubnetsOutput struct {
 	NextToken *string  `aws:"NextToken" xml:"nextToken"`
-	Subnets   []Subnet `aws:"Subnets" form:"SubnetSet" xml:"subnetSet" item:"item"`
+	Subnets   []Subnet `aws:"Subnets" xml:"subnetSet" item:"item"`
 }
 
 // DescribeTagsInput is the AWS shape com.amazonaws.ec2#DescribeTagsRequest.
 type DescribeTagsInput struct {
-	DryRun     *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters    []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
-	MaxResults *int32   `aws:"MaxResults" xml:"maxResults"`
-	NextToken  *string  `aws:"NextToken" xml:"nextToken"`
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
+	MaxResults *int32   `aws:"MaxResults,range=5:"`
+	NextToken  *string  `aws:"NextToken"`
 }
 
 // DescribeTagsOutput is the AWS shape com.amazonaws.ec2#DescribeTagsResult.
 type DescribeTagsOutput struct {
 	NextToken *string          `aws:"NextToken" xml:"nextToken"`
-	Tags      []TagDescription `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags      []TagDescription `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
 // DescribeVpcAttributeInput is the AWS shape com.amazonaws.ec2#DescribeVpcAttributeRequest.
 type DescribeVpcAttributeInput struct {
 	Attribute *string `aws:"Attribute,required,enum=enableDnsHostnames|enableDnsSupport|enableNetworkAddressUsageMetrics"`
-	DryRun    *bool   `aws:"DryRun" xml:"dryRun"`
+	DryRun    *bool   `aws:"DryRun"`
 	VpcId     *string `aws:"VpcId,required"`
 }
 
@@ -429,31 +425,31 @@ type DescribeVpcAttributeOutput struct {
 
 // DescribeVpcsInput is the AWS shape com.amazonaws.ec2#DescribeVpcsRequest.
 type DescribeVpcsInput struct {
-	DryRun     *bool    `aws:"DryRun" xml:"dryRun"`
-	Filters    []Filter `aws:"Filters" form:"Filter" xml:"Filter" item:"Filter"`
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
 	MaxResults *int32   `aws:"MaxResults,range=5:1000"`
 	NextToken  *string  `aws:"NextToken"`
-	VpcIds     []string `aws:"VpcIds" form:"VpcId" xml:"VpcId" item:"VpcId"`
+	VpcIds     []string `aws:"VpcIds" form:"VpcId"`
 }
 
 // DescribeVpcsOutput is the AWS shape com.amazonaws.ec2#DescribeVpcsResult.
 type DescribeVpcsOutput struct {
 	NextToken *string `aws:"NextToken" xml:"nextToken"`
-	Vpcs      []Vpc   `aws:"Vpcs" form:"VpcSet" xml:"vpcSet" item:"item"`
+	Vpcs      []Vpc   `aws:"Vpcs" xml:"vpcSet" item:"item"`
 }
 
 // DhcpConfiguration is the AWS shape com.amazonaws.ec2#DhcpConfiguration.
 type DhcpConfiguration struct {
 	Key    *string          `aws:"Key" xml:"key"`
-	Values []AttributeValue `aws:"Values" form:"ValueSet" xml:"valueSet" item:"item"`
+	Values []AttributeValue `aws:"Values" xml:"valueSet" item:"item"`
 }
 
 // DhcpOptions is the AWS shape com.amazonaws.ec2#DhcpOptions.
 type DhcpOptions struct {
-	DhcpConfigurations []DhcpConfiguration `aws:"DhcpConfigurations" form:"DhcpConfigurationSet" xml:"dhcpConfigurationSet" item:"item"`
+	DhcpConfigurations []DhcpConfiguration `aws:"DhcpConfigurations" xml:"dhcpConfigurationSet" item:"item"`
 	DhcpOptionsId      *string             `aws:"DhcpOptionsId" xml:"dhcpOptionsId"`
 	OwnerId            *string             `aws:"OwnerId" xml:"ownerId"`
-	Tags               []Tag               `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags               []Tag               `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
 // EnaSrdSpecification is the AWS shape com.amazonaws.ec2#EnaSrdSpecification.
@@ -470,7 +466,7 @@ type EnaSrdUdpSpecification struct {
 // Filter is the AWS shape com.amazonaws.ec2#Filter.
 type Filter struct {
 	Name   *string  `aws:"Name"`
-	Values []string `aws:"Values" form:"Value" xml:"Value" item:"item"`
+	Values []string `aws:"Values" form:"Value"`
 }
 
 // GroupIdentifier is the AWS shape com.amazonaws.ec2#GroupIdentifier.
@@ -487,16 +483,16 @@ type IcmpTypeCode struct {
 
 // InstanceIpv6Address is the AWS shape com.amazonaws.ec2#InstanceIpv6Address.
 type InstanceIpv6Address struct {
-	Ipv6Address   *string `aws:"Ipv6Address" xml:"ipv6Address"`
-	IsPrimaryIpv6 *bool   `aws:"IsPrimaryIpv6" xml:"isPrimaryIpv6"`
+	Ipv6Address   *string `aws:"Ipv6Address"`
+	IsPrimaryIpv6 *bool   `aws:"IsPrimaryIpv6"`
 }
 
 // InternetGateway is the AWS shape com.amazonaws.ec2#InternetGateway.
 type InternetGateway struct {
-	Attachments       []InternetGatewayAttachment `aws:"Attachments" form:"AttachmentSet" xml:"attachmentSet" item:"item"`
+	Attachments       []InternetGatewayAttachment `aws:"Attachments" xml:"attachmentSet" item:"item"`
 	InternetGatewayId *string                     `aws:"InternetGatewayId" xml:"internetGatewayId"`
 	OwnerId           *string                     `aws:"OwnerId" xml:"ownerId"`
-	Tags              []Tag                       `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags              []Tag                       `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
 // InternetGatewayAttachment is the AWS shape com.amazonaws.ec2#InternetGatewayAttachment.
@@ -551,27 +547,26 @@ type Ipv6Range struct {
 // ModifyNetworkInterfaceAttributeInput is the AWS shape com.amazonaws.ec2#ModifyNetworkInterfaceAttributeRequest.
 type ModifyNetworkInterfaceAttributeInput struct {
 	AssociatePublicIpAddress        *bool                                   `aws:"AssociatePublicIpAddress"`
-	AssociatedSubnetIds             []string                                `aws:"AssociatedSubnetIds" form:"AssociatedSubnetId" xml:"AssociatedSubnetId" item:"AssociatedSubnetId"`
-	Attachment                      *NetworkInterfaceAttachmentChanges      `aws:"Attachment" xml:"attachment"`
+	AssociatedSubnetIds             []string                                `aws:"AssociatedSubnetIds" form:"AssociatedSubnetId"`
+	Attachment                      *NetworkInterfaceAttachmentChanges      `aws:"Attachment"`
 	ConnectionTrackingSpecification *ConnectionTrackingSpecificationRequest `aws:"ConnectionTrackingSpecification"`
-	Description                     *AttributeValue                         `aws:"Description" xml:"description"`
-	DryRun                          *bool                                   `aws:"DryRun" xml:"dryRun"`
+	Description                     *AttributeValue                         `aws:"Description"`
+	DryRun                          *bool                                   `aws:"DryRun"`
 	EnaSrdSpecification             *EnaSrdSpecification                    `aws:"EnaSrdSpecification"`
 	EnablePrimaryIpv6               *bool                                   `aws:"EnablePrimaryIpv6"`
-	Groups                          []string                                `aws:"Groups" form:"SecurityGroupId" xml:"SecurityGroupId" item:"SecurityGroupId"`
-	NetworkInterfaceId              *string                                 `aws:"NetworkInterfaceId,required" xml:"networkInterfaceId"`
-	SourceDestCheck                 *AttributeBooleanValue                  `aws:"SourceDestCheck" xml:"sourceDestCheck"`
+	Groups                          []string                                `aws:"Groups" form:"SecurityGroupId"`
+	NetworkInterfaceId              *string                                 `aws:"NetworkInterfaceId,required"`
+	SourceDestCheck                 *AttributeBooleanValue                  `aws:"SourceDestCheck"`
 }
 
-// ModifyNetworkInterfaceAttributeOutput has no members.
-type ModifyNetworkInterfaceAttributeOutput struct {
-}
+// ModifyNetworkInterfaceAttributeOutput is empty: the model names no shape for it.
+type ModifyNetworkInterfaceAttributeOutput struct{}
 
 // ModifySecurityGroupRulesInput is the AWS shape com.amazonaws.ec2#ModifySecurityGroupRulesRequest.
 type ModifySecurityGroupRulesInput struct {
 	DryRun             *bool                     `aws:"DryRun"`
 	GroupId            *string                   `aws:"GroupId,required"`
-	SecurityGroupRules []SecurityGroupRuleUpdate `aws:"SecurityGroupRules,required" form:"SecurityGroupRule" xml:"SecurityGroupRule" item:"item"`
+	SecurityGroupRules []SecurityGroupRuleUpdate `aws:"SecurityGroupRules,required" form:"SecurityGroupRule"`
 }
 
 // ModifySecurityGroupRulesOutput is the AWS shape com.amazonaws.ec2#ModifySecurityGroupRulesResult.
@@ -581,12 +576,12 @@ type ModifySecurityGroupRulesOutput struct {
 
 // NetworkAcl is the AWS shape com.amazonaws.ec2#NetworkAcl.
 type NetworkAcl struct {
-	Associations []NetworkAclAssociation `aws:"Associations" form:"AssociationSet" xml:"associationSet" item:"item"`
-	Entries      []NetworkAclEntry       `aws:"Entries" form:"EntrySet" xml:"entrySet" item:"item"`
-	IsDefault    *bool                   `aws:"IsDefault" form:"Default" xml:"default"`
+	Associations []NetworkAclAssociation `aws:"Associations" xml:"associationSet" item:"item"`
+	Entries      []NetworkAclEntry       `aws:"Entries" xml:"entrySet" item:"item"`
+	IsDefault    *bool                   `aws:"IsDefault" xml:"default"`
 	NetworkAclId *string                 `aws:"NetworkAclId" xml:"networkAclId"`
 	OwnerId      *string                 `aws:"OwnerId" xml:"ownerId"`
-	Tags         []Tag                   `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags         []Tag                   `aws:"Tags" xml:"tagSet" item:"item"`
 	VpcId        *string                 `aws:"VpcId" xml:"vpcId"`
 }
 
@@ -611,7 +606,7 @@ type NetworkAclEntry struct {
 
 // NetworkInterface is the AWS shape com.amazonaws.ec2#NetworkInterface.
 type NetworkInterface struct {
-	AssociatedSubnets               []string                           `aws:"AssociatedSubnets" form:"AssociatedSubnetSet" xml:"associatedSubnetSet" item:"item"`
+	AssociatedSubnets               []string                           `aws:"AssociatedSubnets" xml:"associatedSubnetSet" item:"item"`
 	Association                     *NetworkInterfaceAssociation       `aws:"Association" xml:"association"`
 	Attachment                      *NetworkInterfaceAttachment        `aws:"Attachment" xml:"attachment"`
 	AvailabilityZone                *string                            `aws:"AvailabilityZone" xml:"availabilityZone"`
@@ -619,13 +614,13 @@ type NetworkInterface struct {
 	ConnectionTrackingConfiguration *ConnectionTrackingConfiguration   `aws:"ConnectionTrackingConfiguration" xml:"connectionTrackingConfiguration"`
 	DenyAllIgwTraffic               *bool                              `aws:"DenyAllIgwTraffic" xml:"denyAllIgwTraffic"`
 	Description                     *string                            `aws:"Description" xml:"description"`
-	Groups                          []GroupIdentifier                  `aws:"Groups" form:"GroupSet" xml:"groupSet" item:"item"`
+	Groups                          []GroupIdentifier                  `aws:"Groups" xml:"groupSet" item:"item"`
 	InterfaceType                   *string                            `aws:"InterfaceType" xml:"interfaceType"`
-	Ipv4Prefixes                    []Ipv4PrefixSpecification          `aws:"Ipv4Prefixes" form:"Ipv4PrefixSet" xml:"ipv4PrefixSet" item:"item"`
+	Ipv4Prefixes                    []Ipv4PrefixSpecification          `aws:"Ipv4Prefixes" xml:"ipv4PrefixSet" item:"item"`
 	Ipv6Address                     *string                            `aws:"Ipv6Address" xml:"ipv6Address"`
-	Ipv6Addresses                   []NetworkInterfaceIpv6Address      `aws:"Ipv6Addresses" form:"Ipv6AddressesSet" xml:"ipv6AddressesSet" item:"item"`
+	Ipv6Addresses                   []NetworkInterfaceIpv6Address      `aws:"Ipv6Addresses" xml:"ipv6AddressesSet" item:"item"`
 	Ipv6Native                      *bool                              `aws:"Ipv6Native" xml:"ipv6Native"`
-	Ipv6Prefixes                    []Ipv6PrefixSpecification          `aws:"Ipv6Prefixes" form:"Ipv6PrefixSet" xml:"ipv6PrefixSet" item:"item"`
+	Ipv6Prefixes                    []Ipv6PrefixSpecification          `aws:"Ipv6Prefixes" xml:"ipv6PrefixSet" item:"item"`
 	MacAddress                      *string                            `aws:"MacAddress" xml:"macAddress"`
 	NetworkInterfaceId              *string                            `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
 	Operator                        *OperatorResponse                  `aws:"Operator" xml:"operator"`
@@ -633,7 +628,7 @@ type NetworkInterface struct {
 	OwnerId                         *string                            `aws:"OwnerId" xml:"ownerId"`
 	PrivateDnsName                  *string                            `aws:"PrivateDnsName" xml:"privateDnsName"`
 	PrivateIpAddress                *string                            `aws:"PrivateIpAddress" xml:"privateIpAddress"`
-	PrivateIpAddresses              []NetworkInterfacePrivateIpAddress `aws:"PrivateIpAddresses" form:"PrivateIpAddressesSet" xml:"privateIpAddressesSet" item:"item"`
+	PrivateIpAddresses              []NetworkInterfacePrivateIpAddress `aws:"PrivateIpAddresses" xml:"privateIpAddressesSet" item:"item"`
 	PublicDnsName                   *string                            `aws:"PublicDnsName" xml:"publicDnsName"`
 	PublicIpDnsNameOptions          *PublicIpDnsNameOptions            `aws:"PublicIpDnsNameOptions" xml:"publicIpDnsNameOptions"`
 	RequesterId                     *string                            `aws:"RequesterId" xml:"requesterId"`
@@ -672,9 +667,9 @@ type NetworkInterfaceAttachment struct {
 
 // NetworkInterfaceAttachmentChanges is the AWS shape com.amazonaws.ec2#NetworkInterfaceAttachmentChanges.
 type NetworkInterfaceAttachmentChanges struct {
-	AttachmentId         *string `aws:"AttachmentId" xml:"attachmentId"`
+	AttachmentId         *string `aws:"AttachmentId"`
 	DefaultEnaQueueCount *bool   `aws:"DefaultEnaQueueCount"`
-	DeleteOnTermination  *bool   `aws:"DeleteOnTermination" xml:"deleteOnTermination"`
+	DeleteOnTermination  *bool   `aws:"DeleteOnTermination"`
 	EnaQueueCount        *int32  `aws:"EnaQueueCount"`
 }
 
@@ -726,8 +721,8 @@ type PrivateDnsNameOptionsOnLaunch struct {
 
 // PrivateIpAddressSpecification is the AWS shape com.amazonaws.ec2#PrivateIpAddressSpecification.
 type PrivateIpAddressSpecification struct {
-	Primary          *bool   `aws:"Primary" xml:"primary"`
-	PrivateIpAddress *string `aws:"PrivateIpAddress" xml:"privateIpAddress"`
+	Primary          *bool   `aws:"Primary"`
+	PrivateIpAddress *string `aws:"PrivateIpAddress"`
 }
 
 // PropagatingVgw is the AWS shape com.amazonaws.ec2#PropagatingVgw.
@@ -754,8 +749,8 @@ type ReferencedSecurityGroup struct {
 
 // Region is the AWS shape com.amazonaws.ec2#Region.
 type Region struct {
-	Endpoint    *string           `aws:"Endpoint" form:"RegionEndpoint" xml:"regionEndpoint"`
-	Geography   []RegionGeography `aws:"Geography" form:"GeographySet" xml:"geographySet" item:"item"`
+	Endpoint    *string           `aws:"Endpoint" xml:"regionEndpoint"`
+	Geography   []RegionGeography `aws:"Geography" xml:"geographySet" item:"item"`
 	OptInStatus *string           `aws:"OptInStatus" xml:"optInStatus"`
 	RegionName  *string           `aws:"RegionName" xml:"regionName"`
 }
@@ -767,35 +762,35 @@ type RegionGeography struct {
 
 // RevokeSecurityGroupEgressInput is the AWS shape com.amazonaws.ec2#RevokeSecurityGroupEgressRequest.
 type RevokeSecurityGroupEgressInput struct {
-	CidrIp                     *string        `aws:"CidrIp" xml:"cidrIp"`
-	DryRun                     *bool          `aws:"DryRun" xml:"dryRun"`
-	FromPort                   *int32         `aws:"FromPort" xml:"fromPort"`
-	GroupId                    *string        `aws:"GroupId,required" xml:"groupId"`
-	IpPermissions              []IpPermission `aws:"IpPermissions" xml:"ipPermissions" item:"item"`
-	IpProtocol                 *string        `aws:"IpProtocol" xml:"ipProtocol"`
-	SecurityGroupRuleIds       []string       `aws:"SecurityGroupRuleIds" form:"SecurityGroupRuleId" xml:"SecurityGroupRuleId" item:"item"`
-	SourceSecurityGroupName    *string        `aws:"SourceSecurityGroupName" xml:"sourceSecurityGroupName"`
-	SourceSecurityGroupOwnerId *string        `aws:"SourceSecurityGroupOwnerId" xml:"sourceSecurityGroupOwnerId"`
-	ToPort                     *int32         `aws:"ToPort" xml:"toPort"`
+	CidrIp                     *string        `aws:"CidrIp"`
+	DryRun                     *bool          `aws:"DryRun"`
+	FromPort                   *int32         `aws:"FromPort"`
+	GroupId                    *string        `aws:"GroupId,required"`
+	IpPermissions              []IpPermission `aws:"IpPermissions"`
+	IpProtocol                 *string        `aws:"IpProtocol"`
+	SecurityGroupRuleIds       []string       `aws:"SecurityGroupRuleIds" form:"SecurityGroupRuleId"`
+	SourceSecurityGroupName    *string        `aws:"SourceSecurityGroupName"`
+	SourceSecurityGroupOwnerId *string        `aws:"SourceSecurityGroupOwnerId"`
+	ToPort                     *int32         `aws:"ToPort"`
 }
 
 // RevokeSecurityGroupEgressOutput is the AWS shape com.amazonaws.ec2#RevokeSecurityGroupEgressResult.
 type RevokeSecurityGroupEgressOutput struct {
 	Return                    *bool                      `aws:"Return" xml:"return"`
-	RevokedSecurityGroupRules []RevokedSecurityGroupRule `aws:"RevokedSecurityGroupRules" form:"RevokedSecurityGroupRuleSet" xml:"revokedSecurityGroupRuleSet" item:"item"`
-	UnknownIpPermissions      []IpPermission             `aws:"UnknownIpPermissions" form:"UnknownIpPermissionSet" xml:"unknownIpPermissionSet" item:"item"`
+	RevokedSecurityGroupRules []RevokedSecurityGroupRule `aws:"RevokedSecurityGroupRules" xml:"revokedSecurityGroupRuleSet" item:"item"`
+	UnknownIpPermissions      []IpPermission             `aws:"UnknownIpPermissions" xml:"unknownIpPermissionSet" item:"item"`
 }
 
 // RevokeSecurityGroupIngressInput is the AWS shape com.amazonaws.ec2#RevokeSecurityGroupIngressRequest.
 type RevokeSecurityGroupIngressInput struct {
 	CidrIp                     *string        `aws:"CidrIp"`
-	DryRun                     *bool          `aws:"DryRun" xml:"dryRun"`
+	DryRun                     *bool          `aws:"DryRun"`
 	FromPort                   *int32         `aws:"FromPort"`
 	GroupId                    *string        `aws:"GroupId"`
 	GroupName                  *string        `aws:"GroupName"`
-	IpPermissions              []IpPermission `aws:"IpPermissions" item:"item"`
+	IpPermissions              []IpPermission `aws:"IpPermissions"`
 	IpProtocol                 *string        `aws:"IpProtocol"`
-	SecurityGroupRuleIds       []string       `aws:"SecurityGroupRuleIds" form:"SecurityGroupRuleId" xml:"SecurityGroupRuleId" item:"item"`
+	SecurityGroupRuleIds       []string       `aws:"SecurityGroupRuleIds" form:"SecurityGroupRuleId"`
 	SourceSecurityGroupName    *string        `aws:"SourceSecurityGroupName"`
 	SourceSecurityGroupOwnerId *string        `aws:"SourceSecurityGroupOwnerId"`
 	ToPort                     *int32         `aws:"ToPort"`
@@ -804,8 +799,8 @@ type RevokeSecurityGroupIngressInput struct {
 // RevokeSecurityGroupIngressOutput is the AWS shape com.amazonaws.ec2#RevokeSecurityGroupIngressResult.
 type RevokeSecurityGroupIngressOutput struct {
 	Return                    *bool                      `aws:"Return" xml:"return"`
-	RevokedSecurityGroupRules []RevokedSecurityGroupRule `aws:"RevokedSecurityGroupRules" form:"RevokedSecurityGroupRuleSet" xml:"revokedSecurityGroupRuleSet" item:"item"`
-	UnknownIpPermissions      []IpPermission             `aws:"UnknownIpPermissions" form:"UnknownIpPermissionSet" xml:"unknownIpPermissionSet" item:"item"`
+	RevokedSecurityGroupRules []RevokedSecurityGroupRule `aws:"RevokedSecurityGroupRules" xml:"revokedSecurityGroupRuleSet" item:"item"`
+	UnknownIpPermissions      []IpPermission             `aws:"UnknownIpPermissions" xml:"unknownIpPermissionSet" item:"item"`
 }
 
 // RevokedSecurityGroupRule is the AWS shape com.amazonaws.ec2#RevokedSecurityGroupRule.
@@ -847,12 +842,12 @@ type Route struct {
 
 // RouteTable is the AWS shape com.amazonaws.ec2#RouteTable.
 type RouteTable struct {
-	Associations    []RouteTableAssociation `aws:"Associations" form:"AssociationSet" xml:"associationSet" item:"item"`
+	Associations    []RouteTableAssociation `aws:"Associations" xml:"associationSet" item:"item"`
 	OwnerId         *string                 `aws:"OwnerId" xml:"ownerId"`
-	PropagatingVgws []PropagatingVgw        `aws:"PropagatingVgws" form:"PropagatingVgwSet" xml:"propagatingVgwSet" item:"item"`
+	PropagatingVgws []PropagatingVgw        `aws:"PropagatingVgws" xml:"propagatingVgwSet" item:"item"`
 	RouteTableId    *string                 `aws:"RouteTableId" xml:"routeTableId"`
-	Routes          []Route                 `aws:"Routes" form:"RouteSet" xml:"routeSet" item:"item"`
-	Tags            []Tag                   `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Routes          []Route                 `aws:"Routes" xml:"routeSet" item:"item"`
+	Tags            []Tag                   `aws:"Tags" xml:"tagSet" item:"item"`
 	VpcId           *string                 `aws:"VpcId" xml:"vpcId"`
 }
 
@@ -875,14 +870,14 @@ type RouteTableAssociationState struct {
 
 // SecurityGroup is the AWS shape com.amazonaws.ec2#SecurityGroup.
 type SecurityGroup struct {
-	Description         *string        `aws:"Description" form:"GroupDescription" xml:"groupDescription"`
+	Description         *string        `aws:"Description" xml:"groupDescription"`
 	GroupId             *string        `aws:"GroupId" xml:"groupId"`
 	GroupName           *string        `aws:"GroupName" xml:"groupName"`
 	IpPermissions       []IpPermission `aws:"IpPermissions" xml:"ipPermissions" item:"item"`
 	IpPermissionsEgress []IpPermission `aws:"IpPermissionsEgress" xml:"ipPermissionsEgress" item:"item"`
 	OwnerId             *string        `aws:"OwnerId" xml:"ownerId"`
 	SecurityGroupArn    *string        `aws:"SecurityGroupArn" xml:"securityGroupArn"`
-	Tags                []Tag          `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags                []Tag          `aws:"Tags" xml:"tagSet" item:"item"`
 	VpcId               *string        `aws:"VpcId" xml:"vpcId"`
 }
 
@@ -900,7 +895,7 @@ type SecurityGroupRule struct {
 	ReferencedGroupInfo  *ReferencedSecurityGroup `aws:"ReferencedGroupInfo" xml:"referencedGroupInfo"`
 	SecurityGroupRuleArn *string                  `aws:"SecurityGroupRuleArn" xml:"securityGroupRuleArn"`
 	SecurityGroupRuleId  *string                  `aws:"SecurityGroupRuleId" xml:"securityGroupRuleId"`
-	Tags                 []Tag                    `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags                 []Tag                    `aws:"Tags" xml:"tagSet" item:"item"`
 	ToPort               *int32                   `aws:"ToPort" xml:"toPort"`
 }
 
@@ -950,7 +945,7 @@ type Subnet struct {
 	State                         *string                          `aws:"State" xml:"state"`
 	SubnetArn                     *string                          `aws:"SubnetArn" xml:"subnetArn"`
 	SubnetId                      *string                          `aws:"SubnetId" xml:"subnetId"`
-	Tags                          []Tag                            `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags                          []Tag                            `aws:"Tags" xml:"tagSet" item:"item"`
 	Type                          *string                          `aws:"Type" xml:"type"`
 	VpcId                         *string                          `aws:"VpcId" xml:"vpcId"`
 }
@@ -986,8 +981,8 @@ type TagDescription struct {
 
 // TagSpecification is the AWS shape com.amazonaws.ec2#TagSpecification.
 type TagSpecification struct {
-	ResourceType *string `aws:"ResourceType,enum=application-status-check|capacity-block|capacity-manager-data-export|capacity-reservation|capacity-reservation-cancellation-quote|capacity-reservation-fleet|capacity-reservation-modification-quote|carrier-gateway|client-vpn-endpoint|coip-pool|customer-gateway|declarative-policies-report|dedicated-host|dhcp-options|egress-only-internet-gateway|elastic-gpu|elastic-ip|export-image-task|export-instance-task|fca-policy|fleet|fpga-image|host-reservation|image|image-usage-report|import-image-task|import-snapshot-task|instance|instance-connect-endpoint|instance-event-window|internet-gateway|ipam|ipam-external-resource-verification-token|ipam-internet-registry-association|ipam-policy|ipam-pool|ipam-pool-allocation|ipam-prefix-list-resolver|ipam-prefix-list-resolver-target|ipam-resource-discovery|ipam-resource-discovery-association|ipam-scope|ipv4pool-ec2|ipv6pool-ec2|key-pair|launch-template|local-gateway|local-gateway-route-table|local-gateway-route-table-virtual-interface-group-association|local-gateway-route-table-vpc-association|local-gateway-virtual-interface|local-gateway-virtual-interface-group|mac-modification-task|metric-category|natgateway|network-acl|network-insights-access-scope|network-insights-access-scope-analysis|network-insights-analysis|network-insights-path|network-interface|outpost-lag|placement-group|prefix-list|replace-root-volume-task|reserved-instances|route-server|route-server-endpoint|route-server-peer|route-table|secondary-interface|secondary-network|secondary-subnet|security-group|security-group-rule|service-link-virtual-interface|snapshot|spot-fleet-request|spot-instances-request|subnet|subnet-cidr-reservation|traffic-mirror-filter|traffic-mirror-filter-rule|traffic-mirror-session|traffic-mirror-target|transit-gateway|transit-gateway-attachment|transit-gateway-connect-peer|transit-gateway-metering-policy|transit-gateway-multicast-domain|transit-gateway-policy-table|transit-gateway-route-table|transit-gateway-route-table-announcement|verified-access-endpoint|verified-access-endpoint-target|verified-access-group|verified-access-instance|verified-access-policy|verified-access-trust-provider|volume|vpc|vpc-block-public-access-exclusion|vpc-encryption-control|vpc-endpoint|vpc-endpoint-connection|vpc-endpoint-connection-device-type|vpc-endpoint-service|vpc-endpoint-service-permission|vpc-flow-log|vpc-peering-connection|vpn-concentrator|vpn-connection|vpn-connection-device-type|vpn-gateway" xml:"resourceType"`
-	Tags         []Tag   `aws:"Tags" form:"Tag" xml:"Tag" item:"item"`
+	ResourceType *string `aws:"ResourceType,enum=application-status-check|capacity-block|capacity-manager-data-export|capacity-reservation|capacity-reservation-cancellation-quote|capacity-reservation-fleet|capacity-reservation-modification-quote|carrier-gateway|client-vpn-endpoint|coip-pool|customer-gateway|declarative-policies-report|dedicated-host|dhcp-options|egress-only-internet-gateway|elastic-gpu|elastic-ip|export-image-task|export-instance-task|fca-policy|fleet|fpga-image|host-reservation|image|image-usage-report|import-image-task|import-snapshot-task|instance|instance-connect-endpoint|instance-event-window|internet-gateway|ipam|ipam-external-resource-verification-token|ipam-internet-registry-association|ipam-policy|ipam-pool|ipam-pool-allocation|ipam-prefix-list-resolver|ipam-prefix-list-resolver-target|ipam-resource-discovery|ipam-resource-discovery-association|ipam-scope|ipv4pool-ec2|ipv6pool-ec2|key-pair|launch-template|local-gateway|local-gateway-route-table|local-gateway-route-table-virtual-interface-group-association|local-gateway-route-table-vpc-association|local-gateway-virtual-interface|local-gateway-virtual-interface-group|mac-modification-task|metric-category|natgateway|network-acl|network-insights-access-scope|network-insights-access-scope-analysis|network-insights-analysis|network-insights-path|network-interface|outpost-lag|placement-group|prefix-list|replace-root-volume-task|reserved-instances|route-server|route-server-endpoint|route-server-peer|route-table|secondary-interface|secondary-network|secondary-subnet|security-group|security-group-rule|service-link-virtual-interface|snapshot|spot-fleet-request|spot-instances-request|subnet|subnet-cidr-reservation|traffic-mirror-filter|traffic-mirror-filter-rule|traffic-mirror-session|traffic-mirror-target|transit-gateway|transit-gateway-attachment|transit-gateway-connect-peer|transit-gateway-metering-policy|transit-gateway-multicast-domain|transit-gateway-policy-table|transit-gateway-route-table|transit-gateway-route-table-announcement|verified-access-endpoint|verified-access-endpoint-target|verified-access-group|verified-access-instance|verified-access-policy|verified-access-trust-provider|volume|vpc|vpc-block-public-access-exclusion|vpc-encryption-control|vpc-endpoint|vpc-endpoint-connection|vpc-endpoint-connection-device-type|vpc-endpoint-service|vpc-endpoint-service-permission|vpc-flow-log|vpc-peering-connection|vpn-concentrator|vpn-connection|vpn-connection-device-type|vpn-gateway"`
+	Tags         []Tag   `aws:"Tags" form:"Tag"`
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgressInput is the AWS shape com.amazonaws.ec2#UpdateSecurityGroupRuleDescriptionsEgressRequest.
@@ -995,8 +990,8 @@ type UpdateSecurityGroupRuleDescriptionsEgressInput struct {
 	DryRun                        *bool                          `aws:"DryRun"`
 	GroupId                       *string                        `aws:"GroupId"`
 	GroupName                     *string                        `aws:"GroupName"`
-	IpPermissions                 []IpPermission                 `aws:"IpPermissions" item:"item"`
-	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription `aws:"SecurityGroupRuleDescriptions" form:"SecurityGroupRuleDescription" xml:"SecurityGroupRuleDescription" item:"item"`
+	IpPermissions                 []IpPermission                 `aws:"IpPermissions"`
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription `aws:"SecurityGroupRuleDescriptions" form:"SecurityGroupRuleDescription"`
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgressOutput is the AWS shape com.amazonaws.ec2#UpdateSecurityGroupRuleDescriptionsEgressResult.
@@ -1009,8 +1004,8 @@ type UpdateSecurityGroupRuleDescriptionsIngressInput struct {
 	DryRun                        *bool                          `aws:"DryRun"`
 	GroupId                       *string                        `aws:"GroupId"`
 	GroupName                     *string                        `aws:"GroupName"`
-	IpPermissions                 []IpPermission                 `aws:"IpPermissions" item:"item"`
-	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription `aws:"SecurityGroupRuleDescriptions" form:"SecurityGroupRuleDescription" xml:"SecurityGroupRuleDescription" item:"item"`
+	IpPermissions                 []IpPermission                 `aws:"IpPermissions"`
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription `aws:"SecurityGroupRuleDescriptions" form:"SecurityGroupRuleDescription"`
 }
 
 // UpdateSecurityGroupRuleDescriptionsIngressOutput is the AWS shape com.amazonaws.ec2#UpdateSecurityGroupRuleDescriptionsIngressResult.
@@ -1041,7 +1036,7 @@ type Vpc struct {
 	IsDefault                   *bool                         `aws:"IsDefault" xml:"isDefault"`
 	OwnerId                     *string                       `aws:"OwnerId" xml:"ownerId"`
 	State                       *string                       `aws:"State" xml:"state"`
-	Tags                        []Tag                         `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags                        []Tag                         `aws:"Tags" xml:"tagSet" item:"item"`
 	VpcId                       *string                       `aws:"VpcId" xml:"vpcId"`
 }
 
@@ -1064,7 +1059,7 @@ type VpcEncryptionControl struct {
 	ResourceExclusions     *VpcEncryptionControlExclusions `aws:"ResourceExclusions" xml:"resourceExclusions"`
 	State                  *string                         `aws:"State" xml:"state"`
 	StateMessage           *string                         `aws:"StateMessage" xml:"stateMessage"`
-	Tags                   []Tag                           `aws:"Tags" form:"TagSet" xml:"tagSet" item:"item"`
+	Tags                   []Tag                           `aws:"Tags" xml:"tagSet" item:"item"`
 	VpcEncryptionControlId *string                         `aws:"VpcEncryptionControlId" xml:"vpcEncryptionControlId"`
 	VpcId                  *string                         `aws:"VpcId" xml:"vpcId"`
 }

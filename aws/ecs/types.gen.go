@@ -1878,8 +1878,7 @@ type TagResourceInput struct {
 }
 
 // TagResourceOutput is the AWS shape com.amazonaws.ecs#TagResourceResponse.
-type TagResourceOutput struct {
-}
+type TagResourceOutput struct{}
 
 // Task is the AWS shape com.amazonaws.ecs#Task.
 type Task struct {
@@ -2071,8 +2070,7 @@ type UntagResourceInput struct {
 }
 
 // UntagResourceOutput is the AWS shape com.amazonaws.ecs#UntagResourceResponse.
-type UntagResourceOutput struct {
-}
+type UntagResourceOutput struct{}
 
 // UpdateClusterInput is the AWS shape com.amazonaws.ecs#UpdateClusterRequest.
 type UpdateClusterInput struct {

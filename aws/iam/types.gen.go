@@ -2,9 +2,7 @@
 
 package iam
 
-import (
-	"time"
-)
+import "time"
 
 // AttachRolePolicyInput is the AWS shape com.amazonaws.iam#AttachRolePolicyRequest.
 type AttachRolePolicyInput struct {
@@ -12,9 +10,8 @@ type AttachRolePolicyInput struct {
 	RoleName  *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// AttachRolePolicyOutput has no members.
-type AttachRolePolicyOutput struct {
-}
+// AttachRolePolicyOutput is empty: the model names no shape for it.
+type AttachRolePolicyOutput struct{}
 
 // AttachedPermissionsBoundary is the AWS shape com.amazonaws.iam#AttachedPermissionsBoundary.
 type AttachedPermissionsBoundary struct {
@@ -32,7 +29,7 @@ type AttachedPolicy struct {
 type CreatePolicyInput struct {
 	Description    *string `aws:"Description,len=:1000"`
 	Path           *string `aws:"Path,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
 	Tags           []Tag   `aws:"Tags,len=:50"`
 }
@@ -45,7 +42,7 @@ type CreatePolicyOutput struct {
 // CreatePolicyVersionInput is the AWS shape com.amazonaws.iam#CreatePolicyVersionRequest.
 type CreatePolicyVersionInput struct {
 	PolicyArn      *string `aws:"PolicyArn,required,len=20:2048"`
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	SetAsDefault   *bool   `aws:"SetAsDefault"`
 }
 
@@ -56,10 +53,10 @@ type CreatePolicyVersionOutput struct {
 
 // CreateRoleInput is the AWS shape com.amazonaws.iam#CreateRoleRequest.
 type CreateRoleInput struct {
-	AssumeRolePolicyDocument *string `aws:"AssumeRolePolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
-	Description              *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	AssumeRolePolicyDocument *string `aws:"AssumeRolePolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	Description              *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration       *int32  `aws:"MaxSessionDuration,range=3600:43200"`
-	Path                     *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)" re2:"(\\x{002F})|(\\x{002F}[\\x{0021}-\\x{007E}]+\\x{002F})"`
+	Path                     *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PermissionsBoundary      *string `aws:"PermissionsBoundary,len=20:2048"`
 	RoleName                 *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 	Tags                     []Tag   `aws:"Tags,len=:50"`
@@ -74,7 +71,7 @@ type CreateRoleOutput struct {
 type CreateServiceLinkedRoleInput struct {
 	AWSServiceName *string `aws:"AWSServiceName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
 	CustomSuffix   *string `aws:"CustomSuffix,len=1:64" pattern:"[\\w+=,.@-]+"`
-	Description    *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	Description    *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 }
 
 // CreateServiceLinkedRoleOutput is the AWS shape com.amazonaws.iam#CreateServiceLinkedRoleResponse.
@@ -87,9 +84,8 @@ type DeletePolicyInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
 }
 
-// DeletePolicyOutput has no members.
-type DeletePolicyOutput struct {
-}
+// DeletePolicyOutput is empty: the model names no shape for it.
+type DeletePolicyOutput struct{}
 
 // DeletePolicyVersionInput is the AWS shape com.amazonaws.iam#DeletePolicyVersionRequest.
 type DeletePolicyVersionInput struct {
@@ -97,27 +93,24 @@ type DeletePolicyVersionInput struct {
 	VersionId *string `aws:"VersionId,required" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
 }
 
-// DeletePolicyVersionOutput has no members.
-type DeletePolicyVersionOutput struct {
-}
+// DeletePolicyVersionOutput is empty: the model names no shape for it.
+type DeletePolicyVersionOutput struct{}
 
 // DeleteRoleInput is the AWS shape com.amazonaws.iam#DeleteRoleRequest.
 type DeleteRoleInput struct {
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DeleteRoleOutput has no members.
-type DeleteRoleOutput struct {
-}
+// DeleteRoleOutput is empty: the model names no shape for it.
+type DeleteRoleOutput struct{}
 
 // DeleteRolePermissionsBoundaryInput is the AWS shape com.amazonaws.iam#DeleteRolePermissionsBoundaryRequest.
 type DeleteRolePermissionsBoundaryInput struct {
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DeleteRolePermissionsBoundaryOutput has no members.
-type DeleteRolePermissionsBoundaryOutput struct {
-}
+// DeleteRolePermissionsBoundaryOutput is empty: the model names no shape for it.
+type DeleteRolePermissionsBoundaryOutput struct{}
 
 // DeleteRolePolicyInput is the AWS shape com.amazonaws.iam#DeleteRolePolicyRequest.
 type DeleteRolePolicyInput struct {
@@ -125,9 +118,8 @@ type DeleteRolePolicyInput struct {
 	RoleName   *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DeleteRolePolicyOutput has no members.
-type DeleteRolePolicyOutput struct {
-}
+// DeleteRolePolicyOutput is empty: the model names no shape for it.
+type DeleteRolePolicyOutput struct{}
 
 // DeleteServiceLinkedRoleInput is the AWS shape com.amazonaws.iam#DeleteServiceLinkedRoleRequest.
 type DeleteServiceLinkedRoleInput struct {
@@ -151,9 +143,8 @@ type DetachRolePolicyInput struct {
 	RoleName  *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// DetachRolePolicyOutput has no members.
-type DetachRolePolicyOutput struct {
-}
+// DetachRolePolicyOutput is empty: the model names no shape for it.
+type DetachRolePolicyOutput struct{}
 
 // GetPolicyInput is the AWS shape com.amazonaws.iam#GetPolicyRequest.
 type GetPolicyInput struct {
@@ -233,7 +224,7 @@ type InstanceProfile struct {
 
 // ListAttachedRolePoliciesInput is the AWS shape com.amazonaws.iam#ListAttachedRolePoliciesRequest.
 type ListAttachedRolePoliciesInput struct {
-	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
 	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	RoleName   *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
@@ -249,9 +240,9 @@ type ListAttachedRolePoliciesOutput struct {
 // ListEntitiesForPolicyInput is the AWS shape com.amazonaws.iam#ListEntitiesForPolicyRequest.
 type ListEntitiesForPolicyInput struct {
 	EntityFilter      *string `aws:"EntityFilter,enum=AWSManagedPolicy|Group|LocalManagedPolicy|Role|User"`
-	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems          *int32  `aws:"MaxItems,range=1:1000"`
-	PathPrefix        *string `aws:"PathPrefix,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)" re2:"(\\x{002F})|(\\x{002F}[\\x{0021}-\\x{007E}]+\\x{002F})"`
+	PathPrefix        *string `aws:"PathPrefix,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PolicyArn         *string `aws:"PolicyArn,required,len=20:2048"`
 	PolicyUsageFilter *string `aws:"PolicyUsageFilter,enum=PermissionsBoundary|PermissionsPolicy"`
 }
@@ -267,7 +258,7 @@ type ListEntitiesForPolicyOutput struct {
 
 // ListInstanceProfilesForRoleInput is the AWS shape com.amazonaws.iam#ListInstanceProfilesForRoleRequest.
 type ListInstanceProfilesForRoleInput struct {
-	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -281,7 +272,7 @@ type ListInstanceProfilesForRoleOutput struct {
 
 // ListPoliciesInput is the AWS shape com.amazonaws.iam#ListPoliciesRequest.
 type ListPoliciesInput struct {
-	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker            *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems          *int32  `aws:"MaxItems,range=1:1000"`
 	OnlyAttached      *bool   `aws:"OnlyAttached"`
 	PathPrefix        *string `aws:"PathPrefix,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
@@ -298,7 +289,7 @@ type ListPoliciesOutput struct {
 
 // ListPolicyTagsInput is the AWS shape com.amazonaws.iam#ListPolicyTagsRequest.
 type ListPolicyTagsInput struct {
-	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems  *int32  `aws:"MaxItems,range=1:1000"`
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
 }
@@ -312,7 +303,7 @@ type ListPolicyTagsOutput struct {
 
 // ListPolicyVersionsInput is the AWS shape com.amazonaws.iam#ListPolicyVersionsRequest.
 type ListPolicyVersionsInput struct {
-	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems  *int32  `aws:"MaxItems,range=1:1000"`
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
 }
@@ -326,7 +317,7 @@ type ListPolicyVersionsOutput struct {
 
 // ListRolePoliciesInput is the AWS shape com.amazonaws.iam#ListRolePoliciesRequest.
 type ListRolePoliciesInput struct {
-	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -340,7 +331,7 @@ type ListRolePoliciesOutput struct {
 
 // ListRoleTagsInput is the AWS shape com.amazonaws.iam#ListRoleTagsRequest.
 type ListRoleTagsInput struct {
-	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
@@ -354,9 +345,9 @@ type ListRoleTagsOutput struct {
 
 // ListRolesInput is the AWS shape com.amazonaws.iam#ListRolesRequest.
 type ListRolesInput struct {
-	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+" re2:"[\\x{0020}-\\x{00FF}]+"`
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
-	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*" re2:"\\x{002F}[\\x{0021}-\\x{007F}]*"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 }
 
 // ListRolesOutput is the AWS shape com.amazonaws.iam#ListRolesResponse.
@@ -414,20 +405,18 @@ type PutRolePermissionsBoundaryInput struct {
 	RoleName            *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// PutRolePermissionsBoundaryOutput has no members.
-type PutRolePermissionsBoundaryOutput struct {
-}
+// PutRolePermissionsBoundaryOutput is empty: the model names no shape for it.
+type PutRolePermissionsBoundaryOutput struct{}
 
 // PutRolePolicyInput is the AWS shape com.amazonaws.iam#PutRolePolicyRequest.
 type PutRolePolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
 	RoleName       *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// PutRolePolicyOutput has no members.
-type PutRolePolicyOutput struct {
-}
+// PutRolePolicyOutput is empty: the model names no shape for it.
+type PutRolePolicyOutput struct{}
 
 // Role is the AWS shape com.amazonaws.iam#Role.
 type Role struct {
@@ -463,9 +452,8 @@ type SetDefaultPolicyVersionInput struct {
 	VersionId *string `aws:"VersionId,required" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
 }
 
-// SetDefaultPolicyVersionOutput has no members.
-type SetDefaultPolicyVersionOutput struct {
-}
+// SetDefaultPolicyVersionOutput is empty: the model names no shape for it.
+type SetDefaultPolicyVersionOutput struct{}
 
 // SourceRoleTemplate is the AWS shape com.amazonaws.iam#SourceRoleTemplate.
 type SourceRoleTemplate struct {
@@ -485,9 +473,8 @@ type TagPolicyInput struct {
 	Tags      []Tag   `aws:"Tags,required,len=:50"`
 }
 
-// TagPolicyOutput has no members.
-type TagPolicyOutput struct {
-}
+// TagPolicyOutput is empty: the model names no shape for it.
+type TagPolicyOutput struct{}
 
 // TagRoleInput is the AWS shape com.amazonaws.iam#TagRoleRequest.
 type TagRoleInput struct {
@@ -495,9 +482,8 @@ type TagRoleInput struct {
 	Tags     []Tag   `aws:"Tags,required,len=:50"`
 }
 
-// TagRoleOutput has no members.
-type TagRoleOutput struct {
-}
+// TagRoleOutput is empty: the model names no shape for it.
+type TagRoleOutput struct{}
 
 // UntagPolicyInput is the AWS shape com.amazonaws.iam#UntagPolicyRequest.
 type UntagPolicyInput struct {
@@ -505,9 +491,8 @@ type UntagPolicyInput struct {
 	TagKeys   []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 }
 
-// UntagPolicyOutput has no members.
-type UntagPolicyOutput struct {
-}
+// UntagPolicyOutput is empty: the model names no shape for it.
+type UntagPolicyOutput struct{}
 
 // UntagRoleInput is the AWS shape com.amazonaws.iam#UntagRoleRequest.
 type UntagRoleInput struct {
@@ -515,23 +500,21 @@ type UntagRoleInput struct {
 	TagKeys  []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 }
 
-// UntagRoleOutput has no members.
-type UntagRoleOutput struct {
-}
+// UntagRoleOutput is empty: the model names no shape for it.
+type UntagRoleOutput struct{}
 
 // UpdateAssumeRolePolicyInput is the AWS shape com.amazonaws.iam#UpdateAssumeRolePolicyRequest.
 type UpdateAssumeRolePolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	RoleName       *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
-// UpdateAssumeRolePolicyOutput has no members.
-type UpdateAssumeRolePolicyOutput struct {
-}
+// UpdateAssumeRolePolicyOutput is empty: the model names no shape for it.
+type UpdateAssumeRolePolicyOutput struct{}
 
 // UpdateRoleDescriptionInput is the AWS shape com.amazonaws.iam#UpdateRoleDescriptionRequest.
 type UpdateRoleDescriptionInput struct {
-	Description *string `aws:"Description,required,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	Description *string `aws:"Description,required,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	RoleName    *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
@@ -542,14 +525,13 @@ type UpdateRoleDescriptionOutput struct {
 
 // UpdateRoleInput is the AWS shape com.amazonaws.iam#UpdateRoleRequest.
 type UpdateRoleInput struct {
-	Description        *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{00A1}-\\x{00FF}]*"`
+	Description        *string `aws:"Description,len=:1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration *int32  `aws:"MaxSessionDuration,range=3600:43200"`
 	RoleName           *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
 }
 
 // UpdateRoleOutput is the AWS shape com.amazonaws.iam#UpdateRoleResponse.
-type UpdateRoleOutput struct {
-}
+type UpdateRoleOutput struct{}
 
 // User is the AWS shape com.amazonaws.iam#User.
 type User struct {

@@ -11,9 +11,8 @@ type CreateLogGroupInput struct {
 	Tags                      map[string]string `aws:"tags,len=1:50" each:"len=:256" eachpattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$" key:"len=1:128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
-// CreateLogGroupOutput has no members.
-type CreateLogGroupOutput struct {
-}
+// CreateLogGroupOutput is empty: the model names no shape for it.
+type CreateLogGroupOutput struct{}
 
 // CreateLogStreamInput is the AWS shape com.amazonaws.cloudwatchlogs#CreateLogStreamRequest.
 type CreateLogStreamInput struct {
@@ -21,18 +20,16 @@ type CreateLogStreamInput struct {
 	LogStreamName *string `aws:"logStreamName,required,len=1:512" pattern:"[^:*]*"`
 }
 
-// CreateLogStreamOutput has no members.
-type CreateLogStreamOutput struct {
-}
+// CreateLogStreamOutput is empty: the model names no shape for it.
+type CreateLogStreamOutput struct{}
 
 // DeleteLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteLogGroupRequest.
 type DeleteLogGroupInput struct {
 	LogGroupName *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
-// DeleteLogGroupOutput has no members.
-type DeleteLogGroupOutput struct {
-}
+// DeleteLogGroupOutput is empty: the model names no shape for it.
+type DeleteLogGroupOutput struct{}
 
 // DeleteLogStreamInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteLogStreamRequest.
 type DeleteLogStreamInput struct {
@@ -40,18 +37,16 @@ type DeleteLogStreamInput struct {
 	LogStreamName *string `aws:"logStreamName,required,len=1:512" pattern:"[^:*]*"`
 }
 
-// DeleteLogStreamOutput has no members.
-type DeleteLogStreamOutput struct {
-}
+// DeleteLogStreamOutput is empty: the model names no shape for it.
+type DeleteLogStreamOutput struct{}
 
 // DeleteRetentionPolicyInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteRetentionPolicyRequest.
 type DeleteRetentionPolicyInput struct {
 	LogGroupName *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
-// DeleteRetentionPolicyOutput has no members.
-type DeleteRetentionPolicyOutput struct {
-}
+// DeleteRetentionPolicyOutput is empty: the model names no shape for it.
+type DeleteRetentionPolicyOutput struct{}
 
 // DescribeLogGroupsInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeLogGroupsRequest.
 type DescribeLogGroupsInput struct {
@@ -59,7 +54,7 @@ type DescribeLogGroupsInput struct {
 	IncludeLinkedAccounts *bool    `aws:"includeLinkedAccounts"`
 	Limit                 *int32   `aws:"limit,range=1:50"`
 	LogGroupClass         *string  `aws:"logGroupClass,enum=DELIVERY|ESSENTIALS|INFREQUENT_ACCESS|STANDARD"`
-	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers"`
+	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers" each:"len=1:2048" eachpattern:"[\\w#+=/:,.@-]*"`
 	LogGroupNamePattern   *string  `aws:"logGroupNamePattern,len=0:512" pattern:"[\\.\\-_/#A-Za-z0-9]*"`
 	LogGroupNamePrefix    *string  `aws:"logGroupNamePrefix,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	NextToken             *string  `aws:"nextToken,len=1:"`
@@ -144,9 +139,8 @@ type PutRetentionPolicyInput struct {
 	RetentionInDays *int32  `aws:"retentionInDays,required"`
 }
 
-// PutRetentionPolicyOutput has no members.
-type PutRetentionPolicyOutput struct {
-}
+// PutRetentionPolicyOutput is empty: the model names no shape for it.
+type PutRetentionPolicyOutput struct{}
 
 // TagLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#TagLogGroupRequest.
 type TagLogGroupInput struct {
@@ -154,9 +148,8 @@ type TagLogGroupInput struct {
 	Tags         map[string]string `aws:"tags,required,len=1:50" each:"len=:256" eachpattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$" key:"len=1:128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
-// TagLogGroupOutput has no members.
-type TagLogGroupOutput struct {
-}
+// TagLogGroupOutput is empty: the model names no shape for it.
+type TagLogGroupOutput struct{}
 
 // TagResourceInput is the AWS shape com.amazonaws.cloudwatchlogs#TagResourceRequest.
 type TagResourceInput struct {
@@ -164,9 +157,8 @@ type TagResourceInput struct {
 	Tags        map[string]string `aws:"tags,required,len=1:50" each:"len=:256" eachpattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$" key:"len=1:128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
-// TagResourceOutput has no members.
-type TagResourceOutput struct {
-}
+// TagResourceOutput is empty: the model names no shape for it.
+type TagResourceOutput struct{}
 
 // UntagLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#UntagLogGroupRequest.
 type UntagLogGroupInput struct {
@@ -174,9 +166,8 @@ type UntagLogGroupInput struct {
 	Tags         []string `aws:"tags,required,len=1:" each:"len=1:128" eachpattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
-// UntagLogGroupOutput has no members.
-type UntagLogGroupOutput struct {
-}
+// UntagLogGroupOutput is empty: the model names no shape for it.
+type UntagLogGroupOutput struct{}
 
 // UntagResourceInput is the AWS shape com.amazonaws.cloudwatchlogs#UntagResourceRequest.
 type UntagResourceInput struct {
@@ -184,6 +175,5 @@ type UntagResourceInput struct {
 	TagKeys     []string `aws:"tagKeys,required,len=0:50" each:"len=1:128" eachpattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
-// UntagResourceOutput has no members.
-type UntagResourceOutput struct {
-}
+// UntagResourceOutput is empty: the model names no shape for it.
+type UntagResourceOutput struct{}

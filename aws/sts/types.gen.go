@@ -2,19 +2,17 @@
 
 package sts
 
-import (
-	"time"
-)
+import "time"
 
 // AssumeRoleInput is the AWS shape com.amazonaws.sts#AssumeRoleRequest.
 type AssumeRoleInput struct {
 	DurationSeconds         *int32                 `aws:"DurationSeconds,range=900:43200"`
 	ExternalId              *string                `aws:"ExternalId,len=2:1224" pattern:"[\\w+=,.@:\\/-]*"`
 	MinimumSessionTokenSize *int32                 `aws:"MinimumSessionTokenSize"`
-	Policy                  *string                `aws:"Policy,len=1:" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{00FF}]+"`
+	Policy                  *string                `aws:"Policy,len=1:" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyArns              []PolicyDescriptorType `aws:"PolicyArns"`
 	ProvidedContexts        []ProvidedContext      `aws:"ProvidedContexts,len=:5"`
-	RoleArn                 *string                `aws:"RoleArn,required,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{0085}\\x{00A0}-\\x{D7FF}\\x{E000}-\\x{FFFD}\\x{1000}0-\\x{10FF}FF]+"`
+	RoleArn                 *string                `aws:"RoleArn,required,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	RoleSessionName         *string                `aws:"RoleSessionName,required,len=2:64" pattern:"[\\w+=,.@-]*"`
 	SerialNumber            *string                `aws:"SerialNumber,len=9:256" pattern:"[\\w+=/:,.@-]*"`
 	SourceIdentity          *string                `aws:"SourceIdentity,len=2:64" pattern:"[\\w+=,.@-]*"`
@@ -58,8 +56,7 @@ type GetAccessKeyInfoOutput struct {
 }
 
 // GetCallerIdentityInput is the AWS shape com.amazonaws.sts#GetCallerIdentityRequest.
-type GetCallerIdentityInput struct {
-}
+type GetCallerIdentityInput struct{}
 
 // GetCallerIdentityOutput is the AWS shape com.amazonaws.sts#GetCallerIdentityResponse.
 type GetCallerIdentityOutput struct {
@@ -70,13 +67,13 @@ type GetCallerIdentityOutput struct {
 
 // PolicyDescriptorType is the AWS shape com.amazonaws.sts#PolicyDescriptorType.
 type PolicyDescriptorType struct {
-	Arn *string `aws:"arn,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{0085}\\x{00A0}-\\x{D7FF}\\x{E000}-\\x{FFFD}\\x{1000}0-\\x{10FF}FF]+"`
+	Arn *string `aws:"arn,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 }
 
 // ProvidedContext is the AWS shape com.amazonaws.sts#ProvidedContext.
 type ProvidedContext struct {
 	ContextAssertion *string `aws:"ContextAssertion,len=4:2048"`
-	ProviderArn      *string `aws:"ProviderArn,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+" re2:"[\\x{0009}\\x{000A}\\x{000D}\\x{0020}-\\x{007E}\\x{0085}\\x{00A0}-\\x{D7FF}\\x{E000}-\\x{FFFD}\\x{1000}0-\\x{10FF}FF]+"`
+	ProviderArn      *string `aws:"ProviderArn,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 }
 
 // Tag is the AWS shape com.amazonaws.sts#Tag.

@@ -75,6 +75,11 @@ type Instance struct {
 	Tags                         []Tag
 }
 
+// ARN is the container instance's Amazon Resource Name.
+func (i *Instance) ARN() string {
+	return arn.New("ecs", i.Region, i.Account, "container-instance/"+i.Cluster+"/"+i.ID)
+}
+
 // Amount is a resource of a container instance, as ECS describes it.
 type Amount struct {
 	Name, Type string // Type: INTEGER, DOUBLE, LONG, STRINGSET

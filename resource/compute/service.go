@@ -26,6 +26,7 @@ type Service struct {
 	PlatformFamily                 string `json:",omitempty"`
 	Network                        *Network
 	Rolling                        Rolling
+	Breaker                        Breaker
 	Controller                     string // deployment controller type: ECS
 	GracePeriod                    int    // seconds
 	PlacementConstraints           []Placement
@@ -40,6 +41,9 @@ type Service struct {
 	Deployments                    []Deployment // newest first; the first is PRIMARY
 	SteadySince                    time.Time    `json:",omitzero"` // zero while not steady
 	Backoff                        Backoff
+	NextStart                      time.Time `json:",omitzero"`  // launch rate: no starts before
+	LastEvent                      string    `json:",omitempty"` // last message that repeats while its cause lasts
+	LastEventAt                    time.Time `json:",omitzero"`
 }
 
 // Rolling is the deployment configuration of a rolling update.
@@ -49,13 +53,24 @@ type Rolling struct {
 	BakeMinutes           int
 }
 
+// Breaker is the deployment circuit breaker of a service. It is never enabled.
+type Breaker struct {
+	Rollback           bool
+	ResetOnHealthyTask bool
+	ThresholdType      string // BOUNDED_PERCENT, UNBOUNDED_PERCENT, COUNT
+	Threshold          int
+}
+
 // Placement is a placement constraint (Expression) or strategy (Field).
 type Placement struct{ Type, Expression, Field string }
 
-// Backoff delays starts after tasks that failed to start.
+// Backoff delays starts after tasks that failed to start. Source: Amazon ECS
+// service throttle logic.
 type Backoff struct {
-	Failures int       `json:",omitempty"` // consecutive starts that never reached RUNNING
-	Until    time.Time `json:",omitzero"`
+	Failures int       `json:",omitempty"` // starts that never reached RUNNING since one last did
+	Full     []string  `json:",omitempty"` // zones that lacked capacity meanwhile
+	Seen     time.Time `json:",omitzero"`  // StoppedAt of the last failure counted
+	Until    time.Time `json:",omitzero"`  // no starts before
 }
 
 // Deployment is one rollout of a service.
@@ -67,6 +82,7 @@ type Deployment struct {
 	Definition      string // task definition ARN
 	Desired         int    // what the scheduler aims at for this deployment
 	Failed          int    // tasks that failed to start since the deployment began
+	Checked         bool   // an essential container of the definition has a health check
 	LaunchType      string `json:",omitempty"`
 	Strategy        []StrategyItem
 	PlatformVersion string `json:",omitempty"` // resolved
@@ -105,6 +121,7 @@ type ServiceDeployment struct {
 	CreatedAt, StartedAt, UpdatedAt       time.Time
 	FinishedAt                            time.Time `json:",omitzero"`
 	Rolling                               Rolling
+	Breaker                               Breaker
 }
 
 // ServiceRevision is the immutable workload configuration of a deployment.
@@ -128,6 +145,18 @@ func (s *Service) ARN() string {
 
 // ClusterARN is the ARN of the service's cluster.
 func (s *Service) ClusterARN() string { return ClusterARN(s.Account, s.Region, s.Cluster) }
+
+// Compute is the launch type the service's tasks run on, also when a capacity
+// provider strategy chooses it.
+func (s *Service) Compute() string {
+	switch {
+	case s.LaunchType != "":
+		return s.LaunchType
+	case len(s.Strategy) > 0 && (s.Strategy[0].Provider == Fargate || s.Strategy[0].Provider == FargateSpot):
+		return Fargate
+	}
+	return "EC2"
+}
 
 // PrimaryDeployment returns the deployment being rolled out, nil before the first.
 func (s *Service) PrimaryDeployment() *Deployment {

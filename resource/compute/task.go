@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"slices"
 	"time"
 
 	"neargate/arn"
@@ -78,7 +79,7 @@ type TaskSpec struct {
 	Containers       []ContainerSpec // in definition order
 	TaskRole         string          `json:",omitempty"`
 	ExecutionRole    string          `json:",omitempty"`
-	Overrides        []byte          `json:",omitempty"` // TaskOverride as JSON of the wire form
+	Overrides        []byte          `json:",omitempty"` // taskdef.Override as JSON; nil without one
 	EnableExec       bool
 	ManagedTags      bool
 	PropagateTags    string `json:",omitempty"`
@@ -132,6 +133,14 @@ type Attachment struct {
 	PrivateDNS string `json:",omitempty"`
 	PublicIP   string `json:",omitempty"`
 	Failure    string `json:",omitempty"` // why no interface could be made; ends the task
+}
+
+// RunToken remembers a RunTask request by its client token.
+type RunToken struct {
+	Account, Region, Cluster, Token string
+	Hash                            string   // of the request
+	Tasks                           []string // ids
+	At                              time.Time
 }
 
 // TaskState is what was observed of a task.
@@ -212,16 +221,18 @@ func (t *Task) AttachmentARN() string {
 	return arn.New("ecs", t.Region, t.Account, "attachment/"+t.Attachment.ID)
 }
 
-// Phase is where a task stands as the scheduler counts it; phases order as the
-// scheduler prefers to stop them.
+// Phase is where a task stands as the scheduler counts it. Phases sort in the
+// order in which the scheduler prefers to stop tasks.
 type Phase string
 
-// The phases.
+// The phases. Running, Warming and Unhealthy tasks are RUNNING to the API.
 const (
-	PhaseStarting Phase = "1starting" // should run, does not yet
-	PhaseRunning  Phase = "2running"
-	PhaseStopping Phase = "3stopping" // should stop, or is ending by itself
-	PhaseStopped  Phase = "4stopped"
+	PhaseUnhealthy Phase = "0unhealthy" // running, its health check failed
+	PhaseStarting  Phase = "1starting"  // should run, does not yet
+	PhaseWarming   Phase = "2warming"   // running, its health check has not answered yet
+	PhaseRunning   Phase = "3running"   // running, and healthy where that is checked
+	PhaseStopping  Phase = "4stopping"  // should stop, or is ending by itself
+	PhaseStopped   Phase = "5stopped"
 )
 
 // PhaseOf derives a task's phase.
@@ -231,10 +242,27 @@ func PhaseOf(t *Task) Phase {
 		return PhaseStopped
 	case t.Intent.Desired == Stopped, ending(t.State.Last):
 		return PhaseStopping
-	case t.State.Last == Running:
-		return PhaseRunning
+	case t.State.Last != Running:
+		return PhaseStarting
+	case t.State.Health == Unhealthy:
+		return PhaseUnhealthy
+	case t.Spec.HealthChecked() && t.State.Health != Healthy:
+		return PhaseWarming
 	}
-	return PhaseStarting
+	return PhaseRunning
+}
+
+// Health statuses of tasks and containers.
+const (
+	Healthy       = "HEALTHY"
+	Unhealthy     = "UNHEALTHY"
+	UnknownHealth = "UNKNOWN"
+)
+
+// HealthChecked reports whether an essential container has a health check, so
+// that the task's health means something.
+func (s *TaskSpec) HealthChecked() bool {
+	return slices.ContainsFunc(s.Containers, func(c ContainerSpec) bool { return c.Essential && c.HealthCheck })
 }
 
 func ending(s Status) bool {

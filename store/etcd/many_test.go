@@ -116,6 +116,32 @@ func TestUnclearOutcomesAreSettled(t *testing.T) {
 	})
 }
 
+func TestUnclearOutcomesAreSettledWithoutAWatch(t *testing.T) {
+	c := testConfig(t, t.TempDir())
+	c.TxnOps = embeddedTxnOps
+	sv, err := startServer(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := sv.client()
+	s, err := open(t.Context(), client, lossy{client.KV}, sv, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	storetest.Serializable(t, s)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 40 {
+				add(t, s, "sum")
+			}
+		})
+	}
+	wg.Wait()
+	settle(t, s, "sum", "320")
+}
+
 func add(t testing.TB, s store.Store, key string) {
 	err := s.Update(t.Context(), func(tx store.Tx) error {
 		n := 0

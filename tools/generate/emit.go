@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"neargate/tools/internal/smithy"
@@ -35,7 +36,7 @@ func (s *service) files() (map[string][]byte, error) {
 
 func (s *service) apiFile() string {
 	var b bytes.Buffer
-	sdkID := s.shape.Traits.Field(smithy.APIService, "sdkId")
+	sdkID := s.sdkID()
 	fmt.Fprintf(&b, "// Package %s holds the types, errors and operations of the AWS API %q,\n", s.id, sdkID)
 	fmt.Fprintf(&b, "// version %s, as far as neargate answers it.\npackage %s\n\n", s.shape.Version, s.id)
 	fmt.Fprintf(&b, "import (\n\"context\"\n\n\"neargate/wire/shape\"\n)\n\n")
@@ -78,16 +79,24 @@ func (s *service) typesFile() (string, error) {
 		}
 	}
 	body := b.String()
-	var imports string
-	for _, path := range []string{"encoding/json", "time"} {
-		if strings.Contains(body, path[strings.LastIndex(path, "/")+1:]+".") {
-			imports += fmt.Sprintf("%q\n", path)
+	var imports []string
+	for _, i := range []struct{ used, path string }{
+		{"json.RawMessage ", "encoding/json"},
+		{"time.Time ", "time"},
+	} {
+		if strings.Contains(body, i.used) {
+			imports = append(imports, strconv.Quote(i.path))
 		}
 	}
-	if imports != "" {
-		imports = "import (\n" + imports + ")\n\n"
+	var clause string
+	switch len(imports) {
+	case 0:
+	case 1:
+		clause = "import " + imports[0] + "\n\n"
+	default:
+		clause = "import (\n" + strings.Join(imports, "\n") + "\n)\n\n"
 	}
-	return "package " + s.id + "\n\n" + imports + body, nil
+	return "package " + s.id + "\n\n" + clause + body, nil
 }
 
 func (s *service) writeType(b *bytes.Buffer, t structType) error {
@@ -97,9 +106,13 @@ func (s *service) writeType(b *bytes.Buffer, t structType) error {
 		kind = "union"
 	}
 	if t.shape == smithy.Unit {
-		fmt.Fprintf(b, "// %s has no members.\n", t.name)
+		fmt.Fprintf(b, "// %s is empty: the model names no shape for it.\n", t.name)
 	} else {
 		fmt.Fprintf(b, "// %s is the AWS %s %s.\n", t.name, kind, t.shape)
+	}
+	if len(shape.Members) == 0 {
+		fmt.Fprintf(b, "type %s struct{}\n\n", t.name)
+		return nil
 	}
 	fmt.Fprintf(b, "type %s struct {\n", t.name)
 	fields := map[string]bool{}
@@ -109,7 +122,7 @@ func (s *service) writeType(b *bytes.Buffer, t structType) error {
 		if err != nil {
 			return err
 		}
-		literal, err := s.fieldTag(name, m, t.in)
+		literal, err := s.fieldTag(name, m, t)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"neargate/tools/internal/smithy"
 )
 
-// service is what the templates need to know about one package.
+// service is what becomes one package.
 type service struct {
 	id    string
 	model *smithy.Model
@@ -25,7 +25,8 @@ type service struct {
 type structType struct {
 	name  string
 	shape string
-	in    bool // part of a request, so its constraints matter
+	in    bool // part of a request
+	out   bool // part of an answer
 }
 
 var protocols = []struct{ trait, constant string }{
@@ -50,7 +51,7 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 		if old, ok := named[t.name]; ok && old.shape != t.shape {
 			return fmt.Errorf("type %s stands for %s and %s", t.name, old.shape, t.shape)
 		}
-		t.in = t.in || named[t.name].in
+		t.in, t.out = t.in || named[t.name].in, t.out || named[t.name].out
 		named[t.name] = t
 		return nil
 	}
@@ -65,7 +66,7 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 			errs[e] = true
 		}
 		for i, kind := range []string{"Input", "Output"} {
-			root := structType{name + kind, roots[i], i == 0}
+			root := structType{name + kind, roots[i], i == 0, i == 1}
 			if err := s.reach(root, add); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -93,7 +94,7 @@ func (s *service) reach(root structType, add func(structType) error) error {
 		if shape.Type != "structure" && shape.Type != "union" {
 			return
 		}
-		if err := add(structType{upper(smithy.Name(id)), id, root.in}); err != nil && failed == nil {
+		if err := add(structType{upper(smithy.Name(id)), id, root.in, root.out}); err != nil && failed == nil {
 			failed = err
 		}
 	})
@@ -129,6 +130,8 @@ func (s *service) protocol() string {
 	}
 	return ""
 }
+
+func (s *service) sdkID() string { return s.shape.Traits.Field(smithy.APIService, "sdkId") }
 
 func (s *service) isEC2() bool { return s.shape.Traits.Has(smithy.EC2Query) }
 

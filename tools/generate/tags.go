@@ -12,7 +12,7 @@ import (
 
 var goTypes = map[string]string{
 	"string": "string", "enum": "string", "boolean": "bool",
-	"byte": "int32", "short": "int32", "integer": "int32", "intEnum": "int32", "long": "int64",
+	"integer": "int32", "long": "int64",
 	"float": "float32", "double": "float64", "timestamp": "time.Time",
 }
 
@@ -53,22 +53,26 @@ func (s *service) fieldType(id string) (string, error) {
 type tag struct{ key, value string }
 
 // fieldTag is the Go literal of a member's struct tag, as package shape
-// documents it. Constraints are left out of what clients never send.
-func (s *service) fieldTag(name string, m *smithy.Member, in bool) (string, error) {
+// documents it. Constraints and form names are left out of what clients never
+// send, XML names out of what they never receive.
+func (s *service) fieldTag(name string, m *smithy.Member, t structType) (string, error) {
 	shape := s.model.Shape(m.Target)
-	var options []string
-	if in && m.Traits.Has(smithy.Required) {
+	options := []string{name}
+	if t.in && m.Traits.Has(smithy.Required) {
 		options = append(options, "required")
 	}
-	options = append(options, s.options(m, in)...)
-	if m.Traits.Has(smithy.IdempotencyToken) && in {
+	options = append(options, s.options(m, t.in)...)
+	options = append(options, s.throughout(m)...)
+	if t.in && m.Traits.Has(smithy.IdempotencyToken) {
 		options = append(options, "idem")
 	}
-	if m.Traits.Has(smithy.XMLFlattened) && s.query {
+	if s.query && m.Traits.Has(smithy.XMLFlattened) {
 		options = append(options, "flat")
 	}
-	tags := []tag{{"aws", strings.Join(append([]string{name}, options...), ",")}}
-	tags = append(tags, s.patterns("", m, in)...)
+	tags := []tag{{"aws", strings.Join(options, ",")}}
+	if t.in {
+		tags = append(tags, tag{"pattern", s.pattern(m)})
+	}
 	for _, e := range []struct {
 		key    string
 		member *smithy.Member
@@ -76,14 +80,13 @@ func (s *service) fieldTag(name string, m *smithy.Member, in bool) (string, erro
 		if e.member == nil {
 			continue
 		}
-		tags = append(tags, tag{e.key, strings.Join(s.options(e.member, in), ",")})
-		tags = append(tags, s.patterns(e.key, e.member, in)...)
-		if err := s.checkDepth(e.member, in); err != nil {
-			return "", err
+		tags = append(tags, tag{e.key, strings.Join(s.options(e.member, t.in), ",")})
+		if t.in {
+			tags = append(tags, tag{e.key + "pattern", s.pattern(e.member)})
 		}
 	}
-	tags = append(tags, s.names(name, m, shape)...)
-	return quote(tags)
+	tags = append(tags, s.names(name, m, t)...)
+	return quote(tags), s.expressible(m, t.in)
 }
 
 // options are the parts of an aws, each or key tag that come from a member's
@@ -102,14 +105,32 @@ func (s *service) options(m *smithy.Member, in bool) []string {
 			options = append(options, "enum="+strings.Join(enumValues(shape), "|"))
 		}
 	}
-	if m.Traits.Has(smithy.Sensitive) || shape.Traits.Has(smithy.Sensitive) {
-		options = append(options, "sensitive")
-	}
-	if v := pick(m, shape, smithy.TimestampFormat).String(smithy.TimestampFormat); v != "" {
-		options = append(options, "ts="+v)
-	}
 	if shape.Type == "union" {
 		options = append(options, "union")
+	}
+	return options
+}
+
+// throughout are the options that hold for a member and for all elements of
+// its collections, whichever of them the model marks.
+func (s *service) throughout(m *smithy.Member) []string {
+	var sensitive bool
+	var format string
+	for m != nil {
+		shape := s.model.Shape(m.Target)
+		sensitive = sensitive || m.Traits.Has(smithy.Sensitive) || shape.Traits.Has(smithy.Sensitive)
+		format += pick(m, shape, smithy.TimestampFormat).String(smithy.TimestampFormat)
+		m = shape.Member
+		if m == nil {
+			m = shape.Value
+		}
+	}
+	var options []string
+	if sensitive {
+		options = append(options, "sensitive")
+	}
+	if format != "" {
+		options = append(options, "ts="+format)
 	}
 	return options
 }
@@ -144,39 +165,48 @@ func enumValues(shape *smithy.Shape) []string {
 	return values
 }
 
-// patterns are the pattern tags of a member. The model's text stays as it is,
-// because AWS's messages quote it; where Go reads it differently, a second tag
-// holds the same expression in Go's syntax.
-func (s *service) patterns(prefix string, m *smithy.Member, in bool) []tag {
-	p := pick(m, s.model.Shape(m.Target), smithy.Pattern).String(smithy.Pattern)
-	if p == "" || !in {
-		return nil
-	}
-	tags := []tag{{prefix + "pattern", p}}
-	if goPattern := codePoint.ReplaceAllString(p, `\x{$1}`); goPattern != p {
-		tags = append(tags, tag{prefix + "re2", goPattern})
-	}
-	return tags
+// pattern is the text of a member's pattern, "" without one. It stays as the
+// model has it, because AWS's messages quote it.
+func (s *service) pattern(m *smithy.Member) string {
+	return pick(m, s.model.Shape(m.Target), smithy.Pattern).String(smithy.Pattern)
 }
 
+// codePoint matches what Go writes as \x{FFFF}.
 var codePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
-// checkDepth refuses constraints of a list in a list, which no tag can carry.
-func (s *service) checkDepth(m *smithy.Member, in bool) error {
+// expressible refuses constraints that tags or codecs cannot carry: patterns
+// that Go has no form of, enum values that hold a separator, and constraints on the
+// elements of a collection in a collection.
+func (s *service) expressible(m *smithy.Member, in bool) error {
+	if !in {
+		return nil
+	}
 	shape := s.model.Shape(m.Target)
-	for _, inner := range []*smithy.Member{shape.Member, shape.Key, shape.Value} {
-		if inner == nil || shape.Members != nil {
+	if _, err := regexp.Compile(codePoint.ReplaceAllString(s.pattern(m), `\x{$1}`)); err != nil {
+		return fmt.Errorf("%w: correct it in the overlay", err)
+	}
+	if shape.Type == "enum" && strings.ContainsAny(strings.Join(enumValues(shape), ""), ",|") {
+		return fmt.Errorf("%s has a separator in a value", m.Target)
+	}
+	for _, e := range []*smithy.Member{shape.Member, shape.Key, shape.Value} {
+		if e == nil {
 			continue
 		}
-		if len(s.options(inner, in)) > 0 || len(s.patterns("", inner, in)) > 0 {
-			return fmt.Errorf("%s: constraints of a nested collection", m.Target)
+		if err := s.expressible(e, in); err != nil {
+			return err
+		}
+		inner := s.model.Shape(e.Target)
+		for _, deep := range []*smithy.Member{inner.Member, inner.Key, inner.Value} {
+			if deep != nil && (len(s.options(deep, in)) > 0 || s.pattern(deep) != "") {
+				return fmt.Errorf("%s has constraints on its elements and stands in a collection", e.Target)
+			}
 		}
 	}
 	return nil
 }
 
 // names are the tags for names in forms and XML that differ from the member's.
-func (s *service) names(name string, m *smithy.Member, shape *smithy.Shape) []tag {
+func (s *service) names(name string, m *smithy.Member, t structType) []tag {
 	if !s.query {
 		return nil
 	}
@@ -191,46 +221,34 @@ func (s *service) names(name string, m *smithy.Member, shape *smithy.Shape) []ta
 			form = upper(name)
 		}
 	}
-	tags := []tag{{"form", form}, {"xml", xml}}
-	for i := range tags {
-		if tags[i].value == name {
-			tags[i].value = ""
-		}
+	var tags []tag
+	if t.in && form != name {
+		tags = append(tags, tag{"form", form})
 	}
-	if shape.Member != nil && shape.Member.Traits.String(smithy.XMLName) != "member" {
-		tags = append(tags, tag{"item", shape.Member.Traits.String(smithy.XMLName)})
+	if t.out && xml != name {
+		tags = append(tags, tag{"xml", xml})
+	}
+	element := s.model.Shape(m.Target).Member
+	if element == nil || s.isEC2() && !t.out {
+		return tags // EC2's requests have no element names
+	}
+	if item := element.Traits.String(smithy.XMLName); item != "member" {
+		tags = append(tags, tag{"item", item})
 	}
 	return tags
 }
 
-// quote writes the tags that have a value as a Go string literal, after
-// checking that the patterns are ones that Go compiles and that the options
-// hold no separator of their own.
-func quote(tags []tag) (string, error) {
+// quote writes the tags that have a value as a Go string literal.
+func quote(tags []tag) string {
 	var parts []string
 	for _, t := range tags {
-		if t.value == "" {
-			continue
+		if t.value != "" {
+			parts = append(parts, t.key+":"+strconv.Quote(t.value))
 		}
-		if err := checkTag(tags, t); err != nil {
-			return "", err
-		}
-		parts = append(parts, t.key+":"+strconv.Quote(t.value))
 	}
 	text := strings.Join(parts, " ")
 	if strconv.CanBackquote(text) {
-		return "`" + text + "`", nil
+		return "`" + text + "`"
 	}
-	return strconv.Quote(text), nil
-}
-
-func checkTag(tags []tag, t tag) error {
-	base, isPattern := strings.CutSuffix(t.key, "pattern")
-	hasRE2 := slices.ContainsFunc(tags, func(o tag) bool { return o.key == base+"re2" })
-	if isPattern && !hasRE2 || strings.HasSuffix(t.key, "re2") {
-		if _, err := regexp.Compile(t.value); err != nil {
-			return fmt.Errorf("%w: give it in the overlay", err)
-		}
-	}
-	return nil
+	return strconv.Quote(text)
 }

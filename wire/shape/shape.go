@@ -7,16 +7,17 @@
 // Generated structs carry everything the codecs need in tags:
 //
 //	aws:"name[,required][,len=MIN:MAX][,range=MIN:MAX][,enum=A|B][,idem][,sensitive][,ts=FORMAT][,union][,flat]"
-//	each:"len=MIN:MAX,range=MIN:MAX,enum=A|B,sensitive,ts=FORMAT,union"  a list's elements or a map's values
+//	each:"len=MIN:MAX,range=MIN:MAX,enum=A|B,union"  constraints of a list's elements or a map's values
 //	key:"len=MIN:MAX,enum=A|B"                  constraints of a map's keys
-//	pattern:"REGEXP"  eachpattern:"REGEXP"  keypattern:"REGEXP"  AWS's text, anchored by the validator
-//	re2:"REGEXP"      eachre2:"REGEXP"      keyre2:"REGEXP"      the same for Go, where it differs
+//	pattern:"REGEXP"  eachpattern:"REGEXP"  keypattern:"REGEXP"  as the model spells them, anchored by the validator
 //	form:"name"                                 name in query requests where it differs
 //	xml:"name"                                  element name in XML answers where it differs
 //	item:"name"                                 element name of list members (default "member")
 //
-// Either bound of len and range can be empty. Constraints stand only in types
-// that requests reach. A union is a structure of which one member is present.
+// Either bound of len and range can be empty. Constraints and form names stand
+// only in types that requests reach, XML names only in those that answers reach.
+// A union is a structure of which exactly one member is present. The options
+// sensitive and ts of a list or map hold for its elements.
 //
 // An absent scalar or structure is a nil pointer, an absent list or map is nil;
 // an empty list or map is present and empty.

@@ -7,6 +7,7 @@
 package taskdef
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,3 +85,12 @@ func (d *Definition) Container(name string) *Container {
 	}
 	return nil
 }
+
+// HealthChecked reports whether an essential container has a health check.
+func (d *Definition) HealthChecked() bool {
+	return slices.ContainsFunc(d.ContainerDefinitions, func(c Container) bool { return c.Essential && c.HealthCheck != nil })
+}
+
+// Awsvpc reports whether tasks of the definition have network interfaces of
+// their own.
+func (d *Definition) Awsvpc() bool { return d.NetworkMode != nil && *d.NetworkMode == "awsvpc" }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"neargate/store"
 )
@@ -314,6 +315,13 @@ func TestLoserRunsAlone(t *testing.T) {
 		}(runs)
 		if runs <= patience {
 			<-rival
+		} else {
+			select {
+			case err := <-rival:
+				rival <- err
+				t.Error("a rival commits beside one that runs alone")
+			case <-time.After(50 * time.Millisecond):
+			}
 		}
 		tx.Put("k", []byte(mine+"!"))
 		return nil

@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
 // Overlay corrects one service's model: facts seen on the wire that the public
 // model lacks. Shapes are named without namespace.
 type Overlay struct {
-	// Members adds members: shape, member, target. A target is a shape of the
-	// service or a prelude type such as "smithy.api#String".
+	// Source says where the facts come from.
+	Source string `json:"source"`
+	// Members adds members or gives them another target: shape, member, target.
+	// A target is a shape of the service or a prelude type such as
+	// "smithy.api#String".
 	Members map[string]map[string]string `json:"members,omitempty"`
 	// Order gives the wire order of members where XML answers have another
 	// than the alphabetical one. Members left out follow by name.
@@ -38,8 +42,8 @@ func ReadOverlay(path string) (map[string]*Overlay, error) {
 	return all, nil
 }
 
-// Apply changes the model. Correcting a shape or member that does not exist is
-// an error, and so is adding one that does: the overlay holds nothing idle.
+// Apply changes the model. Correcting what does not exist is an error, and so
+// is adding what does: the overlay holds nothing idle.
 func (o *Overlay) Apply(m *Model) error {
 	if o == nil {
 		return nil
@@ -69,10 +73,17 @@ func (o *Overlay) addMembers(m *Model, ns string) error {
 			if !strings.Contains(target, "#") {
 				target = ns + target
 			}
-			if s.Members[name] != nil || m.Shape(target) == nil {
-				return fmt.Errorf("%s.%s exists already, or %s does not", shape, name, target)
+			old := s.Members[name]
+			switch {
+			case m.Shape(target) == nil:
+				return fmt.Errorf("no shape %s for %s.%s", target, shape, name)
+			case old == nil:
+				s.Members[name] = &Member{Target: target}
+			case old.Target == target:
+				return fmt.Errorf("%s.%s is %s already", shape, name, target)
+			default:
+				old.Target = target
 			}
-			s.Members[name] = &Member{Target: target}
 		}
 	}
 	return nil
@@ -109,6 +120,9 @@ func (o *Overlay) setTraits(m *Model, ns string) error {
 			*to = Traits{}
 		}
 		for id, v := range traits {
+			if !slices.Contains(Kept, id) || bytes.Equal((*to)[id], v) {
+				return fmt.Errorf("%s: %s is set already, or read by nobody", path, id)
+			}
 			(*to)[id] = v
 		}
 	}
@@ -125,7 +139,11 @@ func (o *Overlay) addErrors(m *Model, ns string) error {
 			if m.Shapes[ns+e] == nil {
 				return fmt.Errorf("no error %s", e)
 			}
-			s.Errors = append(s.Errors, Ref{Target: ns + e})
+			ref := Ref{Target: ns + e}
+			if slices.Contains(s.Errors, ref) {
+				return fmt.Errorf("%s has %s already", op, e)
+			}
+			s.Errors = append(s.Errors, ref)
 		}
 	}
 	return nil

@@ -1,0 +1,247 @@
+// Package policy is the IAM policy language: it parses policy documents, says
+// what is wrong with them in AWS's words, and evaluates them. It is pure: no
+// store, no clock, no identities.
+//
+// Source: AWS IAM User Guide, "IAM JSON policy reference" and "Policy
+// evaluation logic".
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// The versions of the policy language.
+const (
+	version2008 = "2008-10-17"
+	version2012 = "2012-10-17"
+)
+
+// ErrSyntax reports a text that is no policy document.
+var ErrSyntax = errors.New("policy: syntax error")
+
+// Document is a parsed policy.
+type Document struct {
+	Version    string // "" when the text has none
+	Statements []Statement
+}
+
+// Statement is one statement of a policy.
+type Statement struct {
+	SID           string
+	Deny          bool
+	Actions       []string
+	NotAction     bool // Actions are those left out
+	Resources     []string
+	NotResource   bool // Resources are those left out
+	Principals    []Principal
+	NotPrincipal  bool // Principals are those left out
+	conditions    []condition
+	principalSeen bool
+	variables     bool // whether ${…} is expanded
+}
+
+// Principal is an element of a Principal block.
+type Principal struct {
+	Type string // AWS, Service, Federated, CanonicalUser
+	ID   string
+}
+
+// Parse reads a policy document. It accepts whatever the language allows;
+// Check says whether a kind of policy may contain it.
+func Parse(text string) (*Document, error) {
+	members, err := object([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	doc := &Document{}
+	for _, m := range members {
+		switch m.name {
+		case "Version":
+			err = json.Unmarshal(m.value, &doc.Version)
+			if err == nil && doc.Version != version2008 && doc.Version != version2012 {
+				err = ErrSyntax
+			}
+		case "Id":
+			var id string
+			err = json.Unmarshal(m.value, &id)
+		case "Statement":
+			doc.Statements, err = statements(m.value)
+		default:
+			err = ErrSyntax
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s", ErrSyntax, m.name)
+		}
+	}
+	if len(doc.Statements) == 0 {
+		return nil, fmt.Errorf("%w: no statement", ErrSyntax)
+	}
+	for i := range doc.Statements {
+		doc.Statements[i].variables = doc.Version == version2012
+	}
+	return doc, nil
+}
+
+func statements(raw json.RawMessage) ([]Statement, error) {
+	elements := []json.RawMessage{raw}
+	if first(raw) == '[' {
+		if err := json.Unmarshal(raw, &elements); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]Statement, len(elements))
+	for i, e := range elements {
+		if err := out[i].parse(e); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Statement) parse(raw json.RawMessage) error {
+	members, err := object(raw)
+	if err != nil {
+		return err
+	}
+	effect := ""
+	for _, m := range members {
+		switch m.name {
+		case "Sid":
+			err = json.Unmarshal(m.value, &s.SID)
+		case "Effect":
+			err = json.Unmarshal(m.value, &effect)
+		case "Action", "NotAction":
+			err = once(s.Actions != nil)
+			s.Actions, s.NotAction = texts(m.value, &err), m.name == "NotAction"
+		case "Resource", "NotResource":
+			err = once(s.Resources != nil)
+			s.Resources, s.NotResource = texts(m.value, &err), m.name == "NotResource"
+		case "Principal", "NotPrincipal":
+			err = once(s.principalSeen)
+			s.principalSeen, s.NotPrincipal = true, m.name == "NotPrincipal"
+			s.Principals = principals(m.value, &err)
+		case "Condition":
+			s.conditions, err = conditions(m.value)
+		default:
+			err = ErrSyntax
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if effect != "Allow" && effect != "Deny" {
+		return ErrSyntax
+	}
+	s.Deny = effect == "Deny"
+	return nil
+}
+
+// once refuses an element that excludes one already seen.
+func once(seen bool) error {
+	if seen {
+		return ErrSyntax
+	}
+	return nil
+}
+
+func principals(raw json.RawMessage, err *error) []Principal {
+	if first(raw) == '"' {
+		if all := texts(raw, err); *err != nil || all[0] != "*" {
+			*err = ErrSyntax
+			return nil
+		}
+		return []Principal{{"AWS", "*"}}
+	}
+	members, e := object(raw)
+	if e != nil {
+		*err = e
+		return nil
+	}
+	var out []Principal
+	for _, m := range members {
+		if !slices.Contains([]string{"AWS", "Service", "Federated", "CanonicalUser"}, m.name) {
+			*err = ErrSyntax
+		}
+		for _, id := range texts(m.value, err) {
+			out = append(out, Principal{m.name, id})
+		}
+	}
+	return out
+}
+
+// texts reads a string or a list of strings; the result is never nil.
+func texts(raw json.RawMessage, err *error) []string {
+	out := []string{}
+	if *err != nil {
+		return out
+	}
+	if first(raw) == '"' {
+		out = append(out, "")
+		*err = json.Unmarshal(raw, &out[0])
+		return out
+	}
+	if first(raw) != '[' {
+		*err = ErrSyntax
+		return out
+	}
+	var list []*string
+	*err = json.Unmarshal(raw, &list)
+	for _, s := range list {
+		if s == nil {
+			*err = ErrSyntax
+			return out
+		}
+		out = append(out, *s)
+	}
+	return out
+}
+
+// member is a name and a value of a JSON object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// object reads a JSON object, in order; a name given twice is an error, as is
+// anything after the object.
+func object(raw []byte) ([]member, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, ErrSyntax
+	}
+	var out []member
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return nil, ErrSyntax
+		}
+		m := member{name: t.(string)} // the decoder lets nothing else stand here
+		if slices.ContainsFunc(out, func(o member) bool { return o.name == m.name }) {
+			return nil, ErrSyntax
+		}
+		if err := dec.Decode(&m.value); err != nil {
+			return nil, ErrSyntax
+		}
+		out = append(out, m)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, ErrSyntax
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, ErrSyntax
+	}
+	return out, nil
+}
+
+func first(raw json.RawMessage) byte {
+	if t := strings.TrimLeft(string(raw), " \t\r\n"); t != "" {
+		return t[0]
+	}
+	return 0
+}
