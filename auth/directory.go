@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,27 +46,33 @@ type Credential struct {
 // ErrExpiredToken, or a failure of the store.
 func (d *Directory) Lookup(ctx context.Context, accessKeyID, sessionToken string) (c Credential, err error) {
 	err = d.store.View(ctx, func(tx store.Tx) error {
-		s, ok, err := tables.Sessions.Find(tx, accessKeyID)
-		if err != nil {
-			return err
-		}
-		if ok {
+		if strings.HasPrefix(accessKeyID, "ASIA") {
+			s, ok, err := tables.Sessions.Find(tx, accessKeyID)
+			if err != nil || !ok {
+				return unknown(err)
+			}
 			c, err = temporary(tx, &s, sessionToken, d.now())
 			return err
 		}
 		k, ok, err := tables.AccessKeys.Find(tx, accessKeyID)
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-			return ErrUnknownKey
-		case sessionToken != "":
+		if err != nil || !ok {
+			return unknown(err)
+		}
+		if sessionToken != "" {
 			return ErrBadToken
 		}
 		c, err = longTerm(tx, &k)
 		return err
 	})
 	return c, err
+}
+
+// unknown is the failure to find a key: err, or that there is none.
+func unknown(err error) error {
+	if err != nil {
+		return err
+	}
+	return ErrUnknownKey
 }
 
 func temporary(tx store.Tx, s *identity.Session, token string, now time.Time) (Credential, error) {
@@ -100,11 +107,8 @@ func longTerm(tx store.Tx, k *identity.AccessKey) (Credential, error) {
 	caller := Caller{Account: k.Account, AccessKeyID: k.ID, ARN: identity.RootARN(k.Account), UserID: k.Account}
 	if k.User != "" {
 		user, ok, err := tables.Users.Find(tx, k.Account, identity.Fold(k.User))
-		if err != nil {
-			return Credential{}, err
-		}
-		if !ok {
-			return Credential{}, ErrUnknownKey
+		if err != nil || !ok {
+			return Credential{}, unknown(err)
 		}
 		caller.ARN, caller.UserID = user.ARN(), user.ID
 	}

@@ -56,6 +56,8 @@ type operator struct {
 	match   func(got, want string) bool
 	pattern bool // want is a glob and got is matched against it
 	arn     bool // the glob is matched field by field
+	// literal, when given, says whether a text is of the operator's type.
+	literal func(want string) bool
 }
 
 var operators = map[string]operator{
@@ -65,22 +67,22 @@ var operators = map[string]operator{
 	"stringnotequalsignorecase": {match: equalLower, negated: true},
 	"stringlike":                {pattern: true},
 	"stringnotlike":             {pattern: true, negated: true},
-	"numericequals":             {match: numeric(func(a, b float64) bool { return a == b })},
-	"numericnotequals":          {match: numeric(func(a, b float64) bool { return a == b }), negated: true},
-	"numericlessthan":           {match: numeric(func(a, b float64) bool { return a < b })},
-	"numericlessthanequals":     {match: numeric(func(a, b float64) bool { return a <= b })},
-	"numericgreaterthan":        {match: numeric(func(a, b float64) bool { return a > b })},
-	"numericgreaterthanequals":  {match: numeric(func(a, b float64) bool { return a >= b })},
-	"dateequals":                {match: dated(func(c int) bool { return c == 0 })},
-	"datenotequals":             {match: dated(func(c int) bool { return c == 0 }), negated: true},
-	"datelessthan":              {match: dated(func(c int) bool { return c < 0 })},
-	"datelessthanequals":        {match: dated(func(c int) bool { return c <= 0 })},
-	"dategreaterthan":           {match: dated(func(c int) bool { return c > 0 })},
-	"dategreaterthanequals":     {match: dated(func(c int) bool { return c >= 0 })},
+	"numericequals":             {literal: isNumber, match: numeric(func(a, b float64) bool { return a == b })},
+	"numericnotequals":          {literal: isNumber, match: numeric(func(a, b float64) bool { return a == b }), negated: true},
+	"numericlessthan":           {literal: isNumber, match: numeric(func(a, b float64) bool { return a < b })},
+	"numericlessthanequals":     {literal: isNumber, match: numeric(func(a, b float64) bool { return a <= b })},
+	"numericgreaterthan":        {literal: isNumber, match: numeric(func(a, b float64) bool { return a > b })},
+	"numericgreaterthanequals":  {literal: isNumber, match: numeric(func(a, b float64) bool { return a >= b })},
+	"dateequals":                {literal: isDate, match: dated(func(c int) bool { return c == 0 })},
+	"datenotequals":             {literal: isDate, match: dated(func(c int) bool { return c == 0 }), negated: true},
+	"datelessthan":              {literal: isDate, match: dated(func(c int) bool { return c < 0 })},
+	"datelessthanequals":        {literal: isDate, match: dated(func(c int) bool { return c <= 0 })},
+	"dategreaterthan":           {literal: isDate, match: dated(func(c int) bool { return c > 0 })},
+	"dategreaterthanequals":     {literal: isDate, match: dated(func(c int) bool { return c >= 0 })},
 	"bool":                      {match: func(got, want string) bool { return truth(got) == truth(want) }},
 	"binaryequals":              {match: binaryEqual},
-	"ipaddress":                 {match: inRange},
-	"notipaddress":              {match: inRange, negated: true, valid: validRange},
+	"ipaddress":                 {literal: isRange, match: inRange},
+	"notipaddress":              {literal: isRange, match: inRange, negated: true, valid: validRange},
 	"arnequals":                 {pattern: true, arn: true},
 	"arnlike":                   {pattern: true, arn: true},
 	"arnnotequals":              {pattern: true, arn: true, negated: true, valid: validARN},
@@ -214,9 +216,15 @@ func (o *operator) compare(got, want string, ctx Context, variables bool) bool {
 	return o.match(got, want)
 }
 
-func equal(got, want string) bool      { return got == want }
-func equalLower(got, want string) bool { return strings.ToLower(got) == strings.ToLower(want) }
-func truth(s string) bool              { return strings.ToLower(s) == "true" }
+func equal(got, want string) bool { return got == want }
+
+// equalLower compares lower-case forms, which is less than Unicode case folding.
+func equalLower(got, want string) bool {
+	a, b := strings.ToLower(got), strings.ToLower(want)
+	return a == b
+}
+
+func truth(s string) bool { return strings.ToLower(s) == "true" }
 
 func numeric(cmp func(a, b float64) bool) func(got, want string) bool {
 	return func(got, want string) bool {
@@ -267,6 +275,25 @@ func inRange(got, want string) bool {
 	}
 	p, ok := parseRange(want)
 	return ok && p.Contains(a)
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
+}
+
+func isDate(s string) bool {
+	_, ok := parseDate(s)
+	return ok
+}
+
+// isRange accepts IPv6 ranges with host bits, which are stored and match nothing.
+func isRange(s string) bool {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return true
+	}
+	_, ok := parseRange(s)
+	return ok
 }
 
 func validRange(got, want string) bool {

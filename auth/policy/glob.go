@@ -153,8 +153,12 @@ func splitARN(pattern string) []string {
 	return append(fields, pattern[start:])
 }
 
-// matchFold matches an action, without regard to case.
+// matchFold matches an action, without regard to case. Actions are ASCII, so
+// equal ones have equal lengths.
 func matchFold(pattern, s string) bool {
+	if !strings.ContainsAny(pattern, "*?") {
+		return len(pattern) == len(s) && strings.EqualFold(pattern, s)
+	}
 	g, _ := compile(strings.ToLower(pattern), nil, false)
 	return g.match(strings.ToLower(s))
 }

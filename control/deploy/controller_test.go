@@ -340,9 +340,9 @@ func (c *counting) List(prefix, after string, limit int) iter.Seq2[string, store
 // A service of 5,000 tasks is loaded by counting, steady or rolling out.
 func TestLoadReadsFewRecords(t *testing.T) {
 	c := newCluster(t, 5000)
-	for from := 0; from < 5000; from += 500 {
+	for from := 0; from < 5000; from += 250 {
 		c.update(func(tx store.Tx) {
-			for i := range 500 {
+			for i := range 250 {
 				o := launch.Order{Definition: &c.def, Account: c.key.Account, Region: c.key.Region, Cluster: "c", ID: c.ids.Hex(32),
 					ContainerIDs: []string{"x"}, Now: c.now.Add(-time.Hour), Service: "web", Deployment: "ecs-svc/1",
 					LaunchType: compute.Fargate, Network: &compute.Network{}, Zone: []string{"us-east-1a", "us-east-1b"}[i%2]}

@@ -129,7 +129,7 @@ func (c *compiler) slices(dst, src reflect.Type) (step, error) {
 		n := s.Len()
 		out := reflect.MakeSlice(dst, n, n)
 		d.Set(out)
-		if dst == src && isPlain(dst.Elem()) {
+		if dst.Elem() == src.Elem() && isPlain(dst.Elem()) {
 			reflect.Copy(out, s)
 			return nil
 		}
@@ -262,7 +262,7 @@ func isFloat(k reflect.Kind) bool { return k == reflect.Float32 || k == reflect.
 // isPlain reports whether assigning a value of type t shares no memory.
 func isPlain(t reflect.Type) bool {
 	k := t.Kind()
-	return k == reflect.Bool || k == reflect.String || isInt(k) || isFloat(k) || t == reflect.TypeFor[time.Time]()
+	return k == reflect.String || k >= reflect.Bool && k <= reflect.Complex128 || t == reflect.TypeFor[time.Time]()
 }
 
 // isOpaque reports whether t is a struct whose content only its own package

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"testing"
@@ -154,6 +155,23 @@ func TestCopyRefuses(t *testing.T) {
 		if err := Copy(tt.dst, tt.src); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestBytesAndDocuments(t *testing.T) {
+	type wire struct {
+		Doc  json.RawMessage
+		Blob []byte
+	}
+	type rec struct {
+		Doc  []byte
+		Blob []byte
+	}
+	src := rec{[]byte(`{"a":1}`), []byte{1, 2}}
+	got := To[wire](src)
+	src.Blob[0] = 9
+	if string(got.Doc) != `{"a":1}` || got.Blob[0] != 1 {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -75,7 +75,7 @@ type Instance struct {
 	Tags                         []Tag
 }
 
-// ARN is the instance's Amazon Resource Name.
+// ARN is the container instance's Amazon Resource Name.
 func (i *Instance) ARN() string {
 	return arn.New("ecs", i.Region, i.Account, "container-instance/"+i.Cluster+"/"+i.ID)
 }

@@ -146,6 +146,18 @@ func (s *Service) ARN() string {
 // ClusterARN is the ARN of the service's cluster.
 func (s *Service) ClusterARN() string { return ClusterARN(s.Account, s.Region, s.Cluster) }
 
+// Compute is the launch type the service's tasks run on, also when a capacity
+// provider strategy chooses it.
+func (s *Service) Compute() string {
+	switch {
+	case s.LaunchType != "":
+		return s.LaunchType
+	case len(s.Strategy) > 0 && (s.Strategy[0].Provider == Fargate || s.Strategy[0].Provider == FargateSpot):
+		return Fargate
+	}
+	return "EC2"
+}
+
 // PrimaryDeployment returns the deployment being rolled out, nil before the first.
 func (s *Service) PrimaryDeployment() *Deployment {
 	if len(s.Deployments) == 0 {

@@ -86,6 +86,10 @@ func (s *Session) UserID() string { return s.RoleID + ":" + s.Name }
 // Expired reports whether the session is over at now.
 func (s *Session) Expired(now time.Time) bool { return !now.Before(s.Expires) }
 
+// SweepAt is when an expired session may be forgotten. Until then using it is
+// answered as an expired token, afterwards as an unknown key.
+func (s *Session) SweepAt() time.Time { return s.Expires.Add(24 * time.Hour) }
+
 // Issue fills in a session's key, secret and token hash and returns the session
 // token, which is kept nowhere.
 func (s *Session) Issue(ids *arn.Source) (token string) {

@@ -24,7 +24,6 @@ type Group struct {
 	CreatedAt             time.Time
 	Class                 string // STANDARD, INFREQUENT_ACCESS
 	RetentionDays         int32  `json:",omitempty"` // 0: events never expire
-	DeletionProtection    bool   `json:",omitempty"`
 	Tags                  []Tag  `json:",omitempty"` // by key
 }
 

@@ -127,7 +127,7 @@ type NetworkAclEntry struct {
 	Number   int
 	Protocol string // protocol number; "-1" is all
 	Action   string // allow, deny
-	CIDR     string // IPv4 or IPv6 prefix
+	CIDR     string // canonical IPv4 prefix
 	From, To int    // TCP and UDP ports; ICMP type and code
 }
 

@@ -54,11 +54,13 @@ func listing(t *testing.T, s store.Store) {
 		}
 		equal(t, "broken off", n, 2)
 	})
-	update(t, s, func(tx store.Tx) {
-		for i := range 1000 {
-			tx.Put(store.Key("many", fmt.Sprintf("%04d", i)), []byte("x"))
-		}
-	})
+	for round := range 10 {
+		update(t, s, func(tx store.Tx) {
+			for i := range 100 {
+				tx.Put(store.Key("many", fmt.Sprintf("%04d", 10*i+round)), []byte("x"))
+			}
+		})
+	}
 	view(t, s, func(tx store.Tx) {
 		equal(t, "count of many", tx.Count(store.Prefix("many")), 1000)
 		n, after := 0, ""

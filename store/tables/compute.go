@@ -36,10 +36,18 @@ func Number(n int) string {
 	return "0000000000"[min(len(s), 10):] + s
 }
 
+// ClustersByStatus: account, region, status.
+const ClustersByStatus = "ecs/cluster@status"
+
 // Clusters keeps ECS clusters by account, region, name.
 var Clusters = store.Table[compute.Cluster]{
 	Name: "ecs/cluster",
 	Key:  func(c *compute.Cluster) []string { return []string{c.Account, c.Region, c.Name} },
+	Indexes: []store.Index[compute.Cluster]{
+		{Name: ClustersByStatus, Keys: func(c *compute.Cluster) [][]string {
+			return [][]string{{c.Account, c.Region, c.Status}}
+		}},
+	},
 }
 
 // Names of the indexes of Tasks.
@@ -186,9 +194,14 @@ func live(keys func(*compute.Task) []string) func(*compute.Task) [][]string {
 	}
 }
 
-// ServicesByActivity indexes services that still have work: account, region,
-// cluster, status (ACTIVE or DRAINING).
-const ServicesByActivity = "ecs/service@activity"
+// Names of the indexes of Services. Both hold only services that still have work,
+// with status ACTIVE or DRAINING.
+const (
+	// ServicesByActivity: account, region, cluster, status.
+	ServicesByActivity = "ecs/service@activity"
+	// ServicesByCompute: account, region, cluster, status, what their tasks run on.
+	ServicesByCompute = "ecs/service@compute"
+)
 
 // Services keeps ECS services by account, region, cluster, name.
 var Services = store.Table[compute.Service]{
@@ -200,6 +213,12 @@ var Services = store.Table[compute.Service]{
 				return nil
 			}
 			return [][]string{{s.Account, s.Region, s.Cluster, s.Status}}
+		}},
+		{Name: ServicesByCompute, Keys: func(s *compute.Service) [][]string {
+			if s.Status == compute.Inactive {
+				return nil
+			}
+			return [][]string{{s.Account, s.Region, s.Cluster, s.Status, s.Compute()}}
 		}},
 	},
 }
@@ -253,10 +272,18 @@ var ServiceRevisions = store.Table[compute.ServiceRevision]{
 	},
 }
 
+// InstancesByStatus: account, region, cluster, status.
+const InstancesByStatus = "ecs/instance@status"
+
 // Instances keeps container instances by account, region, cluster, id.
 var Instances = store.Table[compute.Instance]{
 	Name: "ecs/instance",
 	Key:  func(i *compute.Instance) []string { return []string{i.Account, i.Region, i.Cluster, i.ID} },
+	Indexes: []store.Index[compute.Instance]{
+		{Name: InstancesByStatus, Keys: func(i *compute.Instance) [][]string {
+			return [][]string{{i.Account, i.Region, i.Cluster, i.Status}}
+		}},
+	},
 }
 
 // AccountSettings keeps account settings by account, region, name, principal.

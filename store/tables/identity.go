@@ -11,20 +11,11 @@ var Accounts = store.Table[identity.Account]{
 	Key:  func(a *identity.Account) []string { return []string{a.ID} },
 }
 
-// AccessKeysByOwner indexes access keys by account, folded user name ("" for
-// the root user).
-const AccessKeysByOwner = "identity/accesskey@owner"
-
 // AccessKeys keeps long-term access keys by access key id: the id alone leads
 // to the account.
 var AccessKeys = store.Table[identity.AccessKey]{
 	Name: "identity/accesskey",
 	Key:  func(k *identity.AccessKey) []string { return []string{k.ID} },
-	Indexes: []store.Index[identity.AccessKey]{
-		{Name: AccessKeysByOwner, Keys: func(k *identity.AccessKey) [][]string {
-			return [][]string{{k.Account, identity.Fold(k.User)}}
-		}},
-	},
 }
 
 // SessionsByExpiry indexes sessions by the stamp of their expiry.

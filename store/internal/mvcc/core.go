@@ -33,15 +33,19 @@ type Options struct {
 	Pipeline     bool // commits become durable by Durable, not at once
 	Paranoid     bool // check the memoised records after every transaction
 	MaxOps       int  // changed keys in one transaction
-	MaxBytes     int  // keys and values in one transaction
-	HistoryItems int  // commits kept for watchers that resume
+	MaxBytes     int  // size of one transaction: keys, values, and OpBytes for each
+	OpBytes      int
+	HistoryItems int // commits kept for watchers that resume
 	HistoryBytes int
 }
+
+// MaxOps is how many keys a transaction may change by default.
+const MaxOps = 10_000
 
 // Defaults are the limits of an embedded store, which every store has unless it
 // says otherwise, so that what fits one fits the other.
 func Defaults() Options {
-	return Options{MaxOps: 10_000, MaxBytes: 1_400_000, HistoryItems: 8192, HistoryBytes: 16 << 20}
+	return Options{MaxOps: MaxOps, MaxBytes: 1_400_000, OpBytes: 128, HistoryItems: 8192, HistoryBytes: 16 << 20}
 }
 
 // Change is the new item under a key, nil when deleted.
@@ -54,24 +58,24 @@ type Change struct {
 type Commit struct {
 	Rev     store.Rev
 	Changes []Change // in key order
-	Size    int      // bytes of keys and values
+	Size    int      // as Options.MaxBytes counts it
 
 	reads *tx           // what it rests on, while not durable
 	snap  *snapshot     // the content after it, while not durable
-	moved bool          // another store's commit was put before it
+	epoch int           // of the snapshots that hold it
 	err   error         // set before done closes
 	done  chan struct{} // closed when the outcome is known
 }
 
-func newCommit(changes []Change) *Commit {
-	c := &Commit{Changes: changes}
+func (c *Core) newCommit(changes []Change) *Commit {
+	commit := &Commit{Changes: changes, Size: len(changes) * c.opts.OpBytes}
 	for _, ch := range changes {
-		c.Size += len(ch.Key)
+		commit.Size += len(ch.Key)
 		if ch.Item != nil {
-			c.Size += len(ch.Item.val)
+			commit.Size += len(ch.Item.val)
 		}
 	}
-	return c
+	return commit
 }
 
 // Core is a transactional key space in memory.
@@ -89,6 +93,7 @@ type Core struct {
 	pending  []*Commit // decided and not durable, in order
 	watchers watchers
 	closed   error
+	sealed   bool
 }
 
 // New makes an empty core.
@@ -107,7 +112,7 @@ func New(o Options) *Core {
 func (c *Core) show(last *Commit, rev store.Rev, epoch int) {
 	s := &snapshot{tree: c.work.Copy(), rev: rev, epoch: epoch, last: last}
 	if last != nil {
-		last.snap = s
+		last.snap, last.epoch = s, epoch
 	}
 	c.tip.Store(s)
 }
@@ -144,11 +149,17 @@ func (c *Core) Update(ctx context.Context, fn func(store.Tx) error) error {
 }
 
 // verdict is what Update answers once a commit is durable: the transaction's own,
-// or the newest one it read.
+// or the newest one in what it read.
 type verdict struct {
-	wait *Commit // nil when nothing is to be waited for
-	own  bool
-	err  error
+	wait  *Commit // nil when nothing is to be waited for
+	own   bool
+	epoch int // of what it read
+	err   error
+}
+
+// resting is the verdict that err is the answer if the snapshot comes true.
+func (s *snapshot) resting(err error) verdict {
+	return verdict{wait: s.last, epoch: s.epoch, err: err}
 }
 
 // await returns the answer, or errRerun if what it rests on did not come true.
@@ -164,7 +175,7 @@ func (v verdict) await(ctx context.Context) error {
 	switch {
 	case v.own:
 		return v.wait.err
-	case v.wait.err != nil || v.wait.moved:
+	case v.wait.err != nil || v.wait.epoch != v.epoch:
 		return errRerun
 	}
 	return v.err
@@ -186,10 +197,10 @@ func (c *Core) attempt(ctx context.Context, fn func(store.Tx) error, alone bool)
 	t := &tx{base: s, updating: true, trace: c.check != nil}
 	defer c.verify(t)
 	if err := fn(t); err != nil {
-		return verdict{wait: s.last, err: err}, true
+		return s.resting(err), true
 	}
 	if t.err != nil || t.writes == nil {
-		return verdict{wait: s.last, err: t.err}, true
+		return s.resting(t.err), true
 	}
 	if !alone {
 		c.turn.RLock()
@@ -202,8 +213,8 @@ func (c *Core) attempt(ctx context.Context, fn func(store.Tx) error, alone bool)
 func (c *Core) decide(t *tx) (v verdict, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed != nil {
-		return verdict{err: c.closed}, true
+	if c.closed != nil || c.sealed {
+		return verdict{err: store.ErrClosed}, true
 	}
 	tip := c.tip.Load()
 	if tip != t.base && c.conflicts(t, tip) {
@@ -211,11 +222,11 @@ func (c *Core) decide(t *tx) (v verdict, ok bool) {
 	}
 	changes := t.effects(c.work)
 	if len(changes) == 0 {
-		return verdict{wait: tip.last}, true
+		return tip.resting(nil), true
 	}
-	commit := newCommit(changes)
+	commit := c.newCommit(changes)
 	if err := c.admit(commit); err != nil {
-		return verdict{wait: tip.last, err: err}, true
+		return tip.resting(err), true
 	}
 	commit.Rev = tip.rev + 1
 	c.apply(changes)
@@ -297,6 +308,13 @@ func (c *Core) Rev() store.Rev {
 		return s.rev
 	}
 	return 0
+}
+
+// Seal refuses further commits, while those pending go on.
+func (c *Core) Seal() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sealed = true
 }
 
 // Close ends watches and refuses further use; pending commits end with err.

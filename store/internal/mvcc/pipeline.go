@@ -89,7 +89,7 @@ func (c *Core) Foreign(rev store.Rev, changes []Change) {
 func (c *Core) foreign(rev store.Rev, changes []Change) {
 	epoch := c.tip.Load().epoch + 1
 	c.work = c.durable.Load().tree.Copy()
-	commit := newCommit(changes)
+	commit := c.newCommit(changes)
 	commit.Rev = rev
 	c.apply(changes)
 	c.show(nil, rev, epoch)
@@ -105,7 +105,7 @@ func (c *Core) foreign(rev store.Rev, changes []Change) {
 			continue
 		}
 		rev++
-		p.Rev, p.moved = rev, true
+		p.Rev = rev
 		c.apply(p.Changes)
 		c.show(p, rev, epoch)
 		c.pending = append(c.pending, p)

@@ -69,3 +69,24 @@ func Sum(m map[string]int) (n int) {
 	}
 	return n
 }
+
+// Instance returns the container instance of the cluster that s points at.
+func Instance(tx store.Tx, t ref.Tenant, cluster, s string) (i compute.Instance, ok bool, err error) {
+	id, err := t.Instance(cluster, s)
+	if err != nil {
+		return i, false, err
+	}
+	return tables.Instances.Find(tx, t.Account, t.Region, cluster, id)
+}
+
+// Setting returns the account setting that holds for a principal (see
+// [ref.Principal]): its own, else the account's default; ok is false when neither
+// was set.
+func Setting(tx store.Tx, t ref.Tenant, principal, name string) (s compute.AccountSetting, ok bool, err error) {
+	for _, p := range []string{principal, ""} {
+		if s, ok, err = tables.AccountSettings.Find(tx, t.Account, t.Region, name, p); ok || err != nil {
+			return s, ok, err
+		}
+	}
+	return s, false, nil
+}

@@ -23,6 +23,21 @@ type Tenant struct{ Account, Region string }
 // Of returns the caller's tenant.
 func Of(c auth.Caller) Tenant { return Tenant{c.Account, c.Region} }
 
+// Principal is the identity account settings belong to: the user, the role behind
+// an assumed role, or "" for the root user, whose settings are the account's
+// defaults.
+func Principal(caller string) string {
+	a, err := arn.Parse(caller)
+	if err != nil || a.Resource == "root" {
+		return ""
+	}
+	path := a.Path()
+	if a.Service == "sts" && path[0] == "assumed-role" && len(path) > 1 {
+		a.Service, a.Resource = "iam", "role/"+path[1]
+	}
+	return a.String()
+}
+
 const namePattern = `^[a-zA-Z0-9\-_]{1,255}$`
 
 var (
@@ -33,6 +48,14 @@ var (
 // ValidName reports whether s can name a cluster, service, container or task
 // definition family.
 func ValidName(s string) bool { return nameForm.MatchString(s) }
+
+// CheckName refuses what ValidName does not accept.
+func CheckName(what, s string) error {
+	if ValidName(s) {
+		return nil
+	}
+	return ecs.InvalidParameterException(fmt.Sprintf("%s must match %s, but was %s", what, namePattern, s))
+}
 
 // Cluster returns the name of the cluster that s, a name or an ARN, points at; nil
 // is the default cluster.
@@ -51,7 +74,7 @@ func (t Tenant) Cluster(s *string) (string, error) {
 		}
 		name = parts[0]
 	}
-	return name, matches("Cluster", name)
+	return name, CheckName("Cluster", name)
 }
 
 // Service returns the name of the service that s, a name or a long or short ARN,
@@ -61,7 +84,7 @@ func (t Tenant) Service(cluster, s string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return name, matches("Service", name)
+	return name, CheckName("Service", name)
 }
 
 // Task returns the id of the task that s, an id or a long or short ARN, points at.
@@ -163,13 +186,6 @@ func (t Tenant) Definition(s string) (Definition, error) {
 		return Definition{}, ecs.InvalidParameterException("Invalid task definition: Invalid revision number.")
 	}
 	return Definition{family, int(n)}, nil
-}
-
-func matches(what, s string) error {
-	if ValidName(s) {
-		return nil
-	}
-	return ecs.InvalidParameterException(fmt.Sprintf("%s must match %s, but was %s", what, namePattern, s))
 }
 
 func badARN() error { return ecs.InvalidParameterException("Invalid arn syntax.") }

@@ -1,0 +1,68 @@
+# neargate: Fargate you run yourself.
+#
+#   make demo      build, start, deploy a sample service; leaves it running
+#   make down      stop it and leave nothing
+#   make test      everything CI checks, installing what it needs
+#   make check     the quick part: vet, staticcheck, architecture, unit tests
+#   make e2e       stories with the real clients against a real daemon
+#   make generate  rewrite aws/ and docs/coverage.md from models/
+#   make bench     measure beside a peer or the kernel's floor; prints ratios
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export CGO_ENABLED := 0
+
+GO ?= go
+BIN := bin
+
+.PHONY: build
+build: $(BIN)/neargate
+
+.PHONY: $(BIN)/neargate
+$(BIN)/neargate:
+	$(GO) build -trimpath -ldflags="-s -w" -o $@ ./cmd/neargate
+
+.PHONY: demo
+demo: build
+	scripts/need.sh aws
+	scripts/demo.sh
+
+.PHONY: down
+down: build
+	$(BIN)/neargate down
+
+.PHONY: test
+test: check generated e2e
+
+.PHONY: check
+check: $(BIN)/staticcheck
+	test -z "$$(git ls-files '*.go' | xargs gofmt -l | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(BIN)/staticcheck ./...
+	$(GO) test ./...
+
+.PHONY: generate
+generate:
+	cd tools && $(GO) run ./generate -root ..
+
+# Fails when aws/ or the generated pages differ from what models/ give.
+.PHONY: generated
+generated:
+	cd tools && $(GO) vet ./... && $(GO) test ./...
+
+.PHONY: e2e
+e2e: build
+	scripts/need.sh aws boto3 node
+	cd e2e && $(GO) vet ./... && $(GO) test ./...
+
+.PHONY: bench
+bench: build
+	bench/all.sh
+
+# staticcheck is pinned in tools/go.mod.
+$(BIN)/staticcheck: tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck
+
+.PHONY: clean
+clean:
+	rm -rf $(BIN)

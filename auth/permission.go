@@ -1,0 +1,253 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"neargate/auth/policy"
+	"neargate/resource/identity"
+	"neargate/store"
+	"neargate/store/tables"
+)
+
+// Denied refuses a call. Its text is AWS's message.
+type Denied struct {
+	Caller, Action, Resource string
+	Reason                   string // e.g. "because no identity-based policy allows the ecs:RunTask action"
+}
+
+// Error implements error.
+func (e *Denied) Error() string {
+	return "User: " + e.Caller + " is not authorized to perform: " + e.Action +
+		" on resource: " + e.Resource + " " + e.Reason
+}
+
+// Call is an operation about to be served.
+type Call struct {
+	Service, Operation string // e.g. "ecs", "RunTask"
+	Input              any    // pointer to the operation's input
+}
+
+// Authorize answers nil when the caller may make the call, a *Denied when not,
+// and any other error when that could not be found out. The root user may do
+// everything. GetCallerIdentity needs no permission, and AssumeRole is decided
+// by the role's trust policy, which is the service's to read.
+func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
+	action := call.Service + ":" + call.Operation
+	if c.Root() || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" {
+		return nil
+	}
+	now, stale := d.now(), false
+	err := d.store.View(ctx, func(tx store.Tx) error {
+		p, err := d.parse.principal(tx, c)
+		if err != nil {
+			return err
+		}
+		for _, t := range targets(tx, c, call) {
+			keys := c.conditionKeys(now)
+			maps.Copy(keys, p.Context)
+			maps.Copy(keys, t.context)
+			for _, resource := range t.resources {
+				v := p.Set.Decide(&policy.Request{Action: t.action, Resource: resource, Context: keys})
+				if !v.Allowed {
+					return &Denied{c.ARN, t.action, resource, v.Reason}
+				}
+			}
+		}
+		if p.Session == nil {
+			return nil
+		}
+		use, _, err := tables.RoleUses.Find(tx, c.Account, identity.Fold(p.Session.Role))
+		stale = now.Sub(use.At) >= useInterval
+		return err
+	})
+	if err != nil || !stale {
+		return err
+	}
+	return d.used(ctx, c)
+}
+
+// useInterval is how precisely it is kept when a role was last used.
+const useInterval = time.Hour
+
+// used records that the role behind the caller's session was used.
+func (d *Directory) used(ctx context.Context, c Caller) error {
+	now := d.now().UTC().Truncate(time.Second)
+	return d.store.Update(ctx, func(tx store.Tx) error {
+		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
+		if err != nil || !ok {
+			return err
+		}
+		return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: now, Region: c.Region})
+	})
+}
+
+// conditionKeys are the global condition keys that the request itself sets.
+func (c Caller) conditionKeys(now time.Time) policy.Context {
+	keys := policy.Context{}
+	keys.Set("aws:PrincipalArn", c.ARN)
+	keys.Set("aws:PrincipalAccount", c.Account)
+	keys.Set("aws:PrincipalIsAWSService", "false")
+	keys.Set("aws:ViaAWSService", "false")
+	keys.Set("aws:userid", c.UserID)
+	keys.Set("aws:RequestedRegion", c.Region)
+	keys.Set("aws:CurrentTime", now.UTC().Format(time.RFC3339))
+	keys.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
+	if c.SourceIP != "" {
+		keys.Set("aws:SourceIp", c.SourceIP)
+	}
+	if c.UserAgent != "" {
+		keys.Set("aws:UserAgent", c.UserAgent)
+	}
+	if c.Root() {
+		keys.Set("aws:PrincipalType", "Account")
+	}
+	return keys
+}
+
+// ConditionKeys are the global condition keys of a request by the caller at now.
+func ConditionKeys(c Caller, now time.Time) policy.Context { return c.conditionKeys(now) }
+
+// Principal is what is stored about a caller and decides what they may do.
+type Principal struct {
+	Set     policy.Set
+	Context policy.Context // condition keys of the principal
+	// Names are the forms under which a Principal block may name the caller,
+	// the account last.
+	Names []policy.Principal
+	// Session is set for temporary credentials.
+	Session *identity.Session
+}
+
+// FindPrincipal gathers what decides about the caller, who is not the root user.
+func FindPrincipal(tx store.Tx, c Caller) (Principal, error) {
+	return new(parser).principal(tx, c)
+}
+
+func (p *parser) principal(tx store.Tx, c Caller) (Principal, error) {
+	s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
+	if err != nil {
+		return Principal{}, err
+	}
+	if ok {
+		return p.session(tx, &s)
+	}
+	k, err := tables.AccessKeys.Get(tx, c.AccessKeyID)
+	if err != nil {
+		return Principal{}, err
+	}
+	user, err := tables.Users.Get(tx, k.Account, identity.Fold(k.User))
+	if err != nil {
+		return Principal{}, err
+	}
+	out := Principal{Context: policy.Context{}, Names: names(k.Account, user.ARN())}
+	out.Context.Set("aws:PrincipalType", "User")
+	out.Context.Set("aws:username", user.Name)
+	principalTags(out.Context, user.Tags)
+	out.Set, err = p.grants(tx, &user.Grants)
+	return out, err
+}
+
+func (p *parser) session(tx store.Tx, s *identity.Session) (Principal, error) {
+	role, err := sessionRole(tx, s)
+	if err != nil {
+		return Principal{}, err
+	}
+	out := Principal{Context: policy.Context{}, Names: names(s.Account, s.ARN(), role.ARN()), Session: s}
+	out.Context.Set("aws:PrincipalType", "AssumedRole")
+	out.Context.Set("aws:PrincipalArn", role.ARN())
+	out.Context.Set("aws:TokenIssueTime", s.IssuedAt.UTC().Format(time.RFC3339))
+	out.Context.Set("aws:MultiFactorAuthPresent", "false")
+	if s.SourceIdentity != "" {
+		out.Context.Set("aws:SourceIdentity", s.SourceIdentity)
+	}
+	principalTags(out.Context, role.Tags)
+	principalTags(out.Context, s.Tags)
+	if out.Set, err = p.grants(tx, &role.Grants); err != nil {
+		return Principal{}, err
+	}
+	var texts []string
+	if s.Policy != "" {
+		texts = append(texts, s.Policy)
+	}
+	for _, a := range s.PolicyARNs {
+		text, err := managed(tx, a)
+		if err != nil {
+			return Principal{}, err
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) > 0 {
+		out.Set.Session, err = p.documents(texts)
+	}
+	return out, err
+}
+
+func names(account string, arns ...string) []policy.Principal {
+	var out []policy.Principal
+	for _, a := range append(arns, identity.RootARN(account)) {
+		out = append(out, policy.Principal{Type: "AWS", ID: a})
+	}
+	return out
+}
+
+func principalTags(keys policy.Context, tags []identity.Tag) {
+	for _, t := range tags {
+		keys.Set("aws:PrincipalTag/"+t.Key, t.Value)
+	}
+}
+
+// grants parses the policies a user or a role holds.
+func (p *parser) grants(tx store.Tx, g *identity.Grants) (set policy.Set, err error) {
+	var texts []string
+	for _, in := range g.Inline {
+		texts = append(texts, in.Document)
+	}
+	for _, a := range g.Attached {
+		text, err := managed(tx, a)
+		if err != nil {
+			return set, err
+		}
+		texts = append(texts, text)
+	}
+	if set.Identity, err = p.documents(texts); err != nil || g.Boundary == "" {
+		return set, err
+	}
+	text, err := managed(tx, g.Boundary)
+	if err != nil {
+		return set, err
+	}
+	set.Boundary, err = p.documents([]string{text})
+	return set, err
+}
+
+// managed is the text of a managed policy; "" when it is gone, which documents
+// leaves out: a policy that no longer exists allows nothing.
+func managed(tx store.Tx, policyARN string) (string, error) {
+	found, ok, err := tables.FindPolicy(tx, policyARN)
+	if err != nil || !ok {
+		return "", err
+	}
+	return found.Document(), nil
+}
+
+// documents parses the texts; the result is never nil. A text that is stored
+// and yet does not parse is an error: leaving it out could lose a Deny.
+func (p *parser) documents(texts []string) ([]*policy.Document, error) {
+	docs := []*policy.Document{}
+	for _, text := range texts {
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		d, err := p.document(text)
+		if err != nil {
+			return nil, errors.Join(errors.New("auth: stored policy"), err)
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"neargate/arn"
+	"neargate/auth"
+	"neargate/internal/ca"
+	"neargate/internal/install"
+	"neargate/internal/muxtls"
+	"neargate/internal/profile"
+	"neargate/internal/telemetry"
+	"neargate/service"
+	"neargate/store/etcd"
+	"neargate/wire"
+)
+
+// options are the flags of neargate up.
+type options struct {
+	dir                 install.Dir
+	listen              string
+	profile             string
+	noAuth, noThrottle  bool
+	logLevel, logFormat string
+}
+
+// grace is how long requests in progress may take when the daemon ends.
+const grace = 5 * time.Second
+
+// daemon is a running installation.
+type daemon struct {
+	options
+	log   *slog.Logger
+	tel   *telemetry.Telemetry
+	store *etcd.Store
+	ids   *arn.Source
+	admin *admin
+	key   [32]byte // seals pagination tokens
+}
+
+// serve runs the daemon until ctx ends.
+func serve(ctx context.Context, std stdio, o options) (err error) {
+	started := time.Now()
+	log, err := logger(std, o)
+	if err != nil {
+		return err
+	}
+	if err := o.dir.Make(); err != nil {
+		return err
+	}
+	release, err := o.dir.Lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	listener, err := listen(o)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	if d.tel, err = telemetry.New(ctx, os.Getenv, version()); err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		err = errors.Join(err, d.tel.Close(last))
+	}()
+	if d.key, err = o.dir.Secret("tokens"); err != nil {
+		return err
+	}
+	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log}); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.store.Close()) }()
+	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
+	root, err := d.admin.ensureRoot(ctx)
+	if err != nil {
+		return err
+	}
+	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
+	if err := d.announce(run, root); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
+	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
+	return d.run(ctx, listener)
+}
+
+// announce publishes how to reach the daemon, to neargate's own commands and to
+// the AWS CLI.
+func (d *daemon) announce(run install.Run, root install.Credentials) error {
+	if d.profile != "" {
+		err := saveProfile(d.profile, run, root)
+		if errors.Is(err, profile.ErrForeign) {
+			d.log.Warn("the AWS profile is yours and stays as it is; neargate env prints what it needs", "profile", d.profile)
+		} else if err != nil {
+			d.log.Warn("the AWS profile could not be written", "profile", d.profile, "error", err)
+		}
+	}
+	return d.dir.SaveRun(run)
+}
+
+// run does all work of the daemon; it ends when ctx does, or when a part fails.
+func (d *daemon) run(ctx context.Context, listener net.Listener) error {
+	authority, err := ca.Open(d.dir.CA(), time.Now)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	part := func(name string, f func(context.Context) error) {
+		wg.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	part("administration", d.serveAdmin)
+	part("front door", func(ctx context.Context) error {
+		return muxtls.Serve(ctx, listener, authority.TLSConfig(), d.frontDoor(), d.log, grace)
+	})
+	for _, c := range controllers(time.Now, d.ids) {
+		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
+	}
+	part("node", d.runNode)
+	wg.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
+// under a path no AWS API uses.
+func (d *daemon) frontDoor() http.Handler {
+	directory := auth.NewDirectory(d.store, time.Now)
+	cfg := wire.Config{
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}),
+		Keys:     keys{directory},
+		Gate:     gate{directory},
+		NoAuth:   d.noAuth,
+		Log:      d.log,
+		Observe:  d.observe,
+	}
+	if d.noAuth {
+		cfg.Keys = anyone{keys{directory}}
+	}
+	if !d.noThrottle {
+		cfg.Limits = wire.DefaultLimits()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", wire.New(cfg))
+	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
+	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
+	return mux
+}
+
+// observe records a finished call.
+func (d *daemon) observe(c wire.Call) {
+	d.tel.Call(context.Background(), telemetry.Call{
+		Service: c.Service, Operation: c.Operation, Account: c.Account, Region: c.Region,
+		RequestID: c.ID, Code: c.Code, Status: c.Status, Start: c.Start, Took: c.Duration,
+	})
+	level := slog.LevelDebug
+	if c.Err != nil {
+		level = slog.LevelError
+	}
+	d.log.Log(context.Background(), level, "call", "service", c.Service, "operation", c.Operation, "status", c.Status,
+		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
+}
+
+// serveAdmin serves the administration socket.
+func (d *daemon) serveAdmin(ctx context.Context) error {
+	if err := os.Remove(d.dir.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", d.dir.Socket())
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(d.dir.Socket(), 0o600); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// listen opens the front door's port.
+func listen(o options) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(o.listen)
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); o.noAuth && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("--no-auth accepts any caller and is for loopback addresses only, not %s", o.listen)
+	}
+	return net.Listen("tcp", o.listen)
+}
+
+func logger(std stdio, o options) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	h := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(std.err, h)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(std.err, h)), nil
+	}
+	return nil, fmt.Errorf("--log-format: text or json, not %q", o.logFormat)
+}
+
+// seed is a random number for jitter.
+func seed() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:])
+}

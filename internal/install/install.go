@@ -1,0 +1,190 @@
+// Package install lays out the data directory of an installation: its lock,
+// what the running daemon says of itself, its root credentials and its secrets.
+package install
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Dir is an installation's data directory.
+type Dir string
+
+// ErrRunning reports that another daemon holds the data directory.
+var ErrRunning = errors.New("install: another daemon is running on this data directory")
+
+// ErrNotRunning reports that no daemon holds the data directory.
+var ErrNotRunning = errors.New("install: no daemon is running on this data directory")
+
+// Default is the data directory used when none is given: a system folder for
+// root, otherwise one in the user's home.
+func Default() Dir {
+	if os.Geteuid() == 0 {
+		return "/var/lib/neargate"
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return Dir(filepath.Join(home, ".local", "share", "neargate"))
+	}
+	return "neargate-data"
+}
+
+// Credentials are an access key as written for the user.
+type Credentials struct {
+	Account     string
+	AccessKeyID string
+	Secret      string
+}
+
+// Run is what a running daemon says of itself.
+type Run struct {
+	PID     int
+	Started time.Time
+	Address string // host:port of the front door
+	Version string
+}
+
+// URL is the front door's address for clients.
+func (r Run) URL() string { return "http://" + r.Address }
+
+func (d Dir) path(elem ...string) string {
+	return filepath.Join(append([]string{string(d)}, elem...)...)
+}
+
+// Store is the folder of the embedded store.
+func (d Dir) Store() string { return d.path("store") }
+
+// CA is the folder of the installation's certificate authority.
+func (d Dir) CA() string { return d.path("ca") }
+
+// Log is the file a daemon in the background logs to.
+func (d Dir) Log() string { return d.path("neargate.log") }
+
+// Socket is the unix socket of the administration interface.
+func (d Dir) Socket() string { return d.path("admin.sock") }
+
+// Make creates the directory, readable by its owner only.
+func (d Dir) Make() error { return os.MkdirAll(string(d), 0o700) }
+
+// Lock takes the directory for this process until the returned release is
+// called or the process ends, however it ends. It returns ErrRunning when another
+// process has it.
+func (d Dir) Lock() (release func(), err error) {
+	f, err := os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, ErrRunning
+		}
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+// SaveRun publishes r; the daemon calls it once it answers.
+func (d Dir) SaveRun(r Run) error { return d.save("run.json", r) }
+
+// ClearRun withdraws what SaveRun published.
+func (d Dir) ClearRun() error {
+	err := os.Remove(d.path("run.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Running returns what the daemon that holds the directory says of itself, or
+// ErrNotRunning. What a killed daemon left behind does not count.
+func (d Dir) Running() (Run, error) {
+	var r Run
+	if err := d.load("run.json", &r); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = ErrNotRunning
+		}
+		return r, err
+	}
+	release, err := d.Lock()
+	if err == nil {
+		release()
+		return Run{}, ErrNotRunning
+	}
+	if !errors.Is(err, ErrRunning) {
+		return Run{}, err
+	}
+	return r, nil
+}
+
+// SaveRoot keeps the root credentials, readable by the owner only.
+func (d Dir) SaveRoot(c Credentials) error { return d.save("root.json", c) }
+
+// Root returns the root credentials.
+func (d Dir) Root() (Credentials, error) {
+	var c Credentials
+	err := d.load("root.json", &c)
+	return c, err
+}
+
+// Secret returns the installation's secret of the given name, making it on first
+// use.
+func (d Dir) Secret(name string) (key [32]byte, err error) {
+	file := d.path(name + ".key")
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := rand.Read(key[:]); err != nil {
+			return key, err
+		}
+		return key, write(file, key[:])
+	}
+	if err == nil && len(b) != len(key) {
+		err = fmt.Errorf("install: %s has %d bytes instead of %d", file, len(b), len(key))
+	}
+	copy(key[:], b)
+	return key, err
+}
+
+func (d Dir) load(name string, v any) error {
+	b, err := os.ReadFile(d.path(name))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("install: %s: %w", d.path(name), err)
+	}
+	return nil
+}
+
+func (d Dir) save(name string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return write(d.path(name), append(b, '\n'))
+}
+
+// write replaces a file so that a crash leaves the old or the new content.
+func write(file string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}

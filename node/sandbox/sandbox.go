@@ -1,0 +1,78 @@
+// Package sandbox is the contract of what runs tasks: one sandbox a task, with all
+// its containers in it. Package sandboxtest checks it; fake implements it in
+// memory.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+)
+
+// Sandbox runs the tasks of a node. Everything it runs outlives the process that
+// asked for it, as far as the implementation can: List tells what is there after
+// a restart. Methods may be called from many goroutines.
+type Sandbox interface {
+	// Open makes a task's sandbox. One that exists already is kept.
+	Open(ctx context.Context, s Spec) error
+	// Create makes a container in an open sandbox without starting it.
+	Create(ctx context.Context, task string, c Container) error
+	// Start starts a created container's process; nil if it was started before.
+	Start(ctx context.Context, task, container string) error
+	// Wait returns when the container's process has ended, at once if it had
+	// before, or when ctx ends.
+	Wait(ctx context.Context, task, container string) (Exit, error)
+	// Signal sends a signal to a started container's process; nil if it is over.
+	Signal(ctx context.Context, task, container string, sig syscall.Signal) error
+	// Exec runs a command in a running container and returns its exit code.
+	Exec(ctx context.Context, task, container string, command []string) (int32, error)
+	// Close kills and removes everything of a task; nil if there is nothing. Waits
+	// for its containers return ErrNotFound.
+	Close(ctx context.Context, task string) error
+	// List tells of every sandbox, ordered by task, containers in the order of
+	// their creation.
+	List(ctx context.Context) ([]Status, error)
+}
+
+// Errors of sandboxes.
+var (
+	ErrNotFound   = errors.New("sandbox: no such task or container")
+	ErrNotRunning = errors.New("sandbox: container is not running")
+)
+
+// Spec is a sandbox to be made.
+type Spec struct {
+	Task   string // the task's id
+	CPU    int    // units, 1024 a vCPU
+	Memory int    // MiB
+}
+
+// Container is a container to be made.
+type Container struct {
+	Name  string
+	Image string
+	Args  []string
+	Env   []string
+}
+
+// Exit is how a container's process ended. One that was killed by a signal has
+// the code 128 + signal.
+type Exit struct {
+	Code int32
+	OOM  bool // killed for want of memory
+	At   time.Time
+}
+
+// Status is a sandbox as List finds it.
+type Status struct {
+	Task       string
+	Containers []ContainerStatus
+}
+
+// ContainerStatus is a container as List finds it.
+type ContainerStatus struct {
+	Name    string
+	Started bool
+	Exit    *Exit // nil until it is over
+}

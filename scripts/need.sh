@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# need.sh WHAT...: installs, from Debian's packages, each thing that is missing.
+#   aws    the AWS CLI
+#   boto3  the AWS SDK for Python
+#   node   Node.js and npm
+set -euo pipefail
+
+missing=()
+for what in "$@"; do
+	case $what in
+	aws) command -v aws >/dev/null || missing+=(awscli) ;;
+	boto3) python3 -c 'import boto3' 2>/dev/null || missing+=(python3-boto3) ;;
+	node)
+		command -v node >/dev/null || missing+=(nodejs)
+		command -v npm >/dev/null || missing+=(npm)
+		;;
+	*) echo "need.sh: unknown: $what" >&2; exit 2 ;;
+	esac
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -qy --no-install-recommends "${missing[@]}"

@@ -1,0 +1,306 @@
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	wire "neargate/aws/ec2"
+	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/permission"
+	"neargate/service/ec2/internal/tag"
+	"neargate/store"
+	"neargate/store/tables"
+	"neargate/wire/shape"
+)
+
+// maxGroups is how many security groups an account may have in a region.
+// Source: Amazon VPC quotas.
+const maxGroups = 2500
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > '~' })
+}
+
+// checkGroupText refuses a name or description of a group.
+func checkGroupText(parameter, what, s string) error {
+	switch {
+	case s == "":
+		return missing(parameter)
+	case !ascii(s):
+		return invalid("Value (%s) for parameter %s is invalid. Character sets beyond ASCII are not supported.", s, parameter)
+	case !permission.Plain(s):
+		return invalid("Invalid security group %s. Valid %ss are strings less than 256 characters from the following set:  %s", what, what, permission.Characters)
+	}
+	return nil
+}
+
+func checkGroupName(name string) error {
+	if err := checkGroupText("GroupName", "name", name); err != nil {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(strings.ToLower(name), "sg-"):
+		return invalid("Value (%s) for parameter GroupName is invalid. Group names may not be in the format sg-*.", name)
+	case name == network.DefaultGroup:
+		return invalid("Cannot use reserved security group name: %s", name)
+	}
+	return nil
+}
+
+// CreateSecurityGroup makes a group that lets everything out and nothing in.
+func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecurityGroupInput) (*wire.CreateSecurityGroupOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	name := strings.TrimRight(val(in.GroupName), " ")
+	if err := checkGroupName(name); err != nil {
+		return nil, err
+	}
+	if err := checkGroupText("GroupDescription", "description", val(in.Description)); err != nil {
+		return nil, err
+	}
+	tags, err := tag.Specified(in.TagSpecifications, groups.typ)
+	if err != nil {
+		return nil, err
+	}
+	id, ruleID := s.deps.IDs.EC2(groups.prefix), s.deps.IDs.EC2(rules.prefix)
+	var g network.SecurityGroup
+	err = s.update(ctx, func(sc scope) error {
+		vpc, err := vpcOrDefault(sc, in.VpcId)
+		if err != nil {
+			return err
+		}
+		account, region := sc.tenant()
+		if _, taken, err := groupNamed(sc, vpc, name); err != nil {
+			return err
+		} else if taken {
+			return shape.Errorf("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", name, vpc)
+		}
+		if sc.tx.Count(store.Prefix(tables.SecurityGroups.Name, account, region)) >= maxGroups {
+			return shape.Errorf("SecurityGroupLimitExceeded", "The maximum number of security groups for VPC '%s' has been reached.", vpc)
+		}
+		g = network.SecurityGroup{
+			Account: account, Region: region, ID: id, Vpc: vpc, Name: name, Description: *in.Description, Tags: tags,
+		}
+		out := network.SecurityGroupRule{
+			Account: account, Region: region, ID: ruleID, Group: id, Permission: network.Permission{
+				Egress: true, Protocol: network.AllProtocols, From: -1, To: -1, IPv4: network.AnyIPv4,
+			},
+		}
+		if err := tables.SecurityGroups.Put(sc.tx, &g); err != nil {
+			return err
+		}
+		return tables.SecurityGroupRules.Put(sc.tx, &out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &wire.CreateSecurityGroupOutput{Return: new(true), GroupId: &g.ID, SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags)}, nil
+}
+
+// vpcOrDefault is the id of the VPC asked for, or of the default one.
+func vpcOrDefault(sc scope, id *string) (string, error) {
+	if id != nil {
+		v, err := vpcs.get(sc, *id)
+		return v.ID, err
+	}
+	vpc, err := defaultVpc(sc)
+	if err == nil && vpc == "" {
+		err = shape.Errorf("VPCIdNotSpecified", "No default VPC for this user")
+	}
+	return vpc, err
+}
+
+// groupNamed finds a group of a VPC by name.
+func groupNamed(sc scope, vpc, name string) (network.SecurityGroup, bool, error) {
+	account, region := sc.tenant()
+	found, err := store.Collect(tables.SecurityGroups.By(sc.tx, tables.GroupsByName, account, region, vpc, name))
+	if len(found) == 0 {
+		return network.SecurityGroup{}, false, err
+	}
+	return found[0], true, err
+}
+
+// groupOf finds the group that a request names by id, or by name in the default
+// VPC.
+func groupOf(sc scope, id, name *string) (network.SecurityGroup, error) {
+	switch {
+	case id != nil && name != nil:
+		return network.SecurityGroup{}, shape.Errorf("InvalidParameterCombination", "The parameter groupId cannot be used with the parameter groupName")
+	case id != nil:
+		return groups.get(sc, *id)
+	case name == nil:
+		return network.SecurityGroup{}, missing("groupId")
+	}
+	vpc, err := vpcOrDefault(sc, nil)
+	if err != nil {
+		return network.SecurityGroup{}, err
+	}
+	g, found, err := groupNamed(sc, vpc, *name)
+	if err == nil && !found {
+		err = shape.Errorf(groups.notFound, "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
+	}
+	return g, err
+}
+
+// DeleteSecurityGroup deletes a group nobody needs any more.
+func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecurityGroupInput) (*wire.DeleteSecurityGroupOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	var id string
+	err := s.update(ctx, func(sc scope) error {
+		g, err := groupOf(sc, in.GroupId, in.GroupName)
+		if err != nil {
+			return err
+		}
+		id = g.ID
+		if g.Name == network.DefaultGroup {
+			return shape.Errorf("CannotDelete", "the specified group: \"%s\" name: \"%s\" cannot be deleted by a user", g.ID, g.Name)
+		}
+		if needed, err := depended(sc, g.ID); err != nil {
+			return err
+		} else if needed {
+			return shape.Errorf("DependencyViolation", "resource %s has a dependent object", g.ID)
+		}
+		own, err := rulesOf(sc, g.ID)
+		if err != nil {
+			return err
+		}
+		for _, r := range own {
+			if err := tables.SecurityGroupRules.Delete(sc.tx, r.Account, r.Region, r.ID); err != nil {
+				return err
+			}
+		}
+		return tables.SecurityGroups.Delete(sc.tx, g.Account, g.Region, g.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &wire.DeleteSecurityGroupOutput{GroupId: &id, Return: new(true)}, nil
+}
+
+// depended reports whether an interface carries the group or another group's
+// rules refer to it.
+func depended(sc scope, id string) (bool, error) {
+	account, region := sc.tenant()
+	if tables.NetworkInterfaces.CountBy(sc.tx, tables.InterfacesByGroup, account, region, id) > 0 {
+		return true, nil
+	}
+	for r, err := range tables.SecurityGroupRules.By(sc.tx, tables.RulesByPeer, account, region, id) {
+		if err != nil || r.Group != id {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// rulesOf returns the rules of a group.
+func rulesOf(sc scope, group string) ([]network.SecurityGroupRule, error) {
+	account, region := sc.tenant()
+	return store.Collect(tables.SecurityGroupRules.By(sc.tx, tables.RulesByGroup, account, region, group))
+}
+
+func renderGroup(sc scope, g *network.SecurityGroup) (wire.SecurityGroup, error) {
+	own, err := rulesOf(sc, g.ID)
+	return wire.SecurityGroup{
+		Description: &g.Description, GroupId: &g.ID, GroupName: &g.Name, OwnerId: &g.Account, VpcId: &g.Vpc,
+		SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags),
+		IpPermissions: groupPermissions(own, false), IpPermissionsEgress: groupPermissions(own, true),
+	}, err
+}
+
+// groupPermissions shows one direction of a group's rules, those with the same
+// protocol and ports together.
+func groupPermissions(own []network.SecurityGroupRule, egress bool) []wire.IpPermission {
+	sorted := slices.Clone(own)
+	slices.SortFunc(sorted, func(a, b network.SecurityGroupRule) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.ID, b.ID))
+	})
+	out := []wire.IpPermission{}
+	var last *network.SecurityGroupRule
+	for i := range sorted {
+		r := &sorted[i]
+		if r.Egress != egress {
+			continue
+		}
+		if last == nil || last.Protocol != r.Protocol || last.From != r.From || last.To != r.To {
+			out = append(out, emptyPermission(r))
+			last = r
+		}
+		p := &out[len(out)-1]
+		switch {
+		case r.IPv4 != "":
+			p.IpRanges = append(p.IpRanges, wire.IpRange{CidrIp: &r.IPv4, Description: optional(r.Description)})
+		case r.IPv6 != "":
+			p.Ipv6Ranges = append(p.Ipv6Ranges, wire.Ipv6Range{CidrIpv6: &r.IPv6, Description: optional(r.Description)})
+		default:
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, wire.UserIdGroupPair{
+				GroupId: &r.Peer, UserId: &r.Account, Description: optional(r.Description),
+			})
+		}
+	}
+	return out
+}
+
+// emptyPermission is the protocol and ports of a rule. A rule for all protocols
+// has no ports.
+func emptyPermission(r *network.SecurityGroupRule) wire.IpPermission {
+	p := wire.IpPermission{
+		IpProtocol: new(r.Protocol), IpRanges: []wire.IpRange{}, Ipv6Ranges: []wire.Ipv6Range{},
+		PrefixListIds: []wire.PrefixListId{}, UserIdGroupPairs: []wire.UserIdGroupPair{},
+	}
+	if r.Protocol != network.AllProtocols {
+		p.FromPort, p.ToPort = new(int32(r.From)), new(int32(r.To))
+	}
+	return p
+}
+
+var describeGroups = listing[network.SecurityGroup, wire.SecurityGroup]{
+	op: "DescribeSecurityGroups", kind: groups, ids: "GroupIds", render: renderGroup, bind: "vpc-id",
+	filters: filter.Set{Tags: "Tags", Fields: groupFilters()},
+}
+
+// groupFilters are the filters on a group and on both directions of its rules.
+func groupFilters() map[string]string {
+	fields := map[string]string{
+		"description": "Description", "group-id": "GroupId", "group-name": "GroupName", "owner-id": "OwnerId", "vpc-id": "VpcId",
+	}
+	for name, path := range map[string]string{
+		"cidr": "IpRanges.CidrIp", "from-port": "FromPort", "group-id": "UserIdGroupPairs.GroupId",
+		"group-name": "UserIdGroupPairs.GroupName", "ipv6-cidr": "Ipv6Ranges.CidrIpv6",
+		"prefix-list-id": "PrefixListIds.PrefixListId", "protocol": "IpProtocol", "to-port": "ToPort",
+		"user-id": "UserIdGroupPairs.UserId",
+	} {
+		fields["ip-permission."+name] = "IpPermissions." + path
+		fields["egress.ip-permission."+name] = "IpPermissionsEgress." + path
+	}
+	return fields
+}
+
+// DescribeSecurityGroups lists security groups.
+func (s *Service) DescribeSecurityGroups(ctx context.Context, in *wire.DescribeSecurityGroupsInput) (*wire.DescribeSecurityGroupsOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	ids := slices.Clone(in.GroupIds)
+	err := s.view(ctx, func(sc scope) error {
+		for _, name := range in.GroupNames {
+			g, err := groupOf(sc, nil, &name)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, g.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, next, err := describeGroups.run(ctx, s, query{ids, in.Filters, in.MaxResults, in.NextToken})
+	return &wire.DescribeSecurityGroupsOutput{SecurityGroups: out, NextToken: next}, err
+}

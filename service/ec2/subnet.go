@@ -1,0 +1,114 @@
+package ec2
+
+import (
+	"context"
+
+	wire "neargate/aws/ec2"
+	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/tag"
+	"neargate/store/tables"
+	"neargate/store/tables/address"
+)
+
+func renderSubnet(sc scope, r *network.Subnet) (wire.Subnet, error) {
+	free, err := address.Available(sc.tx, r)
+	return wire.Subnet{
+		AssignIpv6AddressOnCreation: new(false),
+		AvailabilityZone:            &r.Zone, AvailabilityZoneId: &r.ZoneID,
+		AvailableIpAddressCount: new(int32(free)),
+		BlockPublicAccessStates: openToInternet(),
+		CidrBlock:               &r.CIDR, DefaultForAz: &r.DefaultForAZ, EnableDns64: new(false),
+		Ipv6CidrBlockAssociationSet: []wire.SubnetIpv6CidrBlockAssociation{}, Ipv6Native: new(false),
+		MapCustomerOwnedIpOnLaunch: new(false), MapPublicIpOnLaunch: &r.MapPublicIP, OwnerId: &r.Account,
+		PrivateDnsNameOptionsOnLaunch: &wire.PrivateDnsNameOptionsOnLaunch{
+			HostnameType: new("ip-name"), EnableResourceNameDnsARecord: new(false), EnableResourceNameDnsAAAARecord: new(false),
+		},
+		State: new("available"), SubnetArn: new(r.ARN()), SubnetId: &r.ID, Tags: tag.Shown(r.Tags), VpcId: &r.Vpc,
+	}, err
+}
+
+var describeSubnets = listing[network.Subnet, wire.Subnet]{
+	op: "DescribeSubnets", kind: subnets, ids: "SubnetIds", render: renderSubnet,
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"availability-zone":          "AvailabilityZone",
+			"availabilityZone":           "AvailabilityZone",
+			"availability-zone-id":       "AvailabilityZoneId",
+			"availabilityZoneId":         "AvailabilityZoneId",
+			"available-ip-address-count": "AvailableIpAddressCount",
+			"cidr":                       "CidrBlock",
+			"cidr-block":                 "CidrBlock",
+			"cidrBlock":                  "CidrBlock",
+			"customer-owned-ipv4-pool":   "CustomerOwnedIpv4Pool",
+			"default-for-az":             "DefaultForAz",
+			"defaultForAz":               "DefaultForAz",
+			"enable-dns64":               "EnableDns64",
+			"enable-lni-at-device-index": "EnableLniAtDeviceIndex",
+			"ipv6-cidr-block-association.association-id":  "Ipv6CidrBlockAssociationSet.AssociationId",
+			"ipv6-cidr-block-association.ipv6-cidr-block": "Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+			"ipv6-cidr-block-association.state":           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State",
+			"ipv6-native":                                 "Ipv6Native",
+			"map-customer-owned-ip-on-launch":             "MapCustomerOwnedIpOnLaunch",
+			"map-public-ip-on-launch":                     "MapPublicIpOnLaunch",
+			"outpost-arn":                                 "OutpostArn",
+			"owner-id":                                    "OwnerId",
+			"private-dns-name-options-on-launch.enable-resource-name-dns-a-record":    "PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsARecord",
+			"private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": "PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsAAAARecord",
+			"private-dns-name-options-on-launch.hostname-type":                        "PrivateDnsNameOptionsOnLaunch.HostnameType",
+			"state":      "State",
+			"subnet-arn": "SubnetArn",
+			"subnet-id":  "SubnetId",
+			"vpc-id":     "VpcId",
+		},
+	},
+}
+
+// DescribeSubnets lists subnets.
+func (s *Service) DescribeSubnets(ctx context.Context, in *wire.DescribeSubnetsInput) (*wire.DescribeSubnetsOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	out, next, err := describeSubnets.run(ctx, s, query{in.SubnetIds, in.Filters, in.MaxResults, in.NextToken})
+	return &wire.DescribeSubnetsOutput{Subnets: out, NextToken: next}, err
+}
+
+var describeGateways = listing[network.InternetGateway, wire.InternetGateway]{
+	op: "DescribeInternetGateways", kind: gateways, ids: "InternetGatewayIds",
+	render: func(_ scope, g *network.InternetGateway) (wire.InternetGateway, error) {
+		attachments := []wire.InternetGatewayAttachment{}
+		if g.Vpc != "" {
+			attachments = append(attachments, wire.InternetGatewayAttachment{State: new("available"), VpcId: &g.Vpc})
+		}
+		return wire.InternetGateway{
+			Attachments: attachments, InternetGatewayId: &g.ID, OwnerId: &g.Account, Tags: tag.Listed(g.Tags),
+		}, nil
+	},
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"attachment.state":    "Attachments.State",
+			"attachment.vpc-id":   "Attachments.VpcId",
+			"internet-gateway-id": "InternetGatewayId",
+			"owner-id":            "OwnerId",
+		},
+	},
+}
+
+// DescribeInternetGateways lists internet gateways.
+func (s *Service) DescribeInternetGateways(ctx context.Context, in *wire.DescribeInternetGatewaysInput) (*wire.DescribeInternetGatewaysOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	out, next, err := describeGateways.run(ctx, s, query{in.InternetGatewayIds, in.Filters, in.MaxResults, in.NextToken})
+	return &wire.DescribeInternetGatewaysOutput{InternetGateways: out, NextToken: next}, err
+}
+
+// defaultVpc returns the id of the caller's default VPC, "" when there is none.
+func defaultVpc(sc scope) (string, error) {
+	account, region := sc.tenant()
+	d, _, err := tables.DefaultNetworks.Find(sc.tx, account, region)
+	return d.Vpc, err
+}

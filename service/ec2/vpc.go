@@ -1,0 +1,128 @@
+package ec2
+
+import (
+	"context"
+
+	wire "neargate/aws/ec2"
+	"neargate/resource/network"
+	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/filter"
+	"neargate/service/ec2/internal/tag"
+)
+
+// openToInternet is the state of a resource that no public access block covers.
+func openToInternet() *wire.BlockPublicAccessStates {
+	return &wire.BlockPublicAccessStates{InternetGatewayBlockMode: new("off")}
+}
+
+var describeVpcs = listing[network.Vpc, wire.Vpc]{
+	op: "DescribeVpcs", kind: vpcs, ids: "VpcIds",
+	render: func(_ scope, v *network.Vpc) (wire.Vpc, error) {
+		return wire.Vpc{
+			BlockPublicAccessStates: openToInternet(),
+			CidrBlock:               &v.CIDR,
+			CidrBlockAssociationSet: []wire.VpcCidrBlockAssociation{{
+				AssociationId: &v.CIDRAssociation, CidrBlock: &v.CIDR,
+				CidrBlockState: &wire.VpcCidrBlockState{State: new("associated")},
+			}},
+			DhcpOptionsId: &v.DhcpOptions, InstanceTenancy: &v.Tenancy, IsDefault: &v.Default,
+			OwnerId: &v.Account, State: new("available"), Tags: tag.Shown(v.Tags), VpcId: &v.ID,
+		}, nil
+	},
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"cidr":                                        "CidrBlock",
+			"cidr-block":                                  "CidrBlock",
+			"cidr-block-association.association-id":       "CidrBlockAssociationSet.AssociationId",
+			"cidr-block-association.cidr-block":           "CidrBlockAssociationSet.CidrBlock",
+			"cidr-block-association.state":                "CidrBlockAssociationSet.CidrBlockState.State",
+			"dhcp-options-id":                             "DhcpOptionsId",
+			"ipv6-cidr-block-association.association-id":  "Ipv6CidrBlockAssociationSet.AssociationId",
+			"ipv6-cidr-block-association.ipv6-cidr-block": "Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+			"ipv6-cidr-block-association.ipv6-pool":       "Ipv6CidrBlockAssociationSet.Ipv6Pool",
+			"ipv6-cidr-block-association.state":           "Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State",
+			"is-default":                                  "IsDefault",
+			"isDefault":                                   "IsDefault",
+			"owner-id":                                    "OwnerId",
+			"state":                                       "State",
+			"vpc-id":                                      "VpcId",
+		},
+	},
+}
+
+// DescribeVpcs lists VPCs.
+func (s *Service) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) (*wire.DescribeVpcsOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	out, next, err := describeVpcs.run(ctx, s, query{in.VpcIds, in.Filters, in.MaxResults, in.NextToken})
+	return &wire.DescribeVpcsOutput{Vpcs: out, NextToken: next}, err
+}
+
+// DescribeVpcAttribute shows one attribute of a VPC.
+func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpcAttributeInput) (*wire.DescribeVpcAttributeOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	out := &wire.DescribeVpcAttributeOutput{}
+	err := s.view(ctx, func(sc scope) error {
+		v, err := vpcs.get(sc, val(in.VpcId))
+		if err != nil {
+			return err
+		}
+		out.VpcId = &v.ID
+		switch val(in.Attribute) {
+		case "enableDnsSupport":
+			out.EnableDnsSupport = &wire.AttributeBooleanValue{Value: &v.DNSSupport}
+		case "enableDnsHostnames":
+			out.EnableDnsHostnames = &wire.AttributeBooleanValue{Value: &v.DNSHostnames}
+		case "enableNetworkAddressUsageMetrics":
+			out.EnableNetworkAddressUsageMetrics = &wire.AttributeBooleanValue{Value: &v.AddressUsageMetrics}
+		case "":
+			return missing("attribute")
+		default:
+			return invalid("Value (%s) for parameter attribute is invalid. Unknown attribute.", *in.Attribute)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+var describeDhcpOptions = listing[network.DhcpOptions, wire.DhcpOptions]{
+	op: "DescribeDhcpOptions", kind: dhcpOptions, ids: "DhcpOptionsIds",
+	render: func(_ scope, d *network.DhcpOptions) (wire.DhcpOptions, error) {
+		var options []wire.DhcpConfiguration
+		for _, o := range d.Values {
+			var values []wire.AttributeValue
+			for _, v := range o.Values {
+				values = append(values, wire.AttributeValue{Value: new(v)})
+			}
+			options = append(options, wire.DhcpConfiguration{Key: new(o.Key), Values: values})
+		}
+		return wire.DhcpOptions{
+			DhcpConfigurations: options, DhcpOptionsId: &d.ID, OwnerId: &d.Account, Tags: tag.Listed(d.Tags),
+		}, nil
+	},
+	filters: filter.Set{
+		Tags: "Tags",
+		Fields: map[string]string{
+			"dhcp-options-id": "DhcpOptionsId",
+			"key":             "DhcpConfigurations.Key",
+			"owner-id":        "OwnerId",
+			"value":           "DhcpConfigurations.Values.Value",
+		},
+	},
+}
+
+// DescribeDhcpOptions lists sets of DHCP options.
+func (s *Service) DescribeDhcpOptions(ctx context.Context, in *wire.DescribeDhcpOptionsInput) (*wire.DescribeDhcpOptionsOutput, error) {
+	if err := admit.Check(in); err != nil {
+		return nil, err
+	}
+	out, next, err := describeDhcpOptions.run(ctx, s, query{in.DhcpOptionsIds, in.Filters, in.MaxResults, in.NextToken})
+	return &wire.DescribeDhcpOptionsOutput{DhcpOptions: out, NextToken: next}, err
+}

@@ -1,0 +1,199 @@
+package json
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"neargate/wire/shape"
+)
+
+// Append appends the JSON form of the struct v points to. Members come in
+// alphabetical order, absent ones are left out, empty lists and maps are not.
+func Append(b []byte, p *shape.Plan, v any) []byte {
+	return appendStructure(b, p, reflect.ValueOf(v).Elem())
+}
+
+// AppendError appends the JSON body of an error: __type, then the message unless
+// it is empty or has no member, then the error's own members.
+func AppendError(b []byte, e *shape.Error) []byte {
+	b = append(b, `{"__type":`...)
+	b = appendString(b, e.Code)
+	if e.Member != "" && e.Message != "" {
+		b = append(b, ',')
+		b = appendString(b, e.Member)
+		b = append(b, ':')
+		b = appendString(b, e.Message)
+	}
+	for _, f := range e.Fields {
+		b = append(b, ',')
+		b = appendString(b, f.Name)
+		b = append(b, ':')
+		b = appendDocument(b, f.Value)
+	}
+	return append(b, '}')
+}
+
+func appendStructure(b []byte, p *shape.Plan, v reflect.Value) []byte {
+	b = append(b, '{')
+	comma := false
+	for _, m := range p.Sorted {
+		f := v.Field(m.Index)
+		if m.Absent(f) {
+			continue
+		}
+		if comma {
+			b = append(b, ',')
+		}
+		comma = true
+		b = append(b, m.JSONKey...)
+		b = appendValue(b, &m.Value, f)
+	}
+	return append(b, '}')
+}
+
+func appendValue(b []byte, t *shape.Value, v reflect.Value) []byte {
+	if t.Pointer {
+		v = v.Elem()
+	}
+	switch t.Kind {
+	case shape.String:
+		return appendString(b, v.String())
+	case shape.Bool:
+		return strconv.AppendBool(b, v.Bool())
+	case shape.Integer:
+		return strconv.AppendInt(b, v.Int(), 10)
+	case shape.Float:
+		return appendFloat(b, v.Float(), v.Type().Bits())
+	case shape.Timestamp:
+		return appendTime(b, t.Format, v)
+	case shape.Blob:
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
+		return append(b, '"')
+	case shape.Structure:
+		return appendStructure(b, t.Structure, v)
+	case shape.List:
+		return appendList(b, t, v)
+	case shape.Map:
+		return appendMap(b, t, v)
+	}
+	return appendDocument(b, v.Interface())
+}
+
+func appendList(b []byte, t *shape.Value, v reflect.Value) []byte {
+	b = append(b, '[')
+	for i := range v.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendValue(b, t.Elem, v.Index(i))
+	}
+	return append(b, ']')
+}
+
+// appendMap writes a map with its keys sorted, so that equal answers are equal bytes.
+func appendMap(b []byte, t *shape.Value, v reflect.Value) []byte {
+	keys := make([]string, 0, v.Len())
+	for it := v.MapRange(); it.Next(); {
+		keys = append(keys, it.Key().String())
+	}
+	slices.Sort(keys)
+	b = append(b, '{')
+	for i, key := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, key)
+		b = append(b, ':')
+		b = appendValue(b, t.Elem, v.MapIndex(reflect.ValueOf(key).Convert(t.Type.Key())))
+	}
+	return append(b, '}')
+}
+
+func appendFloat(b []byte, f float64, bits int) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		b = append(b, '"')
+		b = shape.AppendDouble(b, f, bits)
+		return append(b, '"')
+	}
+	return shape.AppendDouble(b, f, bits)
+}
+
+// appendTime writes a timestamp to the millisecond, by default as epoch seconds.
+func appendTime(b []byte, format shape.TimeFormat, v reflect.Value) []byte {
+	t := shape.TimeOf(v)
+	switch format {
+	case shape.DateTime:
+		return appendString(b, t.UTC().Format("2006-01-02T15:04:05.999Z"))
+	case shape.HTTPDate:
+		return appendString(b, t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
+	}
+	return shape.AppendDouble(b, float64(t.UnixMilli())/1000, 64)
+}
+
+// appendDocument writes a value whose shape no model states. What encoding/json
+// cannot write (a function, a cycle) is a mistake in the program and becomes null.
+func appendDocument(b []byte, v any) []byte {
+	if s, ok := v.(string); ok {
+		return appendString(b, s)
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return append(b, "null"...)
+	}
+	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString writes a JSON string: control characters, quote and backslash
+// escaped, invalid UTF-8 replaced by U+FFFD, everything else as it is.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				b = append(append(b, s[start:i]...), "\uFFFD"...)
+				start = i + 1
+			}
+			i += size
+			continue
+		}
+		b = append(b, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, '\\', 'b')
+		case '\f':
+			b = append(b, '\\', 'f')
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		start = i
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}

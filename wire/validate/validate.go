@@ -1,0 +1,265 @@
+// Package validate checks a decoded request against what the model states of it
+// (required members, lengths, ranges, patterns, enums) and words the result as
+// the service in question does.
+package validate
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"neargate/wire/shape"
+)
+
+// Rule is a kind of constraint.
+type Rule uint8
+
+// The rules, in the order in which a value is checked.
+const (
+	Required Rule = iota
+	Enum
+	MaxLength
+	MinLength
+	MaxValue
+	MinValue
+	Pattern
+	Element // one of the others, broken by a list's elements or a map's keys or values
+)
+
+// Violation is one constraint that a request breaks.
+type Violation struct {
+	Rule      Rule
+	Path      string // as AWS's framework writes it: tags.1.member.key
+	Parameter string // EC2's name of the member alone: groupName
+	Bound     string // the bound of a length or range rule
+	Value     string // the value as AWS echoes it; "" if sensitive or missing
+	Sensitive bool   // the value must not be echoed
+	Text      string // the constraint in AWS's words: Member must not be null
+}
+
+// Check returns what in, a pointer to a struct described by p, breaks: in the
+// model's order, nil if nothing.
+func Check(p *shape.Plan, in any) []Violation {
+	var c checker
+	c.structure("", p, reflect.ValueOf(in).Elem())
+	return c.found
+}
+
+type checker struct{ found []Violation }
+
+func (c *checker) structure(path string, p *shape.Plan, v reflect.Value) {
+	for _, m := range p.Members {
+		f := v.Field(m.Index)
+		if m.Absent(f) {
+			if m.Required && !m.Token {
+				c.found = append(c.found, Violation{Rule: Required, Path: path + small(m.Name),
+					Parameter: small(m.EC2), Text: "Member must not be null"})
+			}
+			continue
+		}
+		if m.Pointer {
+			f = f.Elem()
+		}
+		if !m.Rules.None() {
+			c.rules(path, m, f)
+		}
+		c.elements(path, m, f)
+		if holdsStructures(&m.Value) {
+			c.inside(path+small(m.Name), &m.Value, f)
+		}
+	}
+}
+
+func holdsStructures(t *shape.Value) bool {
+	for t.Elem != nil {
+		t = t.Elem
+	}
+	return t.Kind == shape.Structure
+}
+
+// inside checks the structures in a value, whose own rules are checked already.
+func (c *checker) inside(path string, t *shape.Value, v reflect.Value) {
+	switch t.Kind {
+	case shape.Structure:
+		c.structure(path+".", t.Structure, v)
+	case shape.List:
+		for i := range v.Len() {
+			c.inside(path+"."+strconv.Itoa(i+1)+".member", t.Elem, v.Index(i))
+		}
+	case shape.Map:
+		for _, k := range sortedKeys(v) {
+			c.inside(path+"."+k.String()+".member", t.Elem, v.MapIndex(k))
+		}
+	}
+}
+
+// elements checks the elements of a list, or the keys and values of a map, each
+// kind as one: AWS names the whole list and all rules when any element breaks any.
+func (c *checker) elements(path string, m *shape.Member, f reflect.Value) {
+	var keys, values bool
+	switch {
+	case m.Kind == shape.List && !m.Each.None():
+		for i := 0; i < f.Len() && !values; i++ {
+			values = broken(&m.Each, f.Index(i)) != nil
+		}
+	case m.Kind == shape.Map && !(m.Key.None() && m.Each.None()):
+		for it := f.MapRange(); it.Next(); {
+			keys = keys || broken(&m.Key, it.Key()) != nil
+			values = values || broken(&m.Each, it.Value()) != nil
+		}
+	}
+	if keys {
+		c.add(path, m, f, Element, "", "Map keys must satisfy constraint: ["+strings.Join(texts(&m.Key), ", ")+"]")
+	}
+	switch {
+	case values && m.Kind == shape.List:
+		c.add(path, m, f, Element, "", "Member must satisfy constraint: ["+strings.Join(texts(&m.Each), ", ")+"]")
+	case values:
+		c.add(path, m, f, Element, "", "Map value must satisfy constraint: ["+strings.Join(texts(&m.Each), ", ")+"]")
+	}
+}
+
+func (c *checker) rules(path string, m *shape.Member, v reflect.Value) {
+	for _, rule := range broken(&m.Rules, v) {
+		text, bound := wording(&m.Rules, rule)
+		c.add(path, m, v, rule, bound, text)
+	}
+}
+
+func (c *checker) add(path string, m *shape.Member, v reflect.Value, rule Rule, bound, text string) {
+	violation := Violation{Rule: rule, Path: path + small(m.Name), Parameter: small(m.EC2),
+		Bound: bound, Text: text, Sensitive: m.Sensitive}
+	if !m.Sensitive {
+		violation.Value = echo(&m.Value, v)
+	}
+	c.found = append(c.found, violation)
+}
+
+// broken returns the rules that v, not a pointer, breaks.
+func broken(r *shape.Rules, v reflect.Value) (rules []Rule) {
+	test := func(rule Rule, ok bool) {
+		if !ok {
+			rules = append(rules, rule)
+		}
+	}
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		test(Enum, r.Enum == nil || slices.Contains(r.Enum, s))
+		if r.MaxLen >= 0 || r.MinLen > 0 {
+			n := utf8.RuneCountInString(s)
+			test(MaxLength, r.MaxLen < 0 || n <= r.MaxLen)
+			test(MinLength, n >= r.MinLen)
+		}
+		test(Pattern, r.Pattern == nil || r.Pattern.Match(s))
+	case reflect.Slice, reflect.Map:
+		test(MaxLength, r.MaxLen < 0 || v.Len() <= r.MaxLen)
+		test(MinLength, v.Len() >= r.MinLen)
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		test(MaxValue, !r.HasMax || float64(v.Int()) <= r.Max)
+		test(MinValue, !r.HasMin || float64(v.Int()) >= r.Min)
+	case reflect.Float32, reflect.Float64:
+		test(MaxValue, !r.HasMax || v.Float() <= r.Max)
+		test(MinValue, !r.HasMin || v.Float() >= r.Min)
+	}
+	return rules
+}
+
+// wording is AWS's sentence for a rule, and the bound in it.
+func wording(r *shape.Rules, rule Rule) (text, bound string) {
+	switch rule {
+	case Enum:
+		return "Member must satisfy enum value set: [" + strings.Join(r.Enum, ", ") + "]", ""
+	case MaxLength:
+		bound = strconv.Itoa(r.MaxLen)
+		return "Member must have length less than or equal to " + bound, bound
+	case MinLength:
+		bound = strconv.Itoa(r.MinLen)
+		return "Member must have length greater than or equal to " + bound, bound
+	case MaxValue:
+		bound = strconv.FormatFloat(r.Max, 'f', -1, 64)
+		return "Member must have value less than or equal to " + bound, bound
+	case MinValue:
+		bound = strconv.FormatFloat(r.Min, 'f', -1, 64)
+		return "Member must have value greater than or equal to " + bound, bound
+	}
+	return "Member must satisfy regular expression pattern: " + r.Pattern.Text, ""
+}
+
+// texts are the sentences of all rules there are in r.
+func texts(r *shape.Rules) []string {
+	var out []string
+	add := func(rule Rule, has bool) {
+		if has {
+			text, _ := wording(r, rule)
+			out = append(out, text)
+		}
+	}
+	add(MaxLength, r.MaxLen >= 0)
+	add(MinLength, r.MaxLen >= 0 || r.MinLen > 0)
+	add(MaxValue, r.HasMax)
+	add(MinValue, r.HasMin)
+	add(Pattern, r.Pattern != nil)
+	add(Enum, r.Enum != nil)
+	return out
+}
+
+// small lower-cases the first letter, as AWS's framework does with member names.
+func small(name string) string {
+	if name == "" {
+		return ""
+	}
+	return strings.ToLower(name[:1]) + name[1:]
+}
+
+func sortedKeys(m reflect.Value) []reflect.Value {
+	keys := m.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	return keys
+}
+
+// echo writes a value the way AWS's framework repeats it: Java's toString, with
+// what is sensitive left out.
+func echo(t *shape.Value, v reflect.Value) string {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	switch t.Kind {
+	case shape.String:
+		return v.String()
+	case shape.Timestamp:
+		return shape.TimeOf(v).UTC().Format(time.RFC3339Nano)
+	case shape.Float:
+		return string(shape.AppendDouble(nil, v.Float(), v.Type().Bits()))
+	case shape.List:
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = echo(t.Elem, v.Index(i))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case shape.Map:
+		var parts []string
+		for _, k := range sortedKeys(v) {
+			parts = append(parts, k.String()+"="+echo(t.Elem, v.MapIndex(k)))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case shape.Structure:
+		var parts []string
+		for _, m := range t.Structure.Members {
+			f := v.Field(m.Index)
+			switch {
+			case m.Absent(f):
+			case m.Sensitive:
+				parts = append(parts, small(m.Name)+"=*** Sensitive Data Redacted ***")
+			default:
+				parts = append(parts, small(m.Name)+"="+echo(&m.Value, f))
+			}
+		}
+		return t.Type.Name() + "(" + strings.Join(parts, ", ") + ")"
+	}
+	return fmt.Sprint(v.Interface())
+}

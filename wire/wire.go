@@ -1,0 +1,144 @@
+// Package wire is the front door: it turns HTTP requests into calls of AWS
+// operations and their results into answers, exactly as AWS's own endpoints do.
+// It knows protocols; what a service does is behind the handlers it is given.
+//
+// A call goes through routing, signature, decoding, the model's constraints,
+// authorisation (Gate) and the handler, in this order, and ends at the first
+// that refuses it.
+package wire
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"neargate/arn"
+	"neargate/internal/bucket"
+	"neargate/wire/shape"
+	"neargate/wire/sigv4"
+)
+
+// Config says what a Server serves and whom it asks.
+type Config struct {
+	Services []shape.Service
+	Keys     sigv4.Keys
+	Gate     Gate
+
+	// NoAuth admits every request. Its access key is still looked up, so that
+	// accounts stay apart; where there is none or it is unknown, Keys is asked
+	// for the key "" and must answer with whom such a caller is.
+	NoAuth bool
+
+	DefaultRegion string           // of requests that name none; arn.DefaultRegion if empty
+	Limits        []Limit          // nil for no throttling; DefaultLimits for AWS's
+	Now           func() time.Time // time.Now if nil
+	Entropy       io.Reader        // of request ids; crypto/rand if nil
+	Log           *slog.Logger     // slog.Default if nil
+	Observe       func(Call)       // told of every call after its answer; may be nil
+}
+
+// Gate decides whether a proven caller may make a call, and attaches the caller
+// to the context for the service. A refusal is a *shape.Error.
+type Gate interface {
+	Admit(ctx context.Context, r Request) (context.Context, error)
+}
+
+// Request is a decoded call before it is authorised.
+type Request struct {
+	ID          string // request id
+	Service     string // shape.Service.ID
+	Operation   string
+	Action      string // the operation in policies, e.g. ecs:RunTask
+	Region      string
+	Account     string // owning the access key
+	AccessKeyID string
+	Principal   any // sigv4.Key.Principal
+	Input       any // the operation's decoded input
+	SourceIP    string
+	UserAgent   string
+	Secure      bool // over TLS
+	Time        time.Time
+}
+
+// Call is what became of a request.
+type Call struct {
+	ID          string
+	Service     string // "" when the request could not be routed
+	Operation   string // "" likewise
+	Region      string
+	Account     string // "" when the caller was not proven
+	AccessKeyID string
+	SourceIP    string
+	UserAgent   string
+	Status      int    // HTTP status; StatusGone when the client had left
+	Code        string // AWS's error code, "" for success
+	Start       time.Time
+	Duration    time.Duration
+	Read, Wrote int   // bytes of the bodies
+	Err         error // what went wrong inside; nil for answers AWS would give
+}
+
+// StatusGone is observed for a client that left before its answer.
+const StatusGone = 499
+
+// Limit is a token bucket that a group of a service's operations share, one per
+// account and region.
+type Limit struct {
+	Service    string   // shape.Service.ID
+	Operations []string // none: all that no other limit of the service names
+	Rate       bucket.Rate
+}
+
+// Server is the front door. It is an http.Handler and safe for concurrent use.
+type Server struct {
+	cfg      Config
+	verifier *sigv4.Verifier
+	services []*service
+	calls    sync.Pool // *call
+	buckets  bucket.Set[bucketKey]
+}
+
+type bucketKey struct {
+	account, region string
+	limit           int // index in Config.Limits
+}
+
+// New makes a server. It panics on services that contradict their contract,
+// which is a mistake in the program.
+func New(cfg Config) *Server {
+	if cfg.DefaultRegion == "" {
+		cfg.DefaultRegion = arn.DefaultRegion
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Entropy == nil {
+		cfg.Entropy = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Server{cfg: cfg, verifier: sigv4.NewVerifier(cfg.Keys, cfg.Now)}
+	s.calls.New = func() any { return &call{server: s} }
+	plans := shape.NewPlans()
+	for _, described := range cfg.Services {
+		s.services = append(s.services, newService(described, plans, cfg.Limits))
+	}
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := s.calls.Get().(*call)
+	c.begin(w, r)
+	c.answer(c.serve())
+	if s.cfg.Observe != nil {
+		s.cfg.Observe(c.report())
+	}
+	c.release()
+	s.calls.Put(c)
+}
