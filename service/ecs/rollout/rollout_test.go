@@ -174,16 +174,3 @@ func TestDescribeServiceRevisions(t *testing.T) {
 	_, err = describe(revisionARN("1"))
 	w.Fails(err, "InvalidParameterException: Cannot call DescribeServiceRevisions for a service that is INACTIVE")
 }
-
-// Every member of every input is read or refused.
-func TestNoMemberIsIgnored(t *testing.T) {
-	for name, unread := range map[string][]string{
-		"ListServiceDeployments":     ecstest.Unread[ecs.ListServiceDeploymentsInput](t),
-		"DescribeServiceDeployments": ecstest.Unread[ecs.DescribeServiceDeploymentsInput](t),
-		"DescribeServiceRevisions":   ecstest.Unread[ecs.DescribeServiceRevisionsInput](t),
-	} {
-		if unread != nil {
-			t.Errorf("%s ignores %v", name, unread)
-		}
-	}
-}

@@ -564,20 +564,3 @@ func TestListServicesByNamespace(t *testing.T) {
 	_, err = w.ListServicesByNamespace(w.Ctx, &ecs.ListServicesByNamespaceInput{Namespace: new("ns"), NextToken: new("x")})
 	w.Fails(err, "InvalidParameterException: Invalid token")
 }
-
-// Every member of every input is read or refused.
-func TestNoMemberIsIgnored(t *testing.T) {
-	shared := []string{"features", "checkOptions"}
-	for name, unread := range map[string][]string{
-		"CreateService":           ecstest.Unread[ecs.CreateServiceInput](t),
-		"UpdateService":           ecstest.Unread[ecs.UpdateServiceInput](t, shared...),
-		"DeleteService":           ecstest.Unread[ecs.DeleteServiceInput](t),
-		"DescribeServices":        ecstest.Unread[ecs.DescribeServicesInput](t),
-		"ListServices":            ecstest.Unread[ecs.ListServicesInput](t),
-		"ListServicesByNamespace": ecstest.Unread[ecs.ListServicesByNamespaceInput](t),
-	} {
-		if unread != nil {
-			t.Errorf("%s ignores %v", name, unread)
-		}
-	}
-}

@@ -597,20 +597,3 @@ func TestContainerInstances(t *testing.T) {
 		w.Fails(err, want)
 	}
 }
-
-// Every member of every input is read or refused.
-func TestNoMemberIsIgnored(t *testing.T) {
-	for name, unread := range map[string][]string{
-		"RunTask":              ecstest.Unread[ecs.RunTaskInput](t),
-		"StartTask":            ecstest.Unread[ecs.StartTaskInput](t),
-		"StopTask":             ecstest.Unread[ecs.StopTaskInput](t),
-		"DescribeTasks":        ecstest.Unread[ecs.DescribeTasksInput](t),
-		"ListTasks":            ecstest.Unread[ecs.ListTasksInput](t),
-		"GetTaskProtection":    ecstest.Unread[ecs.GetTaskProtectionInput](t),
-		"UpdateTaskProtection": ecstest.Unread[ecs.UpdateTaskProtectionInput](t),
-	} {
-		if unread != nil {
-			t.Errorf("%s ignores %v", name, unread)
-		}
-	}
-}
