@@ -164,6 +164,11 @@ func TestCreateServiceUsesDefaultStrategy(t *testing.T) {
 		c.DefaultStrategy = []compute.StrategyItem{{Provider: "FARGATE_SPOT", Weight: 1}}
 	})
 	s := w.create(func(in *ecs.CreateServiceInput) { in.LaunchType = nil })
+	w.Cluster(func(c *compute.Cluster) { c.DefaultStrategy = []compute.StrategyItem{{Provider: "FARGATE"}} })
+	in := w.request()
+	in.LaunchType, in.ServiceName = nil, new("other")
+	_, err := w.CreateService(w.Ctx, in)
+	w.Fails(err, "InvalidParameterException: There are no capacity providers with a weight value greater than zero defined in the default capacity provider strategy.")
 	if s.LaunchType != nil || *s.CapacityProviderStrategy[0].CapacityProvider != "FARGATE_SPOT" || *s.Deployments[0].CapacityProviderStrategy[0].Weight != 1 {
 		t.Errorf("service %+v", s)
 	}
@@ -383,7 +388,7 @@ func TestUpdateServiceRefuses(t *testing.T) {
 		{"InvalidParameterException: The service couldn't be updated because Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration. Update deployment configuration and try again.",
 			ecs.UpdateServiceInput{DeploymentConfiguration: &ecs.DeploymentConfiguration{MaximumPercent: new(int32(100)), MinimumHealthyPercent: new(int32(0))}}},
 		{"InvalidParameterException: When switching from launch type to capacity provider strategy on an existing service",
-			ecs.UpdateServiceInput{CapacityProviderStrategy: []ecs.CapacityProviderStrategyItem{{CapacityProvider: new("FARGATE")}}}},
+			ecs.UpdateServiceInput{CapacityProviderStrategy: []ecs.CapacityProviderStrategyItem{{CapacityProvider: new("FARGATE"), Weight: new(int32(1))}}}},
 		{"InvalidParameterException: Error retrieving subnet information", ecs.UpdateServiceInput{NetworkConfiguration: &ecs.NetworkConfiguration{
 			AwsvpcConfiguration: &ecs.AwsVpcConfiguration{Subnets: []string{"subnet-x"}}}}},
 		{"InvalidParameterException: Network Configuration is not valid", ecs.UpdateServiceInput{TaskDefinition: new("ec2")}},

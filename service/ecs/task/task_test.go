@@ -203,7 +203,7 @@ func TestRunTaskRefuses(t *testing.T) {
 		{"InvalidParameterException: The specified capacity provider strategy cannot contain a capacity provider that is not associated", func(in *ecs.RunTaskInput) {
 			in.LaunchType, in.CapacityProviderStrategy = nil, []ecs.CapacityProviderStrategyItem{{CapacityProvider: new("other")}}
 		}},
-		{"InvalidParameterException: The specified capacity provider strategy must contain at least one", func(in *ecs.RunTaskInput) {
+		{"InvalidParameterException: There are no capacity providers in the capacity provider strategy with a weight value greater than zero.", func(in *ecs.RunTaskInput) {
 			in.LaunchType, in.CapacityProviderStrategy = nil, []ecs.CapacityProviderStrategyItem{{CapacityProvider: new("FARGATE")}, {CapacityProvider: new("FARGATE_SPOT")}}
 		}},
 		{"InvalidParameterException: Task definition does not support launch_type FARGATE.", func(in *ecs.RunTaskInput) { in.TaskDefinition, in.NetworkConfiguration = new("ec2"), nil }},
@@ -339,7 +339,7 @@ func TestLaunchRate(t *testing.T) {
 	w.Fails(err, "ThrottlingException: Rate exceeded")
 	spot := func(in *ecs.RunTaskInput) {
 		ten(in)
-		in.LaunchType, in.CapacityProviderStrategy = nil, []ecs.CapacityProviderStrategyItem{{CapacityProvider: new("FARGATE_SPOT")}}
+		in.LaunchType, in.CapacityProviderStrategy = nil, []ecs.CapacityProviderStrategyItem{{CapacityProvider: new("FARGATE_SPOT"), Weight: new(int32(1))}}
 	}
 	w.run(spot)
 	w.Now = w.Now.Add(time.Second / 2)
