@@ -17,6 +17,8 @@ import (
 // Source: Amazon ECS API Reference, RunTask.
 const maxOverrides = 8192
 
+var readOverride = convert.Func[taskdef.Override, ecs.TaskOverride]()
+
 // Override checks the overrides of a request against the definition and returns
 // them as they are stored, nil without any.
 func (c Capacity) Override(d *taskdef.Definition, in *ecs.TaskOverride) (*taskdef.Override, error) {
@@ -26,7 +28,7 @@ func (c Capacity) Override(d *taskdef.Definition, in *ecs.TaskOverride) (*taskde
 	if len(in.InferenceAcceleratorOverrides) > 0 {
 		return nil, Unsupported("Elastic Inference")
 	}
-	o := convert.To[taskdef.Override](in)
+	o := readOverride(in)
 	if b, err := json.Marshal(o.ContainerOverrides); err != nil || len(b) > maxOverrides {
 		return nil, invalid("Container Overrides length must be at most 8192")
 	}

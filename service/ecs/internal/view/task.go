@@ -137,15 +137,18 @@ func observed(w *ecs.Container, s *compute.ContainerState, d Detail) {
 	}
 }
 
+var showOverride = convert.Func[ecs.TaskOverride, taskdef.Override]()
+
 // overrides shows what the task changed of its definition, every container named.
 func overrides(t *compute.Task) *ecs.TaskOverride {
-	var o taskdef.Override
+	var w ecs.TaskOverride
 	if t.Spec.Overrides != nil {
+		var o taskdef.Override
 		if err := json.Unmarshal(t.Spec.Overrides, &o); err != nil {
 			panic(err) // launch.Task wrote it
 		}
+		w = showOverride(&o)
 	}
-	w := convert.To[ecs.TaskOverride](o)
 	w.InferenceAcceleratorOverrides = []ecs.InferenceAcceleratorOverride{}
 	given := w.ContainerOverrides
 	w.ContainerOverrides = []ecs.ContainerOverride{}
