@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"neargate/resource/compute"
@@ -20,6 +22,7 @@ type load struct {
 	subnets     []network.Subnet
 	every       time.Duration // mean time between calls; 0: none
 	live        []*compute.Task
+	services    []string
 }
 
 func newLoad(w *World) *load {
@@ -32,6 +35,7 @@ func newLoad(w *World) *load {
 			}
 			l.subnets = append(l.subnets, s)
 		}
+		slices.SortFunc(l.subnets, func(a, b network.Subnet) int { return cmp.Compare(a.Zone, b.Zone) })
 		for i := range l.definitions {
 			if err := tables.TaskDefinitions.Put(tx, &l.definitions[i]); err != nil {
 				return err
@@ -89,6 +93,8 @@ func (l *load) act(now time.Time) time.Time {
 		l.stopSome(compute.SpotInterruption, "Your Spot Task was interrupted.")
 	case l.w.Faults && n < 94:
 		l.breakHost()
+	case n >= 96:
+		l.w.changeService()
 	}
 	return now.Add(l.w.upTo(2 * l.every))
 }
@@ -181,7 +187,7 @@ func (l *load) stopSome(code compute.StopCode, reason string) {
 	}
 }
 
-// StopAll stops every task.
+// StopAll stops every task that is not a service's.
 func (w *World) StopAll() {
 	for _, t := range w.load.live {
 		w.stop(t, compute.UserInitiated, "Task stopped by user")
