@@ -109,7 +109,7 @@ type worker struct {
 	rand  *rand.Rand
 	queue chores
 	seq   uint64
-	gone  map[string]uint64 // task to the seq before which its chores are void
+	gone  map[string]uint64 // by task: chores up to this number are void, since it was unplugged
 }
 
 // chore is something the worker does later.
@@ -271,7 +271,6 @@ func (w *worker) Do(j agent.Job) {
 		w.gone[id] = w.seq
 		w.after(ms(300), id, func(time.Time) {
 			w.host.Close(id)
-			delete(w.gone, id)
 			report(task.Event{Kind: task.Unplugged})
 		})
 	}
