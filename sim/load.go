@@ -1,14 +1,12 @@
 package sim
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
+	"neargate/arn"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
-	"neargate/resource/network"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -19,7 +17,7 @@ type load struct {
 	diary
 	w           *World
 	definitions []taskdef.Definition
-	subnets     []network.Subnet
+	subnets     []string      // by zone
 	every       time.Duration // mean time between calls; 0: none
 	live        []*compute.Task
 	services    []string
@@ -28,14 +26,17 @@ type load struct {
 func newLoad(w *World) *load {
 	l := &load{w: w, definitions: definitions()}
 	w.must(w.store.Update(w.ctx, func(tx store.Tx) error {
-		l.subnets = nil
+		byZone := map[string]string{}
 		for s, err := range tables.Subnets.List(tx, Account, Region) {
 			if err != nil {
 				return err
 			}
-			l.subnets = append(l.subnets, s)
+			byZone[s.Zone] = s.ID
 		}
-		slices.SortFunc(l.subnets, func(a, b network.Subnet) int { return cmp.Compare(a.Zone, b.Zone) })
+		l.subnets = nil
+		for _, z := range arn.Zones(Region) {
+			l.subnets = append(l.subnets, byZone[z.Name])
+		}
 		for i := range l.definitions {
 			if err := tables.TaskDefinitions.Put(tx, &l.definitions[i]); err != nil {
 				return err
@@ -126,11 +127,11 @@ func (w *World) RunTasks(n int) {
 	var subnets []string
 	for _, s := range l.subnets[:3] {
 		if len(subnets) == 0 || w.rand.IntN(2) == 0 {
-			subnets = append(subnets, s.ID)
+			subnets = append(subnets, s)
 		}
 	}
 	if w.rand.IntN(100) == 0 {
-		subnets = []string{l.subnets[5].ID} // no host serves this zone
+		subnets = []string{l.subnets[5]} // no host serves this zone
 	}
 	tasks := make([]compute.Task, n)
 	for i := range tasks {

@@ -49,7 +49,7 @@ func (w *World) roll(tx store.Tx, s compute.Service) error {
 	d := compute.Deployment{
 		ID: "ecs-svc/" + id, Status: compute.Primary, Rollout: compute.InProgress, Definition: s.Definition,
 		LaunchType: compute.Fargate, PlatformVersion: "1.4.0", RecordID: w.ids.Base62(21), CreatedAt: w.Now, UpdatedAt: w.Now,
-		Network: &compute.Network{Subnets: []string{w.load.subnets[0].ID, w.load.subnets[1].ID, w.load.subnets[2].ID}, AssignPublicIP: "DISABLED"},
+		Network: &compute.Network{Subnets: w.load.subnets[:3], AssignPublicIP: "DISABLED"},
 	}
 	all := []compute.Deployment{d}
 	for _, old := range s.Deployments {
@@ -121,13 +121,16 @@ func (c *checker) started(name string) error {
 	return nil
 }
 
-// steady checks that the services have what is wanted of them.
+// steady checks that the services have what is wanted of them. A rollout whose
+// percents leave room neither to start nor to stop a task stands still, as in ECS.
 func (c *checker) steady() error {
 	for _, s := range c.services {
 		if s.Status != compute.Active {
 			continue
 		}
-		if n := c.active[s.Name]; n != s.Desired || len(s.Deployments) != 1 || s.Deployments[0].Rollout != compute.Completed {
+		most, least := s.Desired*s.Rolling.MaximumPercent/100, (s.Desired*s.Rolling.MinimumHealthyPercent+99)/100
+		complete := len(s.Deployments) == 1 && s.Deployments[0].Rollout == compute.Completed
+		if n := c.active[s.Name]; n != s.Desired || !complete && (most > s.Desired || least < s.Desired) {
 			return fmt.Errorf("service %s has %d of %d tasks and deployments %+v", s.Name, n, s.Desired, s.Deployments)
 		}
 	}
