@@ -25,7 +25,7 @@ func seeds(n int) []uint64 {
 // TestCluster runs customers against a cluster with faults, lets it settle, stops
 // everything, and looks for what is left.
 func TestCluster(t *testing.T) {
-	for _, s := range seeds(6) {
+	for _, s := range seeds(4) {
 		w := sim.New(sim.Config{Seed: s, Nodes: 12})
 		w.Faults = true
 		w.Services(3)
@@ -51,14 +51,14 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// TestDays runs three days of quiet cluster life.
+// TestDays runs two days of quiet cluster life.
 func TestDays(t *testing.T) {
 	for _, s := range seeds(1) {
 		w := sim.New(sim.Config{Seed: s, Nodes: 4})
 		w.Faults = true
 		w.Services(3)
 		w.Load(5 * time.Minute)
-		run(t, w, 72*time.Hour)
+		run(t, w, 48*time.Hour)
 		t.Logf("seed %d: %s", s, w.Summary())
 	}
 }
