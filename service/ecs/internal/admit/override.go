@@ -9,6 +9,7 @@ import (
 	"neargate/resource/compute"
 	"neargate/resource/compute/launch"
 	"neargate/resource/compute/taskdef"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/tag"
 )
 
@@ -80,6 +81,11 @@ func (c Capacity) overriddenContainers(d *taskdef.Definition, o *taskdef.Overrid
 		seen[*oc.Name], byName[*oc.Name] = true, oc
 		if c.Fargate() && len(oc.ResourceRequirements) > 0 {
 			return Unsupported("Resource requirements with the FARGATE launch type")
+		}
+		for _, f := range oc.EnvironmentFiles {
+			if err := check.OneOf("environment file type", &f.Type, "s3"); err != nil {
+				return err
+			}
 		}
 		for _, e := range oc.Environment {
 			if e.Name == "" {
