@@ -220,7 +220,7 @@ func sampleDefinition() map[string]any {
 	return map[string]any{
 		"family": "bench", "networkMode": "awsvpc", "requiresCompatibilities": []string{"FARGATE"}, "cpu": "256", "memory": "512",
 		"containerDefinitions": []any{map[string]any{
-			"name": "app", "image": "public.ecr.aws/docker/library/httpd:latest", "essential": true,
+			"name": "app", "image": "public.ecr.aws/docker/library/httpd:latest", "essential": true, "memory": 256,
 			"portMappings": []any{map[string]any{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}},
 			"environment":  []any{map[string]any{"name": "STAGE", "value": "bench"}},
 		}},
@@ -277,7 +277,7 @@ func runTask(s *server) error {
 func defaultSubnet(s *server) (string, error) {
 	cmd := exec.Command("aws", "ec2", "describe-subnets", "--query", "Subnets[0].SubnetId", "--output", "text")
 	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.url, "AWS_ACCESS_KEY_ID="+s.key.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY="+s.key.SecretAccessKey, "AWS_DEFAULT_REGION=us-east-1", "AWS_PROFILE=")
+		"AWS_SECRET_ACCESS_KEY="+s.key.SecretAccessKey, "AWS_DEFAULT_REGION=us-east-1")
 	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
 }
