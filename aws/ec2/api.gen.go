@@ -52,7 +52,7 @@ func Describe(api API) shape.Service {
 		Endpoint:    "ec2",
 		Version:     "2016-11-15",
 		Protocol:    shape.EC2,
-		Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15",
+		Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15/",
 		Operations: []shape.Operation{
 			shape.Op("AuthorizeSecurityGroupEgress", api.AuthorizeSecurityGroupEgress),
 			shape.Op("AuthorizeSecurityGroupIngress", api.AuthorizeSecurityGroupIngress),

@@ -85,8 +85,7 @@ func loadHost(tx store.Tx, name string) (HostState, error) {
 		s.Truth.Tasks++
 	}
 	if s.Used.Lost || !s.Known {
-		s.Tasks, err = store.Collect(tables.Tasks.ByPage(tx, tables.TasksByNode, []string{name}, "", batch))
-		s.MoreTasks = len(s.Tasks) == batch
+		s.Tasks, s.MoreTasks, err = head(tx, name)
 	}
 	return s, err
 }

@@ -34,8 +34,9 @@ const (
 	CapacityWait = 30 * time.Second
 	// retryEvery is the pause before a task that fits nowhere is tried again.
 	retryEvery = 5 * time.Second
-	// batch is how many tasks one transaction places.
-	batch = 128
+	// batch and batchBytes bound what one transaction writes.
+	batch      = 256
+	batchBytes = 600_000
 )
 
 // Queue is the state of the placement queue.
@@ -96,11 +97,10 @@ func queued(_ store.Tx, e store.Event) ([]string, error) {
 func load(tx store.Tx) (Queue, error) {
 	q := Queue{Zones: map[string][]string{}, Count: map[Group]map[Zone]int{}}
 	var err error
-	q.Tasks, err = store.Collect(tables.Tasks.ByPage(tx, tables.TasksByNode, []string{""}, "", batch))
+	q.Tasks, q.More, err = head(tx, "")
 	if err != nil || len(q.Tasks) == 0 {
 		return q, err
 	}
-	q.More = len(q.Tasks) == batch
 	if q.Hosts, err = hosts(tx); err != nil {
 		return q, err
 	}
@@ -116,6 +116,31 @@ func load(tx store.Tx) (Queue, error) {
 		}
 	}
 	return q, nil
+}
+
+// head reads as many of a node's tasks as one transaction may write, and tells
+// whether there may be more.
+func head(tx store.Tx, node string) (tasks []compute.Task, more bool, err error) {
+	size := 0
+	for t, err := range tables.Tasks.ByPage(tx, tables.TasksByNode, []string{node}, "", batch) {
+		if err != nil {
+			return nil, false, err
+		}
+		tasks = append(tasks, t)
+		if size += sizeOf(&t); size > batchBytes {
+			return tasks, true, nil
+		}
+	}
+	return tasks, len(tasks) == batch, nil
+}
+
+// sizeOf is roughly how many bytes it takes to write a task with its index.
+func sizeOf(t *compute.Task) int {
+	size := 2000 + 2*len(t.Spec.Overrides) + 600*len(t.Spec.Containers)
+	for _, tag := range t.Tags {
+		size += 24 + len(tag.Key) + len(tag.Value)
+	}
+	return size
 }
 
 // hosts lists the nodes that may take tasks with what is taken of them.

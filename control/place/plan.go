@@ -1,6 +1,8 @@
 package place
 
 import (
+	"cmp"
+	"container/heap"
 	"maps"
 	"slices"
 	"time"
@@ -11,7 +13,7 @@ import (
 // Plan decides for the head of the queue: tasks that should stop are ended, the
 // others get a node, wait, or fail for want of capacity.
 func Plan(now time.Time, q Queue) (do []Change, wake time.Time) {
-	p := planner{hosts: q.Hosts, count: q.Count, touched: map[int]bool{}}
+	p := planner{hosts: q.Hosts, count: q.Count, touched: map[int]bool{}, ranks: map[[2]string]*ranking{}}
 	for i := range q.Tasks {
 		t := &q.Tasks[i]
 		if t.Intent.Desired != compute.Stopped && t.PlaceAfter.After(now) {
@@ -35,7 +37,8 @@ func Plan(now time.Time, q Queue) (do []Change, wake time.Time) {
 type planner struct {
 	hosts   []Host
 	count   map[Group]map[Zone]int
-	touched map[int]bool // hosts whose allocation changed
+	touched map[int]bool           // hosts whose allocation changed
+	ranks   map[[2]string]*ranking // by zone and architecture
 }
 
 func (p *planner) decide(now time.Time, t compute.Task, zones []Zone) compute.Task {
@@ -76,37 +79,100 @@ func finish(now time.Time, t compute.Task) compute.Task {
 	return t
 }
 
-// choose takes the zone with the fewest tasks of the task's group, and there the
-// least loaded host; among equal zones the one with the less loaded host. Order
-// breaks what ties remain, so that equal states give equal plans.
+// choose takes the zone with the fewest tasks of the task's group, of equal ones
+// the less loaded, and there the least loaded host. Order breaks what ties remain,
+// so that equal states give equal plans.
 func (p *planner) choose(t *compute.Task, zones []Zone) (host int, zone Zone, ok bool) {
 	count := p.count[groupOf(t)]
-	var load float64
-	for _, z := range zones {
-		if ok && count[z] > count[zone] {
-			continue
+	order := slices.Clone(zones)
+	slices.SortStableFunc(order, func(a, b Zone) int {
+		if c := cmp.Compare(count[a], count[b]); c != 0 {
+			return c
 		}
-		h, l, fits := p.leastLoaded(t, z)
-		if fits && (!ok || count[z] < count[zone] || l < load) {
-			host, zone, load, ok = h, z, l, true
+		return cmp.Compare(p.inZone(a, t).load, p.inZone(b, t).load)
+	})
+	for _, z := range order {
+		if host, ok = p.inZone(z, t).find(p, t); ok {
+			return host, z, true
 		}
 	}
-	return host, zone, ok
+	return 0, "", false
 }
 
-func (p *planner) leastLoaded(t *compute.Task, zone Zone) (best int, load float64, ok bool) {
+// inZone is the ranking of the hosts that may take the task in the zone.
+func (p *planner) inZone(zone Zone, t *compute.Task) *ranking {
+	key := [2]string{zone, t.Spec.Architecture}
+	if r := p.ranks[key]; r != nil {
+		return r
+	}
+	r := &ranking{}
 	for i := range p.hosts {
 		h := &p.hosts[i]
-		cpu, memory := h.Used.CPU+t.Spec.CPU, h.Used.Memory+t.Spec.Memory
-		if cpu > h.CPU || memory > h.Memory || !matches(h.Architecture, t.Spec.Architecture) || !h.Serves(zone) {
-			continue
-		}
-		l := max(float64(cpu)/float64(h.CPU), float64(memory)/float64(h.Memory))
-		if !ok || l < load {
-			best, load, ok = i, l, true
+		if h.Serves(zone) && (t.Spec.Architecture == "" || h.Architecture == t.Spec.Architecture) {
+			r.hosts = append(r.hosts, ranked{i, h.load()})
+			r.load += h.load()
 		}
 	}
-	return best, load, ok
+	r.load /= float64(max(len(r.hosts), 1))
+	heap.Init(r)
+	p.ranks[key] = r
+	return r
 }
 
-func matches(host, task string) bool { return task == "" || host == task }
+// load is the fuller of a host's CPU and memory, 0 to 1.
+func (h *Host) load() float64 {
+	return max(float64(h.Used.CPU)/float64(h.CPU), float64(h.Used.Memory)/float64(h.Memory))
+}
+
+func (h *Host) fits(t *compute.Task) bool {
+	return h.Used.CPU+t.Spec.CPU <= h.CPU && h.Used.Memory+t.Spec.Memory <= h.Memory
+}
+
+// ranking is a heap of hosts by their loads. Loads only grow while a plan is made,
+// also through other zones, so one that is noted is never too high.
+type ranking struct {
+	hosts []ranked
+	load  float64 // mean, at the beginning
+}
+
+type ranked struct {
+	host int // index in planner.hosts
+	load float64
+}
+
+// find is the least loaded host with room for the task.
+func (r *ranking) find(p *planner, t *compute.Task) (host int, ok bool) {
+	for len(r.hosts) > 0 {
+		top := &r.hosts[0]
+		now := p.hosts[top.host].load()
+		if now == top.load {
+			break
+		}
+		top.load = now
+		heap.Fix(r, 0)
+	}
+	if len(r.hosts) > 0 && p.hosts[r.hosts[0].host].fits(t) {
+		return r.hosts[0].host, true
+	}
+	var best float64
+	for _, x := range r.hosts {
+		h := &p.hosts[x.host]
+		if l := h.load(); h.fits(t) && (!ok || l < best || l == best && x.host < host) {
+			host, best, ok = x.host, l, true
+		}
+	}
+	return host, ok
+}
+
+func (r *ranking) Len() int { return len(r.hosts) }
+func (r *ranking) Less(i, j int) bool {
+	a, b := r.hosts[i], r.hosts[j]
+	return a.load < b.load || a.load == b.load && a.host < b.host
+}
+func (r *ranking) Swap(i, j int) { r.hosts[i], r.hosts[j] = r.hosts[j], r.hosts[i] }
+func (r *ranking) Push(x any)    { r.hosts = append(r.hosts, x.(ranked)) }
+func (r *ranking) Pop() any {
+	last := r.hosts[len(r.hosts)-1]
+	r.hosts = r.hosts[:len(r.hosts)-1]
+	return last
+}

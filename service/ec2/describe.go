@@ -155,10 +155,10 @@ func checkPage(ids string, q query) error {
 		}
 	}
 	if q.max != nil && *q.max < minResults {
-		return invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", *q.max, minResults)
+		return invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *q.max, minResults)
 	}
 	if q.max != nil && *q.max > maxResults {
-		return invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", *q.max, maxResults)
+		return invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value smaller than or equal to %d.", *q.max, maxResults)
 	}
 	return nil
 }

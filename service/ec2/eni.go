@@ -4,15 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/order"
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
@@ -20,111 +19,16 @@ import (
 	"neargate/wire/shape"
 )
 
-// Limits of a network interface. Source: Amazon VPC quotas.
-const (
-	maxInterfaceGroups    = 5
-	maxInterfaceAddresses = 50
-	maxTokenLength        = 64
-)
-
-// order is a network interface asked for. Its JSON form identifies the request
-// for idempotency: tags are no part of it, nor is the order of groups.
-type order struct {
-	Subnet      string
-	Description *string
-	Primary     string   // explicit primary address, "" to have one chosen
-	Secondary   []string // explicit secondary addresses
-	Extra       int      // secondary addresses to choose
-	Groups      []string // sorted; none means the VPC's default group
-	token       string
-	tags        []network.Tag
-	groups      []string // in the order given
-}
-
-func (o order) hash() (string, error) {
-	b, err := json.Marshal(o)
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), err
-}
-
-// orderOf reads a request.
-func orderOf(in *wire.CreateNetworkInterfaceInput) (order, error) {
-	o := order{
-		Subnet: val(in.SubnetId), Description: in.Description, Extra: int(val(in.SecondaryPrivateIpAddressCount)),
-		token: strings.TrimSpace(val(in.ClientToken)), groups: in.Groups, Groups: slices.Sorted(slices.Values(in.Groups)),
-	}
-	var err error
-	if o.tags, err = tag.Specified(in.TagSpecifications, interfaces.typ); err != nil {
-		return o, err
-	}
-	switch {
-	case o.Subnet == "":
-		return o, missing("subnetId")
-	case in.ClientToken != nil && *in.ClientToken == "":
-		return o, invalid("Value () for parameter clientToken is invalid")
-	case len(o.token) > maxTokenLength:
-		return o, invalid("Value (%s) for parameter clientToken is invalid", o.token)
-	case o.Extra < 0:
-		return o, invalid("Value (%d) for parameter secondaryPrivateIpAddressCount is invalid", o.Extra)
-	case len(in.Groups) > maxInterfaceGroups:
-		return o, shape.Errorf("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
-	}
-	if err := o.addresses(in); err != nil {
-		return o, err
-	}
-	if 1+len(o.Secondary)+o.Extra > maxInterfaceAddresses {
-		return o, shape.Errorf("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
-	}
-	return o, nil
-}
-
-// addresses reads the explicit addresses of a request.
-func (o *order) addresses(in *wire.CreateNetworkInterfaceInput) error {
-	o.Primary = val(in.PrivateIpAddress)
-	for _, a := range in.PrivateIpAddresses {
-		ip := val(a.PrivateIpAddress)
-		switch {
-		case ip == "":
-			return missing("privateIpAddress")
-		case !val(a.Primary):
-			o.Secondary = append(o.Secondary, ip)
-		case o.Primary != "" && o.Primary != ip:
-			return invalid("Only one primary private IP address can be specified.")
-		default:
-			o.Primary = ip
-		}
-	}
-	if len(o.Secondary) > 0 && o.Extra > 0 {
-		return shape.Errorf("InvalidParameterCombination", "The parameter secondaryPrivateIpAddressCount cannot be used with the parameter privateIpAddresses")
-	}
-	for i, ip := range o.explicit() {
-		if a, err := netip.ParseAddr(ip); err != nil || !a.Is4() {
-			return invalid("invalid value for parameter address: %s", ip)
-		}
-		if slices.Contains(o.explicit()[:i], ip) {
-			return invalid("Duplicate private IP address %s", ip)
-		}
-	}
-	return nil
-}
-
-func (o *order) explicit() []string {
-	if o.Primary == "" {
-		return o.Secondary
-	}
-	return append([]string{o.Primary}, o.Secondary...)
-}
-
 // CreateNetworkInterface makes an interface that is attached to nothing.
 func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNetworkInterfaceInput) (*wire.CreateNetworkInterfaceOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	o, err := orderOf(in)
+	o, err := order.Of(in)
 	if err != nil {
 		return nil, err
 	}
-	hash, err := o.hash()
+	hash, err := o.Hash()
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +44,15 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 		if err := takeExplicit(sc, &subnet, &e, &o); err != nil {
 			return err
 		}
-		if old, found, err := replayed(sc, o.token, hash); err != nil {
+		if old, found, err := replayed(sc, o.Token, hash); err != nil {
 			return err
 		} else if found {
 			out, err = renderInterface(sc, &old)
+			asCreated(&out)
 			out.TagSet = tag.Listed(old.RequestTags)
 			return err
 		}
-		if e.Groups, err = groupsFor(sc, subnet.Vpc, o.groups); err != nil {
+		if e.Groups, err = groupsFor(sc, subnet.Vpc, o.Groups); err != nil {
 			return err
 		}
 		if err := chooseRest(sc, &subnet, &e, o.Extra); err != nil {
@@ -157,22 +62,28 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 			return err
 		}
 		out, err = renderInterface(sc, &e)
+		asCreated(&out)
 		out.Status = new("pending")
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &wire.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: optional(o.token)}, nil
+	return &wire.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: optional(o.Token)}, nil
 }
 
-func newInterface(sc scope, subnet *network.Subnet, id string, o order, hash string) network.NetworkInterface {
+// asCreated leaves out what only a description of the interface shows.
+func asCreated(w *wire.NetworkInterface) {
+	w.PublicDnsName, w.Operator.HiddenByDefault = nil, nil
+}
+
+func newInterface(sc scope, subnet *network.Subnet, id string, o order.Order, hash string) network.NetworkInterface {
 	e := network.NetworkInterface{
 		Account: subnet.Account, Region: subnet.Region, ID: id, Vpc: subnet.Vpc, Subnet: subnet.ID, Zone: subnet.Zone,
-		Description: val(o.Description), MAC: network.MAC(id), SourceDestCheck: true, RequesterID: sc.caller.UserID, Tags: o.tags,
+		Description: val(o.Description), MAC: network.MAC(id), SourceDestCheck: true, RequesterID: sc.caller.UserID, Tags: o.Tags,
 	}
-	if o.token != "" {
-		e.Token, e.TokenHash, e.RequestTags = tokenKey(o.token), hash, o.tags
+	if o.Token != "" {
+		e.Token, e.TokenHash, e.RequestTags = tokenKey(o.Token), hash, o.Tags
 	}
 	return e
 }
@@ -202,11 +113,11 @@ func replayed(sc scope, token, hash string) (network.NetworkInterface, bool, err
 }
 
 // takeExplicit takes the addresses the request names.
-func takeExplicit(sc scope, subnet *network.Subnet, e *network.NetworkInterface, o *order) error {
+func takeExplicit(sc scope, subnet *network.Subnet, e *network.NetworkInterface, o *order.Order) error {
 	if o.Primary == "" && len(o.Secondary) > 0 {
 		e.Addresses = []string{""}
 	}
-	for _, ip := range o.explicit() {
+	for _, ip := range o.Explicit() {
 		switch err := address.Take(sc.tx, subnet, e.ID, ip); {
 		case errors.Is(err, address.ErrInUse):
 			return shape.Errorf("InvalidIPAddress.InUse", "The specified address is already in use.")

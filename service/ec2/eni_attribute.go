@@ -5,6 +5,7 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/order"
 	"neargate/store/tables"
 	"neargate/wire/shape"
 )
@@ -66,8 +67,8 @@ func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.
 		return nil, shape.Errorf("InvalidParameterCombination", "No attributes specified.")
 	case given > 1:
 		return nil, shape.Errorf("InvalidParameterCombination", "Fields for multiple attribute types specified")
-	case len(in.Groups) > maxInterfaceGroups:
-		return nil, shape.Errorf("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+	case len(in.Groups) > order.MaxGroups:
+		return nil, order.TooManyGroups()
 	}
 	err := s.update(ctx, func(sc scope) error {
 		e, err := interfaces.get(sc, val(in.NetworkInterfaceId))

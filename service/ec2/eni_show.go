@@ -23,11 +23,15 @@ func renderInterface(sc scope, e *network.NetworkInterface) (wire.NetworkInterfa
 		Groups: []wire.GroupIdentifier{}, PrivateIpAddresses: []wire.NetworkInterfacePrivateIpAddress{},
 	}
 	for _, id := range e.Groups {
-		g, err := tables.SecurityGroups.Get(sc.tx, e.Account, e.Region, id)
+		g, found, err := tables.SecurityGroups.Find(sc.tx, e.Account, e.Region, id)
 		if err != nil {
 			return w, err
 		}
-		w.Groups = append(w.Groups, wire.GroupIdentifier{GroupId: new(id), GroupName: new(g.Name)})
+		shown := wire.GroupIdentifier{GroupId: new(id)}
+		if found {
+			shown.GroupName = &g.Name
+		}
+		w.Groups = append(w.Groups, shown)
 	}
 	vpc, err := tables.Vpcs.Get(sc.tx, e.Account, e.Region, e.Vpc)
 	if err != nil {

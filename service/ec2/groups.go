@@ -99,7 +99,7 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 	if err != nil {
 		return nil, err
 	}
-	return &wire.CreateSecurityGroupOutput{GroupId: &g.ID, SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags)}, nil
+	return &wire.CreateSecurityGroupOutput{Return: new(true), GroupId: &g.ID, SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags)}, nil
 }
 
 // vpcOrDefault is the id of the VPC asked for, or of the default one.

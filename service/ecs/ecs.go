@@ -8,6 +8,8 @@ import (
 	"neargate/service/ecs/cluster"
 	"neargate/service/ecs/definition"
 	"neargate/service/ecs/instance"
+	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/task"
 )
 
 // Names under which the handlers are embedded.
@@ -16,6 +18,7 @@ type (
 	clusters    = cluster.Handler
 	definitions = definition.Handler
 	instances   = instance.Handler
+	tasks       = task.Service
 )
 
 // Service answers every operation by the handler that has it.
@@ -24,9 +27,13 @@ type Service struct {
 	*clusters
 	*definitions
 	*instances
+	*tasks
 }
 
-// New returns the service.
-func New(deps service.Deps) *Service {
-	return &Service{account.New(deps), cluster.New(deps), definition.New(deps), instance.New(deps)}
+// New returns the service; launches limits the launch rate of Fargate tasks.
+func New(deps service.Deps, launches task.Rate) *Service {
+	return &Service{
+		account.New(deps), cluster.New(deps), definition.New(deps), instance.New(deps),
+		task.New(call.New(deps), launches),
+	}
 }

@@ -95,6 +95,9 @@ func (h *Handler) edit(ctx context.Context, cluster *string, attributes []ecs.At
 
 // PutAttributes sets attributes of container instances.
 func (h *Handler) PutAttributes(ctx context.Context, in *ecs.PutAttributesInput) (*ecs.PutAttributesOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	shown, err := h.edit(ctx, in.Cluster, in.Attributes, func(i *compute.Instance, a ecs.Attribute) error {
 		set := compute.Attribute{Name: *a.Name, Value: a.Value}
 		if at := named(i.Attributes, set.Name); at >= 0 {
@@ -122,6 +125,9 @@ func (h *Handler) PutAttributes(ctx context.Context, in *ecs.PutAttributesInput)
 // DeleteAttributes takes attributes from container instances; those an instance
 // does not have are ignored.
 func (h *Handler) DeleteAttributes(ctx context.Context, in *ecs.DeleteAttributesInput) (*ecs.DeleteAttributesOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	shown, err := h.edit(ctx, in.Cluster, in.Attributes, func(i *compute.Instance, a ecs.Attribute) error {
 		at := named(i.Attributes, *a.Name)
 		if at >= 0 && (a.Value == nil || deref(i.Attributes[at].Value) == *a.Value) {
@@ -142,12 +148,12 @@ func named(attributes []compute.Attribute, name string) int {
 // ListAttributes lists the attributes of a cluster's container instances, by
 // instance and name.
 func (h *Handler) ListAttributes(ctx context.Context, in *ecs.ListAttributesInput) (*ecs.ListAttributesOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	size, err := check.PageSize(in.MaxResults, 100)
 	if err != nil {
 		return nil, err
-	}
-	if in.TargetType == nil {
-		return nil, invalid("Target type can not be blank.")
 	}
 	if err := check.OneOf("target type", in.TargetType, "container-instance"); err != nil {
 		return nil, err

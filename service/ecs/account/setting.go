@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"regexp"
 	"slices"
 
 	"neargate/arn"
@@ -66,6 +67,8 @@ func principalARN(c auth.Caller, principal string) string {
 	return arn.ARN{Partition: arn.Partition(c.Region), Service: "iam", Account: c.Account, Resource: "root"}.String()
 }
 
+var principalForm = regexp.MustCompile(`^(root|(user|role)/[\w+=,.@/-]{1,575})$`)
+
 // principal is the identity a request is about: the given user, role or root user
 // of the account, or the caller.
 func principal(c auth.Caller, given *string) (string, error) {
@@ -73,8 +76,7 @@ func principal(c auth.Caller, given *string) (string, error) {
 		return ref.Principal(c.ARN), nil
 	}
 	a, err := arn.Parse(*given)
-	kinds := []string{"root", "user", "role"}
-	if err != nil || a.Service != "iam" || a.Account != c.Account || !slices.Contains(kinds, a.Path()[0]) {
+	if err != nil || a.Service != "iam" || a.Account != c.Account || !principalForm.MatchString(a.Resource) {
 		return "", invalid("Invalid principal ARN. Specify the ARN of a user, a role or the root user of the account and try again.")
 	}
 	return ref.Principal(*given), nil
@@ -101,6 +103,9 @@ func (h *Handler) put(ctx context.Context, name, value *string, who string) (*ec
 // PutAccountSetting sets a setting for the caller or another principal. For the
 // root user it sets the account's default.
 func (h *Handler) PutAccountSetting(ctx context.Context, in *ecs.PutAccountSettingInput) (*ecs.PutAccountSettingOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	who, err := principal(auth.CallerFrom(ctx), in.PrincipalArn)
 	if err != nil {
 		return nil, err
@@ -114,6 +119,9 @@ func (h *Handler) PutAccountSetting(ctx context.Context, in *ecs.PutAccountSetti
 
 // PutAccountSettingDefault sets a setting for every principal without its own.
 func (h *Handler) PutAccountSettingDefault(ctx context.Context, in *ecs.PutAccountSettingDefaultInput) (*ecs.PutAccountSettingDefaultOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	s, err := h.put(ctx, in.Name, in.Value, "")
 	if err != nil {
 		return nil, err
@@ -124,6 +132,9 @@ func (h *Handler) PutAccountSettingDefault(ctx context.Context, in *ecs.PutAccou
 // DeleteAccountSetting takes back what a principal set, and answers what holds for
 // it now.
 func (h *Handler) DeleteAccountSetting(ctx context.Context, in *ecs.DeleteAccountSettingInput) (*ecs.DeleteAccountSettingOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	c := auth.CallerFrom(ctx)
 	s, err := find(in.Name)
 	if err != nil {

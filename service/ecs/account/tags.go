@@ -7,6 +7,7 @@ import (
 	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
 	"neargate/service/ecs/internal/strategy"
@@ -96,6 +97,9 @@ func providerTags(t ref.Tenant, s string) (tagged, error) {
 
 // memberTags finds a service, a task or a container instance of a cluster.
 func memberTags(tx store.Tx, t ref.Tenant, kind, cluster, s string) (tagged, error) {
+	if err := ref.CheckName("Cluster", cluster); err != nil {
+		return tagged{}, err
+	}
 	switch kind {
 	case "service":
 		name, err := t.Service(cluster, s)
@@ -163,6 +167,9 @@ func (h *Handler) change(ctx context.Context, s *string, f func([]compute.Tag) (
 
 // TagResource adds tags to a resource; they win over tags with the same keys.
 func (h *Handler) TagResource(ctx context.Context, in *ecs.TagResourceInput) (*ecs.TagResourceOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	added, err := tag.Read(in.Tags)
 	if err != nil {
 		return nil, err
@@ -176,6 +183,9 @@ func (h *Handler) TagResource(ctx context.Context, in *ecs.TagResourceInput) (*e
 
 // UntagResource takes tags away; keys the resource does not have are ignored.
 func (h *Handler) UntagResource(ctx context.Context, in *ecs.UntagResourceInput) (*ecs.UntagResourceOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	err := h.change(ctx, in.ResourceArn, func(tags []compute.Tag) ([]compute.Tag, error) { return tag.Without(tags, in.TagKeys), nil })
 	if err != nil {
 		return nil, err
@@ -185,6 +195,9 @@ func (h *Handler) UntagResource(ctx context.Context, in *ecs.UntagResourceInput)
 
 // ListTagsForResource lists the tags of a resource.
 func (h *Handler) ListTagsForResource(ctx context.Context, in *ecs.ListTagsForResourceInput) (*ecs.ListTagsForResourceOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	t := ref.Of(auth.CallerFrom(ctx))
 	var out *ecs.ListTagsForResourceOutput
 	err := h.deps.Store.View(ctx, func(tx store.Tx) error {

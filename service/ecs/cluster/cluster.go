@@ -36,6 +36,9 @@ func New(deps service.Deps) *Handler {
 // CreateCluster makes a cluster. Creating an ACTIVE one again answers what is
 // there, unless the request asks for something else.
 func (h *Handler) CreateCluster(ctx context.Context, in *ecs.CreateClusterInput) (*ecs.CreateClusterOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	caller := auth.CallerFrom(ctx)
 	wanted, err := requested(in)
 	if err != nil {
@@ -219,6 +222,9 @@ func (h *Handler) change(ctx context.Context, s *string, f func(store.Tx, *compu
 
 // UpdateCluster changes settings and configuration.
 func (h *Handler) UpdateCluster(ctx context.Context, in *ecs.UpdateClusterInput) (*ecs.UpdateClusterOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	c, err := h.change(ctx, in.Cluster, func(_ store.Tx, c *compute.Cluster) error {
 		settings, err := readSettings(in.Settings)
 		if err != nil {
@@ -247,13 +253,16 @@ func (h *Handler) UpdateCluster(ctx context.Context, in *ecs.UpdateClusterInput)
 
 // UpdateClusterSettings changes settings.
 func (h *Handler) UpdateClusterSettings(ctx context.Context, in *ecs.UpdateClusterSettingsInput) (*ecs.UpdateClusterSettingsOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	c, err := h.change(ctx, in.Cluster, func(_ store.Tx, c *compute.Cluster) error {
 		settings, err := readSettings(in.Settings)
 		if err != nil {
 			return err
 		}
 		if settings == nil {
-			return ecs.InvalidParameterException("Settings can not be empty.")
+			return check.Given("Settings", 0)
 		}
 		c.Settings = settings
 		return nil
@@ -266,6 +275,9 @@ func (h *Handler) UpdateClusterSettings(ctx context.Context, in *ecs.UpdateClust
 
 // DeleteCluster makes a cluster without work INACTIVE.
 func (h *Handler) DeleteCluster(ctx context.Context, in *ecs.DeleteClusterInput) (*ecs.DeleteClusterOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	c, err := h.change(ctx, in.Cluster, func(tx store.Tx, c *compute.Cluster) error {
 		at := []string{c.Account, c.Region, c.Name}
 		switch {

@@ -318,7 +318,8 @@ func TestCapacityProviders(t *testing.T) {
 	create(t, h, ecs.CreateClusterInput{ClusterName: new("web")})
 	set := func(providers []string, items ...ecs.CapacityProviderStrategyItem) (*ecs.Cluster, error) {
 		out, err := h.PutClusterCapacityProviders(ctx, &ecs.PutClusterCapacityProvidersInput{
-			Cluster: new("web"), CapacityProviders: providers, DefaultCapacityProviderStrategy: items})
+			Cluster: new("web"), CapacityProviders: providers,
+			DefaultCapacityProviderStrategy: append([]ecs.CapacityProviderStrategyItem{}, items...)})
 		if err != nil {
 			return nil, err
 		}

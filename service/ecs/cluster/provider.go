@@ -20,6 +20,9 @@ import (
 // PutClusterCapacityProviders replaces a cluster's capacity providers and default
 // strategy. A provider that is in use cannot be taken away.
 func (h *Handler) PutClusterCapacityProviders(ctx context.Context, in *ecs.PutClusterCapacityProvidersInput) (*ecs.PutClusterCapacityProvidersOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	c, err := h.change(ctx, in.Cluster, func(tx store.Tx, c *compute.Cluster) error {
 		if err := strategy.Providers(in.CapacityProviders); err != nil {
 			return err

@@ -55,6 +55,9 @@ const maxDefinition = 64 << 10
 
 // RegisterTaskDefinition stores a new revision of a family.
 func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
+	if err := given(in); err != nil {
+		return nil, err
+	}
 	caller := auth.CallerFrom(ctx)
 	tags, err := tag.Read(in.Tags)
 	if err != nil {
@@ -101,6 +104,18 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 	return out, nil
 }
 
+// given refuses a request that lacks a required member; two of them have texts of
+// their own.
+func given(in *ecs.RegisterTaskDefinitionInput) error {
+	if deref(in.Family) == "" {
+		return refuse("Family can not be blank.")
+	}
+	if len(in.ContainerDefinitions) == 0 {
+		return refuse("Container list cannot be empty.")
+	}
+	return check.Required(in)
+}
+
 // read takes a definition from a request.
 func read(in *ecs.RegisterTaskDefinitionInput) taskdef.Definition {
 	d := fromInput(in)
@@ -135,6 +150,9 @@ func (h *Handler) now() time.Time { return h.deps.Now().UTC().Truncate(time.Mill
 
 // DescribeTaskDefinition returns a revision, or a family's latest ACTIVE one.
 func (h *Handler) DescribeTaskDefinition(ctx context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	for _, word := range in.Include {
 		if word != "TAGS" {
 			return nil, ecs.ClientException(word + " is not a valid value for include. The value must be one of [[TAGS]]")
@@ -175,6 +193,9 @@ const (
 // DeregisterTaskDefinition makes a revision INACTIVE. Tasks and services that use
 // it go on.
 func (h *Handler) DeregisterTaskDefinition(ctx context.Context, in *ecs.DeregisterTaskDefinitionInput) (*ecs.DeregisterTaskDefinitionOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	t := ref.Of(auth.CallerFrom(ctx))
 	id, err := t.Definition(deref(in.TaskDefinition))
 	if err != nil {
@@ -231,6 +252,9 @@ func retire(tx store.Tx, d *taskdef.Definition) error {
 
 // DeleteTaskDefinitions starts the deletion of INACTIVE revisions.
 func (h *Handler) DeleteTaskDefinitions(ctx context.Context, in *ecs.DeleteTaskDefinitionsInput) (*ecs.DeleteTaskDefinitionsOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	if err := check.Given("Task definitions", len(in.TaskDefinitions)); err != nil {
 		return nil, err
 	}

@@ -177,6 +177,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"ClientException: Fargate requires that 'memory' be defined at the task level.":                                                                   fargate(func(i *in) { i.Memory = nil; i.ContainerDefinitions[0].Memory = new(int32(128)) }),
 		"ClientException: Tasks using the Fargate launch type do not support ipcMode.":                                                                    fargate(func(i *in) { i.IpcMode = new("task") }),
 		"ClientException: Family contains invalid characters.":                                                                                            fargate(func(i *in) { i.Family = new("a b") }),
+		"InvalidParameterException: HardLimit can not be blank.":                                                                                          fargate(app(func(c *cd) { c.Ulimits = []ecs.Ulimit{{Name: new("nofile"), SoftLimit: new(int32(1))}} })),
 		"ClientException: Family can not be blank.":                                                                                                       fargate(func(i *in) { i.Family = new("") }),
 		"ClientException: Container list cannot be empty.":                                                                                                fargate(func(i *in) { i.ContainerDefinitions = nil }),
 		"ClientException: Too many containers.": fargate(func(i *in) {
@@ -188,7 +189,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"ClientException: Container.name contains invalid characters.":              fargate(app(func(c *cd) { c.Name = new("a.b") })),
 		"ClientException: Container.image should not be null or empty.":             fargate(app(func(c *cd) { c.Image = nil })),
 		"ClientException: Container names must be unique within a Task Definition.": fargate(and("app", func(*cd) {})),
-		"ClientException: At least one container must be marked as essential.":      fargate(app(func(c *cd) { c.Essential = new(false) })),
+		"ClientException: Task definition doesn't have any essential container.":    fargate(app(func(c *cd) { c.Essential = new(false) })),
 		"ClientException: Cannot depend on container + 'missing' because it does not exist": fargate(app(func(c *cd) {
 			c.DependsOn = []ecs.ContainerDependency{{ContainerName: new("missing"), Condition: new("START")}}
 		})),

@@ -46,9 +46,6 @@ func validate(d *taskdef.Definition) error {
 }
 
 func validateFamily(d *taskdef.Definition) error {
-	if d.Family == "" {
-		return refuse("Family can not be blank.")
-	}
 	if !ref.ValidName(d.Family) {
 		return refuse("Family contains invalid characters.")
 	}
@@ -170,9 +167,6 @@ func validateStorage(d *taskdef.Definition) error {
 }
 
 func validateContainerNames(d *taskdef.Definition) error {
-	if len(d.ContainerDefinitions) == 0 {
-		return refuse("Container list cannot be empty.")
-	}
 	if len(d.ContainerDefinitions) > maxContainers {
 		return refuse("Too many containers.")
 	}
@@ -194,7 +188,7 @@ func validateContainerNames(d *taskdef.Definition) error {
 		essential = essential || c.Essential
 	}
 	if !essential {
-		return refuse("At least one container must be marked as essential.")
+		return refuse("Task definition doesn't have any essential container.")
 	}
 	return nil
 }

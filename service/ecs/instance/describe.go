@@ -133,6 +133,9 @@ func each(tx store.Tx, t ref.Tenant, cluster *string, references []string, inc i
 
 // DescribeContainerInstances describes instances of any status.
 func (h *Handler) DescribeContainerInstances(ctx context.Context, in *ecs.DescribeContainerInstancesInput) (*ecs.DescribeContainerInstancesOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	if err := check.Given("Container instances", len(in.ContainerInstances)); err != nil {
 		return nil, err
 	}

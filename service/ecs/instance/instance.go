@@ -37,6 +37,9 @@ func New(deps service.Deps) *Handler {
 // containerInstanceArn names. The identity document is read but its signature is
 // not proven: it is evidence of an EC2 instance, of which there are none here.
 func (h *Handler) RegisterContainerInstance(ctx context.Context, in *ecs.RegisterContainerInstanceInput) (*ecs.RegisterContainerInstanceOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	t := ref.Of(auth.CallerFrom(ctx))
 	wanted, err := requested(in)
 	if err != nil {
@@ -172,6 +175,9 @@ const forced = "Container instance deregistration forced by user"
 // DeregisterContainerInstance makes an instance INACTIVE. With force its tasks are
 // told to stop.
 func (h *Handler) DeregisterContainerInstance(ctx context.Context, in *ecs.DeregisterContainerInstanceInput) (*ecs.DeregisterContainerInstanceOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	t := ref.Of(auth.CallerFrom(ctx))
 	now := h.deps.Now().UTC().Truncate(time.Millisecond)
 	var shown ecs.ContainerInstance
@@ -232,14 +238,14 @@ func hosted(tx store.Tx, c *compute.Cluster, id string) ([]compute.Task, error) 
 
 // UpdateContainerInstancesState sets instances to ACTIVE or DRAINING.
 func (h *Handler) UpdateContainerInstancesState(ctx context.Context, in *ecs.UpdateContainerInstancesStateInput) (*ecs.UpdateContainerInstancesStateOutput, error) {
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	if err := check.Given("Container instances", len(in.ContainerInstances)); err != nil {
 		return nil, err
 	}
 	if err := check.AtMost("instanceIds", len(in.ContainerInstances), 10); err != nil {
 		return nil, err
-	}
-	if in.Status == nil {
-		return nil, ecs.InvalidParameterException("Status can not be blank.")
 	}
 	if err := check.OneOf("status", in.Status, compute.Active, compute.Draining); err != nil {
 		return nil, err

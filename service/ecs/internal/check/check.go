@@ -3,12 +3,56 @@ package check
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"neargate/aws/ecs"
 	"neargate/service/internal/page"
 )
+
+// Required refuses a request, a pointer to its struct, in which a member that the
+// model requires is absent, at any depth. ECS words this itself, so that the front
+// door leaves it to the operations.
+func Required(in any) error {
+	if name := absent(reflect.ValueOf(in).Elem()); name != "" {
+		return ecs.InvalidParameterException(strings.ToUpper(name[:1]) + name[1:] + " can not be blank.")
+	}
+	return nil
+}
+
+// absent returns the name of the first required member that v lacks, "" for none.
+func absent(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return absent(v.Elem())
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Struct {
+			return ""
+		}
+		for i := range v.Len() {
+			if name := absent(v.Index(i)); name != "" {
+				return name
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			tag := strings.Split(v.Type().Field(i).Tag.Get("aws"), ",")
+			if tag[0] == "" {
+				continue
+			}
+			if slices.Contains(tag[1:], "required") && v.Field(i).IsNil() {
+				return tag[0]
+			}
+			if name := absent(v.Field(i)); name != "" {
+				return name
+			}
+		}
+	}
+	return ""
+}
 
 // OneOf refuses a value that is not among the allowed ones; nil passes.
 func OneOf(what string, value *string, allowed ...string) error {
