@@ -115,9 +115,10 @@ func exports(script string) map[string]string {
 // commands are real programs; see docs/stories.md for its own commands.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/stories",
-		UpdateScripts: os.Getenv("UPDATE") != "",
-		Deadline:      time.Now().Add(25 * time.Minute),
+		Dir:             "testdata/stories",
+		UpdateScripts:   os.Getenv("UPDATE") != "",
+		ContinueOnError: os.Getenv("CONTINUE") != "",
+		Deadline:        time.Now().Add(25 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			vars, err := shared.account()
 			if err != nil {
