@@ -21,6 +21,7 @@ import (
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/ecs/task"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -147,8 +148,12 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 // under a path no AWS API uses.
 func (d *daemon) frontDoor() http.Handler {
 	directory := auth.NewDirectory(d.store, time.Now)
+	launches := task.FargateRate()
+	if d.noThrottle {
+		launches = task.Rate{}
+	}
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, launches),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,

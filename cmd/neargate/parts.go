@@ -8,6 +8,7 @@ import (
 
 	"neargate/arn"
 	awsec2 "neargate/aws/ec2"
+	awsecs "neargate/aws/ecs"
 	awsiam "neargate/aws/iam"
 	awslogs "neargate/aws/logs"
 	awssts "neargate/aws/sts"
@@ -21,6 +22,8 @@ import (
 	host "neargate/resource/node"
 	"neargate/service"
 	"neargate/service/ec2"
+	"neargate/service/ecs"
+	"neargate/service/ecs/task"
 	"neargate/service/iam"
 	"neargate/service/logs"
 	"neargate/service/sts"
@@ -28,9 +31,10 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps) []shape.Service {
+func services(d service.Deps, launches task.Rate) []shape.Service {
 	return []shape.Service{
 		awsec2.Describe(ec2.New(d)),
+		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
 		awslogs.Describe(logs.New(d)),
 		awssts.Describe(sts.New(d)),

@@ -35,7 +35,7 @@ type Service struct {
 	PropagateTags                  string // NONE, SERVICE, TASK_DEFINITION
 	EnableExec                     bool
 	Rebalancing                    string // ENABLED, DISABLED
-	Monitoring                     []byte `json:",omitempty"` // MonitoringConfiguration as JSON of the wire form
+	Monitoring                     []byte `json:",omitempty"` // MonitoringConfiguration as JSON
 	Role                           string `json:",omitempty"`
 	Tags                           []Tag
 	Deployments                    []Deployment // newest first; the first is PRIMARY
@@ -168,3 +168,16 @@ func (s *Service) PrimaryDeployment() *Deployment {
 
 // RevisionID is the number in the deployment's id and in its revision's ARN.
 func (d *Deployment) RevisionID() string { return strings.TrimPrefix(d.ID, "ecs-svc/") }
+
+// ARN is the service deployment's Amazon Resource Name.
+func (d *ServiceDeployment) ARN() string {
+	return arn.New("ecs", d.Region, d.Account, "service-deployment/"+d.Cluster+"/"+d.Service+"/"+d.ID)
+}
+
+// TargetID is the id of the revision the deployment rolls out.
+func (d *ServiceDeployment) TargetID() string { return strings.TrimPrefix(d.DeploymentID, "ecs-svc/") }
+
+// RevisionARN prints the ARN of a revision of the service.
+func (s *Service) RevisionARN(id string) string {
+	return arn.New("ecs", s.Region, s.Account, "service-revision/"+s.Cluster+"/"+s.Name+"/"+id)
+}

@@ -3,12 +3,15 @@
 package ecs
 
 import (
+	api "neargate/aws/ecs"
 	"neargate/service"
 	"neargate/service/ecs/account"
 	"neargate/service/ecs/cluster"
 	"neargate/service/ecs/definition"
 	"neargate/service/ecs/instance"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/rollout"
+	"neargate/service/ecs/svc"
 	"neargate/service/ecs/task"
 )
 
@@ -18,6 +21,8 @@ type (
 	clusters    = cluster.Handler
 	definitions = definition.Handler
 	instances   = instance.Handler
+	services    = svc.Service
+	rollouts    = rollout.Service
 	tasks       = task.Service
 )
 
@@ -27,13 +32,17 @@ type Service struct {
 	*clusters
 	*definitions
 	*instances
+	*services
+	*rollouts
 	*tasks
 }
+
+var _ api.API = (*Service)(nil)
 
 // New returns the service; launches limits the launch rate of Fargate tasks.
 func New(deps service.Deps, launches task.Rate) *Service {
 	return &Service{
 		account.New(deps), cluster.New(deps), definition.New(deps), instance.New(deps),
-		task.New(call.New(deps), launches),
+		svc.New(call.New(deps)), rollout.New(call.New(deps)), task.New(call.New(deps), launches),
 	}
 }
