@@ -66,7 +66,9 @@ func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput)
 	return &ecs.UpdateServiceOutput{Service: &out}, nil
 }
 
-var asCreate = convert.Func[ecs.CreateServiceInput, ecs.UpdateServiceInput]()
+// fromInput sees an UpdateService request as the CreateService request that says
+// the same.
+var fromInput = convert.Func[ecs.CreateServiceInput, ecs.UpdateServiceInput]()
 
 // checkUpdate checks what an UpdateService request says by itself.
 func checkUpdate(in *ecs.UpdateServiceInput) error {
@@ -76,7 +78,7 @@ func checkUpdate(in *ecs.UpdateServiceInput) error {
 	if m := in.Monitoring; m != nil && m.MetricConfigurations == nil {
 		return ecs.ServerException("Service Unavailable. Please try again later.") // as recorded
 	}
-	options := asCreate(in)
+	options := fromInput(in)
 	return checkOptions(&options)
 }
 

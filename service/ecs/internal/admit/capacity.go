@@ -66,6 +66,8 @@ func Choose(c *compute.Cluster, launchType *string, strategy []ecs.CapacityProvi
 	switch {
 	case len(items) > 0:
 		return Capacity{Strategy: items}, nil
+	case len(c.DefaultStrategy) > 0 && !slices.ContainsFunc(c.DefaultStrategy, func(i compute.StrategyItem) bool { return i.Weight > 0 }):
+		return Capacity{}, invalid("There are no capacity providers with a weight value greater than zero defined in the default capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Update the cluster's default capacity provider strategy or specify a valid capacity provider strategy and try again.")
 	case len(c.DefaultStrategy) > 0:
 		return Capacity{Strategy: c.DefaultStrategy}, nil
 	}
@@ -100,8 +102,8 @@ func Strategy(c *compute.Cluster, in []ecs.CapacityProviderStrategyItem) ([]comp
 	switch {
 	case bases > 1:
 		return nil, invalid("The specified capacity provider strategy can contain only one capacity provider with a base value greater than 0.")
-	case len(out) > 1 && weight == 0:
-		return nil, invalid("The specified capacity provider strategy must contain at least one capacity provider with a weight value greater than 0.")
+	case len(out) > 0 && weight == 0:
+		return nil, invalid("There are no capacity providers in the capacity provider strategy with a weight value greater than zero.")
 	}
 	return out, nil
 }
