@@ -137,7 +137,8 @@ func observed(w *ecs.Container, s *compute.ContainerState, d Detail) {
 	}
 }
 
-var showOverride = convert.Func[ecs.TaskOverride, taskdef.Override]()
+// wireOverride shows a stored override.
+var wireOverride = convert.Func[ecs.TaskOverride, taskdef.Override]()
 
 // overrides shows what the task changed of its definition, every container named.
 func overrides(t *compute.Task) *ecs.TaskOverride {
@@ -147,11 +148,11 @@ func overrides(t *compute.Task) *ecs.TaskOverride {
 		if err := json.Unmarshal(t.Spec.Overrides, &o); err != nil {
 			panic(err) // launch.Task wrote it
 		}
-		w = showOverride(&o)
+		w = wireOverride(&o)
 	}
 	w.InferenceAcceleratorOverrides = []ecs.InferenceAcceleratorOverride{}
 	given := w.ContainerOverrides
-	w.ContainerOverrides = []ecs.ContainerOverride{}
+	w.ContainerOverrides = make([]ecs.ContainerOverride, 0, len(t.Spec.Containers))
 	for i := range t.Spec.Containers {
 		one := ecs.ContainerOverride{Name: new(t.Spec.Containers[i].Name)}
 		for _, c := range given {
