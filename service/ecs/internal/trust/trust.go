@@ -37,9 +37,6 @@ func roles(d *taskdef.Definition, o *taskdef.Override) (out []string) {
 // may be nil.
 func Pass(tx store.Tx, c auth.Caller, now time.Time, d *taskdef.Definition, o *taskdef.Override) error {
 	for _, role := range roles(d, o) {
-		if !arn.Is(role) {
-			role = arn.ARN{Partition: "aws", Service: "iam", Account: c.Account, Resource: "role/" + role}.String()
-		}
 		err := auth.MayPass(tx, c, now, role, principal)
 		var denied *auth.Denied
 		if errors.As(err, &denied) {
