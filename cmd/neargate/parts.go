@@ -46,6 +46,7 @@ func controllers(now func() time.Time, ids *arn.Source) []loop.Runner {
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
+		expire.Sessions(), expire.DeletionTasks(),
 	}
 }
 
