@@ -115,9 +115,10 @@ func exports(script string) map[string]string {
 // commands are real programs; see docs/stories.md for its own commands.
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/stories",
-		UpdateScripts: os.Getenv("UPDATE") != "",
-		Deadline:      time.Now().Add(25 * time.Minute),
+		Dir:             "testdata/stories",
+		UpdateScripts:   os.Getenv("UPDATE") != "",
+		ContinueOnError: os.Getenv("CONTINUE") != "",
+		Deadline:        time.Now().Add(25 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			vars, err := shared.account()
 			if err != nil {
@@ -125,16 +126,25 @@ func TestStories(t *testing.T) {
 			}
 			return provide(e, vars)
 		},
-		Condition: func(name string) (bool, error) {
-			_, err := exec.LookPath(name)
-			return err == nil, nil
-		},
+		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"call":       call,
 			"eventually": eventually,
 			"keep":       keep,
+			"node":       node,
 			"own":        own,
 		},
 	})
+}
+
+// condition decides what stands in brackets: whether a program is installed, or
+// [terraform-aws], whether Terraform has its AWS provider at hand.
+func condition(name string) (bool, error) {
+	if name == "terraform-aws" && os.Getenv("NEARGATE_TF_PLUGINS") == "" {
+		return false, nil
+	}
+	_, err := exec.LookPath(strings.TrimSuffix(name, "-aws"))
+	return err == nil, nil
 }
 
 // provide sets the environment of a story.
@@ -148,8 +158,8 @@ func provide(e *testscript.Env, vars map[string]string) error {
 	e.Setenv("AWS_PAGER", "")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("AWS_MAX_ATTEMPTS", "1")
-	e.Setenv("E2E", mustAbs("."))
-	for _, k := range []string{"PATH", "TF_CLI_CONFIG_FILE", "PYENV_VERSION", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
+	e.Setenv("PATH", mustAbs("bin")+":"+os.Getenv("PATH"))
+	for _, k := range []string{"NEARGATE_TF_PLUGINS", "PYENV_VERSION", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
 		e.Setenv(k, os.Getenv(k))
 	}
 	return os.MkdirAll(home, 0o700)
@@ -164,7 +174,7 @@ func mustAbs(p string) string {
 }
 
 // eventually SECONDS REGEXP COMMAND...: runs the command until its standard
-// output matches. What it printed last stays for stdout and keep.
+// output matches. The command is a program, or call.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: eventually SECONDS REGEXP COMMAND...")
@@ -172,16 +182,25 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	wait, err := time.ParseDuration(args[0] + "s")
 	ts.Check(err)
 	want := regexp.MustCompile("(?m)" + args[1])
-	deadline := time.Now().Add(wait)
-	for {
-		err = ts.Exec(args[2], args[3:]...)
-		if err == nil && want.MatchString(ts.ReadFile("stdout")) {
+	for deadline := time.Now().Add(wait); ; time.Sleep(100 * time.Millisecond) {
+		said, err := attempt(ts, args[2:])
+		if err == nil && want.MatchString(said) {
+			fmt.Fprint(ts.Stdout(), said)
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("after %v: %v\n%s%s", wait, err, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+			ts.Fatalf("not after %v: %v\n%s", wait, err, said)
 		}
 	}
+}
+
+func attempt(ts *testscript.TestScript, command []string) (string, error) {
+	if command[0] == "call" {
+		_, said := send(ts, command[1:])
+		return said, nil
+	}
+	err := ts.Exec(command[0], command[1:]...)
+	return ts.ReadFile("stdout"), err
 }
 
 // keep NAME: the last standard output, without surrounding blanks, becomes an

@@ -33,7 +33,8 @@ type planner struct {
 	stops   []string
 	pending int // of stops: tasks that were not running
 	wakes   []time.Time
-	// balances is the zone a task is started in to even the zones out.
+	// balances is the zone where this plan starts or stops a task to even the
+	// zones out.
 	balances string
 }
 
@@ -201,10 +202,13 @@ func (p *planner) stopSurplus() {
 		}
 		zones[c.Zone]--
 		p.stopOne(*c, scaling(c.Deployment))
+		if surplus == 1 && p.rebalancing() {
+			p.balances = c.Zone
+		}
 	}
 	if p.Protected > 0 && len(p.stops) == 0 {
-		p.repeat("(service %s) was unable to reach steady state because task set (%s) was unable to scale in. Reason: The number of protected tasks are more than the desired count of tasks.",
-			p.Service.Name, p.primary().ID)
+		p.repeat("(service %s) was unable to reach steady state because (taskSet %s) was unable to scale in due to (reason %d tasks under protection)",
+			p.Service.Name, p.primary().ID, p.Protected)
 	}
 }
 
