@@ -36,6 +36,7 @@ var (
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
 	length   = flag.Duration("length", 2*time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
+	only     = flag.String("only", "", "measure only the calls whose name contains this")
 	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
 )
 
@@ -94,6 +95,9 @@ func run() error {
 		{"DescribeTasks of 10 tasks", func(s *server) call { return s.request("DescribeTasks", s.describe(10)) }},
 		{"RegisterTaskDefinition (durable in neargate)", func(s *server) call { return s.request("RegisterTaskDefinition", definition) }},
 	} {
+		if !strings.Contains(what.name, *only) {
+			continue
+		}
 		answer, err := ng.send(what.call(ng))
 		if err != nil {
 			return err
