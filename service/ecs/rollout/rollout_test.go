@@ -123,7 +123,7 @@ func TestDescribeServiceDeployments(t *testing.T) {
 	}
 	for want, arns := range map[string][]string{
 		"InvalidParameterException: The ServiceDeployment ARN is invalid.": {"x"},
-		"InvalidParameterException: Arns can not be empty.":                nil,
+		"InvalidParameterException: Arns cannot be empty.":                 nil,
 		"InvalidParameterException: Arns can have at most 20 items.":       make([]string, 21),
 	} {
 		_, err := w.DescribeServiceDeployments(w.Ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns})

@@ -494,7 +494,7 @@ func TestDescribeServices(t *testing.T) {
 	}
 	for want, in := range map[string]*ecs.DescribeServicesInput{
 		"InvalidParameterException: include should be one of [TAGS]": {Services: []string{"web"}, Include: []string{"BOGUS"}},
-		"InvalidParameterException: Services can not be empty.":      {},
+		"InvalidParameterException: Services cannot be empty.":       {},
 		"InvalidParameterException: services can have at most 10":    {Services: make([]string, 11)},
 	} {
 		in.Cluster = new("c")

@@ -12,6 +12,7 @@ import (
 	"neargate/resource/compute/taskdef"
 	"neargate/service/ecs/internal/admit"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
 	"neargate/service/ecs/internal/view"
@@ -79,7 +80,10 @@ func checkUpdate(in *ecs.UpdateServiceInput) error {
 		return ecs.ServerException("Service Unavailable. Please try again later.") // as recorded
 	}
 	options := fromInput(in)
-	return checkOptions(&options)
+	if err := checkOptions(&options); err != nil {
+		return err
+	}
+	return check.Required(in)
 }
 
 // change takes the request into the service, with a new deployment where what
@@ -227,6 +231,9 @@ func capacity(tx store.Tx, svc *compute.Service, in *ecs.UpdateServiceInput) (ad
 // DeleteService implements ecs.API.
 func (s *Service) DeleteService(ctx context.Context, in *ecs.DeleteServiceInput) (*ecs.DeleteServiceOutput, error) {
 	_, tenant := call.From(ctx)
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	var out ecs.Service
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		svc, ok, err := find(tx, tenant, in.Cluster, in.Service)

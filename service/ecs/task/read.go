@@ -6,6 +6,7 @@ import (
 
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
+	"neargate/service/ecs/internal/admit"
 	"neargate/service/ecs/internal/call"
 	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
@@ -146,7 +147,7 @@ func checkFilters(in *ecs.ListTasksInput) error {
 	if err := check.OneOf("desiredStatus", in.DesiredStatus, "RUNNING", "PENDING", "STOPPED"); err != nil {
 		return err
 	}
-	return check.OneOf("launch type", in.LaunchType, "EC2", "FARGATE", "EXTERNAL", "FMI", "MANAGED_INSTANCES")
+	return check.OneOf("launch type", in.LaunchType, admit.LaunchTypes()...)
 }
 
 // newListing chooses the index of the first filter and filters by the others.

@@ -14,6 +14,7 @@ import (
 	"neargate/resource/compute/taskdef"
 	"neargate/service/ecs/internal/admit"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
 	"neargate/service/ecs/internal/trust"
@@ -249,7 +250,10 @@ func checkRun(in *ecs.RunTaskInput) error {
 	case in.ClientToken != nil && (len(*in.ClientToken) > 64 || strings.ContainsFunc(*in.ClientToken, func(c rune) bool { return c < 33 || c > 126 })):
 		return invalid("clientToken must be up to 64 ASCII characters in the range of 33-126.")
 	}
-	return checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags)
+	if err := checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags); err != nil {
+		return err
+	}
+	return check.Required(in)
 }
 
 func checkCommon(reference *string, exec *bool, volumes []ecs.TaskVolumeConfiguration, propagate *string) error {
@@ -263,7 +267,7 @@ func checkCommon(reference *string, exec *bool, volumes []ecs.TaskVolumeConfigur
 	case value(propagate) == "SERVICE":
 		return invalid("The propagateTags value SERVICE is not supported for tasks that are not part of a service.")
 	}
-	return nil
+	return check.OneOf("propagateTags", propagate, "TASK_DEFINITION", "SERVICE", "NONE")
 }
 
 // checkGroup keeps the names of services and of other families to ECS.

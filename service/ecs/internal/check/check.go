@@ -85,7 +85,7 @@ func Given(what string, n int) error {
 	if n > 0 {
 		return nil
 	}
-	return ecs.InvalidParameterException(what + " can not be empty.")
+	return ecs.InvalidParameterException(what + " cannot be empty.")
 }
 
 // PageSize returns the page size that maxResults asks for, absent standing for the

@@ -1,20 +1,46 @@
-// Package trust says whether ECS may act as the roles of a task.
+// Package trust says whether a caller may give ECS the roles of a task, and
+// whether ECS may act as them.
 package trust
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"neargate/arn"
-	"neargate/auth/policy"
+	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/resource/identity"
 	"neargate/service/ecs/internal/ref"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/wire/shape"
 )
 
 // principal is who assumes the roles of tasks.
 const principal = "ecs-tasks.amazonaws.com"
+
+// Pass refuses a caller who may not pass the roles to ECS. Empty names pass.
+func Pass(tx store.Tx, c auth.Caller, now time.Time, roles ...string) error {
+	for _, role := range roles {
+		if role == "" {
+			continue
+		}
+		if !arn.Is(role) {
+			role = arn.ARN{Partition: "aws", Service: "iam", Account: c.Account, Resource: "role/" + role}.String()
+		}
+		err := auth.MayPass(tx, c, now, role, principal)
+		var denied *auth.Denied
+		if errors.As(err, &denied) {
+			return shape.NewError("AccessDeniedException", http.StatusBadRequest, denied.Error())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Roles refuses roles that do not exist or do not trust ECS for tasks of the
 // account and region. Empty names pass. As AWS does, it asks for the source ARN
@@ -46,15 +72,5 @@ func assumable(tx store.Tx, t ref.Tenant, role string) (bool, error) {
 	if err != nil || !found || account != t.Account || ok && r.ARN() != role {
 		return false, err
 	}
-	doc, err := policy.Parse(r.Trust)
-	if err != nil {
-		return false, nil // a trust policy that cannot be read allows nothing
-	}
-	request := &policy.Request{
-		Action: "sts:AssumeRole", Resource: r.ARN(), Context: policy.Context{},
-		Principals: []policy.Principal{{Type: "Service", ID: principal}},
-	}
-	request.Context.Set("aws:SourceAccount", t.Account)
-	request.Context.Set("aws:SourceArn", arn.New("ecs", t.Region, t.Account, "task/*"))
-	return doc.Evaluate(request) == policy.Allow, nil
+	return auth.ServiceMayAssume(&r, principal, arn.New("ecs", t.Region, t.Account, "task/*"))
 }

@@ -137,18 +137,22 @@ func observed(w *ecs.Container, s *compute.ContainerState, d Detail) {
 	}
 }
 
+// wireOverride shows a stored override.
+var wireOverride = convert.Func[ecs.TaskOverride, taskdef.Override]()
+
 // overrides shows what the task changed of its definition, every container named.
 func overrides(t *compute.Task) *ecs.TaskOverride {
-	var o taskdef.Override
+	var w ecs.TaskOverride
 	if t.Spec.Overrides != nil {
+		var o taskdef.Override
 		if err := json.Unmarshal(t.Spec.Overrides, &o); err != nil {
 			panic(err) // launch.Task wrote it
 		}
+		w = wireOverride(&o)
 	}
-	w := convert.To[ecs.TaskOverride](o)
 	w.InferenceAcceleratorOverrides = []ecs.InferenceAcceleratorOverride{}
 	given := w.ContainerOverrides
-	w.ContainerOverrides = []ecs.ContainerOverride{}
+	w.ContainerOverrides = make([]ecs.ContainerOverride, 0, len(t.Spec.Containers))
 	for i := range t.Spec.Containers {
 		one := ecs.ContainerOverride{Name: new(t.Spec.Containers[i].Name)}
 		for _, c := range given {
