@@ -21,7 +21,6 @@ import (
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
-	"neargate/service/ecs/task"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -32,6 +31,7 @@ type options struct {
 	listen              string
 	profile             string
 	noAuth, noThrottle  bool
+	limitsFile          string
 	logLevel, logFormat string
 }
 
@@ -41,12 +41,13 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log   *slog.Logger
-	tel   *telemetry.Telemetry
-	store *etcd.Store
-	ids   *arn.Source
-	admin *admin
-	key   [32]byte // seals pagination tokens
+	log    *slog.Logger
+	tel    *telemetry.Telemetry
+	store  *etcd.Store
+	ids    *arn.Source
+	admin  *admin
+	limits limits
+	key    [32]byte // seals pagination tokens
 }
 
 // serve runs the daemon until ctx ends.
@@ -55,6 +56,12 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	log, err := logger(std, o)
 	if err != nil {
 		return err
+	}
+	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	if !o.noThrottle {
+		if d.limits, err = readLimits(o.limitsFile); err != nil {
+			return err
+		}
 	}
 	if err := o.dir.Make(); err != nil {
 		return err
@@ -69,7 +76,6 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer listener.Close()
-	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
 	if d.tel, err = telemetry.New(ctx, os.Getenv, version()); err != nil {
 		return err
 	}
@@ -119,6 +125,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
+	door, err := d.frontDoor()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -131,7 +141,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	}
 	part("administration", d.serveAdmin)
 	part("front door", func(ctx context.Context) error {
-		return muxtls.Serve(ctx, listener, authority.TLSConfig(), d.frontDoor(), d.log, grace)
+		return muxtls.Serve(ctx, listener, authority.TLSConfig(), door, d.log, grace)
 	})
 	for _, c := range controllers(time.Now, d.ids) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
@@ -146,14 +156,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 
 // frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
 // under a path no AWS API uses.
-func (d *daemon) frontDoor() http.Handler {
+func (d *daemon) frontDoor() (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	launches := task.FargateRate()
-	if d.noThrottle {
-		launches = task.Rate{}
-	}
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, launches),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -163,14 +169,15 @@ func (d *daemon) frontDoor() http.Handler {
 	if d.noAuth {
 		cfg.Keys = anyone{keys{directory}}
 	}
-	if !d.noThrottle {
-		cfg.Limits = wire.DefaultLimits()
+	if err := d.limits.known(cfg.Services); err != nil {
+		return nil, err
 	}
+	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux
+	return mux, nil
 }
 
 // observe records a finished call.
