@@ -17,6 +17,7 @@ type Caller struct {
 	RequestID   string
 	SourceIP    string
 	UserAgent   string
+	Secure      bool // the request came over TLS
 }
 
 type callerKey struct{}

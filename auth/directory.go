@@ -26,11 +26,12 @@ type Directory struct {
 	store store.Store
 	now   func() time.Time
 	parse *parser
+	seen  *seen
 }
 
 // NewDirectory returns a directory of the identities in the store.
 func NewDirectory(s store.Store, now func() time.Time) *Directory {
-	return &Directory{store: s, now: now, parse: &parser{}}
+	return &Directory{store: s, now: now, parse: &parser{}, seen: &seen{}}
 }
 
 // Credential is a usable access key.

@@ -37,52 +37,34 @@ type Call struct {
 // everything. GetCallerIdentity needs no permission, and AssumeRole is decided
 // by the role's trust policy, which is the service's to read.
 func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
+	now := d.now()
+	if err := d.permit(ctx, c, call, now); err != nil {
+		return err
+	}
+	return d.note(ctx, c, call.Service, now)
+}
+
+// permit decides about a call.
+func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Time) error {
 	action := call.Service + ":" + call.Operation
 	if c.Root() || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" {
 		return nil
 	}
-	now, stale := d.now(), false
-	err := d.store.View(ctx, func(tx store.Tx) error {
+	return d.store.View(ctx, func(tx store.Tx) error {
 		p, err := d.parse.principal(tx, c)
 		if err != nil {
 			return err
 		}
 		for _, t := range targets(tx, c, call) {
-			keys := c.conditionKeys(now)
-			maps.Copy(keys, p.Context)
+			keys := p.keys(c, now)
 			maps.Copy(keys, t.context)
 			for _, resource := range t.resources {
-				v := p.Set.Decide(&policy.Request{Action: t.action, Resource: resource, Context: keys})
-				if !v.Allowed {
-					return &Denied{c.ARN, t.action, resource, v.Reason}
+				if err := p.decide(c, &policy.Request{Action: t.action, Resource: resource, Context: keys}); err != nil {
+					return err
 				}
 			}
 		}
-		if p.Session == nil {
-			return nil
-		}
-		use, _, err := tables.RoleUses.Find(tx, c.Account, identity.Fold(p.Session.Role))
-		stale = now.Sub(use.At) >= useInterval
-		return err
-	})
-	if err != nil || !stale {
-		return err
-	}
-	return d.used(ctx, c)
-}
-
-// useInterval is how precisely it is kept when a role was last used.
-const useInterval = time.Hour
-
-// used records that the role behind the caller's session was used.
-func (d *Directory) used(ctx context.Context, c Caller) error {
-	now := d.now().UTC().Truncate(time.Second)
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
-		if err != nil || !ok {
-			return err
-		}
-		return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: now, Region: c.Region})
+		return nil
 	})
 }
 
@@ -97,6 +79,7 @@ func (c Caller) conditionKeys(now time.Time) policy.Context {
 	keys.Set("aws:RequestedRegion", c.Region)
 	keys.Set("aws:CurrentTime", now.UTC().Format(time.RFC3339))
 	keys.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
+	keys.Set("aws:SecureTransport", strconv.FormatBool(c.Secure))
 	if c.SourceIP != "" {
 		keys.Set("aws:SourceIp", c.SourceIP)
 	}
@@ -121,6 +104,21 @@ type Principal struct {
 	Names []policy.Principal
 	// Session is set for temporary credentials.
 	Session *identity.Session
+}
+
+// keys are the condition keys of a request by the caller at now.
+func (p *Principal) keys(c Caller, now time.Time) policy.Context {
+	keys := c.conditionKeys(now)
+	maps.Copy(keys, p.Context)
+	return keys
+}
+
+// decide answers a *Denied unless the principal's policies allow the request.
+func (p *Principal) decide(c Caller, r *policy.Request) error {
+	if v := p.Set.Decide(r); !v.Allowed {
+		return &Denied{c.ARN, r.Action, r.Resource, v.Reason}
+	}
+	return nil
 }
 
 // FindPrincipal gathers what decides about the caller, who is not the root user.

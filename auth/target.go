@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -103,7 +104,15 @@ var resourcesOf = merge(
 		service := in.text("AWSServiceName")
 		return []string{in.iam("role/aws-service-role/" + service + "/*")}
 	}, "CreateServiceLinkedRole"),
-	each("iam", func(in input) []string { return []string{in.user()} }, "GetUser"),
+	each("iam", func(in input) []string { return []string{in.iam("role/")} }, "ListRoles"),
+	each("iam", func(in input) []string { return []string{in.iam("user/")} }, "ListUsers"),
+	each("iam", func(in input) []string { return []string{in.user(in.text("UserName"))} },
+		"AttachUserPolicy", "CreateAccessKey", "CreateUser", "DeleteAccessKey", "DeleteUser",
+		"DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DetachUserPolicy", "GetUser", "GetUserPolicy",
+		"ListAccessKeys", "ListAttachedUserPolicies", "ListGroupsForUser", "ListUserPolicies", "ListUserTags",
+		"PutUserPermissionsBoundary", "PutUserPolicy", "TagUser", "UntagUser", "UpdateAccessKey"),
+	each("iam", input.renamed, "UpdateUser"),
+	each("iam", input.keyOwner, "GetAccessKeyLastUsed"),
 	each("logs", func(in input) []string { return []string{in.group("")} }, "CreateLogGroup",
 		"TagLogGroup", "UntagLogGroup", "ListTagsLogGroup"),
 	each("logs", func(in input) []string { return []string{in.group(":log-stream:")} },
@@ -304,15 +313,40 @@ func (in input) role(name string) string {
 	return in.iam("role" + in.path() + name)
 }
 
-func (in input) user() string {
-	name := in.text("UserName")
+// user is the ARN of a user given by name, with the stored path and spelling when
+// there is such a user; the caller when the name is empty.
+func (in input) user(name string) string {
 	if u, ok, err := tables.Users.Find(in.tx, in.caller.Account, identity.Fold(name)); err == nil && ok {
 		return u.ARN()
 	}
 	if name == "" {
 		return in.caller.ARN
 	}
-	return in.iam("user/" + name)
+	return in.iam("user" + in.path() + name)
+}
+
+// renamed is a user under its old name and under the one it is to get.
+func (in input) renamed() []string {
+	out := []string{in.user(in.text("UserName"))}
+	name, path := in.text("NewUserName"), in.text("NewPath")
+	if name == "" && path == "" {
+		return out
+	}
+	u, ok, err := tables.Users.Find(in.tx, in.caller.Account, identity.Fold(in.text("UserName")))
+	if err != nil || !ok {
+		return out
+	}
+	u.Name, u.Path = cmp.Or(name, u.Name), cmp.Or(path, u.Path)
+	return append(out, u.ARN())
+}
+
+// keyOwner is the user whom the access key of the request belongs to.
+func (in input) keyOwner() []string {
+	k, ok, err := tables.AccessKeys.Find(in.tx, in.text("AccessKeyId"))
+	if err != nil || !ok || k.Account != in.caller.Account || k.User == "" {
+		return nil
+	}
+	return []string{in.user(k.User)}
 }
 
 // group is the ARN of the request's log group with a suffix.

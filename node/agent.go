@@ -276,7 +276,7 @@ func (a *Agent) read(ctx context.Context, k key, now time.Time) error {
 		return nil
 	case r == nil:
 		r = a.add(k, t, def)
-		r.state = task.New(&r.spec, t.State, t.Intent)
+		r.state = task.New(&r.spec, t.State)
 	}
 	r.task = t
 	r.disowned = !mine
@@ -379,9 +379,6 @@ func (a *Agent) save(ctx context.Context, r *run) error {
 	if r.disowned = !mine; mine {
 		r.task, r.saved = t, t.State
 		r.state.Reported.Version = t.State.Version
-		if t.Intent.Desired == compute.Stopped {
-			r.state.Intent = t.Intent
-		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -312,6 +313,25 @@ func TestForeignTasksAreRemoved(t *testing.T) {
 		got := b.is("t", 10*time.Second, compute.Stopped)
 		if b.sandboxes() != 0 || !strings.Contains(got.Intent.StopReason, "lost") {
 			t.Errorf("%d sandboxes left of %+v", b.sandboxes(), got.Intent)
+		}
+	})
+}
+
+// TestStopMeetsReport has the stop arrive with the task, and between two reports.
+func TestStopMeetsReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		defer b.kill()
+		b.agent()
+		b.place("t", essential("app"))
+		b.stopTask("t")
+		b.is("t", 10*time.Second, compute.Deprovisioning)
+		for i := range 20 {
+			id := fmt.Sprint("t", i)
+			b.place(id, essential("app"))
+			time.Sleep(time.Duration(i) * 400 * time.Millisecond)
+			b.stopTask(id)
+			b.is(id, 10*time.Second, compute.Deprovisioning)
 		}
 	})
 }

@@ -17,7 +17,9 @@ type checker struct {
 	tasks     map[string]compute.Task // by key
 	live      map[string]node.Allocation
 	used      map[string]node.Allocation
-	addresses map[string]string // subnet and address, or public address, to the task's id
+	addresses map[string]string          // subnet and address, or public address, to the task's id
+	services  map[string]compute.Service // by key
+	active    map[string]int             // tasks of a service that run or will
 	finished  map[compute.StopCode]int
 	ran       int
 }
@@ -25,7 +27,7 @@ type checker struct {
 func newChecker() *checker {
 	return &checker{
 		tasks: map[string]compute.Task{}, live: map[string]node.Allocation{}, used: map[string]node.Allocation{},
-		addresses: map[string]string{}, finished: map[compute.StopCode]int{},
+		addresses: map[string]string{}, services: map[string]compute.Service{}, active: map[string]int{}, finished: map[compute.StopCode]int{},
 	}
 }
 
@@ -36,11 +38,15 @@ var order = map[compute.Status]int{
 }
 
 func (c *checker) commit(events []store.Event) error {
-	touched := map[string]bool{}
+	touched, starts := map[string]bool{}, map[string]bool{}
 	for _, e := range events {
 		switch table, segs := store.Segments(e.Key); table {
 		case tables.Tasks.Name:
-			if err := c.task(e, touched); err != nil {
+			if err := c.task(e, touched, starts); err != nil {
+				return err
+			}
+		case tables.Services.Name:
+			if err := c.service(e); err != nil {
 				return err
 			}
 		case tables.Allocations.Name:
@@ -51,6 +57,11 @@ func (c *checker) commit(events []store.Event) error {
 			a.Name = segs[0]
 			c.used[a.Name] = a
 			touched[a.Name] = true
+		}
+	}
+	for name := range starts {
+		if err := c.started(name); err != nil {
+			return err
 		}
 	}
 	for name := range touched {
@@ -73,7 +84,7 @@ func orNull(b []byte) []byte {
 }
 
 // task compares a task with what it was.
-func (c *checker) task(e store.Event, touched map[string]bool) error {
+func (c *checker) task(e store.Event, touched, starts map[string]bool) error {
 	old, known := c.tasks[e.Key]
 	if e.Val == nil {
 		delete(c.tasks, e.Key)
@@ -92,6 +103,17 @@ func (c *checker) task(e store.Event, touched map[string]bool) error {
 			return fmt.Errorf("task %s: %w", t.ID, err)
 		}
 	}
+	if name := t.Spec.Service; name != "" {
+		if known && live(&old) {
+			c.active[name]--
+		}
+		if live(&t) {
+			c.active[name]++
+		}
+		if !known {
+			starts[name] = true
+		}
+	}
 	c.count(&old, -1, touched)
 	c.count(&t, +1, touched)
 	if t.State.Last == compute.Stopped && old.State.Last != compute.Stopped {
@@ -101,6 +123,12 @@ func (c *checker) task(e store.Event, touched map[string]bool) error {
 		c.ran++
 	}
 	return errors.Join(complete(&t), c.unique(&t))
+}
+
+// live reports whether a task runs or will.
+func live(t *compute.Task) bool {
+	p := compute.PhaseOf(t)
+	return p == compute.PhaseStarting || p == compute.PhaseRunning
 }
 
 // count adds a live task to its node, or takes it away.
@@ -197,6 +225,9 @@ func (w *World) Settled() error {
 			return fmt.Errorf("seed %d: node %s is allocated %+v but has %+v", w.Seed, name, used, live)
 		}
 	}
+	if err := w.check.steady(); err != nil {
+		return fmt.Errorf("seed %d: %w", w.Seed, err)
+	}
 	where := map[string]string{}
 	for _, h := range w.hosts {
 		for _, s := range h.worker.host.List(w.Now) {
@@ -233,7 +264,7 @@ func (w *World) Empty() error {
 	return w.store.View(context.Background(), func(tx store.Tx) error {
 		for _, prefixes := range [][]string{
 			tables.Tasks.Prefixes(), tables.NetworkInterfaces.Prefixes(),
-			tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes(),
+			tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes(), tables.Services.Prefixes(),
 		} {
 			for _, p := range prefixes {
 				if n := tx.Count(p); n > 0 {

@@ -109,7 +109,7 @@ type worker struct {
 	rand  *rand.Rand
 	queue chores
 	seq   uint64
-	gone  map[string]uint64 // task to the seq before which its chores are void
+	gone  map[string]uint64 // by task: chores up to this number are void, since it was unplugged
 }
 
 // chore is something the worker does later.
@@ -141,7 +141,10 @@ func (w *worker) script(task string, c sandbox.Container) fake.Behaviour {
 		StartTakes: time.Duration(r.IntN(2000)) * time.Millisecond,
 		StopTakes:  time.Duration(r.IntN(3000)) * time.Millisecond,
 	}
-	if c.Name == "init" {
+	switch c.Name {
+	case "web":
+		return b
+	case "init":
 		b.Life, b.Code = time.Duration(1+r.IntN(5000))*time.Millisecond, int32(r.IntN(8)/7)
 		return b
 	}
@@ -227,7 +230,7 @@ func (w *worker) Do(j agent.Job) {
 		w.after(ms(200), id, func(time.Time) { w.host.Open(id); report(task.Event{Kind: task.Plugged}) })
 	case task.Pull:
 		w.after(ms(20000), id, func(time.Time) {
-			if w.hash(id, spec.Name, "pull")%50 == 0 {
+			if spec.Name != "web" && w.hash(id, spec.Name, "pull")%50 == 0 {
 				report(task.Event{Kind: task.PullFailed, Reason: "CannotPullContainerError: not found"})
 				return
 			}
@@ -268,7 +271,6 @@ func (w *worker) Do(j agent.Job) {
 		w.gone[id] = w.seq
 		w.after(ms(300), id, func(time.Time) {
 			w.host.Close(id)
-			delete(w.gone, id)
 			report(task.Event{Kind: task.Unplugged})
 		})
 	}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
+	"neargate/arn"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
-	"neargate/resource/network"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -17,20 +17,25 @@ type load struct {
 	diary
 	w           *World
 	definitions []taskdef.Definition
-	subnets     []network.Subnet
+	subnets     []string      // by zone
 	every       time.Duration // mean time between calls; 0: none
 	live        []*compute.Task
+	services    []string
 }
 
 func newLoad(w *World) *load {
 	l := &load{w: w, definitions: definitions()}
 	w.must(w.store.Update(w.ctx, func(tx store.Tx) error {
-		l.subnets = nil
+		byZone := map[string]string{}
 		for s, err := range tables.Subnets.List(tx, Account, Region) {
 			if err != nil {
 				return err
 			}
-			l.subnets = append(l.subnets, s)
+			byZone[s.Zone] = s.ID
+		}
+		l.subnets = nil
+		for _, z := range arn.Zones(Region) {
+			l.subnets = append(l.subnets, byZone[z.Name])
 		}
 		for i := range l.definitions {
 			if err := tables.TaskDefinitions.Put(tx, &l.definitions[i]); err != nil {
@@ -89,6 +94,8 @@ func (l *load) act(now time.Time) time.Time {
 		l.stopSome(compute.SpotInterruption, "Your Spot Task was interrupted.")
 	case l.w.Faults && n < 94:
 		l.breakHost()
+	case n >= 96:
+		l.w.changeService()
 	}
 	return now.Add(l.w.upTo(2 * l.every))
 }
@@ -120,11 +127,11 @@ func (w *World) RunTasks(n int) {
 	var subnets []string
 	for _, s := range l.subnets[:3] {
 		if len(subnets) == 0 || w.rand.IntN(2) == 0 {
-			subnets = append(subnets, s.ID)
+			subnets = append(subnets, s)
 		}
 	}
 	if w.rand.IntN(100) == 0 {
-		subnets = []string{l.subnets[5].ID} // no host serves this zone
+		subnets = []string{l.subnets[5]} // no host serves this zone
 	}
 	tasks := make([]compute.Task, n)
 	for i := range tasks {
@@ -181,7 +188,7 @@ func (l *load) stopSome(code compute.StopCode, reason string) {
 	}
 }
 
-// StopAll stops every task.
+// StopAll stops every task that is not a service's.
 func (w *World) StopAll() {
 	for _, t := range w.load.live {
 		w.stop(t, compute.UserInitiated, "Task stopped by user")

@@ -14,6 +14,7 @@ import (
 
 	"neargate/arn"
 	"neargate/control/attach"
+	"neargate/control/deploy"
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
@@ -81,8 +82,8 @@ func New(c Config) *World {
 	w.store = &recorder{inner: mem.New(opts...), commit: w.committed}
 	w.api = w.client()
 	for _, r := range []loop.Runner{
-		place.Place(), place.Hosts(), attach.New(w.ids),
-		expire.Tasks(), expire.Events(), expire.Services(), expire.Clusters(),
+		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids),
+		expire.Tasks(), expire.Services(), expire.Clusters(),
 	} {
 		w.Add(r)
 	}

@@ -220,11 +220,11 @@ func equal(got, want string) bool { return got == want }
 
 // equalLower compares lower-case forms, which is less than Unicode case folding.
 func equalLower(got, want string) bool {
-	a, b := strings.ToLower(got), strings.ToLower(want)
-	return a == b
+	//lint:ignore SA6005 strings.EqualFold would also match ſ with S
+	return strings.ToLower(got) == strings.ToLower(want)
 }
 
-func truth(s string) bool { return strings.ToLower(s) == "true" }
+func truth(s string) bool { return strings.EqualFold(s, "true") }
 
 func numeric(cmp func(a, b float64) bool) func(got, want string) bool {
 	return func(got, want string) bool {

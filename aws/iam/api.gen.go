@@ -13,25 +13,38 @@ import (
 // API answers the operations.
 type API interface {
 	AttachRolePolicy(context.Context, *AttachRolePolicyInput) (*AttachRolePolicyOutput, error)
+	AttachUserPolicy(context.Context, *AttachUserPolicyInput) (*AttachUserPolicyOutput, error)
+	CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	CreatePolicy(context.Context, *CreatePolicyInput) (*CreatePolicyOutput, error)
 	CreatePolicyVersion(context.Context, *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error)
 	CreateRole(context.Context, *CreateRoleInput) (*CreateRoleOutput, error)
 	CreateServiceLinkedRole(context.Context, *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error)
+	CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
+	DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeletePolicy(context.Context, *DeletePolicyInput) (*DeletePolicyOutput, error)
 	DeletePolicyVersion(context.Context, *DeletePolicyVersionInput) (*DeletePolicyVersionOutput, error)
 	DeleteRole(context.Context, *DeleteRoleInput) (*DeleteRoleOutput, error)
 	DeleteRolePermissionsBoundary(context.Context, *DeleteRolePermissionsBoundaryInput) (*DeleteRolePermissionsBoundaryOutput, error)
 	DeleteRolePolicy(context.Context, *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error)
 	DeleteServiceLinkedRole(context.Context, *DeleteServiceLinkedRoleInput) (*DeleteServiceLinkedRoleOutput, error)
+	DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
+	DeleteUserPermissionsBoundary(context.Context, *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error)
+	DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
 	DetachRolePolicy(context.Context, *DetachRolePolicyInput) (*DetachRolePolicyOutput, error)
+	DetachUserPolicy(context.Context, *DetachUserPolicyInput) (*DetachUserPolicyOutput, error)
+	GetAccessKeyLastUsed(context.Context, *GetAccessKeyLastUsedInput) (*GetAccessKeyLastUsedOutput, error)
 	GetPolicy(context.Context, *GetPolicyInput) (*GetPolicyOutput, error)
 	GetPolicyVersion(context.Context, *GetPolicyVersionInput) (*GetPolicyVersionOutput, error)
 	GetRole(context.Context, *GetRoleInput) (*GetRoleOutput, error)
 	GetRolePolicy(context.Context, *GetRolePolicyInput) (*GetRolePolicyOutput, error)
 	GetServiceLinkedRoleDeletionStatus(context.Context, *GetServiceLinkedRoleDeletionStatusInput) (*GetServiceLinkedRoleDeletionStatusOutput, error)
 	GetUser(context.Context, *GetUserInput) (*GetUserOutput, error)
+	GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
+	ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	ListAttachedRolePolicies(context.Context, *ListAttachedRolePoliciesInput) (*ListAttachedRolePoliciesOutput, error)
+	ListAttachedUserPolicies(context.Context, *ListAttachedUserPoliciesInput) (*ListAttachedUserPoliciesOutput, error)
 	ListEntitiesForPolicy(context.Context, *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error)
+	ListGroupsForUser(context.Context, *ListGroupsForUserInput) (*ListGroupsForUserOutput, error)
 	ListInstanceProfilesForRole(context.Context, *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error)
 	ListPolicies(context.Context, *ListPoliciesInput) (*ListPoliciesOutput, error)
 	ListPolicyTags(context.Context, *ListPolicyTagsInput) (*ListPolicyTagsOutput, error)
@@ -39,16 +52,25 @@ type API interface {
 	ListRolePolicies(context.Context, *ListRolePoliciesInput) (*ListRolePoliciesOutput, error)
 	ListRoleTags(context.Context, *ListRoleTagsInput) (*ListRoleTagsOutput, error)
 	ListRoles(context.Context, *ListRolesInput) (*ListRolesOutput, error)
+	ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
+	ListUserTags(context.Context, *ListUserTagsInput) (*ListUserTagsOutput, error)
+	ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error)
 	PutRolePermissionsBoundary(context.Context, *PutRolePermissionsBoundaryInput) (*PutRolePermissionsBoundaryOutput, error)
 	PutRolePolicy(context.Context, *PutRolePolicyInput) (*PutRolePolicyOutput, error)
+	PutUserPermissionsBoundary(context.Context, *PutUserPermissionsBoundaryInput) (*PutUserPermissionsBoundaryOutput, error)
+	PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
 	SetDefaultPolicyVersion(context.Context, *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error)
 	TagPolicy(context.Context, *TagPolicyInput) (*TagPolicyOutput, error)
 	TagRole(context.Context, *TagRoleInput) (*TagRoleOutput, error)
+	TagUser(context.Context, *TagUserInput) (*TagUserOutput, error)
 	UntagPolicy(context.Context, *UntagPolicyInput) (*UntagPolicyOutput, error)
 	UntagRole(context.Context, *UntagRoleInput) (*UntagRoleOutput, error)
+	UntagUser(context.Context, *UntagUserInput) (*UntagUserOutput, error)
+	UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateAssumeRolePolicy(context.Context, *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error)
 	UpdateRole(context.Context, *UpdateRoleInput) (*UpdateRoleOutput, error)
 	UpdateRoleDescription(context.Context, *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error)
+	UpdateUser(context.Context, *UpdateUserInput) (*UpdateUserOutput, error)
 }
 
 // Describe binds api to the service's description.
@@ -62,26 +84,39 @@ func Describe(api API) shape.Service {
 		Protocol:    shape.Query,
 		Namespace:   "https://iam.amazonaws.com/doc/2010-05-08/",
 		Operations: []shape.Operation{
-			shape.Op("AttachRolePolicy", api.AttachRolePolicy),
+			shape.Void("AttachRolePolicy", api.AttachRolePolicy),
+			shape.Void("AttachUserPolicy", api.AttachUserPolicy),
+			shape.Op("CreateAccessKey", api.CreateAccessKey),
 			shape.Op("CreatePolicy", api.CreatePolicy),
 			shape.Op("CreatePolicyVersion", api.CreatePolicyVersion),
 			shape.Op("CreateRole", api.CreateRole),
 			shape.Op("CreateServiceLinkedRole", api.CreateServiceLinkedRole),
-			shape.Op("DeletePolicy", api.DeletePolicy),
-			shape.Op("DeletePolicyVersion", api.DeletePolicyVersion),
-			shape.Op("DeleteRole", api.DeleteRole),
-			shape.Op("DeleteRolePermissionsBoundary", api.DeleteRolePermissionsBoundary),
-			shape.Op("DeleteRolePolicy", api.DeleteRolePolicy),
+			shape.Op("CreateUser", api.CreateUser),
+			shape.Void("DeleteAccessKey", api.DeleteAccessKey),
+			shape.Void("DeletePolicy", api.DeletePolicy),
+			shape.Void("DeletePolicyVersion", api.DeletePolicyVersion),
+			shape.Void("DeleteRole", api.DeleteRole),
+			shape.Void("DeleteRolePermissionsBoundary", api.DeleteRolePermissionsBoundary),
+			shape.Void("DeleteRolePolicy", api.DeleteRolePolicy),
 			shape.Op("DeleteServiceLinkedRole", api.DeleteServiceLinkedRole),
-			shape.Op("DetachRolePolicy", api.DetachRolePolicy),
+			shape.Void("DeleteUser", api.DeleteUser),
+			shape.Void("DeleteUserPermissionsBoundary", api.DeleteUserPermissionsBoundary),
+			shape.Void("DeleteUserPolicy", api.DeleteUserPolicy),
+			shape.Void("DetachRolePolicy", api.DetachRolePolicy),
+			shape.Void("DetachUserPolicy", api.DetachUserPolicy),
+			shape.Op("GetAccessKeyLastUsed", api.GetAccessKeyLastUsed),
 			shape.Op("GetPolicy", api.GetPolicy),
 			shape.Op("GetPolicyVersion", api.GetPolicyVersion),
 			shape.Op("GetRole", api.GetRole),
 			shape.Op("GetRolePolicy", api.GetRolePolicy),
 			shape.Op("GetServiceLinkedRoleDeletionStatus", api.GetServiceLinkedRoleDeletionStatus),
 			shape.Op("GetUser", api.GetUser),
+			shape.Op("GetUserPolicy", api.GetUserPolicy),
+			shape.Op("ListAccessKeys", api.ListAccessKeys),
 			shape.Op("ListAttachedRolePolicies", api.ListAttachedRolePolicies),
+			shape.Op("ListAttachedUserPolicies", api.ListAttachedUserPolicies),
 			shape.Op("ListEntitiesForPolicy", api.ListEntitiesForPolicy),
+			shape.Op("ListGroupsForUser", api.ListGroupsForUser),
 			shape.Op("ListInstanceProfilesForRole", api.ListInstanceProfilesForRole),
 			shape.Op("ListPolicies", api.ListPolicies),
 			shape.Op("ListPolicyTags", api.ListPolicyTags),
@@ -89,16 +124,25 @@ func Describe(api API) shape.Service {
 			shape.Op("ListRolePolicies", api.ListRolePolicies),
 			shape.Op("ListRoleTags", api.ListRoleTags),
 			shape.Op("ListRoles", api.ListRoles),
-			shape.Op("PutRolePermissionsBoundary", api.PutRolePermissionsBoundary),
-			shape.Op("PutRolePolicy", api.PutRolePolicy),
-			shape.Op("SetDefaultPolicyVersion", api.SetDefaultPolicyVersion),
-			shape.Op("TagPolicy", api.TagPolicy),
-			shape.Op("TagRole", api.TagRole),
-			shape.Op("UntagPolicy", api.UntagPolicy),
-			shape.Op("UntagRole", api.UntagRole),
-			shape.Op("UpdateAssumeRolePolicy", api.UpdateAssumeRolePolicy),
+			shape.Op("ListUserPolicies", api.ListUserPolicies),
+			shape.Op("ListUserTags", api.ListUserTags),
+			shape.Op("ListUsers", api.ListUsers),
+			shape.Void("PutRolePermissionsBoundary", api.PutRolePermissionsBoundary),
+			shape.Void("PutRolePolicy", api.PutRolePolicy),
+			shape.Void("PutUserPermissionsBoundary", api.PutUserPermissionsBoundary),
+			shape.Void("PutUserPolicy", api.PutUserPolicy),
+			shape.Void("SetDefaultPolicyVersion", api.SetDefaultPolicyVersion),
+			shape.Void("TagPolicy", api.TagPolicy),
+			shape.Void("TagRole", api.TagRole),
+			shape.Void("TagUser", api.TagUser),
+			shape.Void("UntagPolicy", api.UntagPolicy),
+			shape.Void("UntagRole", api.UntagRole),
+			shape.Void("UntagUser", api.UntagUser),
+			shape.Void("UpdateAccessKey", api.UpdateAccessKey),
+			shape.Void("UpdateAssumeRolePolicy", api.UpdateAssumeRolePolicy),
 			shape.Op("UpdateRole", api.UpdateRole),
 			shape.Op("UpdateRoleDescription", api.UpdateRoleDescription),
+			shape.Void("UpdateUser", api.UpdateUser),
 		},
 	}
 }

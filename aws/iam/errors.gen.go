@@ -19,6 +19,11 @@ func EntityAlreadyExistsException(message string) *shape.Error {
 	return &shape.Error{Code: "EntityAlreadyExistsException", Query: "EntityAlreadyExists", Status: 409, Fault: shape.Client, Message: message, Member: "message"}
 }
 
+// EntityTemporarilyUnmodifiableException is a client fault answered with HTTP 409.
+func EntityTemporarilyUnmodifiableException(message string) *shape.Error {
+	return &shape.Error{Code: "EntityTemporarilyUnmodifiableException", Query: "EntityTemporarilyUnmodifiable", Status: 409, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // InvalidInputException is a client fault answered with HTTP 400.
 func InvalidInputException(message string) *shape.Error {
 	return &shape.Error{Code: "InvalidInputException", Query: "InvalidInput", Status: 400, Fault: shape.Client, Message: message, Member: "message"}

@@ -4,6 +4,30 @@ package iam
 
 import "time"
 
+// AccessKey is the AWS shape com.amazonaws.iam#AccessKey.
+type AccessKey struct {
+	AccessKeyId     *string    `aws:"AccessKeyId"`
+	CreateDate      *time.Time `aws:"CreateDate"`
+	SecretAccessKey *string    `aws:"SecretAccessKey,sensitive"`
+	Status          *string    `aws:"Status"`
+	UserName        *string    `aws:"UserName"`
+}
+
+// AccessKeyLastUsed is the AWS shape com.amazonaws.iam#AccessKeyLastUsed.
+type AccessKeyLastUsed struct {
+	LastUsedDate *time.Time `aws:"LastUsedDate"`
+	Region       *string    `aws:"Region"`
+	ServiceName  *string    `aws:"ServiceName"`
+}
+
+// AccessKeyMetadata is the AWS shape com.amazonaws.iam#AccessKeyMetadata.
+type AccessKeyMetadata struct {
+	AccessKeyId *string    `aws:"AccessKeyId"`
+	CreateDate  *time.Time `aws:"CreateDate"`
+	Status      *string    `aws:"Status"`
+	UserName    *string    `aws:"UserName"`
+}
+
 // AttachRolePolicyInput is the AWS shape com.amazonaws.iam#AttachRolePolicyRequest.
 type AttachRolePolicyInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
@@ -12,6 +36,15 @@ type AttachRolePolicyInput struct {
 
 // AttachRolePolicyOutput is empty: the model names no shape for it.
 type AttachRolePolicyOutput struct{}
+
+// AttachUserPolicyInput is the AWS shape com.amazonaws.iam#AttachUserPolicyRequest.
+type AttachUserPolicyInput struct {
+	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
+	UserName  *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// AttachUserPolicyOutput is empty: the model names no shape for it.
+type AttachUserPolicyOutput struct{}
 
 // AttachedPermissionsBoundary is the AWS shape com.amazonaws.iam#AttachedPermissionsBoundary.
 type AttachedPermissionsBoundary struct {
@@ -23,6 +56,16 @@ type AttachedPermissionsBoundary struct {
 type AttachedPolicy struct {
 	PolicyArn  *string `aws:"PolicyArn"`
 	PolicyName *string `aws:"PolicyName"`
+}
+
+// CreateAccessKeyInput is the AWS shape com.amazonaws.iam#CreateAccessKeyRequest.
+type CreateAccessKeyInput struct {
+	UserName *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// CreateAccessKeyOutput is the AWS shape com.amazonaws.iam#CreateAccessKeyResponse.
+type CreateAccessKeyOutput struct {
+	AccessKey *AccessKey `aws:"AccessKey"`
 }
 
 // CreatePolicyInput is the AWS shape com.amazonaws.iam#CreatePolicyRequest.
@@ -79,6 +122,28 @@ type CreateServiceLinkedRoleOutput struct {
 	Role *Role `aws:"Role"`
 }
 
+// CreateUserInput is the AWS shape com.amazonaws.iam#CreateUserRequest.
+type CreateUserInput struct {
+	Path                *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	PermissionsBoundary *string `aws:"PermissionsBoundary,len=20:2048"`
+	Tags                []Tag   `aws:"Tags,len=:50"`
+	UserName            *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// CreateUserOutput is the AWS shape com.amazonaws.iam#CreateUserResponse.
+type CreateUserOutput struct {
+	User *User `aws:"User"`
+}
+
+// DeleteAccessKeyInput is the AWS shape com.amazonaws.iam#DeleteAccessKeyRequest.
+type DeleteAccessKeyInput struct {
+	AccessKeyId *string `aws:"AccessKeyId,required,len=16:128" pattern:"[\\w]+"`
+	UserName    *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteAccessKeyOutput is empty: the model names no shape for it.
+type DeleteAccessKeyOutput struct{}
+
 // DeletePolicyInput is the AWS shape com.amazonaws.iam#DeletePolicyRequest.
 type DeletePolicyInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
@@ -131,6 +196,31 @@ type DeleteServiceLinkedRoleOutput struct {
 	DeletionTaskId *string `aws:"DeletionTaskId"`
 }
 
+// DeleteUserInput is the AWS shape com.amazonaws.iam#DeleteUserRequest.
+type DeleteUserInput struct {
+	UserName *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteUserOutput is empty: the model names no shape for it.
+type DeleteUserOutput struct{}
+
+// DeleteUserPermissionsBoundaryInput is the AWS shape com.amazonaws.iam#DeleteUserPermissionsBoundaryRequest.
+type DeleteUserPermissionsBoundaryInput struct {
+	UserName *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteUserPermissionsBoundaryOutput is empty: the model names no shape for it.
+type DeleteUserPermissionsBoundaryOutput struct{}
+
+// DeleteUserPolicyInput is the AWS shape com.amazonaws.iam#DeleteUserPolicyRequest.
+type DeleteUserPolicyInput struct {
+	PolicyName *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	UserName   *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteUserPolicyOutput is empty: the model names no shape for it.
+type DeleteUserPolicyOutput struct{}
+
 // DeletionTaskFailureReasonType is the AWS shape com.amazonaws.iam#DeletionTaskFailureReasonType.
 type DeletionTaskFailureReasonType struct {
 	Reason        *string         `aws:"Reason"`
@@ -145,6 +235,26 @@ type DetachRolePolicyInput struct {
 
 // DetachRolePolicyOutput is empty: the model names no shape for it.
 type DetachRolePolicyOutput struct{}
+
+// DetachUserPolicyInput is the AWS shape com.amazonaws.iam#DetachUserPolicyRequest.
+type DetachUserPolicyInput struct {
+	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
+	UserName  *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DetachUserPolicyOutput is empty: the model names no shape for it.
+type DetachUserPolicyOutput struct{}
+
+// GetAccessKeyLastUsedInput is the AWS shape com.amazonaws.iam#GetAccessKeyLastUsedRequest.
+type GetAccessKeyLastUsedInput struct {
+	AccessKeyId *string `aws:"AccessKeyId,required,len=16:128" pattern:"[\\w]+"`
+}
+
+// GetAccessKeyLastUsedOutput is the AWS shape com.amazonaws.iam#GetAccessKeyLastUsedResponse.
+type GetAccessKeyLastUsedOutput struct {
+	AccessKeyLastUsed *AccessKeyLastUsed `aws:"AccessKeyLastUsed"`
+	UserName          *string            `aws:"UserName"`
+}
 
 // GetPolicyInput is the AWS shape com.amazonaws.iam#GetPolicyRequest.
 type GetPolicyInput struct {
@@ -211,6 +321,28 @@ type GetUserOutput struct {
 	User *User `aws:"User"`
 }
 
+// GetUserPolicyInput is the AWS shape com.amazonaws.iam#GetUserPolicyRequest.
+type GetUserPolicyInput struct {
+	PolicyName *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	UserName   *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetUserPolicyOutput is the AWS shape com.amazonaws.iam#GetUserPolicyResponse.
+type GetUserPolicyOutput struct {
+	PolicyDocument *string `aws:"PolicyDocument"`
+	PolicyName     *string `aws:"PolicyName"`
+	UserName       *string `aws:"UserName"`
+}
+
+// Group is the AWS shape com.amazonaws.iam#Group.
+type Group struct {
+	Arn        *string    `aws:"Arn"`
+	CreateDate *time.Time `aws:"CreateDate"`
+	GroupId    *string    `aws:"GroupId"`
+	GroupName  *string    `aws:"GroupName"`
+	Path       *string    `aws:"Path"`
+}
+
 // InstanceProfile is the AWS shape com.amazonaws.iam#InstanceProfile.
 type InstanceProfile struct {
 	Arn                 *string    `aws:"Arn"`
@@ -220,6 +352,20 @@ type InstanceProfile struct {
 	Path                *string    `aws:"Path"`
 	Roles               []Role     `aws:"Roles"`
 	Tags                []Tag      `aws:"Tags"`
+}
+
+// ListAccessKeysInput is the AWS shape com.amazonaws.iam#ListAccessKeysRequest.
+type ListAccessKeysInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListAccessKeysOutput is the AWS shape com.amazonaws.iam#ListAccessKeysResponse.
+type ListAccessKeysOutput struct {
+	AccessKeyMetadata []AccessKeyMetadata `aws:"AccessKeyMetadata"`
+	IsTruncated       *bool               `aws:"IsTruncated"`
+	Marker            *string             `aws:"Marker"`
 }
 
 // ListAttachedRolePoliciesInput is the AWS shape com.amazonaws.iam#ListAttachedRolePoliciesRequest.
@@ -232,6 +378,21 @@ type ListAttachedRolePoliciesInput struct {
 
 // ListAttachedRolePoliciesOutput is the AWS shape com.amazonaws.iam#ListAttachedRolePoliciesResponse.
 type ListAttachedRolePoliciesOutput struct {
+	AttachedPolicies []AttachedPolicy `aws:"AttachedPolicies"`
+	IsTruncated      *bool            `aws:"IsTruncated"`
+	Marker           *string          `aws:"Marker"`
+}
+
+// ListAttachedUserPoliciesInput is the AWS shape com.amazonaws.iam#ListAttachedUserPoliciesRequest.
+type ListAttachedUserPoliciesInput struct {
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
+	UserName   *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListAttachedUserPoliciesOutput is the AWS shape com.amazonaws.iam#ListAttachedUserPoliciesResponse.
+type ListAttachedUserPoliciesOutput struct {
 	AttachedPolicies []AttachedPolicy `aws:"AttachedPolicies"`
 	IsTruncated      *bool            `aws:"IsTruncated"`
 	Marker           *string          `aws:"Marker"`
@@ -254,6 +415,20 @@ type ListEntitiesForPolicyOutput struct {
 	PolicyGroups []PolicyGroup `aws:"PolicyGroups"`
 	PolicyRoles  []PolicyRole  `aws:"PolicyRoles"`
 	PolicyUsers  []PolicyUser  `aws:"PolicyUsers"`
+}
+
+// ListGroupsForUserInput is the AWS shape com.amazonaws.iam#ListGroupsForUserRequest.
+type ListGroupsForUserInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListGroupsForUserOutput is the AWS shape com.amazonaws.iam#ListGroupsForUserResponse.
+type ListGroupsForUserOutput struct {
+	Groups      []Group `aws:"Groups"`
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
 }
 
 // ListInstanceProfilesForRoleInput is the AWS shape com.amazonaws.iam#ListInstanceProfilesForRoleRequest.
@@ -357,6 +532,48 @@ type ListRolesOutput struct {
 	Roles       []Role  `aws:"Roles"`
 }
 
+// ListUserPoliciesInput is the AWS shape com.amazonaws.iam#ListUserPoliciesRequest.
+type ListUserPoliciesInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListUserPoliciesOutput is the AWS shape com.amazonaws.iam#ListUserPoliciesResponse.
+type ListUserPoliciesOutput struct {
+	IsTruncated *bool    `aws:"IsTruncated"`
+	Marker      *string  `aws:"Marker"`
+	PolicyNames []string `aws:"PolicyNames"`
+}
+
+// ListUserTagsInput is the AWS shape com.amazonaws.iam#ListUserTagsRequest.
+type ListUserTagsInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListUserTagsOutput is the AWS shape com.amazonaws.iam#ListUserTagsResponse.
+type ListUserTagsOutput struct {
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Tags        []Tag   `aws:"Tags"`
+}
+
+// ListUsersInput is the AWS shape com.amazonaws.iam#ListUsersRequest.
+type ListUsersInput struct {
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
+}
+
+// ListUsersOutput is the AWS shape com.amazonaws.iam#ListUsersResponse.
+type ListUsersOutput struct {
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Users       []User  `aws:"Users"`
+}
+
 // Policy is the AWS shape com.amazonaws.iam#Policy.
 type Policy struct {
 	Arn                           *string    `aws:"Arn"`
@@ -417,6 +634,25 @@ type PutRolePolicyInput struct {
 
 // PutRolePolicyOutput is empty: the model names no shape for it.
 type PutRolePolicyOutput struct{}
+
+// PutUserPermissionsBoundaryInput is the AWS shape com.amazonaws.iam#PutUserPermissionsBoundaryRequest.
+type PutUserPermissionsBoundaryInput struct {
+	PermissionsBoundary *string `aws:"PermissionsBoundary,required,len=20:2048"`
+	UserName            *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// PutUserPermissionsBoundaryOutput is empty: the model names no shape for it.
+type PutUserPermissionsBoundaryOutput struct{}
+
+// PutUserPolicyInput is the AWS shape com.amazonaws.iam#PutUserPolicyRequest.
+type PutUserPolicyInput struct {
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyName     *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	UserName       *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// PutUserPolicyOutput is empty: the model names no shape for it.
+type PutUserPolicyOutput struct{}
 
 // Role is the AWS shape com.amazonaws.iam#Role.
 type Role struct {
@@ -485,6 +721,15 @@ type TagRoleInput struct {
 // TagRoleOutput is empty: the model names no shape for it.
 type TagRoleOutput struct{}
 
+// TagUserInput is the AWS shape com.amazonaws.iam#TagUserRequest.
+type TagUserInput struct {
+	Tags     []Tag   `aws:"Tags,required,len=:50"`
+	UserName *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// TagUserOutput is empty: the model names no shape for it.
+type TagUserOutput struct{}
+
 // UntagPolicyInput is the AWS shape com.amazonaws.iam#UntagPolicyRequest.
 type UntagPolicyInput struct {
 	PolicyArn *string  `aws:"PolicyArn,required,len=20:2048"`
@@ -502,6 +747,25 @@ type UntagRoleInput struct {
 
 // UntagRoleOutput is empty: the model names no shape for it.
 type UntagRoleOutput struct{}
+
+// UntagUserInput is the AWS shape com.amazonaws.iam#UntagUserRequest.
+type UntagUserInput struct {
+	TagKeys  []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+	UserName *string  `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// UntagUserOutput is empty: the model names no shape for it.
+type UntagUserOutput struct{}
+
+// UpdateAccessKeyInput is the AWS shape com.amazonaws.iam#UpdateAccessKeyRequest.
+type UpdateAccessKeyInput struct {
+	AccessKeyId *string `aws:"AccessKeyId,required,len=16:128" pattern:"[\\w]+"`
+	Status      *string `aws:"Status,required,enum=Active|Inactive"`
+	UserName    *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// UpdateAccessKeyOutput is empty: the model names no shape for it.
+type UpdateAccessKeyOutput struct{}
 
 // UpdateAssumeRolePolicyInput is the AWS shape com.amazonaws.iam#UpdateAssumeRolePolicyRequest.
 type UpdateAssumeRolePolicyInput struct {
@@ -532,6 +796,16 @@ type UpdateRoleInput struct {
 
 // UpdateRoleOutput is the AWS shape com.amazonaws.iam#UpdateRoleResponse.
 type UpdateRoleOutput struct{}
+
+// UpdateUserInput is the AWS shape com.amazonaws.iam#UpdateUserRequest.
+type UpdateUserInput struct {
+	NewPath     *string `aws:"NewPath,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	NewUserName *string `aws:"NewUserName,len=1:64" pattern:"[\\w+=,.@-]+"`
+	UserName    *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// UpdateUserOutput is empty: the model names no shape for it.
+type UpdateUserOutput struct{}
 
 // User is the AWS shape com.amazonaws.iam#User.
 type User struct {

@@ -183,6 +183,9 @@ func (d *daemon) observe(c wire.Call) {
 	if c.Err != nil {
 		level = slog.LevelError
 	}
+	if !d.log.Enabled(context.Background(), level) {
+		return // before its arguments are put together
+	}
 	d.log.Log(context.Background(), level, "call", "service", c.Service, "operation", c.Operation, "status", c.Status,
 		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
 }

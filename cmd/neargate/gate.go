@@ -55,7 +55,7 @@ type gate struct{ directory *auth.Directory }
 func (g gate) Admit(ctx context.Context, r wire.Request) (context.Context, error) {
 	c := r.Principal.(auth.Caller)
 	c.Region, c.Partition = r.Region, arn.Partition(r.Region)
-	c.RequestID, c.SourceIP, c.UserAgent = r.ID, r.SourceIP, r.UserAgent
+	c.RequestID, c.SourceIP, c.UserAgent, c.Secure = r.ID, r.SourceIP, r.UserAgent, r.Secure
 	err := g.directory.Authorize(ctx, c, auth.Call{Service: r.Service, Operation: r.Operation, Input: r.Input})
 	var denied *auth.Denied
 	if errors.As(err, &denied) {

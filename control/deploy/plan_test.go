@@ -440,8 +440,17 @@ func TestRebalanceEvensZones(t *testing.T) {
 	if n := zones(); n["a"] != 2 || n["b"] != 1 || n["c"] != 1 {
 		t.Errorf("zones %v, events %q", n, w.events)
 	}
-	if !slices.ContainsFunc(w.events, func(e string) bool { return strings.Contains(e, "in c to AZ Rebalance: (task ") }) {
-		t.Errorf("events %q", w.events)
+	last := 0
+	for _, part := range []string{
+		"is not AZ balanced with 3 tasks in a, 1 tasks in b, 0 tasks in c. AZ Rebalancing in progress.",
+		"has started 1 tasks in c to AZ Rebalance: (task ", "has stopped 1 running tasks in a due to AZ rebalancing: (task ",
+		"is AZ balanced with 2 tasks in a, 1 tasks in b, 1 tasks in c.", "has reached a steady state.",
+	} {
+		i := slices.IndexFunc(w.events[last:], func(e string) bool { return strings.Contains(e, part) })
+		if i < 0 {
+			t.Fatalf("no %q in %q", part, w.events)
+		}
+		last += i
 	}
 }
 
@@ -465,5 +474,97 @@ func TestStartsAvoidFullZones(t *testing.T) {
 	}
 	if started != 3 {
 		t.Errorf("%d starts", started)
+	}
+}
+
+func TestEventsOfSickAndProtectedTasks(t *testing.T) {
+	w := newWorld(t, 1, 2, 100, 200)
+	w.checks = true
+	w.svc.Deployments[0].Checked = true
+	w.settle(3 * time.Minute)
+	w.tasks[0].phase = compute.PhaseUnhealthy
+	w.step()
+	if e := w.events[len(w.events)-1]; !strings.HasPrefix(e, "(service web) has started 1 tasks: (task ") || !strings.HasSuffix(e, "). Amazon ECS replaced 1 tasks due to an unhealthy status.") {
+		t.Errorf("event %q", e)
+	}
+	w.settle(5 * time.Minute)
+	w.svc.Desired = 0
+	s := w.state()
+	s.Candidates, s.Protected, s.NextExpiry = nil, 2, w.now.Add(time.Hour)
+	do, wake := Plan(w.now, s)
+	if !wake.Equal(s.NextExpiry) {
+		t.Errorf("wakes at %v", wake)
+	}
+	if at := slices.IndexFunc(do, func(a Action) bool { return a.Event != nil }); at < 0 ||
+		do[at].Event.Message != "(service web) was unable to reach steady state because (taskSet ecs-svc/0000000000000000001) was unable to scale in due to (reason 2 tasks under protection)" {
+		t.Errorf("actions %+v", do)
+	}
+}
+
+// A service on container instances starts nothing without one, and says so once.
+func TestStartsOnContainerInstances(t *testing.T) {
+	w := newWorld(t, 1, 3, 100, 200)
+	w.svc.Deployments[0].LaunchType = "EC2"
+	w.step()
+	w.step()
+	if len(w.tasks) != 0 || len(w.events) != 1 || !strings.HasSuffix(w.events[0], "No Container Instances were found in your cluster.") {
+		t.Errorf("%d tasks, events %q", len(w.tasks), w.events)
+	}
+	s := w.state()
+	s.Instances = []Instance{{ID: "busy", Tasks: 2}, {ID: "idle"}}
+	on := map[string]int{}
+	s.Template = func(_ time.Time, ids IDs, at Spot) compute.Task {
+		on[at.Instance]++
+		return compute.Task{ID: ids.Task}
+	}
+	Plan(w.now, s)
+	if on["busy"] != 1 || on["idle"] != 2 {
+		t.Errorf("started on %v", on)
+	}
+}
+
+func TestDaemonRunsOncePerInstance(t *testing.T) {
+	w := newWorld(t, 1, 0, 0, 100)
+	w.svc.Scheduling = "DAEMON"
+	w.svc.Deployments[0].LaunchType = "EC2"
+	s := w.state()
+	s.Instances = []Instance{{ID: "new"}, {ID: "has", Deployment: w.svc.Deployments[0].ID, Tasks: 1}, {ID: "old", Deployment: "ecs-svc/old", Tasks: 1}}
+	s.Candidates = []Candidate{
+		{ID: "t1", Deployment: w.svc.Deployments[0].ID, Instance: "has", Phase: compute.PhaseRunning},
+		{ID: "t2", Deployment: "ecs-svc/old", Instance: "old", Phase: compute.PhaseRunning},
+		{ID: "t3", Deployment: w.svc.Deployments[0].ID, Instance: "gone", Phase: compute.PhaseRunning},
+	}
+	var started, stopped []string
+	s.Template = func(_ time.Time, ids IDs, at Spot) compute.Task {
+		started = append(started, at.Instance)
+		return compute.Task{ID: ids.Task}
+	}
+	do, _ := Plan(w.now, s)
+	for _, a := range do {
+		if a.Stop != nil {
+			stopped = append(stopped, a.Stop.ID)
+		}
+	}
+	if !slices.Equal(started, []string{"new"}) || !slices.Equal(stopped, []string{"t2", "t3"}) {
+		t.Errorf("started on %v, stopped %v", started, stopped)
+	}
+}
+
+// A zone that lacked capacity is avoided, but not for ever: when all have, the
+// others get another try.
+func TestFullZonesAreTriedAgain(t *testing.T) {
+	w := newWorld(t, 1, 1, 100, 200)
+	s := w.state()
+	s.Subnets = []launch.Subnet{{ID: "subnet-a", Zone: "a"}, {ID: "subnet-b", Zone: "b"}}
+	for i, tt := range []struct {
+		zone string
+		full []string
+	}{{"a", []string{"a"}}, {"b", []string{"b"}}, {"a", []string{"a"}}} {
+		s.Failures = []Failure{{At: w.now.Add(time.Duration(i+1) * time.Minute), Reason: noCapacity + " at this time.", Zone: tt.zone}}
+		do, _ := Plan(w.now.Add(time.Duration(i+1)*time.Minute), s)
+		s.Service = *do[len(do)-1].Service
+		if !slices.Equal(s.Service.Backoff.Full, tt.full) {
+			t.Errorf("after zone %s: full %v, want %v", tt.zone, s.Service.Backoff.Full, tt.full)
+		}
 	}
 }

@@ -11,16 +11,24 @@ import (
 
 // reportWork writes the events of this plan's starts and stops.
 func (p *planner) reportWork() {
-	if n := len(p.starts); n > 0 && p.balances != "" {
-		p.event("(service %s) has started %d tasks in %s to AZ Rebalance: %s.", p.Service.Name, n, p.balances, taskList(p.starts))
-	} else if n > 0 {
-		p.event("(service %s) has started %d tasks: %s.", p.Service.Name, n, taskList(p.starts))
+	name := p.Service.Name
+	sick := p.count(func(g Group) bool { return p.isPrimary(g) && g.Phase == compute.PhaseUnhealthy })
+	switch n := len(p.starts); {
+	case n > 0 && p.balances != "":
+		p.event("(service %s) has started %d tasks in %s to AZ Rebalance: %s.", name, n, p.balances, taskList(p.starts))
+	case n > 0 && sick > 0:
+		p.event("(service %s) has started %d tasks: %s. Amazon ECS replaced %d tasks due to an unhealthy status.", name, n, taskList(p.starts), min(n, sick))
+	case n > 0:
+		p.event("(service %s) has started %d tasks: %s.", name, n, taskList(p.starts))
 	}
 	if p.pending > 0 {
-		p.event("(service %s) stopped %d pending tasks.", p.Service.Name, p.pending)
+		p.event("(service %s) stopped %d pending tasks.", name, p.pending)
 	}
-	if n := len(p.stops) - p.pending; n > 0 {
-		p.event("(service %s) has stopped %d running tasks: %s.", p.Service.Name, n, taskList(p.running()))
+	switch n := len(p.stops) - p.pending; {
+	case n > 0 && p.balances != "":
+		p.event("(service %s) has stopped %d running tasks in %s due to AZ rebalancing: %s.", name, n, p.balances, taskList(p.running()))
+	case n > 0:
+		p.event("(service %s) has stopped %d running tasks: %s.", name, n, taskList(p.running()))
 	}
 }
 
@@ -117,6 +125,9 @@ func (p *planner) judge() {
 	}
 	s := &p.Service
 	if s.SteadySince.IsZero() {
+		if zones := p.zones(); p.rebalancing() && p.uneven(zones) < 2 {
+			p.event("(service %s) is AZ balanced with %s.", s.Name, zoneList(p.Subnets, zones))
+		}
 		s.SteadySince = p.now
 		s.LastEvent, s.LastEventAt = "", p.now
 		p.event("(service %s) has reached a steady state.", s.Name)

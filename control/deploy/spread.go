@@ -96,10 +96,18 @@ func (p *planner) rebalance(upper int) {
 		p.count(func(g Group) bool { return g.Phase == compute.PhaseRunning }) != d || len(p.Service.Backoff.Full) > 0 || !p.mayStart() {
 		return
 	}
-	p.repeat("(service %s) is not AZ balanced with %s. AZ Rebalancing in progress.", p.Service.Name, zoneList(p.Subnets, zones))
+	p.repeat("%s with %s. AZ Rebalancing in progress.", p.unbalanced(), zoneList(p.Subnets, zones))
 	p.balances = p.subnet(zones).Zone
 	p.startSome(1)
 }
+
+func (p *planner) unbalanced() string {
+	return "(service " + p.Service.Name + ") is not AZ balanced"
+}
+
+// rebalancing reports whether the last thing the service said is that its zones
+// are being evened out.
+func (p *planner) rebalancing() bool { return strings.HasPrefix(p.Service.LastEvent, p.unbalanced()) }
 
 // balancing reports whether the one task on its way is there to even out the
 // zones: without it they would be uneven.

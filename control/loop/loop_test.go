@@ -136,14 +136,14 @@ func TestPassesOfAKeyDoNotOverlap(t *testing.T) {
 			put(t, st, "in\x00"+strconv.Itoa(i%10), "x")
 		}
 		time.Sleep(time.Minute)
+		stop()
+		<-ended
 		if most != 3 {
 			t.Errorf("%d passes at a time, want 3", most)
 		}
 		if passes > 20 {
 			t.Errorf("%d passes for 10 keys; changes should gather", passes)
 		}
-		stop()
-		<-ended
 	})
 }
 

@@ -104,9 +104,9 @@ func TestStoppedBeforePlaced(t *testing.T) {
 	task.State.Version = 2
 	task.PlaceAfter = t0.Add(time.Hour)
 	q := queue([]Host{host("a1", 4096, 0)}, []string{"us-east-1a"}, task)
-	do, _ := Plan(t0.Add(time.Second), q)
+	do, wake := Plan(t0.Add(time.Second), q)
 	got := do[0].Task
-	if s := got.State; len(do) != 1 || s.Last != compute.Deprovisioning || s.Version != 3 || !s.StoppedAt.Equal(t0.Add(time.Second)) || s.Containers[0].Last != compute.Stopped {
+	if s := got.State; len(do) != 1 || !wake.Equal(t0.Add(time.Second)) || s.Last != compute.Deprovisioning || s.Version != 3 || !s.StoppedAt.Equal(t0.Add(time.Second)) || s.Containers[0].Last != compute.Stopped {
 		t.Fatalf("first %+v", do)
 	}
 	if q.Tasks[0].State.Containers[0].Last != compute.Pending {

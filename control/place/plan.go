@@ -13,6 +13,7 @@ import (
 // Plan decides for the head of the queue: tasks that should stop are ended, the
 // others get a node, wait, or fail for want of capacity.
 func Plan(now time.Time, q Queue) (do []Change, wake time.Time) {
+	ended := false // some task has one more state to go
 	p := planner{hosts: q.Hosts, count: q.Count, touched: map[int]bool{}, ranks: map[[2]string]*ranking{}}
 	for i := range q.Tasks {
 		t := &q.Tasks[i]
@@ -22,12 +23,13 @@ func Plan(now time.Time, q Queue) (do []Change, wake time.Time) {
 		}
 		next := p.decide(now, *t, q.Zones[t.ID])
 		do = append(do, Change{Task: &next})
+		ended = ended || next.State.Last == compute.Deprovisioning
 	}
 	for _, i := range slices.Sorted(maps.Keys(p.touched)) {
 		used := p.hosts[i].Used
 		do = append(do, Change{Used: &used})
 	}
-	if wake.IsZero() && q.More {
+	if ended || wake.IsZero() && q.More {
 		wake = now
 	}
 	return do, wake

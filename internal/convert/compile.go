@@ -61,6 +61,8 @@ func (c *compiler) build(dst, src reflect.Type) (step, error) {
 		return func(d, s reflect.Value) error { d.SetBool(s.Bool()); return nil }, nil
 	case isInt(dk) && isInt(sk):
 		return setInt, nil
+	case dk == reflect.Uint8 && sk == reflect.Uint8:
+		return func(d, s reflect.Value) error { d.SetUint(s.Uint()); return nil }, nil
 	case isFloat(dk) && isFloat(sk):
 		return func(d, s reflect.Value) error { d.SetFloat(s.Float()); return nil }, nil
 	}

@@ -6,7 +6,7 @@
 // with one are always overwritten. Between matched fields
 //
 //   - *T and T convert: nil is T's zero value, and a zero value becomes nil,
-//   - types of the same kind convert (named strings, integers of any size),
+//   - types of the same kind convert (named strings, signed integers of any size, bytes),
 //   - structs, slices and maps convert element by element; nil and empty stay distinct.
 //
 // A record field tagged convert:"keep" becomes a non-nil pointer even when it is

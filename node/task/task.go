@@ -131,15 +131,16 @@ const (
 	Unknown   = "UNKNOWN"
 )
 
-// New is the state of a task the node has just been given.
-func New(spec *Spec, reported compute.TaskState, intent compute.Intent) State {
+// New is the state of a task the node has just been given. That it should stop
+// already is for StopWanted to say.
+func New(spec *Spec, reported compute.TaskState) State {
 	if len(reported.Containers) != len(spec.Containers) {
 		reported.Containers = make([]compute.ContainerState, len(spec.Containers))
 		for i, c := range spec.Containers {
 			reported.Containers[i] = compute.ContainerState{Name: c.Name, Last: compute.Pending, Health: Unknown}
 		}
 	}
-	return State{Reported: reported, Intent: intent, Boxes: make([]Box, len(spec.Containers))}
+	return State{Reported: reported, Intent: compute.Intent{Desired: compute.Running}, Boxes: make([]Box, len(spec.Containers))}
 }
 
 // Found is what is found of a container on a node whose agent starts again.
@@ -154,7 +155,8 @@ type Found struct {
 // any container starts anew; a container that ran and is gone counts as exited
 // without a code.
 func Adopt(spec *Spec, reported compute.TaskState, intent compute.Intent, found map[string]Found, now time.Time) (State, []Action) {
-	s := New(spec, reported, intent)
+	s := New(spec, reported)
+	s.Intent = intent
 	over := s.Reported.Last == compute.Deprovisioning
 	if over {
 		s.Link = Gone

@@ -32,7 +32,7 @@ func begin(t *testing.T, cs ...Container) *story {
 		}
 	}
 	reported := compute.TaskState{Last: compute.Provisioning, Version: 1}
-	return &story{t: t, spec: spec, s: New(&spec, reported, compute.Intent{Desired: compute.Running}), now: t0}
+	return &story{t: t, spec: spec, s: New(&spec, reported), now: t0}
 }
 
 func (y *story) tell(events ...Event) *story {
@@ -330,7 +330,7 @@ func TestProperties(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		spec := randomSpec(r)
-		s := New(&spec, compute.TaskState{Last: compute.Provisioning, Version: 1}, compute.Intent{Desired: compute.Running})
+		s := New(&spec, compute.TaskState{Last: compute.Provisioning, Version: 1})
 		var pending []Event
 		done := map[Action]int{}
 		now := t0

@@ -2,14 +2,10 @@ package compute
 
 // NextProvider says which capacity provider of a strategy the next task goes
 // to, given how many tasks each has: bases are filled first, then the provider
-// that lags most behind its weight. The weight of an only provider does not
-// matter. It returns "" for an empty strategy, and once the base is filled for
-// one of several providers whose weights are all zero.
+// that lags most behind its weight. It returns "" for an empty strategy or one
+// whose weights are all zero once the base is filled.
 // Source: Amazon ECS capacity provider strategy, base and weight.
 func NextProvider(strategy []StrategyItem, have map[string]int) string {
-	if len(strategy) == 1 {
-		return strategy[0].Provider
-	}
 	for _, it := range strategy {
 		if have[it.Provider] < it.Base {
 			return it.Provider

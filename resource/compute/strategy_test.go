@@ -14,7 +14,6 @@ func TestNextProviderSpreads(t *testing.T) {
 	}{
 		{"base first", []StrategyItem{{Fargate, 2, 1}, {FargateSpot, 0, 3}}, 2, map[string]int{Fargate: 2}},
 		{"then weights", []StrategyItem{{Fargate, 2, 1}, {FargateSpot, 0, 3}}, 10, map[string]int{Fargate: 4, FargateSpot: 6}},
-		{"one provider without weight", []StrategyItem{{FargateSpot, 0, 0}}, 3, map[string]int{FargateSpot: 3}},
 		{"one provider", []StrategyItem{{FargateSpot, 0, 1}}, 3, map[string]int{FargateSpot: 3}},
 		{"zero weight takes only its base", []StrategyItem{{Fargate, 1, 0}, {FargateSpot, 0, 1}}, 5, map[string]int{Fargate: 1, FargateSpot: 4}},
 	}
@@ -30,7 +29,7 @@ func TestNextProviderSpreads(t *testing.T) {
 			}
 		}
 	}
-	if p := NextProvider([]StrategyItem{{Fargate, 1, 0}, {FargateSpot, 0, 0}}, map[string]int{Fargate: 1}); p != "" {
+	if p := NextProvider([]StrategyItem{{Fargate, 1, 0}}, map[string]int{Fargate: 1}); p != "" {
 		t.Errorf("all weights zero gave %q", p)
 	}
 }

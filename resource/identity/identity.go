@@ -58,6 +58,13 @@ func NewAccessKey(account, user string, now time.Time, ids *arn.Source) AccessKe
 	}
 }
 
+// KeyUse is when, where and for which service a long-term access key was last used.
+type KeyUse struct {
+	ID              string // access key id
+	At              time.Time
+	Service, Region string
+}
+
 // Session is the temporary credentials of an assumed role.
 type Session struct {
 	ID, Secret        string // access key id ASIA…

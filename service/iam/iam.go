@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"neargate/auth"
 	api "neargate/aws/iam"
@@ -20,13 +21,14 @@ import (
 
 // Quotas of an account, as AWS sets them by default.
 const (
-	maxRoles          = 1000
-	maxPolicies       = 1500
-	maxAttached       = 10
-	maxTrustSize      = 2048
-	maxManagedSize    = 6144
-	maxInlineSizeRole = 10240
-	maxTags           = 50
+	maxRoles       = 1000
+	maxUsers       = 5000
+	maxKeys        = 2
+	maxPolicies    = 1500
+	maxAttached    = 10
+	maxTrustSize   = 2048
+	maxManagedSize = 6144
+	maxTags        = 50
 )
 
 // defaultItems is the page size of a request that names none.
@@ -152,6 +154,32 @@ func (s *Service) window(ctx context.Context, marker *string, items *int32, scop
 	}
 	w.after = after
 	return w, err
+}
+
+// listed reads the caller's records of a table by name, from the window's place
+// on, whose path has the prefix: a page and one more if there is one.
+func listed[T any](ctx context.Context, s *Service, w window, table store.Table[T], prefix string, path func(*T) string) (out []T, err error) {
+	account := auth.CallerFrom(ctx).Account
+	var after []string
+	if w.after != "" {
+		after = []string{account, w.after}
+	}
+	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
+		out = nil
+		for r, err := range table.Page(tx, []string{account}, after, 0) {
+			if err != nil {
+				return err
+			}
+			if !strings.HasPrefix(path(&r), prefix) {
+				continue
+			}
+			if out = append(out, r); len(out) > w.limit {
+				break
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 // cut takes a window's page of items that are ordered by key; position is the

@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -16,7 +15,6 @@ import (
 	"neargate/resource/identity"
 	"neargate/store"
 	"neargate/store/tables"
-	"neargate/wire/shape"
 )
 
 // CreateRole makes a role.
@@ -56,10 +54,9 @@ func (s *Service) CreateRole(ctx context.Context, in *api.CreateRoleInput) (*api
 			return err
 		}
 		if in.PermissionsBoundary != nil {
-			if err := checkBoundary(ctx, tx, *in.PermissionsBoundary); err != nil {
+			if err := bound(ctx, tx, &role.Grants, *in.PermissionsBoundary); err != nil {
 				return err
 			}
-			role.Boundary = *in.PermissionsBoundary
 		}
 		return tables.Roles.Put(tx, &role)
 	})
@@ -180,27 +177,7 @@ func (s *Service) ListRoles(ctx context.Context, in *api.ListRolesInput) (*api.L
 	if err != nil {
 		return nil, err
 	}
-	account := auth.CallerFrom(ctx).Account
-	var after []string
-	if w.after != "" {
-		after = []string{account, w.after}
-	}
-	var roles []identity.Role
-	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
-		roles = nil
-		for r, err := range tables.Roles.Page(tx, []string{account}, after, 0) {
-			if err != nil {
-				return err
-			}
-			if !strings.HasPrefix(r.Path, prefix) {
-				continue
-			}
-			if roles = append(roles, r); len(roles) > w.limit {
-				break
-			}
-		}
-		return nil
-	})
+	roles, err := listed(ctx, s, w, tables.Roles, prefix, func(r *identity.Role) string { return r.Path })
 	if err != nil {
 		return nil, err
 	}
@@ -278,10 +255,9 @@ func (s *Service) DeleteRole(ctx context.Context, in *api.DeleteRoleInput) (*api
 			return err
 		case role.LinkedTo != "":
 			return protected(role.Name)
-		case len(role.Attached) > 0:
-			return api.DeleteConflictException("Cannot delete entity, must detach all policies first.")
-		case len(role.Inline) > 0:
-			return api.DeleteConflictException("Cannot delete entity, must delete policies first.")
+		}
+		if err := removable(&role.Grants); err != nil {
+			return err
 		}
 		return removeRole(tx, &role)
 	})
@@ -306,48 +282,4 @@ func (s *Service) ListInstanceProfilesForRole(ctx context.Context, in *api.ListI
 		return nil, err
 	}
 	return &api.ListInstanceProfilesForRoleOutput{InstanceProfiles: []api.InstanceProfile{}, IsTruncated: new(false)}, nil
-}
-
-// GetUser describes a user, or the caller when no name is given.
-func (s *Service) GetUser(ctx context.Context, in *api.GetUserInput) (out *api.GetUserOutput, err error) {
-	caller := auth.CallerFrom(ctx)
-	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
-		name := deref(in.UserName, "")
-		if name == "" && caller.Root() {
-			out, err = rootUser(tx, caller)
-			return err
-		}
-		if name == "" {
-			key, ok, err := tables.AccessKeys.Find(tx, caller.AccessKeyID)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return invalid("Must specify userName when calling with non-User credentials")
-			}
-			name = key.User
-		}
-		u, ok, err := tables.Users.Find(tx, caller.Account, identity.Fold(name))
-		if err == nil && !ok {
-			err = api.NoSuchEntityException("The user with name " + name + " cannot be found.")
-		}
-		out = &api.GetUserOutput{User: &api.User{
-			Path: &u.Path, UserName: &u.Name, UserId: &u.ID, Arn: new(u.ARN()), CreateDate: &u.CreatedAt,
-			PermissionsBoundary: boundary(u.Boundary), Tags: tagList(u.Tags),
-		}}
-		return err
-	})
-	return out, err
-}
-
-// rootUser describes the root user, who has neither name nor path.
-func rootUser(tx store.Tx, c auth.Caller) (*api.GetUserOutput, error) {
-	a, ok, err := tables.Accounts.Find(tx, c.Account)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, shape.NewError("ServiceFailure", http.StatusInternalServerError, "The account is not known.")
-	}
-	return &api.GetUserOutput{User: &api.User{UserId: &c.Account, Arn: &c.ARN, CreateDate: &a.CreatedAt}}, nil
 }

@@ -8,6 +8,7 @@ import (
 	api "neargate/aws/iam"
 	"neargate/resource/identity"
 	"neargate/store"
+	"neargate/store/tables"
 )
 
 // sameKey compares tag keys: those of users and roles without regard to case,
@@ -57,6 +58,20 @@ func addTags(tags []identity.Tag, add []api.Tag, fold bool) ([]identity.Tag, err
 func dropTags(tags []identity.Tag, keys []string, fold bool) []identity.Tag {
 	return slices.DeleteFunc(slices.Clone(tags), func(t identity.Tag) bool {
 		return slices.ContainsFunc(keys, func(k string) bool { return sameKey(t.Key, k, fold) })
+	})
+}
+
+// roleTags lets f change the tags of a role; service-linked roles may be tagged.
+func (s *Service) roleTags(ctx context.Context, name *string, f func([]identity.Tag) ([]identity.Tag, error)) error {
+	return s.deps.Store.Update(ctx, func(tx store.Tx) error {
+		r, err := findRole(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if r.Tags, err = f(r.Tags); err != nil {
+			return err
+		}
+		return tables.Roles.Put(tx, &r)
 	})
 }
 
@@ -117,5 +132,36 @@ func (s *Service) ListPolicyTags(ctx context.Context, in *api.ListPolicyTagsInpu
 	}
 	out := &api.ListPolicyTagsOutput{}
 	out.Tags, out.IsTruncated, out.Marker = numbered(s, w, tagList(p.Tags))
+	return out, nil
+}
+
+// TagUser adds tags to a user.
+func (s *Service) TagUser(ctx context.Context, in *api.TagUserInput) (*api.TagUserOutput, error) {
+	return &api.TagUserOutput{}, s.changeUser(ctx, in.UserName, func(_ store.Tx, u *identity.User) (err error) {
+		u.Tags, err = addTags(u.Tags, in.Tags, true)
+		return err
+	})
+}
+
+// UntagUser removes tags from a user.
+func (s *Service) UntagUser(ctx context.Context, in *api.UntagUserInput) (*api.UntagUserOutput, error) {
+	return &api.UntagUserOutput{}, s.changeUser(ctx, in.UserName, func(_ store.Tx, u *identity.User) error {
+		u.Tags = dropTags(u.Tags, in.TagKeys, true)
+		return nil
+	})
+}
+
+// ListUserTags lists the tags of a user.
+func (s *Service) ListUserTags(ctx context.Context, in *api.ListUserTagsInput) (*api.ListUserTagsOutput, error) {
+	w, err := s.window(ctx, in.Marker, in.MaxItems, "ListUserTags", identity.Fold(*in.UserName))
+	if err != nil {
+		return nil, err
+	}
+	user, err := s.viewUser(ctx, in.UserName)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListUserTagsOutput{}
+	out.Tags, out.IsTruncated, out.Marker = numbered(s, w, tagList(user.Tags))
 	return out, nil
 }

@@ -58,6 +58,18 @@ func bareRole(r *identity.Role) *api.Role {
 	}
 }
 
+// fullUser is a user as CreateUser and GetUser answer it.
+func fullUser(u *identity.User) *api.User {
+	v := listedUser(u)
+	v.PermissionsBoundary, v.Tags = boundary(u.Boundary), tagList(u.Tags)
+	return v
+}
+
+// listedUser is a user as ListUsers answers it: without boundary and tags.
+func listedUser(u *identity.User) *api.User {
+	return &api.User{Path: &u.Path, UserName: &u.Name, UserId: &u.ID, Arn: new(u.ARN()), CreateDate: &u.CreatedAt}
+}
+
 func boundary(policyARN string) *api.AttachedPermissionsBoundary {
 	if policyARN == "" {
 		return nil

@@ -11,11 +11,26 @@ var Accounts = store.Table[identity.Account]{
 	Key:  func(a *identity.Account) []string { return []string{a.ID} },
 }
 
+// AccessKeysByUser indexes access keys by account, folded user name ("" for the
+// root user).
+const AccessKeysByUser = "identity/accesskey@user"
+
 // AccessKeys keeps long-term access keys by access key id: the id alone leads
 // to the account.
 var AccessKeys = store.Table[identity.AccessKey]{
 	Name: "identity/accesskey",
 	Key:  func(k *identity.AccessKey) []string { return []string{k.ID} },
+	Indexes: []store.Index[identity.AccessKey]{
+		{Name: AccessKeysByUser, Keys: func(k *identity.AccessKey) [][]string {
+			return [][]string{{k.Account, identity.Fold(k.User)}}
+		}},
+	},
+}
+
+// KeyUses keeps when access keys were last used, by access key id.
+var KeyUses = store.Table[identity.KeyUse]{
+	Name: "identity/keyuse",
+	Key:  func(u *identity.KeyUse) []string { return []string{u.ID} },
 }
 
 // SessionsByExpiry indexes sessions by the stamp of their expiry.
@@ -104,8 +119,16 @@ func FindPolicy(tx store.Tx, policyARN string) (p identity.Policy, ok bool, err 
 	return p, ok && p.ARN() == policyARN, err
 }
 
+// DeletionTasksByAge indexes deletion tasks by the stamp of their start.
+const DeletionTasksByAge = "identity/deletiontask@age"
+
 // DeletionTasks keeps deletions of service-linked roles by account, task id.
 var DeletionTasks = store.Table[identity.DeletionTask]{
 	Name: "identity/deletiontask",
 	Key:  func(t *identity.DeletionTask) []string { return []string{t.Account, t.ID} },
+	Indexes: []store.Index[identity.DeletionTask]{
+		{Name: DeletionTasksByAge, Keys: func(t *identity.DeletionTask) [][]string {
+			return [][]string{{Stamp(t.CreatedAt)}}
+		}},
+	},
 }

@@ -18,17 +18,13 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,13 +36,14 @@ var (
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
 	length   = flag.Duration("length", 2*time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
-	floor    = flag.String("floor", "", "serve the bytes of this file (used by the program itself)")
+	only     = flag.String("only", "", "measure only the calls whose name contains this")
+	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
 )
 
 func main() {
 	flag.Parse()
-	if *floor != "" {
-		serveFloor(*floor)
+	if *bare != "" {
+		serveBare(*bare)
 		return
 	}
 	if err := run(); err != nil {
@@ -61,6 +58,8 @@ type server struct {
 	pid  int
 	key  aws.Credentials
 	stop func()
+
+	tasks []string // ARNs of tasks to describe
 }
 
 func run() error {
@@ -88,17 +87,29 @@ func run() error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	answer, err := ng.send(ng.request("DescribeTasks", describe(ng)))
-	if err != nil {
-		return err
+	for _, what := range []struct {
+		name string
+		call func(*server) call
+	}{
+		{"DescribeTasks of 1 task", func(s *server) call { return s.request("DescribeTasks", s.describe(1)) }},
+		{"DescribeTasks of 10 tasks", func(s *server) call { return s.request("DescribeTasks", s.describe(10)) }},
+		{"RegisterTaskDefinition (durable in neargate)", func(s *server) call { return s.request("RegisterTaskDefinition", definition) }},
+	} {
+		if !strings.Contains(what.name, *only) {
+			continue
+		}
+		answer, err := ng.send(what.call(ng))
+		if err != nil {
+			return err
+		}
+		bare, err := startBare(dir, answer)
+		if err != nil {
+			return err
+		}
+		bare.tasks = ng.tasks
+		compare(what.name, ng, append(slices.Clone(peers), bare), what.call)
+		bare.stop()
 	}
-	bare, err := startFloor(dir, answer)
-	if err != nil {
-		return err
-	}
-	defer bare.stop()
-	compare("DescribeTasks (1 task)", ng, append(peers, bare), func(s *server) call { return s.request("DescribeTasks", describe(s)) })
-	compare("RegisterTaskDefinition (durable)", ng, peers, func(s *server) call { return s.request("RegisterTaskDefinition", definition) })
 	return nil
 }
 
@@ -150,16 +161,25 @@ type call struct {
 	host   string
 }
 
+// request signs an ECS call.
 func (s *server) request(op string, in any) call {
 	body, err := json.Marshal(in)
 	if err != nil {
 		log.Fatal(err)
 	}
-	req, _ := http.NewRequest(http.MethodPost, s.url+"/", bytes.NewReader(body))
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "AmazonEC2ContainerServiceV20141113."+op)
+	return s.sign("ecs", body, http.Header{
+		"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonEC2ContainerServiceV20141113." + op},
+	})
+}
+
+func (s *server) sign(service string, body []byte, header http.Header) call {
+	req, err := http.NewRequest(http.MethodPost, s.url+"/", bytes.NewReader(body))
+	if err != nil {
+		log.Fatal(err)
+	}
+	req.Header = header
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(context.Background(), s.key, req, hex.EncodeToString(sum[:]), "ecs", "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), s.key, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
 		log.Fatal(err)
 	}
 	return call{req.Header, body, req.Host}
@@ -214,175 +234,4 @@ func cpuTime(pid int) time.Duration {
 	user, _ := strconv.Atoi(f[11])
 	system, _ := strconv.Atoi(f[12])
 	return time.Duration(user+system) * 10 * time.Millisecond // clock ticks of 1/100 s
-}
-
-func sampleDefinition() map[string]any {
-	return map[string]any{
-		"family": "bench", "networkMode": "awsvpc", "requiresCompatibilities": []string{"FARGATE"}, "cpu": "256", "memory": "512",
-		"containerDefinitions": []any{map[string]any{
-			"name": "app", "image": "public.ecr.aws/docker/library/httpd:latest", "essential": true,
-			"portMappings": []any{map[string]any{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}},
-			"environment":  []any{map[string]any{"name": "STAGE", "value": "bench"}},
-		}},
-	}
-}
-
-// prepare makes a cluster and a task to describe.
-func prepare(s *server, definition any) error {
-	for _, step := range []struct {
-		op string
-		in any
-	}{
-		{"CreateCluster", map[string]any{"clusterName": "bench"}},
-		{"RegisterTaskDefinition", definition},
-	} {
-		if _, err := s.send(s.request(step.op, step.in)); err != nil {
-			return err
-		}
-	}
-	return runTask(s)
-}
-
-var tasks sync.Map // server name to task ARN
-
-func describe(s *server) any {
-	arn, _ := tasks.Load(s.name)
-	return map[string]any{"cluster": "bench", "tasks": []any{arn}}
-}
-
-func runTask(s *server) error {
-	subnet, err := defaultSubnet(s)
-	if err != nil {
-		return err
-	}
-	b, err := s.send(s.request("RunTask", map[string]any{
-		"cluster": "bench", "taskDefinition": "bench", "launchType": "FARGATE",
-		"networkConfiguration": map[string]any{"awsvpcConfiguration": map[string]any{"subnets": []string{subnet}}},
-	}))
-	if err != nil {
-		return err
-	}
-	var out struct {
-		Tasks []struct {
-			TaskArn string `json:"taskArn"`
-		} `json:"tasks"`
-	}
-	if err := json.Unmarshal(b, &out); err != nil || len(out.Tasks) == 0 {
-		return fmt.Errorf("RunTask answered %s", b)
-	}
-	tasks.Store(s.name, out.Tasks[0].TaskArn)
-	return nil
-}
-
-func defaultSubnet(s *server) (string, error) {
-	cmd := exec.Command("aws", "ec2", "describe-subnets", "--query", "Subnets[0].SubnetId", "--output", "text")
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.url, "AWS_ACCESS_KEY_ID="+s.key.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY="+s.key.SecretAccessKey, "AWS_DEFAULT_REGION=us-east-1", "AWS_PROFILE=")
-	out, err := cmd.Output()
-	return strings.TrimSpace(string(out)), err
-}
-
-func startNeargate(dir string) (*server, error) {
-	data := filepath.Join(dir, "data")
-	bin, err := filepath.Abs(*neargate)
-	if err != nil {
-		return nil, err
-	}
-	if out, err := onCPU(0, bin, "up", "-d", "--no-throttle", "--data-dir", data, "--listen", "127.0.0.1:0").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
-	}
-	s := &server{name: "neargate", stop: func() { exec.Command(bin, "down", "--data-dir", data).Run() }}
-	var run struct {
-		PID     int
-		Address string
-	}
-	var root struct{ AccessKeyID, Secret string }
-	for file, v := range map[string]any{"run.json": &run, "root.json": &root} {
-		b, err := os.ReadFile(filepath.Join(data, file))
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(b, v); err != nil {
-			return nil, err
-		}
-	}
-	s.url, s.pid = "http://"+run.Address, run.PID
-	s.key = aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.Secret}
-	return s, nil
-}
-
-func startMoto() (*server, error) {
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		return nil, err
-	}
-	port := freePort()
-	return start("moto_server", port, onCPU(0, path, "-H", "127.0.0.1", "-p", port))
-}
-
-func startFloor(dir string, answer []byte) (*server, error) {
-	file := filepath.Join(dir, "answer")
-	if err := os.WriteFile(file, answer, 0o600); err != nil {
-		return nil, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	port := freePort()
-	cmd := onCPU(0, self, "-floor", file)
-	cmd.Env = append(os.Environ(), "PORT="+port)
-	return start("net/http", port, cmd)
-}
-
-// serveFloor answers every request with the same bytes, having read its body.
-func serveFloor(file string) {
-	answer, err := os.ReadFile(file)
-	if err != nil {
-		log.Fatal(err)
-	}
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		w.Write(answer)
-	})))
-}
-
-// start runs a server until it accepts connections.
-func start(name, port string, cmd *exec.Cmd) (*server, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	s := &server{name: name, url: "http://127.0.0.1:" + port, pid: cmd.Process.Pid,
-		key: aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}}
-	s.stop = func() { cmd.Process.Kill(); cmd.Wait() }
-	for range 600 {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			conn.Close()
-			return s, nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	s.stop()
-	return nil, fmt.Errorf("%s does not listen", name)
-}
-
-// onCPU pins a command to a processor where taskset is installed.
-func onCPU(cpu int, args ...string) *exec.Cmd {
-	if _, err := exec.LookPath("taskset"); err == nil {
-		args = append([]string{"taskset", "-c", strconv.Itoa(cpu)}, args...)
-	}
-	return exec.Command(args[0], args[1:]...)
-}
-
-func freePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

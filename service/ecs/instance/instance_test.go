@@ -117,7 +117,7 @@ func TestRefusals(t *testing.T) {
 		"ClientException: Instance identity document can not be blank.":               undocumented,
 		"ClientException: The 'platformDevices' parameter is not supported":           gpu,
 		"InvalidParameterException: instanceIds can have at most 100 items.":          tooMany,
-		"InvalidParameterException: Container instances can not be empty.":            none,
+		"InvalidParameterException: Container instances cannot be empty.":             none,
 		"InvalidParameterException: status should be one of [ACTIVE,DRAINING]":        status,
 		"InvalidParameterException: Invalid filter: ":                                 filter,
 		"InvalidParameterException: The referenced container instance was not found.": unknown,

@@ -39,6 +39,9 @@ func (s *Service) ListServiceDeployments(ctx context.Context, in *ecs.ListServic
 	if err != nil {
 		return nil, err
 	}
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	for i := range in.Status {
 		if err := check.OneOf("status", &in.Status[i], statuses...); err != nil {
 			return nil, err

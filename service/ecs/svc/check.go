@@ -180,7 +180,10 @@ func checkCreate(in *ecs.CreateServiceInput) error {
 	case value(in.Role) != "":
 		return invalid("You cannot specify an IAM role for services that require a service linked role.")
 	}
-	return checkOptions(in)
+	if err := checkOptions(in); err != nil {
+		return err
+	}
+	return check.Required(in)
 }
 
 // checkCount checks the desired count against the scheduling strategy and the

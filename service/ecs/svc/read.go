@@ -7,6 +7,7 @@ import (
 
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
+	"neargate/service/ecs/internal/admit"
 	"neargate/service/ecs/internal/call"
 	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
@@ -113,7 +114,7 @@ func (s *Service) ListServices(ctx context.Context, in *ecs.ListServicesInput) (
 }
 
 func checkFilters(in *ecs.ListServicesInput) error {
-	if err := check.OneOf("launch type", in.LaunchType, "EC2", "FARGATE", "EXTERNAL", "FMI", "MANAGED_INSTANCES"); err != nil {
+	if err := check.OneOf("launch type", in.LaunchType, admit.LaunchTypes()...); err != nil {
 		return err
 	}
 	if err := check.OneOf("Scheduling strategy", in.SchedulingStrategy, replica, daemon); err != nil {
@@ -150,10 +151,10 @@ func (s *Service) ListServicesByNamespace(ctx context.Context, in *ecs.ListServi
 	if _, err := check.PageSize(in.MaxResults, defaultPage); err != nil {
 		return nil, err
 	}
-	namespace := value(in.Namespace)
-	if namespace == "" {
-		return nil, invalid("Namespace can not be blank.")
+	if err := check.Required(in); err != nil {
+		return nil, err
 	}
+	namespace := value(in.Namespace)
 	if _, err := check.Position(s.Pages, in.NextToken, tenant.Account, tenant.Region, "ListServicesByNamespace", namespace); err != nil {
 		return nil, err
 	}

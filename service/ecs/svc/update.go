@@ -6,14 +6,17 @@ import (
 	"reflect"
 	"time"
 
+	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/internal/convert"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
 	"neargate/service/ecs/internal/admit"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
+	"neargate/service/ecs/internal/trust"
 	"neargate/service/ecs/internal/view"
 	"neargate/store"
 	"neargate/store/tables"
@@ -34,7 +37,7 @@ func find(tx store.Tx, t ref.Tenant, cluster, name *string) (compute.Service, bo
 
 // UpdateService implements ecs.API.
 func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutput, error) {
-	_, tenant := call.From(ctx)
+	caller, tenant := call.From(ctx)
 	if err := checkUpdate(in); err != nil {
 		return nil, err
 	}
@@ -50,7 +53,7 @@ func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput)
 		case svc.Status != compute.Active:
 			return ecs.ServiceNotActiveException("Service was not ACTIVE.")
 		}
-		if err := s.change(tx, tenant, &svc, in, now); err != nil {
+		if err := s.change(tx, caller, &svc, in, now); err != nil {
 			return err
 		}
 		if err := tables.Services.Put(tx, &svc); err != nil {
@@ -66,7 +69,9 @@ func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput)
 	return &ecs.UpdateServiceOutput{Service: &out}, nil
 }
 
-var asCreate = convert.Func[ecs.CreateServiceInput, ecs.UpdateServiceInput]()
+// fromInput sees an UpdateService request as the CreateService request that says
+// the same.
+var fromInput = convert.Func[ecs.CreateServiceInput, ecs.UpdateServiceInput]()
 
 // checkUpdate checks what an UpdateService request says by itself.
 func checkUpdate(in *ecs.UpdateServiceInput) error {
@@ -76,13 +81,16 @@ func checkUpdate(in *ecs.UpdateServiceInput) error {
 	if m := in.Monitoring; m != nil && m.MetricConfigurations == nil {
 		return ecs.ServerException("Service Unavailable. Please try again later.") // as recorded
 	}
-	options := asCreate(in)
-	return checkOptions(&options)
+	options := fromInput(in)
+	if err := checkOptions(&options); err != nil {
+		return err
+	}
+	return check.Required(in)
 }
 
 // change takes the request into the service, with a new deployment where what
 // tasks are made from changes.
-func (s *Service) change(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ecs.UpdateServiceInput, now time.Time) error {
+func (s *Service) change(tx store.Tx, c auth.Caller, svc *compute.Service, in *ecs.UpdateServiceInput, now time.Time) error {
 	was := *svc
 	if in.DesiredCount != nil {
 		if svc.Scheduling == daemon {
@@ -108,7 +116,7 @@ func (s *Service) change(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ec
 	if in.Monitoring != nil {
 		svc.Monitoring, _ = monitoring(in.Monitoring)
 	}
-	def, err := s.rework(tx, t, svc, in)
+	def, err := s.rework(tx, ref.Of(c), svc, in)
 	if err != nil {
 		return err
 	}
@@ -116,6 +124,9 @@ func (s *Service) change(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ec
 		svc.SteadySince = time.Time{}
 	}
 	if value(in.ForceNewDeployment) || redeploys(&was, svc) || in.Monitoring != nil && svc.Monitoring == nil {
+		if err := trust.Pass(tx, c, now, &def, nil); err != nil {
+			return err
+		}
 		return s.deploy(tx, svc, &def, now)
 	}
 	return nil
@@ -225,6 +236,9 @@ func capacity(tx store.Tx, svc *compute.Service, in *ecs.UpdateServiceInput) (ad
 // DeleteService implements ecs.API.
 func (s *Service) DeleteService(ctx context.Context, in *ecs.DeleteServiceInput) (*ecs.DeleteServiceOutput, error) {
 	_, tenant := call.From(ctx)
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	var out ecs.Service
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		svc, ok, err := find(tx, tenant, in.Cluster, in.Service)

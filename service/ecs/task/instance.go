@@ -7,6 +7,7 @@ import (
 	"neargate/resource/compute"
 	"neargate/resource/compute/launch"
 	"neargate/service/ecs/internal/admit"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/view"
 	"neargate/store"
@@ -133,5 +134,8 @@ func checkStart(in *ecs.StartTaskInput) error {
 	case len(value(in.StartedBy)) > 36:
 		return invalid("startedBy can have at most 36 characters.")
 	}
-	return checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags)
+	if err := checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags); err != nil {
+		return err
+	}
+	return check.Required(in)
 }

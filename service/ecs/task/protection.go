@@ -7,6 +7,7 @@ import (
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/view"
 	"neargate/store"
@@ -28,6 +29,9 @@ const notValid = "TASK_NOT_VALID"
 func (s *Service) GetTaskProtection(ctx context.Context, in *ecs.GetTaskProtectionInput) (*ecs.GetTaskProtectionOutput, error) {
 	_, tenant := call.From(ctx)
 	if err := checkList(in.Tasks, maxDescribed); err != nil {
+		return nil, err
+	}
+	if err := check.Required(in); err != nil {
 		return nil, err
 	}
 	now := s.Now()
@@ -88,13 +92,14 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *ecs.UpdateTaskPr
 }
 
 func protect(in *ecs.UpdateTaskProtectionInput, now time.Time) (compute.Protection, error) {
+	if err := check.Required(in); err != nil {
+		return compute.Protection{}, err
+	}
 	minutes := defaultProtection
 	if in.ExpiresInMinutes != nil {
 		minutes = int(*in.ExpiresInMinutes)
 	}
 	switch {
-	case in.ProtectionEnabled == nil:
-		return compute.Protection{}, invalid("protectionEnabled can not be null.")
 	case minutes < 1 || minutes > maxProtection:
 		return compute.Protection{}, invalid("expiresInMinutes must be between 1 and 2880.")
 	case !*in.ProtectionEnabled:

@@ -14,6 +14,7 @@ import (
 	"neargate/resource/compute/taskdef"
 	"neargate/service/ecs/internal/admit"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
 	"neargate/service/ecs/internal/trust"
@@ -143,6 +144,9 @@ func (r *run) admitParts(tx store.Tx, c admit.Capacity, overrides *ecs.TaskOverr
 	if r.order.Overrides, err = c.Override(d, overrides); err != nil {
 		return nil, err
 	}
+	if err := trust.Pass(tx, r.caller, r.order.Now, d, r.order.Overrides); err != nil {
+		return nil, err
+	}
 	if r.order.Network, err = c.Network(d, network); err != nil {
 		return nil, err
 	}
@@ -153,7 +157,7 @@ func (r *run) admitParts(tx store.Tx, c admit.Capacity, overrides *ecs.TaskOverr
 	if err != nil {
 		return nil, err
 	}
-	return subnets, trust.Roles(tx, r.tenant, launch.TaskRole(d, r.order.Overrides), launch.ExecutionRole(d, r.order.Overrides))
+	return subnets, trust.Roles(tx, r.tenant, d, r.order.Overrides)
 }
 
 // make writes the tasks.
@@ -249,7 +253,10 @@ func checkRun(in *ecs.RunTaskInput) error {
 	case in.ClientToken != nil && (len(*in.ClientToken) > 64 || strings.ContainsFunc(*in.ClientToken, func(c rune) bool { return c < 33 || c > 126 })):
 		return invalid("clientToken must be up to 64 ASCII characters in the range of 33-126.")
 	}
-	return checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags)
+	if err := checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags); err != nil {
+		return err
+	}
+	return check.Required(in)
 }
 
 func checkCommon(reference *string, exec *bool, volumes []ecs.TaskVolumeConfiguration, propagate *string) error {
@@ -263,7 +270,7 @@ func checkCommon(reference *string, exec *bool, volumes []ecs.TaskVolumeConfigur
 	case value(propagate) == "SERVICE":
 		return invalid("The propagateTags value SERVICE is not supported for tasks that are not part of a service.")
 	}
-	return nil
+	return check.OneOf("propagateTags", propagate, "TASK_DEFINITION", "SERVICE", "NONE")
 }
 
 // checkGroup keeps the names of services and of other families to ECS.

@@ -6,6 +6,7 @@ import (
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/view"
 	"neargate/store"
@@ -18,6 +19,9 @@ const byUser = "Task stopped by user"
 // StopTask implements ecs.API.
 func (s *Service) StopTask(ctx context.Context, in *ecs.StopTaskInput) (*ecs.StopTaskOutput, error) {
 	_, tenant := call.From(ctx)
+	if err := check.Required(in); err != nil {
+		return nil, err
+	}
 	now := s.Now()
 	var out ecs.Task
 	err := s.Store.Update(ctx, func(tx store.Tx) error {

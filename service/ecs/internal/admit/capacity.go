@@ -9,7 +9,9 @@ import (
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
+	"neargate/service/ecs/internal/query"
 	"neargate/service/ecs/internal/ref"
 	"neargate/store"
 )
@@ -54,8 +56,11 @@ func Choose(c *compute.Cluster, launchType *string, strategy []ecs.CapacityProvi
 		return Capacity{}, invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	}
 	if launchType != nil {
-		if *launchType == "MANAGED_INSTANCES" {
-			return Capacity{}, Unsupported("The MANAGED_INSTANCES launch type")
+		if err := check.OneOf("launch type", launchType, LaunchTypes()...); err != nil {
+			return Capacity{}, err
+		}
+		if !slices.Contains([]string{"EC2", compute.Fargate, "EXTERNAL"}, *launchType) {
+			return Capacity{}, Unsupported("The " + *launchType + " launch type")
 		}
 		return Capacity{LaunchType: *launchType}, nil
 	}
@@ -66,10 +71,17 @@ func Choose(c *compute.Cluster, launchType *string, strategy []ecs.CapacityProvi
 	switch {
 	case len(items) > 0:
 		return Capacity{Strategy: items}, nil
+	case len(c.DefaultStrategy) > 0 && !slices.ContainsFunc(c.DefaultStrategy, func(i compute.StrategyItem) bool { return i.Weight > 0 }):
+		return Capacity{}, invalid("There are no capacity providers with a weight value greater than zero defined in the default capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Update the cluster's default capacity provider strategy or specify a valid capacity provider strategy and try again.")
 	case len(c.DefaultStrategy) > 0:
 		return Capacity{Strategy: c.DefaultStrategy}, nil
 	}
 	return Capacity{LaunchType: "EC2"}, nil
+}
+
+// LaunchTypes are the launch types ECS knows, in the order it names them.
+func LaunchTypes() []string {
+	return []string{"EC2", compute.Fargate, "EXTERNAL", "FMI", "MANAGED_INSTANCES"}
 }
 
 // Strategy checks a capacity provider strategy against the cluster.
@@ -100,8 +112,8 @@ func Strategy(c *compute.Cluster, in []ecs.CapacityProviderStrategyItem) ([]comp
 	switch {
 	case bases > 1:
 		return nil, invalid("The specified capacity provider strategy can contain only one capacity provider with a base value greater than 0.")
-	case len(out) > 1 && weight == 0:
-		return nil, invalid("The specified capacity provider strategy must contain at least one capacity provider with a weight value greater than 0.")
+	case len(out) > 0 && weight == 0:
+		return nil, invalid("There are no capacity providers in the capacity provider strategy with a weight value greater than zero.")
 	}
 	return out, nil
 }
@@ -171,12 +183,18 @@ func (c Capacity) Placement(constraints []ecs.PlacementConstraint, strategies []
 		return nil, nil, invalid("placementStrategy can have at most 5 items.")
 	}
 	for _, p := range constraints {
-		if len(value(p.Expression)) > 2000 {
-			return nil, nil, invalid("The expression of a placement constraint can have at most 2000 characters.")
+		if err := check.OneOf("placement constraint type", p.Type, "distinctInstance", "memberOf"); err != nil {
+			return nil, nil, err
+		}
+		if _, err := query.Parse(value(p.Expression)); value(p.Type) == "memberOf" && err != nil {
+			return nil, nil, invalid("Invalid placement constraint expression: " + err.Error())
 		}
 		cs = append(cs, compute.Placement{Type: value(p.Type), Expression: value(p.Expression)})
 	}
 	for _, p := range strategies {
+		if err := check.OneOf("placement strategy type", p.Type, "random", "spread", "binpack"); err != nil {
+			return nil, nil, err
+		}
 		ss = append(ss, compute.Placement{Type: value(p.Type), Field: value(p.Field)})
 	}
 	return cs, ss, nil

@@ -8,6 +8,7 @@ import (
 	"neargate/resource/compute"
 	"neargate/resource/compute/launch"
 	"neargate/resource/compute/taskdef"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/ref"
 	"neargate/store"
 	"neargate/store/tables"
@@ -33,6 +34,9 @@ func (c Capacity) Network(d *taskdef.Definition, in *ecs.NetworkConfiguration) (
 		return nil, nil
 	}
 	v := in.AwsvpcConfiguration
+	if err := check.OneOf("assignPublicIp", v.AssignPublicIp, "ENABLED", "DISABLED"); err != nil {
+		return nil, err
+	}
 	n := &compute.Network{Subnets: slices.Clone(v.Subnets), SecurityGroups: slices.Clone(v.SecurityGroups), AssignPublicIP: value(v.AssignPublicIp)}
 	switch {
 	case len(n.Subnets) == 0:
@@ -81,7 +85,7 @@ func Subnets(tx store.Tx, t ref.Tenant, n *compute.Network) ([]launch.Subnet, er
 		case !ok:
 			return nil, invalid(fmt.Sprintf("Error retrieving security group information for [%s]: The security group '%s' does not exist (ErrorCode: InvalidGroup.NotFound)", id, id))
 		case g.Vpc != vpc:
-			return nil, invalid(fmt.Sprintf("Security Group %s does not appear to belong to the same VPC as the input subnets.", id))
+			return nil, invalid(fmt.Sprintf("Security group %s does not appear to belong to the same VPC as the input subnets.", id))
 		}
 	}
 	return out, nil

@@ -9,12 +9,15 @@ import (
 	"neargate/resource/compute"
 	"neargate/resource/compute/launch"
 	"neargate/resource/compute/taskdef"
+	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/tag"
 )
 
 // maxOverrides is how many characters the container overrides may have as JSON.
 // Source: Amazon ECS API Reference, RunTask.
 const maxOverrides = 8192
+
+var readOverride = convert.Func[taskdef.Override, ecs.TaskOverride]()
 
 // Override checks the overrides of a request against the definition and returns
 // them as they are stored, nil without any.
@@ -25,7 +28,7 @@ func (c Capacity) Override(d *taskdef.Definition, in *ecs.TaskOverride) (*taskde
 	if len(in.InferenceAcceleratorOverrides) > 0 {
 		return nil, Unsupported("Elastic Inference")
 	}
-	o := convert.To[taskdef.Override](in)
+	o := readOverride(in)
 	if b, err := json.Marshal(o.ContainerOverrides); err != nil || len(b) > maxOverrides {
 		return nil, invalid("Container Overrides length must be at most 8192")
 	}
@@ -80,6 +83,11 @@ func (c Capacity) overriddenContainers(d *taskdef.Definition, o *taskdef.Overrid
 		seen[*oc.Name], byName[*oc.Name] = true, oc
 		if c.Fargate() && len(oc.ResourceRequirements) > 0 {
 			return Unsupported("Resource requirements with the FARGATE launch type")
+		}
+		for _, f := range oc.EnvironmentFiles {
+			if err := check.OneOf("environment file type", &f.Type, "s3"); err != nil {
+				return err
+			}
 		}
 		for _, e := range oc.Environment {
 			if e.Name == "" {

@@ -31,7 +31,7 @@ func TestWordsAndBounds(t *testing.T) {
 		"InvalidParameterException: launch type should be one of [EC2,FARGATE]": OneOf("launch type", new("X"), "EC2", "FARGATE"),
 		"InvalidParameterException: include should be one of [TAGS]":            Include([]string{"TAGS", "X"}, "TAGS"),
 		"InvalidParameterException: clusters can have at most 2 items.":         AtMost("clusters", 3, 2),
-		"InvalidParameterException: Tasks can not be empty.":                    Given("Tasks", 0),
+		"InvalidParameterException: Tasks cannot be empty.":                     Given("Tasks", 0),
 	} {
 		if err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

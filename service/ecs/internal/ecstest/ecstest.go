@@ -4,13 +4,7 @@ package ecstest
 
 import (
 	"context"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"math/rand/v2"
-	"os"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,56 +139,4 @@ func (w *World) Fails(err error, want string) {
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		w.T.Errorf("error %v, want %s", err, want)
 	}
-}
-
-// Unread returns the members of the input struct that no function of the package
-// in the current folder reads. Functions are those with a parameter "in" of the
-// input's type, and the named ones.
-func Unread[Input any](t *testing.T, also ...string) []string {
-	t.Helper()
-	typ := reflect.TypeFor[Input]()
-	read := map[string]bool{}
-	files, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range file.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && (takes(fn, typ.Name()) || slices.Contains(also, fn.Name.Name)) {
-				ast.Inspect(fn, func(n ast.Node) bool {
-					if s, ok := n.(*ast.SelectorExpr); ok {
-						if x, ok := s.X.(*ast.Ident); ok && x.Name == "in" {
-							read[s.Sel.Name] = true
-						}
-					}
-					return true
-				})
-			}
-		}
-	}
-	var unread []string
-	for i := range typ.NumField() {
-		if name := typ.Field(i).Name; !read[name] {
-			unread = append(unread, name)
-		}
-	}
-	return unread
-}
-
-func takes(fn *ast.FuncDecl, input string) bool {
-	return slices.ContainsFunc(fn.Type.Params.List, func(f *ast.Field) bool {
-		star, ok := f.Type.(*ast.StarExpr)
-		if !ok {
-			return false
-		}
-		sel, ok := star.X.(*ast.SelectorExpr)
-		return ok && sel.Sel.Name == input
-	})
 }

@@ -1,29 +1,59 @@
-// Package trust says whether ECS may act as the roles of a task.
+// Package trust says whether a caller may give ECS the roles of a task, and
+// whether ECS may act as them.
 package trust
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"neargate/arn"
-	"neargate/auth/policy"
+	"neargate/auth"
 	"neargate/aws/ecs"
+	"neargate/resource/compute/launch"
+	"neargate/resource/compute/taskdef"
 	"neargate/resource/identity"
 	"neargate/service/ecs/internal/ref"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/wire/shape"
 )
 
 // principal is who assumes the roles of tasks.
 const principal = "ecs-tasks.amazonaws.com"
 
-// Roles refuses roles that do not exist or do not trust ECS for tasks of the
-// account and region. Empty names pass. As AWS does, it asks for the source ARN
-// task/* literally, whatever the task will be.
-func Roles(tx store.Tx, t ref.Tenant, roles ...string) error {
-	for _, role := range roles {
-		if role == "" {
-			continue
+// roles are the roles of a task, as far as it has any.
+func roles(d *taskdef.Definition, o *taskdef.Override) (out []string) {
+	for _, role := range []string{launch.TaskRole(d, o), launch.ExecutionRole(d, o)} {
+		if role != "" {
+			out = append(out, role)
 		}
+	}
+	return out
+}
+
+// Pass refuses a caller who may not pass the roles of a task to ECS. The override
+// may be nil.
+func Pass(tx store.Tx, c auth.Caller, now time.Time, d *taskdef.Definition, o *taskdef.Override) error {
+	for _, role := range roles(d, o) {
+		err := auth.MayPass(tx, c, now, role, principal)
+		var denied *auth.Denied
+		if errors.As(err, &denied) {
+			return shape.NewError("AccessDeniedException", http.StatusBadRequest, denied.Error())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Roles refuses a task whose roles do not exist or do not trust ECS for tasks of
+// the account and region. As AWS does, it asks for the source ARN task/*
+// literally, whatever the task will be. The override may be nil.
+func Roles(tx store.Tx, t ref.Tenant, d *taskdef.Definition, o *taskdef.Override) error {
+	for _, role := range roles(d, o) {
 		ok, err := assumable(tx, t, role)
 		if err != nil {
 			return err
@@ -46,15 +76,5 @@ func assumable(tx store.Tx, t ref.Tenant, role string) (bool, error) {
 	if err != nil || !found || account != t.Account || ok && r.ARN() != role {
 		return false, err
 	}
-	doc, err := policy.Parse(r.Trust)
-	if err != nil {
-		return false, nil // a trust policy that cannot be read allows nothing
-	}
-	request := &policy.Request{
-		Action: "sts:AssumeRole", Resource: r.ARN(), Context: policy.Context{},
-		Principals: []policy.Principal{{Type: "Service", ID: principal}},
-	}
-	request.Context.Set("aws:SourceAccount", t.Account)
-	request.Context.Set("aws:SourceArn", arn.New("ecs", t.Region, t.Account, "task/*"))
-	return doc.Evaluate(request) == policy.Allow, nil
+	return auth.ServiceMayAssume(&r, principal, arn.New("ecs", t.Region, t.Account, "task/*"))
 }
