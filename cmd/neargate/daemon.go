@@ -90,13 +90,22 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	authority, err := ca.Open(o.dir.CA(), time.Now)
+	if err != nil {
+		return err
+	}
+	socket, err := adminSocket(o.dir.Socket())
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
 	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
 	if err := d.announce(run, root); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
-	return d.run(ctx, listener)
+	return d.run(ctx, listener, authority, socket)
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -114,11 +123,7 @@ func (d *daemon) announce(run install.Run, root install.Credentials) error {
 }
 
 // run does all work of the daemon; it ends when ctx does, or when a part fails.
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
-	authority, err := ca.Open(d.dir.CA(), time.Now)
-	if err != nil {
-		return err
-	}
+func (d *daemon) run(ctx context.Context, listener net.Listener, authority *ca.CA, socket net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -129,7 +134,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 			}
 		})
 	}
-	part("administration", d.serveAdmin)
+	part("administration", func(ctx context.Context) error { return d.serveAdmin(ctx, socket) })
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, listener, authority.TLSConfig(), d.frontDoor(), d.log, grace)
 	})
@@ -190,18 +195,23 @@ func (d *daemon) observe(c wire.Call) {
 		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
 }
 
-// serveAdmin serves the administration socket.
-func (d *daemon) serveAdmin(ctx context.Context) error {
-	if err := os.Remove(d.dir.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+// adminSocket listens on a unix socket that only its owner can open.
+func adminSocket(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
-	l, err := net.Listen("unix", d.dir.Socket())
+	l, err := net.Listen("unix", path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.Chmod(d.dir.Socket(), 0o600); err != nil {
-		return errors.Join(err, l.Close())
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
+	return l, nil
+}
+
+// serveAdmin serves the administration socket.
+func (d *daemon) serveAdmin(ctx context.Context, l net.Listener) error {
 	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
