@@ -155,6 +155,7 @@ func provide(e *testscript.Env, vars map[string]string) error {
 	home := filepath.Join(e.WorkDir, ".home")
 	e.Setenv("HOME", home)
 	e.Setenv("NEARGATE", neargate)
+	e.Setenv("SHARED", shared.dir)
 	e.Setenv("AWS_PAGER", "")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("AWS_MAX_ATTEMPTS", "1")

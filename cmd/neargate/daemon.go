@@ -48,6 +48,11 @@ type daemon struct {
 	admin  *admin
 	limits limits
 	key    [32]byte // seals pagination tokens
+
+	listener  net.Listener // of the front door
+	authority *ca.CA
+	door      http.Handler
+	socket    net.Listener // of the administration interface
 }
 
 // serve runs the daemon until ctx ends.
@@ -71,11 +76,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer release()
-	listener, err := listen(o)
-	if err != nil {
+	if d.listener, err = listen(o); err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer d.listener.Close()
 	if d.tel, err = telemetry.New(ctx, os.Getenv, version()); err != nil {
 		return err
 	}
@@ -96,13 +100,23 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
+	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
+		return err
+	}
+	if d.door, err = d.frontDoor(); err != nil {
+		return err
+	}
+	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
+		return err
+	}
+	defer d.socket.Close()
+	run := install.Run{PID: os.Getpid(), Started: started, Address: d.listener.Addr().String(), Version: version()}
 	if err := d.announce(run, root); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
-	return d.run(ctx, listener)
+	return d.run(ctx)
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -120,15 +134,7 @@ func (d *daemon) announce(run install.Run, root install.Credentials) error {
 }
 
 // run does all work of the daemon; it ends when ctx does, or when a part fails.
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
-	authority, err := ca.Open(d.dir.CA(), time.Now)
-	if err != nil {
-		return err
-	}
-	door, err := d.frontDoor()
-	if err != nil {
-		return err
-	}
+func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -141,7 +147,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	}
 	part("administration", d.serveAdmin)
 	part("front door", func(ctx context.Context) error {
-		return muxtls.Serve(ctx, listener, authority.TLSConfig(), door, d.log, grace)
+		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
 	for _, c := range controllers(time.Now, d.ids) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
@@ -197,22 +203,27 @@ func (d *daemon) observe(c wire.Call) {
 		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
 }
 
+// adminSocket listens on a unix socket that only its owner can open.
+func adminSocket(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
 // serveAdmin serves the administration socket.
 func (d *daemon) serveAdmin(ctx context.Context) error {
-	if err := os.Remove(d.dir.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	l, err := net.Listen("unix", d.dir.Socket())
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(d.dir.Socket(), 0o600); err != nil {
-		return errors.Join(err, l.Close())
-	}
 	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(d.socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
