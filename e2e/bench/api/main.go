@@ -35,6 +35,8 @@ var (
 	length   = flag.Duration("length", 2*time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
 	only     = flag.String("only", "", "measure only the calls whose name contains this")
+	large    = flag.String("large", "", "measure latencies on the installation that runs on this data directory instead")
+	tasks    = flag.Int("tasks", 100_000, "how many tasks -large has")
 	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
 )
 
@@ -42,6 +44,12 @@ func main() {
 	flag.Parse()
 	if *bare != "" {
 		serveBare(*bare)
+		return
+	}
+	if *large != "" {
+		if err := measureLarge(*large, *tasks); err != nil {
+			log.Fatal(err)
+		}
 		return
 	}
 	if err := run(); err != nil {
