@@ -23,8 +23,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,6 +35,8 @@ var (
 	length   = flag.Duration("length", 2*time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
 	only     = flag.String("only", "", "measure only the calls whose name contains this")
+	large    = flag.String("large", "", "measure latencies on the installation that runs on this data directory instead")
+	tasks    = flag.Int("tasks", 100_000, "how many tasks -large has")
 	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
 )
 
@@ -44,6 +44,12 @@ func main() {
 	flag.Parse()
 	if *bare != "" {
 		serveBare(*bare)
+		return
+	}
+	if *large != "" {
+		if err := measureLarge(*large, *tasks); err != nil {
+			log.Fatal(err)
+		}
 		return
 	}
 	if err := run(); err != nil {
@@ -203,25 +209,25 @@ func (s *server) send(c call) ([]byte, error) {
 // load sends the call over all connections for one round, and reports how many
 // answers came and what processor time they cost the server.
 func (s *server) load(c call) (n int64, took, cpu time.Duration) {
+	raw := c.bytes()
+	before, start := cpuTime(s.pid), time.Now()
+	n, err := replay(s.address(), *clients, start.Add(*length), func() []byte { return raw }, func(time.Duration) {})
+	if err != nil {
+		log.Fatalf("%s: %v", s.name, err)
+	}
+	return n, time.Since(start), cpuTime(s.pid) - before
+}
+
+func (s *server) address() string { return strings.TrimPrefix(s.url, "http://") }
+
+// bytes are what the call looks like on the wire.
+func (c call) bytes() []byte {
 	var raw bytes.Buffer
 	fmt.Fprintf(&raw, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", c.host, len(c.body))
 	c.header.Write(&raw)
 	raw.WriteString("\r\n")
 	raw.Write(c.body)
-	before, start := cpuTime(s.pid), time.Now()
-	var done atomic.Int64
-	var wg sync.WaitGroup
-	for range *clients {
-		wg.Go(func() {
-			count, err := replay(strings.TrimPrefix(s.url, "http://"), raw.Bytes(), start.Add(*length))
-			if err != nil {
-				log.Fatalf("%s: %v", s.name, err)
-			}
-			done.Add(count)
-		})
-	}
-	wg.Wait()
-	return done.Load(), time.Since(start), cpuTime(s.pid) - before
+	return raw.Bytes()
 }
 
 // cpuTime is the processor time a process has used, from /proc.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -26,23 +25,11 @@ func startNeargate(dir string) (*server, error) {
 	if out, err := onCPU(0, bin, "up", "-d", "--no-throttle", "--data-dir", data, "--listen", "127.0.0.1:0").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	s := &server{name: "neargate", stop: func() { exec.Command(bin, "down", "--data-dir", data).Run() }}
-	var run struct {
-		PID     int
-		Address string
+	s, err := running(data)
+	if err != nil {
+		return nil, err
 	}
-	var root struct{ AccessKeyID, Secret string }
-	for file, v := range map[string]any{"run.json": &run, "root.json": &root} {
-		b, err := os.ReadFile(filepath.Join(data, file))
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(b, v); err != nil {
-			return nil, err
-		}
-	}
-	s.url, s.pid = "http://"+run.Address, run.PID
-	s.key = aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.Secret}
+	s.stop = func() { exec.Command(bin, "down", "--data-dir", data).Run() }
 	return s, nil
 }
 
@@ -79,6 +66,7 @@ func serveBare(file string) {
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 		w.Write(answer)
 	})))
 }
