@@ -122,11 +122,11 @@ func (c *client) try(t *testing.T, service string, r *row) (answer, []string) {
 	}
 	for _, k := range strings.Fields(r.keep) {
 		name, path, _ := strings.Cut(k, "=")
-		v, ok := at(a.value, path)
-		if !ok {
+		if v, ok := at(a.value, path); ok {
+			c.vars[name] = fmt.Sprint(v)
+		} else {
 			wrong = append(wrong, "no "+path)
 		}
-		c.vars[name] = fmt.Sprint(v)
 	}
 	return a, wrong
 }

@@ -46,7 +46,8 @@ type daemon struct {
 	store *etcd.Store
 	ids   *arn.Source
 	admin *admin
-	key   [32]byte // seals pagination tokens
+	local net.Listener // of the administration socket
+	key   [32]byte     // seals pagination tokens
 }
 
 // serve runs the daemon until ctx ends.
@@ -90,6 +91,11 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	// Both doors are open before they are announced: who comes early waits.
+	if d.local, err = listenLocally(o.dir.Socket()); err != nil {
+		return err
+	}
+	defer d.local.Close()
 	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
 	if err := d.announce(run, root); err != nil {
 		return err
@@ -187,22 +193,27 @@ func (d *daemon) observe(c wire.Call) {
 		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
 }
 
+// listenLocally opens a socket that only the daemon's own user can reach.
+func listenLocally(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
 // serveAdmin serves the administration socket.
 func (d *daemon) serveAdmin(ctx context.Context) error {
-	if err := os.Remove(d.dir.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	l, err := net.Listen("unix", d.dir.Socket())
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(d.dir.Socket(), 0o600); err != nil {
-		return errors.Join(err, l.Close())
-	}
 	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(d.local); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
