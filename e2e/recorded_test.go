@@ -87,7 +87,7 @@ func (c *client) expand(s string) string {
 func (c *client) run(t *testing.T, service string, rows []row) {
 	t.Helper()
 	for i, r := range rows {
-		t.Run(fmt.Sprintf("%02d %s %s", i, r.op, r.source), func(t *testing.T) {
+		ok := t.Run(fmt.Sprintf("%02d %s %s", i, r.op, r.source), func(t *testing.T) {
 			t.Helper()
 			deadline := time.Now().Add(patience)
 			for {
@@ -101,6 +101,9 @@ func (c *client) run(t *testing.T, service string, rows []row) {
 				time.Sleep(50 * time.Millisecond)
 			}
 		})
+		if !ok && r.keep != "" {
+			t.FailNow() // what follows needs what was to be kept
+		}
 	}
 }
 
