@@ -110,7 +110,7 @@ func cutRegex(s string) (text, rest string, err error) {
 		case s[i] == '\\':
 			i++
 		case !regexChar(s[i]):
-			return "", "", badTerm(s[:i+1])
+			return "", "", badTerm(throughRune(s, i))
 		}
 	}
 	return "", "", ErrInvalid
@@ -121,17 +121,22 @@ func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.I
 // offending is the start of a text up to and with the first character, after its
 // first, that cannot be in a term.
 func offending(s string) string {
-	_, first := utf8.DecodeRuneInString(s)
 	for i, r := range s {
 		switch {
 		case i == 0 || wordRune(r):
 		case unicode.IsSpace(r):
 			return s[:i]
 		default:
-			return s[:max(first, i+utf8.RuneLen(r))]
+			return throughRune(s, i)
 		}
 	}
 	return s
+}
+
+// throughRune is s up to and with the character at i.
+func throughRune(s string, i int) string {
+	_, n := utf8.DecodeRuneInString(s[i:])
+	return s[:i+n]
 }
 
 // parseAny reads conditions joined by "||", of those joined by "&&", in
