@@ -23,10 +23,12 @@ import (
 var ErrFull = errors.New("logstore: the file system is nearly full")
 
 // Sizes in bytes: blocks kept in memory, events not yet in sorted files (up to
-// two such tables), and room on the file system that Append leaves for others.
+// two such tables), what is compressed together, and room on the file system
+// that Append leaves for others.
 const (
 	cacheSize    = 8 << 20
 	memTableSize = 16 << 20
+	blockSize    = 32 << 10
 	spareRoom    = 256 << 20
 )
 
@@ -80,6 +82,9 @@ func options(c Config) *pebble.Options {
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                500,
 		Logger:                      logger{c.Log},
+	}
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = blockSize
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
 	return o
