@@ -133,7 +133,7 @@ func parseSelector(l *lexer) (s selector, err error) {
 		}
 	}
 	if wild > 1 {
-		return s, errWildcards
+		return s, tooWild
 	}
 	return s, l.next()
 }

@@ -5,7 +5,6 @@ package pattern
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -13,12 +12,15 @@ import (
 // Compile carries the text that AWS answers.
 var ErrInvalid = errors.New("invalid filter pattern")
 
-// errWildcards reports a selector that asks for too much.
-var errWildcards = errors.New("Your filter pattern has a JSON path selector that exceeds the maximum of 1 wildcard allowed per json selector.") //nolint:staticcheck // AWS's words
+// refusal is an error in AWS's words.
+type refusal string
 
-func badTerm(term string) error {
-	return fmt.Errorf("Invalid character(s) in term '%s'", term) //nolint:staticcheck // AWS's words
-}
+func (r refusal) Error() string { return string(r) }
+
+// tooWild refuses a selector that asks for too much.
+const tooWild refusal = "Your filter pattern has a JSON path selector that exceeds the maximum of 1 wildcard allowed per json selector."
+
+func badTerm(term string) error { return refusal("Invalid character(s) in term '" + term + "'") }
 
 // Pattern is a compiled filter pattern.
 type Pattern struct {
