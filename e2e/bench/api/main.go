@@ -33,7 +33,7 @@ import (
 var (
 	neargate = flag.String("neargate", "../bin/neargate", "the binary")
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
-	length   = flag.Duration("length", 2*time.Second, "load in each round")
+	length   = flag.Duration("length", time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
 	only     = flag.String("only", "", "measure only the calls whose name contains this")
 	start    = flag.Bool("start", false, "measure how fast neargate starts instead")
