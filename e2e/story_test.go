@@ -22,6 +22,7 @@ import (
 var neargate string
 
 // shared is the installation most stories run on, each in an account of its own.
+// AWS's rate limits, which have a story of their own, are lifted.
 var shared installation
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -42,7 +43,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	shared = installation{filepath.Join(dir, "data")}
-	if err := shared.up(); err != nil {
+	if err := shared.up("--no-throttle"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -65,10 +66,9 @@ func (i installation) run(args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// up starts the installation on a free port, without AWS's rate limits, which
-// have stories of their own.
+// up starts the installation on a free port.
 func (i installation) up(args ...string) error {
-	_, err := i.run(append([]string{"up", "-d", "--listen", "127.0.0.1:0", "--no-throttle"}, args...)...)
+	_, err := i.run(append([]string{"up", "-d", "--listen", "127.0.0.1:0"}, args...)...)
 	return err
 }
 
@@ -155,6 +155,7 @@ func provide(e *testscript.Env, vars map[string]string) error {
 	home := filepath.Join(e.WorkDir, ".home")
 	e.Setenv("HOME", home)
 	e.Setenv("NEARGATE", neargate)
+	e.Setenv("SHARED", shared.dir)
 	e.Setenv("AWS_PAGER", "")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("AWS_MAX_ATTEMPTS", "1")

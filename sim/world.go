@@ -83,7 +83,7 @@ func New(c Config) *World {
 	w.api = w.client()
 	for _, r := range []loop.Runner{
 		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids),
-		expire.Tasks(), expire.Events(), expire.Services(), expire.Clusters(),
+		expire.Tasks(), expire.Services(), expire.Clusters(),
 	} {
 		w.Add(r)
 	}

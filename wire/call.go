@@ -135,9 +135,10 @@ func (c *call) serve() (err error) {
 func (c *call) identify() error {
 	claim, unsigned := sigv4.Parse(c.r)
 	c.claim = claim
-	c.region = regionOf(c.r.Host, c.server.cfg.DefaultRegion)
 	if claim != nil {
 		c.region = claim.Region
+	} else {
+		c.region = regionOf(c.r.Host, c.server.cfg.DefaultRegion)
 	}
 	if !c.server.signsFor(claim) && c.r.Header.Get("X-Amz-Target") == "" {
 		// The API version may tell the service, and may be in the body.

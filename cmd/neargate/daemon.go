@@ -21,7 +21,6 @@ import (
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
-	"neargate/service/ecs/task"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -32,6 +31,7 @@ type options struct {
 	listen              string
 	profile             string
 	noAuth, noThrottle  bool
+	limitsFile          string
 	logLevel, logFormat string
 }
 
@@ -41,13 +41,18 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log   *slog.Logger
-	tel   *telemetry.Telemetry
-	store *etcd.Store
-	ids   *arn.Source
-	admin *admin
-	local net.Listener // of the administration socket
-	key   [32]byte     // seals pagination tokens
+	log    *slog.Logger
+	tel    *telemetry.Telemetry
+	store  *etcd.Store
+	ids    *arn.Source
+	admin  *admin
+	limits limits
+	key    [32]byte // seals pagination tokens
+
+	listener  net.Listener // of the front door
+	authority *ca.CA
+	door      http.Handler
+	socket    net.Listener // of the administration interface
 }
 
 // serve runs the daemon until ctx ends.
@@ -57,6 +62,12 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	if !o.noThrottle {
+		if d.limits, err = readLimits(o.limitsFile); err != nil {
+			return err
+		}
+	}
 	if err := o.dir.Make(); err != nil {
 		return err
 	}
@@ -65,12 +76,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer release()
-	listener, err := listen(o)
-	if err != nil {
+	if d.listener, err = listen(o); err != nil {
 		return err
 	}
-	defer listener.Close()
-	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	defer d.listener.Close()
 	if d.tel, err = telemetry.New(ctx, os.Getenv, version()); err != nil {
 		return err
 	}
@@ -91,18 +100,23 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	// Both doors are open before they are announced: who comes early waits.
-	if d.local, err = listenLocally(o.dir.Socket()); err != nil {
+	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
-	defer d.local.Close()
-	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
+	if d.door, err = d.frontDoor(); err != nil {
+		return err
+	}
+	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
+		return err
+	}
+	defer d.socket.Close()
+	run := install.Run{PID: os.Getpid(), Started: started, Address: d.listener.Addr().String(), Version: version()}
 	if err := d.announce(run, root); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
-	return d.run(ctx, listener)
+	return d.run(ctx)
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -120,11 +134,7 @@ func (d *daemon) announce(run install.Run, root install.Credentials) error {
 }
 
 // run does all work of the daemon; it ends when ctx does, or when a part fails.
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
-	authority, err := ca.Open(d.dir.CA(), time.Now)
-	if err != nil {
-		return err
-	}
+func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -137,7 +147,7 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	}
 	part("administration", d.serveAdmin)
 	part("front door", func(ctx context.Context) error {
-		return muxtls.Serve(ctx, listener, authority.TLSConfig(), d.frontDoor(), d.log, grace)
+		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
 	for _, c := range controllers(time.Now, d.ids) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
@@ -152,14 +162,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 
 // frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
 // under a path no AWS API uses.
-func (d *daemon) frontDoor() http.Handler {
+func (d *daemon) frontDoor() (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	launches := task.FargateRate()
-	if d.noThrottle {
-		launches = task.Rate{}
-	}
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, launches),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -169,14 +175,15 @@ func (d *daemon) frontDoor() http.Handler {
 	if d.noAuth {
 		cfg.Keys = anyone{keys{directory}}
 	}
-	if !d.noThrottle {
-		cfg.Limits = wire.DefaultLimits()
+	if err := d.limits.known(cfg.Services); err != nil {
+		return nil, err
 	}
+	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux
+	return mux, nil
 }
 
 // observe records a finished call.
@@ -189,12 +196,15 @@ func (d *daemon) observe(c wire.Call) {
 	if c.Err != nil {
 		level = slog.LevelError
 	}
+	if !d.log.Enabled(context.Background(), level) {
+		return // before its arguments are put together
+	}
 	d.log.Log(context.Background(), level, "call", "service", c.Service, "operation", c.Operation, "status", c.Status,
 		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
 }
 
-// listenLocally opens a socket that only the daemon's own user can reach.
-func listenLocally(path string) (net.Listener, error) {
+// adminSocket listens on a unix socket that only its owner can open.
+func adminSocket(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -213,7 +223,7 @@ func (d *daemon) serveAdmin(ctx context.Context) error {
 	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(d.local); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(d.socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

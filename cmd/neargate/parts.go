@@ -45,7 +45,8 @@ func services(d service.Deps, launches task.Rate) []shape.Service {
 func controllers(now func() time.Time, ids *arn.Source) []loop.Runner {
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids),
-		expire.Tasks(), expire.Events(), expire.Services(), expire.Clusters(),
+		expire.Tasks(), expire.Services(), expire.Clusters(),
+		expire.Sessions(), expire.DeletionTasks(),
 	}
 }
 

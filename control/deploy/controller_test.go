@@ -237,7 +237,7 @@ func TestControllerCountsFailuresOnce(t *testing.T) {
 	c.step()
 	c.step()
 	s, _, events := c.service()
-	if s.Deployments[0].Failed != 2 || s.Backoff.Failures != 2 || len(s.Backoff.Full) != 2 || !s.Backoff.Until.Equal(c.now.Add(20*time.Second)) {
+	if s.Deployments[0].Failed != 2 || s.Backoff.Failures != 2 || len(s.Backoff.Full) != 1 || !s.Backoff.Until.Equal(c.now.Add(20*time.Second)) {
 		t.Errorf("deployment %+v, back-off %+v", s.Deployments[0], s.Backoff)
 	}
 	if !slices.ContainsFunc(events, func(e compute.ServiceEvent) bool {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"neargate/resource/compute"
+	"neargate/resource/compute/launch"
 )
 
 // noCapacity begins the reason of a task no node had room for.
@@ -123,14 +124,26 @@ func (p *planner) countFailures() {
 	b.Seen = last.At
 	b.Until = p.now.Add(Delay(b.Failures))
 	for _, f := range p.Failures {
-		if strings.HasPrefix(f.Reason, noCapacity) && !slices.Contains(b.Full, f.Zone) {
-			b.Full = append(slices.Clone(b.Full), f.Zone)
+		if strings.HasPrefix(f.Reason, noCapacity) {
+			p.avoid(f.Zone)
 		}
 	}
 	if reason, ok := strings.CutPrefix(last.Reason, noCapacity); ok {
 		p.repeat("(service %s) was unable to place a task. Reason: Capacity is unavailable%s", p.Service.Name, reason)
 	} else if b.Failures >= impaired {
 		p.repeat("(service %s) is unable to consistently start tasks successfully.", p.Service.Name)
+	}
+}
+
+// avoid keeps starts away from a zone that lacked capacity. Once all zones have,
+// what is known of the others is old: they are worth another try.
+func (p *planner) avoid(zone string) {
+	b := &p.Service.Backoff
+	if !slices.Contains(b.Full, zone) {
+		b.Full = append(slices.Clone(b.Full), zone)
+	}
+	if !slices.ContainsFunc(p.Subnets, func(s launch.Subnet) bool { return !slices.Contains(b.Full, s.Zone) }) {
+		b.Full = []string{zone}
 	}
 }
 

@@ -549,3 +549,22 @@ func TestDaemonRunsOncePerInstance(t *testing.T) {
 		t.Errorf("started on %v, stopped %v", started, stopped)
 	}
 }
+
+// A zone that lacked capacity is avoided, but not for ever: when all have, the
+// others get another try.
+func TestFullZonesAreTriedAgain(t *testing.T) {
+	w := newWorld(t, 1, 1, 100, 200)
+	s := w.state()
+	s.Subnets = []launch.Subnet{{ID: "subnet-a", Zone: "a"}, {ID: "subnet-b", Zone: "b"}}
+	for i, tt := range []struct {
+		zone string
+		full []string
+	}{{"a", []string{"a"}}, {"b", []string{"b"}}, {"a", []string{"a"}}} {
+		s.Failures = []Failure{{At: w.now.Add(time.Duration(i+1) * time.Minute), Reason: noCapacity + " at this time.", Zone: tt.zone}}
+		do, _ := Plan(w.now.Add(time.Duration(i+1)*time.Minute), s)
+		s.Service = *do[len(do)-1].Service
+		if !slices.Equal(s.Service.Backoff.Full, tt.full) {
+			t.Errorf("after zone %s: full %v, want %v", tt.zone, s.Service.Backoff.Full, tt.full)
+		}
+	}
+}

@@ -1,8 +1,9 @@
-// Package expire removes what ECS keeps for a while only: stopped tasks, old
-// service events, and what is INACTIVE. Every pass removes a bounded batch.
+// Package expire removes what is kept for a while only: stopped tasks, what is
+// INACTIVE, and expired credentials. Every pass removes a bounded batch.
 package expire
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,9 +20,6 @@ const (
 	// InactiveFor is how long INACTIVE services and clusters are kept. AWS says
 	// "for a period of time"; this is as long as the tasks they had.
 	InactiveFor = time.Hour
-	// EventsKept is how many events of a service are kept. Source: Amazon ECS
-	// service event messages.
-	EventsKept = 100
 	// batch is how many records one pass removes.
 	batch = 200
 )
@@ -75,36 +73,8 @@ func PlanTasks(now time.Time, s Stopped) (do []compute.Task, wake time.Time) {
 	return do, time.Time{}
 }
 
-// Service is the key of a service's events.
-type Service struct{ Account, Region, Cluster, Name string }
-
-// Events is the controller that keeps the newest events of each service.
-func Events() loop.Runner {
-	return loop.Controller[Service, []string, string]{
-		Name: "expire-events",
-		Inputs: []loop.Input[Service]{{Prefix: store.Prefix(tables.ServiceEvents.Name), Keys: func(_ store.Tx, e store.Event) ([]Service, error) {
-			if e.Val == nil {
-				return nil, nil
-			}
-			_, s := store.Segments(e.Key)
-			return []Service{{s[0], s[1], s[2], s[3]}}, nil
-		}}},
-		Outputs: tables.ServiceEvents.Prefixes(),
-		Load: func(tx store.Tx, s Service) ([]string, error) {
-			prefix := store.Prefix(tables.ServiceEvents.Name, s.Account, s.Region, s.Cluster, s.Name)
-			spare := min(tx.Count(prefix)-EventsKept, batch+1)
-			if spare <= 0 {
-				return nil, nil
-			}
-			return keysOf(tx, prefix, spare), nil
-		},
-		Plan:  PlanEvents,
-		Write: remove,
-	}
-}
-
-// PlanEvents takes a batch of the keys of spare events.
-func PlanEvents(now time.Time, spare []string) ([]string, time.Time) { return cut(now, spare) }
+// Key names a service, or a cluster where Service is empty.
+type Key struct{ Account, Region, Cluster, Service string }
 
 // Inactive is an INACTIVE service or cluster with all that goes with it.
 type Inactive struct {
@@ -115,20 +85,20 @@ type Inactive struct {
 // Services is the controller that removes INACTIVE services with their events,
 // deployments and revisions.
 func Services() loop.Runner {
-	return loop.Controller[Service, Inactive, string]{
+	return loop.Controller[Key, Inactive, string]{
 		Name:    "expire-services",
-		Inputs:  []loop.Input[Service]{{Prefix: store.Prefix(tables.Services.Name), Keys: primary}},
+		Inputs:  []loop.Input[Key]{{Prefix: store.Prefix(tables.Services.Name), Keys: primary}},
 		Outputs: slices.Concat(tables.Services.Prefixes(), tables.ServiceEvents.Prefixes(), tables.ServiceDeployments.Prefixes(), tables.ServiceRevisions.Prefixes()),
-		Load: func(tx store.Tx, k Service) (in Inactive, err error) {
-			s, ok, err := tables.Services.Find(tx, k.Account, k.Region, k.Cluster, k.Name)
+		Load: func(tx store.Tx, k Key) (in Inactive, err error) {
+			s, ok, err := tables.Services.Find(tx, k.Account, k.Region, k.Cluster, k.Service)
 			if err != nil || !ok || s.Status != compute.Inactive {
 				return in, err
 			}
 			in.Since = s.DeletedAt
 			for _, table := range []string{tables.ServiceEvents.Name, tables.ServiceDeployments.Name, tables.ServiceRevisions.Name} {
-				in.Keys = append(in.Keys, keysOf(tx, store.Prefix(table, k.Account, k.Region, k.Cluster, k.Name), batch)...)
+				in.Keys = append(in.Keys, keysOf(tx, store.Prefix(table, k.Account, k.Region, k.Cluster, k.Service), batch)...)
 			}
-			in.Keys = append(in.Keys, store.Key(tables.Services.Name, k.Account, k.Region, k.Cluster, k.Name))
+			in.Keys = append(in.Keys, store.Key(tables.Services.Name, k.Account, k.Region, k.Cluster, k.Service))
 			return in, nil
 		},
 		Plan:  PlanInactive,
@@ -138,11 +108,11 @@ func Services() loop.Runner {
 
 // Clusters is the controller that removes INACTIVE clusters.
 func Clusters() loop.Runner {
-	return loop.Controller[Service, Inactive, string]{
+	return loop.Controller[Key, Inactive, string]{
 		Name:    "expire-clusters",
-		Inputs:  []loop.Input[Service]{{Prefix: store.Prefix(tables.Clusters.Name), Keys: primary}},
+		Inputs:  []loop.Input[Key]{{Prefix: store.Prefix(tables.Clusters.Name), Keys: primary}},
 		Outputs: tables.Clusters.Prefixes(),
-		Load: func(tx store.Tx, k Service) (in Inactive, err error) {
+		Load: func(tx store.Tx, k Key) (in Inactive, err error) {
 			c, ok, err := tables.Clusters.Find(tx, k.Account, k.Region, k.Cluster)
 			if err != nil || !ok || c.Status != compute.Inactive {
 				return in, err
@@ -165,13 +135,13 @@ func PlanInactive(now time.Time, in Inactive) ([]string, time.Time) {
 	return cut(now, in.Keys)
 }
 
-func primary(_ store.Tx, e store.Event) ([]Service, error) {
+func primary(_ store.Tx, e store.Event) ([]Key, error) {
 	if e.Val == nil {
 		return nil, nil
 	}
 	_, s := store.Segments(e.Key)
 	s = append(s, "", "")
-	return []Service{{s[0], s[1], s[2], s[3]}}, nil
+	return []Key{{s[0], s[1], s[2], s[3]}}, nil
 }
 
 // cut takes a batch, and another look at once if something is left. The last key
@@ -190,9 +160,19 @@ func keysOf(tx store.Tx, prefix string, limit int) (keys []string) {
 	return keys
 }
 
-// remove deletes a key; the records removed here have no index entries, services
-// being INACTIVE.
+// remove deletes the record under a primary key, with its index entries.
 func remove(tx store.Tx, key string) error {
-	tx.Delete(key)
-	return nil
+	table, segments := store.Segments(key)
+	for name, del := range map[string]func(store.Tx, ...string) error{
+		tables.Clusters.Name:           tables.Clusters.Delete,
+		tables.Services.Name:           tables.Services.Delete,
+		tables.ServiceEvents.Name:      tables.ServiceEvents.Delete,
+		tables.ServiceDeployments.Name: tables.ServiceDeployments.Delete,
+		tables.ServiceRevisions.Name:   tables.ServiceRevisions.Delete,
+	} {
+		if name == table {
+			return del(tx, segments...)
+		}
+	}
+	return fmt.Errorf("expire: %q is of no table that expires", key)
 }

@@ -84,36 +84,6 @@ func TestTasks(t *testing.T) {
 	}
 }
 
-func TestEvents(t *testing.T) {
-	st := mem.New(mem.Paranoid())
-	for i := range 650 {
-		service := "busy"
-		if i >= 600 {
-			service = "quiet"
-		}
-		update(t, st, func(tx store.Tx) error {
-			return tables.ServiceEvents.Put(tx, &compute.ServiceEvent{Account: "1", Region: "r", Cluster: "c",
-				Service: service, ID: fmt.Sprint(i), At: t0.Add(time.Duration(i) * time.Second)})
-		})
-	}
-	of := func(s string) string { return store.Prefix(tables.ServiceEvents.Name, "1", "r", "c", s) }
-	run(t, st, Events(), t0)
-	if n := count(t, st, of("busy")); n != EventsKept || count(t, st, of("quiet")) != 50 {
-		t.Errorf("%d busy, %d of 50 quiet events left", n, count(t, st, of("quiet")))
-	}
-	var first compute.ServiceEvent
-	update(t, st, func(tx store.Tx) error {
-		for e, err := range tables.ServiceEvents.List(tx, "1", "r", "c", "busy") {
-			first = e
-			return err
-		}
-		return nil
-	})
-	if first.At.Before(t0.Add(490 * time.Second)) {
-		t.Errorf("the oldest kept is of %v", first.At.Sub(t0))
-	}
-}
-
 func TestInactive(t *testing.T) {
 	st := mem.New(mem.Paranoid())
 	update(t, st, func(tx store.Tx) error {
@@ -153,5 +123,9 @@ func TestInactive(t *testing.T) {
 	}
 	if c, s, r := count(t, st, clusters), count(t, st, services), count(t, st, revisions); c != 1 || s != 1 || r != 300 {
 		t.Errorf("%d clusters, %d services, %d revisions left", c, s, r)
+	}
+	// Index entries go with their records.
+	if n := count(t, st, tables.Clusters.Prefixes()...); n != 2 {
+		t.Errorf("%d keys left of one cluster and its index", n)
 	}
 }

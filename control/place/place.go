@@ -198,7 +198,7 @@ func countService(tx store.Tx, t *compute.Task, count map[Zone]int) {
 	for _, z := range arn.Zones(t.Region) {
 		for _, p := range []compute.Phase{compute.PhaseStarting, compute.PhaseRunning} {
 			count[z.Name] += tables.Tasks.CountBy(tx, tables.TasksByService, t.Account, t.Region, t.Cluster,
-				t.Spec.Service, t.Spec.Deployment, string(p), z.Name)
+				t.Spec.Service, t.Spec.Deployment, string(p), t.Spec.CapacityProvider, z.Name)
 		}
 	}
 }

@@ -18,7 +18,7 @@ type Service struct {
 // New makes the service. Tasks on AWS Fargate are launched no faster than rate
 // in each account and region, on-demand and Spot apart.
 func New(e call.Env, rate Rate) *Service {
-	return &Service{Env: e, launches: newLaunches(rate)}
+	return &Service{Env: e, launches: &launches{rate: rate}}
 }
 
 // tokenLife is how long RunTask remembers a client token.
