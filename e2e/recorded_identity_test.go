@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -105,14 +106,14 @@ func TestRecordedRoleInputs(t *testing.T) {
 		"TagRole RoleName=R&Tags.member.1.Key=&Tags.member.1.Value=1":                                                 "ValidationError",
 		"UpdateRole RoleName=R&MaxSessionDuration=43201":                                                              "ValidationError",
 		"UpdateRole RoleName=R&Description=" + strings.Repeat("x", 1001):                                              "ValidationError",
-		"CreateRole RoleName=T&Path=/team&AssumeRolePolicyDocument=" + tasksTrust:                                          "ValidationError",
-		"CreateRole RoleName=T&Path=team/&AssumeRolePolicyDocument=" + tasksTrust:                                          "ValidationError",
-		"CreateRole RoleName=T&Path=//&AssumeRolePolicyDocument=" + tasksTrust:                                             "ValidationError",
-		"CreateRole RoleName=T&Path=/a%20b/&AssumeRolePolicyDocument=" + tasksTrust:                                        "ValidationError",
-		"CreateRole RoleName=T&Path=/a%7f/&AssumeRolePolicyDocument=" + tasksTrust:                                         "ValidationError",
-		"CreateRole RoleName=T&Path=/a%0a/&AssumeRolePolicyDocument=" + tasksTrust:                                         "ValidationError",
-		"CreateRole RoleName=T&Path=/%c3%a9/&AssumeRolePolicyDocument=" + tasksTrust:                                       "ValidationError",
-		"CreateRole RoleName=" + strings.Repeat("r", 65) + "&AssumeRolePolicyDocument=" + tasksTrust:                       "ValidationError",
+		"CreateRole RoleName=T&Path=/team&AssumeRolePolicyDocument=" + tasksTrust:                                     "ValidationError",
+		"CreateRole RoleName=T&Path=team/&AssumeRolePolicyDocument=" + tasksTrust:                                     "ValidationError",
+		"CreateRole RoleName=T&Path=//&AssumeRolePolicyDocument=" + tasksTrust:                                        "ValidationError",
+		"CreateRole RoleName=T&Path=/a%20b/&AssumeRolePolicyDocument=" + tasksTrust:                                   "ValidationError",
+		"CreateRole RoleName=T&Path=/a%7f/&AssumeRolePolicyDocument=" + tasksTrust:                                    "ValidationError",
+		"CreateRole RoleName=T&Path=/a%0a/&AssumeRolePolicyDocument=" + tasksTrust:                                    "ValidationError",
+		"CreateRole RoleName=T&Path=/%c3%a9/&AssumeRolePolicyDocument=" + tasksTrust:                                  "ValidationError",
+		"CreateRole RoleName=" + strings.Repeat("r", 65) + "&AssumeRolePolicyDocument=" + tasksTrust:                  "ValidationError",
 		"DetachRolePolicy RoleName=R&PolicyArn=arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy": "NoSuchEntity",
 		"DeleteRolePermissionsBoundary RoleName=R":                                                                    "NoSuchEntity",
 	} {
@@ -128,6 +129,33 @@ func TestRecordedRoleInputs(t *testing.T) {
 	long := c.call(t, "iam", "UpdateRole", "RoleName=R&Description="+strings.Repeat("%C3%A9", 1000), nil)
 	if long.status != http.StatusOK {
 		t.Errorf("a description of 1000 characters: %s", long.body)
+	}
+}
+
+func TestRecordedPolicies(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	tags := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "&Tags.member.%d.Key=k%d&Tags.member.%d.Value=v", i-from+1, i, i-from+1)
+		}
+		return b.String()
+	}
+	c.run(t, "iam", []row{
+		{source: "setup", op: "CreatePolicy", in: "PolicyName=p&PolicyDocument=" + document(statement("Allow", "*", "")), keep: "POLICY=Policy.Arn"},
+		{source: "setup", op: "CreateRole", in: "RoleName=R&PermissionsBoundary=$POLICY&AssumeRolePolicyDocument=" + tasksTrust},
+		{source: "boundary uses are not attachments", op: "GetPolicy", in: "PolicyArn=$POLICY", want: []string{`Policy.AttachmentCount = "0"`, `Policy.PermissionsBoundaryUsageCount = "1"`}},
+		{source: "tag keys of policies are case-sensitive", op: "TagPolicy", in: "PolicyArn=$POLICY&Tags.member.1.Key=team&Tags.member.1.Value=1&Tags.member.2.Key=Team&Tags.member.2.Value=2"},
+		{source: "tag keys of policies are case-sensitive", op: "ListPolicyTags", in: "PolicyArn=$POLICY", want: []string{`Tags.# = 2`}},
+		{source: "fifty tags", op: "TagRole", in: "RoleName=R" + tags(0, 50)},
+		{source: "untagging nothing", op: "UntagRole", in: "RoleName=R&TagKeys.member.1=nothing"},
+		{source: "an absent boundary", op: "DeleteRolePermissionsBoundary", in: "RoleName=R"},
+	})
+	for in, code := range map[string]string{"RoleName=R" + tags(50, 51): "LimitExceeded", "RoleName=R" + tags(0, 51): "ValidationError"} {
+		if a := c.call(t, "iam", "TagRole", in, nil); !strings.Contains(a.body, "<Code>"+code+"</Code>") {
+			t.Errorf("%s: %s", code, a.body)
+		}
 	}
 }
 

@@ -172,3 +172,43 @@ func TestRecordedBounds(t *testing.T) {
 		t.Errorf("all weights zero: %s", a.body)
 	}
 }
+
+// TestRecordedPageDefaults holds how many items a list answers unless asked
+// otherwise. Source: Amazon ECS API Reference.
+func TestRecordedPageDefaults(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.services(t)
+	for i := range 101 {
+		rows := []row{
+			{op: "CreateCluster", in: fmt.Sprintf(`{"clusterName":"c%d"}`, i)},
+			{op: "RegisterTaskDefinition", in: fmt.Sprintf(`{"family":"f%d","containerDefinitions":[{"name":"a","image":"a","memory":64}]}`, i)},
+			{op: "RunTask", in: `{"cluster":"web","taskDefinition":"app","launchType":"FARGATE",$NETWORK}`},
+		}
+		if i < 11 {
+			rows = append(rows, row{op: "CreateService", in: fmt.Sprintf(`{"cluster":"c0","serviceName":"s%d","taskDefinition":"ec2","desiredCount":0}`, i)})
+		}
+		if i > 0 && i < 22 {
+			rows = append(rows, row{op: "UpdateService", in: `{"cluster":"c0","service":"s0","forceNewDeployment":true}`})
+		}
+		c.run(t, "ecs", rows)
+	}
+	for op, tt := range map[string]struct {
+		in, list string
+		size     int
+	}{
+		"ListClusters":               {"", "clusterArns", 100},
+		"ListTaskDefinitions":        {"", "taskDefinitionArns", 100},
+		"ListTaskDefinitionFamilies": {"", "families", 100},
+		"ListTasks":                  {`{"cluster":"web"}`, "taskArns", 100},
+		"ListServices":               {`{"cluster":"c0"}`, "serviceArns", 10},
+		"ListServiceDeployments":     {`{"cluster":"c0","service":"s0"}`, "serviceDeployments", 20},
+		"ListAccountSettings":        {`{"effectiveSettings":true}`, "settings", 10},
+	} {
+		a := c.call(t, "ecs", op, tt.in, nil)
+		_, more := at(a.value, "nextToken")
+		if n, _ := at(a.value, tt.list+".#"); fmt.Sprint(n) != fmt.Sprint(tt.size) || !more {
+			t.Errorf("%s: %v items, more: %v", op, n, more)
+		}
+	}
+}
