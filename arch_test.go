@@ -37,6 +37,7 @@ var layers = map[string][]string{
 	"node":             {".", "resource", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
+	"bench":            {""},
 	"cmd":              {""},
 	"cmd/neargate":     {""},
 	"service/ecs":      {"service/ecs", "service/internal", "service", "aws/ecs", "wire/shape", "resource", "store", "auth", "arn", "internal"},

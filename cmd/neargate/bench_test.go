@@ -48,7 +48,11 @@ func newClient(b *testing.B) client {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return client{b, d.frontDoor(), root}
+	door, err := d.frontDoor()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return client{b, door, root}
 }
 
 // sign makes a request (AWS Signature Version 4).

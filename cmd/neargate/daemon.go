@@ -21,7 +21,6 @@ import (
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
-	"neargate/service/ecs/task"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -32,6 +31,7 @@ type options struct {
 	listen              string
 	profile             string
 	noAuth, noThrottle  bool
+	limitsFile          string
 	logLevel, logFormat string
 }
 
@@ -41,12 +41,18 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log   *slog.Logger
-	tel   *telemetry.Telemetry
-	store *etcd.Store
-	ids   *arn.Source
-	admin *admin
-	key   [32]byte // seals pagination tokens
+	log    *slog.Logger
+	tel    *telemetry.Telemetry
+	store  *etcd.Store
+	ids    *arn.Source
+	admin  *admin
+	limits limits
+	key    [32]byte // seals pagination tokens
+
+	listener  net.Listener // of the front door
+	authority *ca.CA
+	door      http.Handler
+	socket    net.Listener // of the administration interface
 }
 
 // serve runs the daemon until ctx ends.
@@ -56,6 +62,12 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	if !o.noThrottle {
+		if d.limits, err = readLimits(o.limitsFile); err != nil {
+			return err
+		}
+	}
 	if err := o.dir.Make(); err != nil {
 		return err
 	}
@@ -64,12 +76,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer release()
-	listener, err := listen(o)
-	if err != nil {
+	if d.listener, err = listen(o); err != nil {
 		return err
 	}
-	defer listener.Close()
-	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	defer d.listener.Close()
 	if d.tel, err = telemetry.New(ctx, os.Getenv, version()); err != nil {
 		return err
 	}
@@ -90,22 +100,23 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	authority, err := ca.Open(o.dir.CA(), time.Now)
-	if err != nil {
+	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
-	socket, err := adminSocket(o.dir.Socket())
-	if err != nil {
+	if d.door, err = d.frontDoor(); err != nil {
 		return err
 	}
-	defer socket.Close()
-	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
+	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
+		return err
+	}
+	defer d.socket.Close()
+	run := install.Run{PID: os.Getpid(), Started: started, Address: d.listener.Addr().String(), Version: version()}
 	if err := d.announce(run, root); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
-	return d.run(ctx, listener, authority, socket)
+	return d.run(ctx)
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -123,7 +134,7 @@ func (d *daemon) announce(run install.Run, root install.Credentials) error {
 }
 
 // run does all work of the daemon; it ends when ctx does, or when a part fails.
-func (d *daemon) run(ctx context.Context, listener net.Listener, authority *ca.CA, socket net.Listener) error {
+func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -134,9 +145,9 @@ func (d *daemon) run(ctx context.Context, listener net.Listener, authority *ca.C
 			}
 		})
 	}
-	part("administration", func(ctx context.Context) error { return d.serveAdmin(ctx, socket) })
+	part("administration", d.serveAdmin)
 	part("front door", func(ctx context.Context) error {
-		return muxtls.Serve(ctx, listener, authority.TLSConfig(), d.frontDoor(), d.log, grace)
+		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
 	for _, c := range controllers(time.Now, d.ids) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
@@ -151,14 +162,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener, authority *ca.C
 
 // frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
 // under a path no AWS API uses.
-func (d *daemon) frontDoor() http.Handler {
+func (d *daemon) frontDoor() (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	launches := task.FargateRate()
-	if d.noThrottle {
-		launches = task.Rate{}
-	}
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, launches),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -168,14 +175,15 @@ func (d *daemon) frontDoor() http.Handler {
 	if d.noAuth {
 		cfg.Keys = anyone{keys{directory}}
 	}
-	if !d.noThrottle {
-		cfg.Limits = wire.DefaultLimits()
+	if err := d.limits.known(cfg.Services); err != nil {
+		return nil, err
 	}
+	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux
+	return mux, nil
 }
 
 // observe records a finished call.
@@ -211,11 +219,11 @@ func adminSocket(path string) (net.Listener, error) {
 }
 
 // serveAdmin serves the administration socket.
-func (d *daemon) serveAdmin(ctx context.Context, l net.Listener) error {
+func (d *daemon) serveAdmin(ctx context.Context) error {
 	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(d.socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
