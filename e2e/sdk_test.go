@@ -77,7 +77,7 @@ func all[Page, Item any](t *testing.T, more func() bool, next func() (Page, erro
 	return list, pages
 }
 
-const taskTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
 // A service from nothing to nothing.
 func TestSDKService(t *testing.T) {
@@ -249,7 +249,7 @@ func TestSDKPlatform(t *testing.T) {
 		name := aws.String(fmt.Sprint("n", n))
 		_, err = c.ec2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: name, Description: name})
 		check(t, err)
-		_, err = c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(taskTrust)})
+		_, err = c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: name, AssumeRolePolicyDocument: aws.String(trust)})
 		check(t, err)
 		_, err = c.logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: name})
 		check(t, err)
