@@ -220,7 +220,7 @@ func (s *server) load(c call) (n int64, took, cpu time.Duration) {
 	before, start := cpuTime(s.pid), time.Now()
 	n, err := replay(s.address(), *clients, start.Add(*length), func() []byte { return raw }, func(time.Duration) {})
 	if err != nil {
-		log.Fatalf("%s: %v", s.name, err)
+		panic(fmt.Errorf("%s: %w", s.name, err)) // which stops the servers, as log.Fatal would not
 	}
 	return n, time.Since(start), cpuTime(s.pid) - before
 }
