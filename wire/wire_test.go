@@ -161,6 +161,10 @@ func TestAnswers(t *testing.T) {
 			if w.Code != 200 || w.Header().Get("Content-Type") != tt.contentType || !strings.Contains(w.Body.String(), body) || !uuid.MatchString(id) {
 				t.Fatalf("%d %v\n%s", w.Code, w.Header(), w.Body)
 			}
+			extended := w.Header()["x-amz-sts-extended-request-id"]
+			if sts := strings.Contains(tt.body, "<Account>"); (len(extended) == 1) != sts {
+				t.Errorf("extended request id %q", extended)
+			}
 		})
 	}
 }
