@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// tasksTrust is a percent-encoded trust policy for a service.
-const tasksTrust = `%7B%22Version%22%3A%20%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ecs-tasks.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D`
+// escapedTrust is a percent-encoded trust policy for a service.
+const escapedTrust = `%7B%22Version%22%3A%20%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ecs-tasks.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D`
 
 func TestRecordedRoles(t *testing.T) {
 	t.Parallel()
@@ -20,10 +20,10 @@ func TestRecordedRoles(t *testing.T) {
 		boundary  = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 	)
 	c.run(t, "iam", []row{
-		{source: "CreateRole answer", op: "CreateRole", in: "RoleName=R&Description=d&MaxSessionDuration=7200&Tags.member.1.Key=Team&Tags.member.1.Value=1&PermissionsBoundary=" + boundary + "&AssumeRolePolicyDocument=" + tasksTrust, want: []string{
+		{source: "CreateRole answer", op: "CreateRole", in: "RoleName=R&Description=d&MaxSessionDuration=7200&Tags.member.1.Key=Team&Tags.member.1.Value=1&PermissionsBoundary=" + boundary + "&AssumeRolePolicyDocument=" + escapedTrust, want: []string{
 			`raw ~ (?s)^<CreateRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">\n  <CreateRoleResult>\n    <Role>\n.*\n  <ResponseMetadata>\n    <RequestId>[0-9a-f-]{36}</RequestId>\n  </ResponseMetadata>\n</CreateRoleResponse>\n$$`,
 			`!Role.Description`, `!Role.MaxSessionDuration`, `!Role.RoleLastUsed`, `Role.Path = "/"`, `Role.RoleId ~ ^AROA[A-Z0-9]{17}$$`, `Role.Arn = "arn:aws:iam::$ACCOUNT:role/R"`,
-			`Role.CreateDate ~ ^[0-9-]{10}T[0-9:]{8}Z$$`, `Role.AssumeRolePolicyDocument = "` + tasksTrust + `"`,
+			`Role.CreateDate ~ ^[0-9-]{10}T[0-9:]{8}Z$$`, `Role.AssumeRolePolicyDocument = "` + escapedTrust + `"`,
 			`Role.PermissionsBoundary = {"PermissionsBoundaryType":"Policy","PermissionsBoundaryArn":"` + boundary + `"}`, `raw ~ <Value>1</Value>\n\s+<Key>Team</Key>`}},
 		{source: "GetRole, name in any case", op: "GetRole", in: "RoleName=r", want: []string{
 			`Role.Description = "d"`, `Role.MaxSessionDuration = "7200"`, `Role.RoleLastUsed = ""`, `Role.RoleName = "R"`, `Role.Tags.# = 1`, `Role.PermissionsBoundary`}},
@@ -45,7 +45,7 @@ func TestRecordedRoles(t *testing.T) {
 		{source: "create again", op: "CreateServiceLinkedRole", in: "AWSServiceName=ecs.amazonaws.com", fails: "InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account, please try a different suffix."},
 		{source: "suffix", op: "CreateServiceLinkedRole", in: "AWSServiceName=ecs.amazonaws.com&CustomSuffix=x", fails: "InvalidInput: Custom suffix is not allowed for ecs.amazonaws.com"},
 		{source: "duration", op: "UpdateRole", in: "RoleName=AWSServiceRoleForECS&MaxSessionDuration=7200", fails: "UnmodifiableEntity: AWSServiceRoleForECS is an AWS service linked role, max session duration cannot be changed."},
-		{source: "tasksTrust", op: "UpdateAssumeRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyDocument=" + tasksTrust, fails: protected},
+		{source: "trust", op: "UpdateAssumeRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyDocument=" + escapedTrust, fails: protected},
 		{source: "inline policy", op: "PutRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyName=p&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D", fails: protected},
 		{source: "attach", op: "AttachRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyArn=" + boundary, fails: protected},
 		{source: "detach", op: "DetachRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyArn=" + boundary, fails: protected},
@@ -70,8 +70,10 @@ func TestRecordedRoleInputs(t *testing.T) {
 	c := newClient(t)
 	const allow = "&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D"
 	c.run(t, "iam", []row{
-		{source: "setup", op: "CreateRole", in: "RoleName=R&Path=/a//b/&AssumeRolePolicyDocument=" + tasksTrust, want: []string{`Role.Path = "/a//b/"`}},
+		{source: "setup", op: "CreateRole", in: "RoleName=R&Path=/a//b/&AssumeRolePolicyDocument=" + escapedTrust, want: []string{`Role.Path = "/a//b/"`}},
 		{source: "900", op: "ListRoles", in: "MaxItems=900"},
+		{source: "booleans", op: "ListPolicies", in: "OnlyAttached=1&Scope=Local"},
+		{source: "booleans", op: "ListPolicies", in: "OnlyAttached=0&Scope=Local"},
 		{source: "0900", op: "ListRoles", in: "MaxItems=0900"},
 		{source: "+900", op: "ListRoles", in: "MaxItems=%2B900"},
 		{source: "tag keys ignore case", op: "TagRole", in: "RoleName=R&Tags.member.1.Key=Team&Tags.member.1.Value=1"},
@@ -87,7 +89,7 @@ func TestRecordedRoleInputs(t *testing.T) {
 		{source: "delete in any case", op: "DeleteRolePolicy", in: "RoleName=R&PolicyName=MIXEDname"},
 		{source: "unknown parameters are ignored", op: "GetRole", in: "RoleName=R&Bogus=1&Tags.member.1.Bogus=2", want: []string{`Role.RoleName = "R"`}},
 		{source: "the last of two scalars", op: "GetRole", in: "RoleName=none&RoleName=R", want: []string{`Role.RoleName = "R"`}},
-		{source: "a marker twice", op: "CreateRole", in: "RoleName=S&AssumeRolePolicyDocument=" + tasksTrust},
+		{source: "a marker twice", op: "CreateRole", in: "RoleName=S&AssumeRolePolicyDocument=" + escapedTrust},
 		{source: "a marker twice", op: "ListRoles", in: "MaxItems=1", want: []string{`IsTruncated = "true"`, `Roles.0.RoleName = "R"`}, keep: "MARKER=Marker"},
 		{source: "a marker twice", op: "ListRoles", in: "MaxItems=1&Marker=$MARKER", want: []string{`Roles.0.RoleName = "S"`}},
 		{source: "another page size", op: "ListRoles", in: "MaxItems=1000&Marker=$MARKER", want: []string{`Roles.0.RoleName = "S"`, `IsTruncated = "false"`, `!Marker`}},
@@ -96,24 +98,25 @@ func TestRecordedRoleInputs(t *testing.T) {
 	for in, code := range map[string]string{
 		"ListRoles MaxItems=0": "ValidationError", "ListRoles MaxItems=1001": "ValidationError",
 		"ListRoles MaxItems=%20900": "MalformedInput", "ListRoles MaxItems=900.0": "MalformedInput", "ListRoles MaxItems=9e2": "MalformedInput", "ListRoles MaxItems=2147483648": "MalformedInput",
-		"TagRole RoleName=R&Tags.member.0.Key=a&Tags.member.0.Value=b":                                                "MalformedInput",
-		"TagRole RoleName=R&Tags.member.-1.Key=a&Tags.member.-1.Value=b":                                              "MalformedInput",
-		"TagRole RoleName=R&Tags.member.12.Key=a&Tags.member.12.Value=b":                                              "MalformedInput",
-		"TagRole RoleName=R&Tags.member.11.Key=a&Tags.member.11.Value=b":                                              "ValidationError",
-		"TagRole RoleName=R&Tags.member.2.Key=a&Tags.member.2.Value=b":                                                "ValidationError",
-		"TagRole RoleName=R&Tags=":                                                                                    "InvalidInput",
+		"TagRole RoleName=R&Tags.member.0.Key=a&Tags.member.0.Value=b":   "MalformedInput",
+		"TagRole RoleName=R&Tags.member.-1.Key=a&Tags.member.-1.Value=b": "MalformedInput",
+		"TagRole RoleName=R&Tags.member.12.Key=a&Tags.member.12.Value=b": "MalformedInput",
+		"TagRole RoleName=R&Tags.member.11.Key=a&Tags.member.11.Value=b": "ValidationError",
+		"TagRole RoleName=R&Tags.member.2.Key=a&Tags.member.2.Value=b":   "ValidationError",
+		"ListPolicies OnlyAttached=TRUE":                                 "MalformedInput", "ListPolicies OnlyAttached=": "MalformedInput", "ListPolicies OnlyAttached=yes": "MalformedInput",
+		"TagRole RoleName=R&Tags=": "InvalidInput",
 		"TagRole RoleName=R&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=A&Tags.member.2.Value=2":      "InvalidInput",
 		"TagRole RoleName=R&Tags.member.1.Key=&Tags.member.1.Value=1":                                                 "ValidationError",
 		"UpdateRole RoleName=R&MaxSessionDuration=43201":                                                              "ValidationError",
 		"UpdateRole RoleName=R&Description=" + strings.Repeat("x", 1001):                                              "ValidationError",
-		"CreateRole RoleName=T&Path=/team&AssumeRolePolicyDocument=" + tasksTrust:                                     "ValidationError",
-		"CreateRole RoleName=T&Path=team/&AssumeRolePolicyDocument=" + tasksTrust:                                     "ValidationError",
-		"CreateRole RoleName=T&Path=//&AssumeRolePolicyDocument=" + tasksTrust:                                        "ValidationError",
-		"CreateRole RoleName=T&Path=/a%20b/&AssumeRolePolicyDocument=" + tasksTrust:                                   "ValidationError",
-		"CreateRole RoleName=T&Path=/a%7f/&AssumeRolePolicyDocument=" + tasksTrust:                                    "ValidationError",
-		"CreateRole RoleName=T&Path=/a%0a/&AssumeRolePolicyDocument=" + tasksTrust:                                    "ValidationError",
-		"CreateRole RoleName=T&Path=/%c3%a9/&AssumeRolePolicyDocument=" + tasksTrust:                                  "ValidationError",
-		"CreateRole RoleName=" + strings.Repeat("r", 65) + "&AssumeRolePolicyDocument=" + tasksTrust:                  "ValidationError",
+		"CreateRole RoleName=T&Path=/team&AssumeRolePolicyDocument=" + escapedTrust:                                   "ValidationError",
+		"CreateRole RoleName=T&Path=team/&AssumeRolePolicyDocument=" + escapedTrust:                                   "ValidationError",
+		"CreateRole RoleName=T&Path=//&AssumeRolePolicyDocument=" + escapedTrust:                                      "ValidationError",
+		"CreateRole RoleName=T&Path=/a%20b/&AssumeRolePolicyDocument=" + escapedTrust:                                 "ValidationError",
+		"CreateRole RoleName=T&Path=/a%7f/&AssumeRolePolicyDocument=" + escapedTrust:                                  "ValidationError",
+		"CreateRole RoleName=T&Path=/a%0a/&AssumeRolePolicyDocument=" + escapedTrust:                                  "ValidationError",
+		"CreateRole RoleName=T&Path=/%c3%a9/&AssumeRolePolicyDocument=" + escapedTrust:                                "ValidationError",
+		"CreateRole RoleName=" + strings.Repeat("r", 65) + "&AssumeRolePolicyDocument=" + escapedTrust:                "ValidationError",
 		"DetachRolePolicy RoleName=R&PolicyArn=arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy": "NoSuchEntity",
 		"DeleteRolePermissionsBoundary RoleName=R":                                                                    "NoSuchEntity",
 	} {
@@ -144,7 +147,7 @@ func TestRecordedPolicies(t *testing.T) {
 	}
 	c.run(t, "iam", []row{
 		{source: "setup", op: "CreatePolicy", in: "PolicyName=p&PolicyDocument=" + document(statement("Allow", "*", "")), keep: "POLICY=Policy.Arn"},
-		{source: "setup", op: "CreateRole", in: "RoleName=R&PermissionsBoundary=$POLICY&AssumeRolePolicyDocument=" + tasksTrust},
+		{source: "setup", op: "CreateRole", in: "RoleName=R&PermissionsBoundary=$POLICY&AssumeRolePolicyDocument=" + escapedTrust},
 		{source: "boundary uses are not attachments", op: "GetPolicy", in: "PolicyArn=$POLICY", want: []string{`Policy.AttachmentCount = "0"`, `Policy.PermissionsBoundaryUsageCount = "1"`}},
 		{source: "tag keys of policies are case-sensitive", op: "TagPolicy", in: "PolicyArn=$POLICY&Tags.member.1.Key=team&Tags.member.1.Value=1&Tags.member.2.Key=Team&Tags.member.2.Value=2"},
 		{source: "tag keys of policies are case-sensitive", op: "ListPolicyTags", in: "PolicyArn=$POLICY", want: []string{`Tags.# = 2`}},
@@ -168,7 +171,7 @@ func TestRecordedCaller(t *testing.T) {
 	if id := a.header.Get("x-amz-sts-extended-request-id"); !regexp.MustCompile(`^[A-Za-z0-9+/]+=*$`).MatchString(id) {
 		t.Errorf("extended request id %q", id)
 	}
-	trusting := strings.Replace(tasksTrust, "%22Service%22%3A%22ecs-tasks.amazonaws.com%22", "%22AWS%22%3A%22"+c.vars["ACCOUNT"]+"%22", 1)
+	trusting := strings.Replace(escapedTrust, "%22Service%22%3A%22ecs-tasks.amazonaws.com%22", "%22AWS%22%3A%22"+c.vars["ACCOUNT"]+"%22", 1)
 	policy := "&Policy=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22ecs%3AListClusters%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D"
 	c.run(t, "iam", []row{
 		{source: "setup", op: "CreateRole", in: "RoleName=R&AssumeRolePolicyDocument=" + trusting, keep: "ROLE=Role.Arn"},
@@ -178,6 +181,8 @@ func TestRecordedCaller(t *testing.T) {
 	})
 	user := c.in("us-east-1")
 	user.vars["AWS_ACCESS_KEY_ID"], user.vars["AWS_SECRET_ACCESS_KEY"] = c.vars["KEY"], c.vars["SECRET"]
+	c.run(t, "iam", []row{{source: "setup", op: "PutUserPolicy", in: "UserName=u&PolicyName=g&PolicyDocument=" + document(statement("Allow", "iam:GetUser", ""))}})
+	user.run(t, "iam", []row{{source: "GetUser without a name is the caller", op: "GetUser", want: []string{`User.UserName = "u"`, `User.UserId ~ ^AIDA[A-Z0-9]{17}$$`}}})
 	user.run(t, "sts", []row{
 		{source: "no PackedPolicySize without a session policy", op: "AssumeRole", in: "RoleSessionName=ss&RoleArn=$ROLE", want: []string{`!PackedPolicySize`, `AssumedRoleUser.Arn = "arn:aws:sts::$ACCOUNT:assumed-role/R/ss"`, `AssumedRoleUser.AssumedRoleId ~ ^AROA[A-Z0-9]{17}:ss$$`}},
 		{source: "PackedPolicySize with one", op: "AssumeRole", in: "RoleSessionName=ss&RoleArn=$ROLE" + policy, want: []string{`PackedPolicySize`}},

@@ -38,19 +38,19 @@ func TestRecordedCreateService(t *testing.T) {
 			`service.currentServiceRevisions.# = 1`, `service.currentServiceRevisions.0.requestedTaskCount = 0`,
 			`service.currentServiceRevisions.0.arn ~ ^${ECS}service-revision/web/api/[0-9]{19}$$`, `!service.currentServiceDeployment`,
 		}, keep: "DEPLOYMENT=service.deployments.0.id REVISION=service.currentServiceRevisions.0.arn"},
-		{source: "current deployment in describe", op: "DescribeServices", in: `{"cluster":"web","services":["api"],"include":["TAGS"]}`, want: []string{
-			`services.0.currentServiceDeployment ~ ^${ECS}service-deployment/web/api/[0-9A-Za-z_-]{21}$$`, `services.0.tags = [{"key":"a","value":"1"}]`}},
 		{source: "tags only with include", op: "DescribeServices", in: `{"cluster":"web","services":["api","none"]}`, want: []string{
 			`!services.0.tags`, `failures = [{"arn":"${ECS}service/web/none","reason":"MISSING"}]`}},
-		{source: "omitted launch type is EC2", op: "CreateService", in: `{"cluster":"web","serviceName":"ec2","taskDefinition":"ec2","desiredCount":0}`, want: []string{
+		{source: "omitted launch type is EC2", op: "CreateService", in: `{"cluster":"web","serviceName":"ec2","taskDefinition":"ec2","desiredCount":1}`, want: []string{
 			`service.launchType = "EC2"`, `!service.roleArn`, `!service.platformVersion`, `!service.networkConfiguration`, `!service.deployments.0.platformVersion`, `service.tags = []`}},
+		{source: "current deployment in describe", op: "DescribeServices", in: `{"cluster":"web","services":["ec2","api"],"include":["TAGS"]}`, want: []string{
+			`services.0.currentServiceDeployment ~ ^${ECS}service-deployment/web/ec2/[0-9A-Za-z_-]{21}$$`, `services.1.tags = [{"key":"a","value":"1"}]`}},
 		{source: "maximumPercent 100 turns rebalancing off", op: "CreateService", in: `{"cluster":"web","serviceName":"narrow","taskDefinition":"ec2","desiredCount":0,"deploymentConfiguration":{"maximumPercent":100,"minimumHealthyPercent":0}}`,
 			want: []string{`service.availabilityZoneRebalancing = "DISABLED"`, `service.deploymentConfiguration.maximumPercent = 100`}},
 		{source: "tasks of a service", op: "ListTasks", in: `{"cluster":"web","serviceName":"api"}`, await: true, want: []string{`taskArns.# = 1`}, keep: "TASK=taskArns.0"},
 		{source: "tasks of a service", op: "DescribeTasks", in: `{"cluster":"web","tasks":["$TASK"],"include":["TAGS"]}`, want: []string{
 			`tasks.0.startedBy = "$DEPLOYMENT"`, `tasks.0.group = "service:api"`, `tasks.0.tags = []`}},
 		{source: "the started event", op: "DescribeServices", in: `{"cluster":"web","services":["api"]}`, await: true, want: []string{
-			`services.0.events.0.message ~ ^\(service api\) has started 1 tasks: \(task [0-9a-f]{32}\)\.$$`, `services.0.events.0.id ~ ^[0-9a-f-]{36}$$`,
+			`raw ~ "\(service api\) has started 1 tasks: \(task [0-9a-f]{32}\)\."`, `services.0.events.0.id ~ ^[0-9a-f-]{36}$$`,
 			`services.0.deployments.0.desiredCount = 1`}},
 		{source: "UpdateService answers before anything moved", op: "UpdateService", in: `{"cluster":"web","service":"api","desiredCount":2}`, want: []string{
 			`service.desiredCount = 2`, `service.deployments.0.desiredCount = 1`, `service.deployments.# = 1`, `!service.tags`, `service.deployments.0.id = "$DEPLOYMENT"`}},
