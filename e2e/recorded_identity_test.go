@@ -1,14 +1,15 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// escapedTrust is a percent-encoded trust policy for a service.
-const escapedTrust = `%7B%22Version%22%3A%20%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ecs-tasks.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D`
+// tasksTrust is a percent-encoded trust policy for a service.
+const tasksTrust = `%7B%22Version%22%3A%20%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ecs-tasks.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D`
 
 func TestRecordedRoles(t *testing.T) {
 	t.Parallel()
@@ -19,10 +20,10 @@ func TestRecordedRoles(t *testing.T) {
 		boundary  = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 	)
 	c.run(t, "iam", []row{
-		{source: "CreateRole answer", op: "CreateRole", in: "RoleName=R&Description=d&MaxSessionDuration=7200&Tags.member.1.Key=Team&Tags.member.1.Value=1&PermissionsBoundary=" + boundary + "&AssumeRolePolicyDocument=" + escapedTrust, want: []string{
+		{source: "CreateRole answer", op: "CreateRole", in: "RoleName=R&Description=d&MaxSessionDuration=7200&Tags.member.1.Key=Team&Tags.member.1.Value=1&PermissionsBoundary=" + boundary + "&AssumeRolePolicyDocument=" + tasksTrust, want: []string{
 			`raw ~ (?s)^<CreateRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">\n  <CreateRoleResult>\n    <Role>\n.*\n  <ResponseMetadata>\n    <RequestId>[0-9a-f-]{36}</RequestId>\n  </ResponseMetadata>\n</CreateRoleResponse>\n$$`,
 			`!Role.Description`, `!Role.MaxSessionDuration`, `!Role.RoleLastUsed`, `Role.Path = "/"`, `Role.RoleId ~ ^AROA[A-Z0-9]{17}$$`, `Role.Arn = "arn:aws:iam::$ACCOUNT:role/R"`,
-			`Role.CreateDate ~ ^[0-9-]{10}T[0-9:]{8}Z$$`, `Role.AssumeRolePolicyDocument = "` + escapedTrust + `"`,
+			`Role.CreateDate ~ ^[0-9-]{10}T[0-9:]{8}Z$$`, `Role.AssumeRolePolicyDocument = "` + tasksTrust + `"`,
 			`Role.PermissionsBoundary = {"PermissionsBoundaryType":"Policy","PermissionsBoundaryArn":"` + boundary + `"}`, `raw ~ <Value>1</Value>\n\s+<Key>Team</Key>`}},
 		{source: "GetRole, name in any case", op: "GetRole", in: "RoleName=r", want: []string{
 			`Role.Description = "d"`, `Role.MaxSessionDuration = "7200"`, `Role.RoleLastUsed = ""`, `Role.RoleName = "R"`, `Role.Tags.# = 1`, `Role.PermissionsBoundary`}},
@@ -44,7 +45,7 @@ func TestRecordedRoles(t *testing.T) {
 		{source: "create again", op: "CreateServiceLinkedRole", in: "AWSServiceName=ecs.amazonaws.com", fails: "InvalidInput: Service role name AWSServiceRoleForECS has been taken in this account, please try a different suffix."},
 		{source: "suffix", op: "CreateServiceLinkedRole", in: "AWSServiceName=ecs.amazonaws.com&CustomSuffix=x", fails: "InvalidInput: Custom suffix is not allowed for ecs.amazonaws.com"},
 		{source: "duration", op: "UpdateRole", in: "RoleName=AWSServiceRoleForECS&MaxSessionDuration=7200", fails: "UnmodifiableEntity: AWSServiceRoleForECS is an AWS service linked role, max session duration cannot be changed."},
-		{source: "trust", op: "UpdateAssumeRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyDocument=" + escapedTrust, fails: protected},
+		{source: "tasksTrust", op: "UpdateAssumeRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyDocument=" + tasksTrust, fails: protected},
 		{source: "inline policy", op: "PutRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyName=p&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D", fails: protected},
 		{source: "attach", op: "AttachRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyArn=" + boundary, fails: protected},
 		{source: "detach", op: "DetachRolePolicy", in: "RoleName=AWSServiceRoleForECS&PolicyArn=" + boundary, fails: protected},
@@ -69,7 +70,7 @@ func TestRecordedRoleInputs(t *testing.T) {
 	c := newClient(t)
 	const allow = "&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D"
 	c.run(t, "iam", []row{
-		{source: "setup", op: "CreateRole", in: "RoleName=R&Path=/a//b/&AssumeRolePolicyDocument=" + escapedTrust, want: []string{`Role.Path = "/a//b/"`}},
+		{source: "setup", op: "CreateRole", in: "RoleName=R&Path=/a//b/&AssumeRolePolicyDocument=" + tasksTrust, want: []string{`Role.Path = "/a//b/"`}},
 		{source: "900", op: "ListRoles", in: "MaxItems=900"},
 		{source: "0900", op: "ListRoles", in: "MaxItems=0900"},
 		{source: "+900", op: "ListRoles", in: "MaxItems=%2B900"},
@@ -86,7 +87,7 @@ func TestRecordedRoleInputs(t *testing.T) {
 		{source: "delete in any case", op: "DeleteRolePolicy", in: "RoleName=R&PolicyName=MIXEDname"},
 		{source: "unknown parameters are ignored", op: "GetRole", in: "RoleName=R&Bogus=1&Tags.member.1.Bogus=2", want: []string{`Role.RoleName = "R"`}},
 		{source: "the last of two scalars", op: "GetRole", in: "RoleName=none&RoleName=R", want: []string{`Role.RoleName = "R"`}},
-		{source: "a marker twice", op: "CreateRole", in: "RoleName=S&AssumeRolePolicyDocument=" + escapedTrust},
+		{source: "a marker twice", op: "CreateRole", in: "RoleName=S&AssumeRolePolicyDocument=" + tasksTrust},
 		{source: "a marker twice", op: "ListRoles", in: "MaxItems=1", want: []string{`IsTruncated = "true"`, `Roles.0.RoleName = "R"`}, keep: "MARKER=Marker"},
 		{source: "a marker twice", op: "ListRoles", in: "MaxItems=1&Marker=$MARKER", want: []string{`Roles.0.RoleName = "S"`}},
 		{source: "another page size", op: "ListRoles", in: "MaxItems=1000&Marker=$MARKER", want: []string{`Roles.0.RoleName = "S"`, `IsTruncated = "false"`, `!Marker`}},
@@ -105,14 +106,14 @@ func TestRecordedRoleInputs(t *testing.T) {
 		"TagRole RoleName=R&Tags.member.1.Key=&Tags.member.1.Value=1":                                                 "ValidationError",
 		"UpdateRole RoleName=R&MaxSessionDuration=43201":                                                              "ValidationError",
 		"UpdateRole RoleName=R&Description=" + strings.Repeat("x", 1001):                                              "ValidationError",
-		"CreateRole RoleName=T&Path=/team&AssumeRolePolicyDocument=" + escapedTrust:                                   "ValidationError",
-		"CreateRole RoleName=T&Path=team/&AssumeRolePolicyDocument=" + escapedTrust:                                   "ValidationError",
-		"CreateRole RoleName=T&Path=//&AssumeRolePolicyDocument=" + escapedTrust:                                      "ValidationError",
-		"CreateRole RoleName=T&Path=/a%20b/&AssumeRolePolicyDocument=" + escapedTrust:                                 "ValidationError",
-		"CreateRole RoleName=T&Path=/a%7f/&AssumeRolePolicyDocument=" + escapedTrust:                                  "ValidationError",
-		"CreateRole RoleName=T&Path=/a%0a/&AssumeRolePolicyDocument=" + escapedTrust:                                  "ValidationError",
-		"CreateRole RoleName=T&Path=/%c3%a9/&AssumeRolePolicyDocument=" + escapedTrust:                                "ValidationError",
-		"CreateRole RoleName=" + strings.Repeat("r", 65) + "&AssumeRolePolicyDocument=" + escapedTrust:                "ValidationError",
+		"CreateRole RoleName=T&Path=/team&AssumeRolePolicyDocument=" + tasksTrust:                                     "ValidationError",
+		"CreateRole RoleName=T&Path=team/&AssumeRolePolicyDocument=" + tasksTrust:                                     "ValidationError",
+		"CreateRole RoleName=T&Path=//&AssumeRolePolicyDocument=" + tasksTrust:                                        "ValidationError",
+		"CreateRole RoleName=T&Path=/a%20b/&AssumeRolePolicyDocument=" + tasksTrust:                                   "ValidationError",
+		"CreateRole RoleName=T&Path=/a%7f/&AssumeRolePolicyDocument=" + tasksTrust:                                    "ValidationError",
+		"CreateRole RoleName=T&Path=/a%0a/&AssumeRolePolicyDocument=" + tasksTrust:                                    "ValidationError",
+		"CreateRole RoleName=T&Path=/%c3%a9/&AssumeRolePolicyDocument=" + tasksTrust:                                  "ValidationError",
+		"CreateRole RoleName=" + strings.Repeat("r", 65) + "&AssumeRolePolicyDocument=" + tasksTrust:                  "ValidationError",
 		"DetachRolePolicy RoleName=R&PolicyArn=arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy": "NoSuchEntity",
 		"DeleteRolePermissionsBoundary RoleName=R":                                                                    "NoSuchEntity",
 	} {
@@ -131,6 +132,33 @@ func TestRecordedRoleInputs(t *testing.T) {
 	}
 }
 
+func TestRecordedPolicies(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	tags := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "&Tags.member.%d.Key=k%d&Tags.member.%d.Value=v", i-from+1, i, i-from+1)
+		}
+		return b.String()
+	}
+	c.run(t, "iam", []row{
+		{source: "setup", op: "CreatePolicy", in: "PolicyName=p&PolicyDocument=" + document(statement("Allow", "*", "")), keep: "POLICY=Policy.Arn"},
+		{source: "setup", op: "CreateRole", in: "RoleName=R&PermissionsBoundary=$POLICY&AssumeRolePolicyDocument=" + tasksTrust},
+		{source: "boundary uses are not attachments", op: "GetPolicy", in: "PolicyArn=$POLICY", want: []string{`Policy.AttachmentCount = "0"`, `Policy.PermissionsBoundaryUsageCount = "1"`}},
+		{source: "tag keys of policies are case-sensitive", op: "TagPolicy", in: "PolicyArn=$POLICY&Tags.member.1.Key=team&Tags.member.1.Value=1&Tags.member.2.Key=Team&Tags.member.2.Value=2"},
+		{source: "tag keys of policies are case-sensitive", op: "ListPolicyTags", in: "PolicyArn=$POLICY", want: []string{`Tags.# = 2`}},
+		{source: "fifty tags", op: "TagRole", in: "RoleName=R" + tags(0, 50)},
+		{source: "untagging nothing", op: "UntagRole", in: "RoleName=R&TagKeys.member.1=nothing"},
+		{source: "an absent boundary", op: "DeleteRolePermissionsBoundary", in: "RoleName=R"},
+	})
+	for in, code := range map[string]string{"RoleName=R" + tags(50, 51): "LimitExceeded", "RoleName=R" + tags(0, 51): "ValidationError"} {
+		if a := c.call(t, "iam", "TagRole", in, nil); !strings.Contains(a.body, "<Code>"+code+"</Code>") {
+			t.Errorf("%s: %s", code, a.body)
+		}
+	}
+}
+
 func TestRecordedCaller(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
@@ -140,7 +168,7 @@ func TestRecordedCaller(t *testing.T) {
 	if id := a.header.Get("x-amz-sts-extended-request-id"); !regexp.MustCompile(`^[A-Za-z0-9+/]+=*$`).MatchString(id) {
 		t.Errorf("extended request id %q", id)
 	}
-	trusting := strings.Replace(escapedTrust, "%22Service%22%3A%22ecs-tasks.amazonaws.com%22", "%22AWS%22%3A%22"+c.vars["ACCOUNT"]+"%22", 1)
+	trusting := strings.Replace(tasksTrust, "%22Service%22%3A%22ecs-tasks.amazonaws.com%22", "%22AWS%22%3A%22"+c.vars["ACCOUNT"]+"%22", 1)
 	policy := "&Policy=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22ecs%3AListClusters%22%2C%22Resource%22%3A%22%2A%22%7D%5D%7D"
 	c.run(t, "iam", []row{
 		{source: "setup", op: "CreateRole", in: "RoleName=R&AssumeRolePolicyDocument=" + trusting, keep: "ROLE=Role.Arn"},

@@ -184,6 +184,19 @@ func TestRecordedServiceRevisions(t *testing.T) {
 		{source: "unchanged monitoring", op: "UpdateService", in: `{"cluster":"web","service":"s","monitoring":{"metricConfigurations":[{"metricNames":["CPUUtilization"],"resolutionSeconds":20}]}}`, want: []string{`service.deployments.0.id = "$DEPLOYMENT"`}},
 		{source: "monitoring []", op: "UpdateService", in: `{"cluster":"web","service":"s","monitoring":{"metricConfigurations":[]}}`, want: []string{`service.deployments.0.status = "PRIMARY"`}, keep: "NEXT=service.currentServiceRevisions.0.arn"},
 		{source: "a later revision", op: "DescribeServiceRevisions", in: `{"serviceRevisionArns":["$NEXT"]}`, want: []string{`serviceRevisions.0.loadBalancers = []`, `serviceRevisions.0.serviceRegistries = []`}},
+		{source: "a deployment of no tasks completes", op: "DescribeServices", in: `{"cluster":"web","services":["u"]}`, await: true, want: []string{
+			`services.0.deployments.0.rolloutState = "COMPLETED"`, `services.0.runStatus = "SteadyState"`, `services.0.deployments.0.stabilityStatus = "STEADY_STATE"`,
+			`services.0.deployments.0.rolloutStateReason ~ ^ECS deployment ecs-svc/[0-9]{19} completed.$$`, `!services.0.currentServiceDeployment`,
+			`services.0.events.0.message = "(service u) has reached a steady state."`, `services.0.events.1.message ~ ^\(service u\) \(deployment ecs-svc/[0-9]{19}\) deployment completed.$$`}},
+		{source: "two tasks", op: "CreateService", in: `{"cluster":"web","serviceName":"two","taskDefinition":"app","desiredCount":2,"launchType":"FARGATE",$NETWORK}`, keep: "TWO=service.deployments.0.id"},
+		{source: "two tasks", op: "DescribeServices", in: `{"cluster":"web","services":["two"]}`, await: true, want: []string{`services.0.runningCount = 2`,
+			`raw ~ "\(service two\) has started 2 tasks: \(task [0-9a-f]{32}\) \(task [0-9a-f]{32}\)\."`}},
+		{source: "scale in", op: "ListTasks", in: `{"cluster":"web","serviceName":"two"}`, keep: "ONE=taskArns.0"},
+		{source: "scale in", op: "UpdateService", in: `{"cluster":"web","service":"two","desiredCount":0}`},
+		{source: "scale in", op: "DescribeServices", in: `{"cluster":"web","services":["two"]}`, await: true, want: []string{`services.0.runningCount = 0`,
+			`raw ~ "\(service two\) has stopped 2 running tasks: \(task [0-9a-f]{32}\) \(task [0-9a-f]{32}\)\."`}},
+		{source: "scale in", op: "DescribeTasks", in: `{"cluster":"web","tasks":["$ONE"]}`, await: true, want: []string{
+			`tasks.0.stopCode = "ServiceSchedulerInitiated"`, `tasks.0.stoppedReason = "Scaling activity initiated by (deployment $TWO)"`}},
 		{source: "force at count 0", op: "UpdateService", in: `{"cluster":"web","service":"s","forceNewDeployment":true}`, want: []string{`service.deployments.0.status = "PRIMARY"`, `service.deployments.1.status = "ACTIVE"`}},
 	})
 }

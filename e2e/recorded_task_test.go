@@ -30,7 +30,7 @@ func TestRecordedRunTask(t *testing.T) {
 			`tasks.0.attachments.0.status = "ATTACHED"`, `tasks.0.attachments.0.details.0.name = "subnetId"`,
 			`tasks.0.attachments.0.details.1.name = "networkInterfaceId"`, `tasks.0.attachments.0.details.2.name = "macAddress"`,
 			`tasks.0.containers.0.healthStatus = "UNKNOWN"`, `tasks.0.containers.0.networkBindings = []`,
-			`tasks.0.containers.0.runtimeId ~ ^[0-9a-f]{32}-[0-9]{10}$$`, `tasks.0.containers.0.taskArn = "$TASK"`,
+			`tasks.0.containers.0.runtimeId ~ ^[0-9a-f]{32}-3935363592$$`, `tasks.0.containers.0.taskArn = "$TASK"`,
 			`tasks.0.containers.0.networkInterfaces.0.attachmentId`,
 		}, keep: "ENI=tasks.0.attachments.0.details.1.value ATTACHMENT=tasks.0.attachments.0.id"},
 		{source: "StopTask answer", op: "StopTask", in: `{"cluster":"web","task":"$TASK","reason":"as I say"}`, want: []string{
