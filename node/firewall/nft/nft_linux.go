@@ -113,6 +113,30 @@ func (t Table) Interfaces(set string) (names []string, ok bool, err error) {
 	return names, ok, err
 }
 
+// Handles are the numbers of the table's rules, which no later rule has again.
+func (t Table) Handles() (handles []uint64, err error) {
+	err = t.do(func(c *nftables.Conn) error {
+		chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyIPv4)
+		if err != nil {
+			return err
+		}
+		for _, chain := range chains {
+			if chain.Table.Name != t.name {
+				continue
+			}
+			rules, err := c.GetRules(chain.Table, chain)
+			if err != nil {
+				return err
+			}
+			for _, r := range rules {
+				handles = append(handles, r.Handle)
+			}
+		}
+		return nil
+	}, nil)
+	return handles, err
+}
+
 // Tables lists the names of tables in the namespace.
 func (t Table) Tables() (names []string, err error) {
 	err = t.do(func(c *nftables.Conn) error {
