@@ -374,13 +374,55 @@ func TestPackets(t *testing.T) {
 	w.clean()
 }
 
+// TestSpoofing sends with a source address that is not the interface's but would
+// be let through.
+func TestSpoofing(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(false)
+	v := twoSubnets("1", 10)
+	w.reconcile(m, v)
+	a, c := m.Namespace(v.Interfaces[0].ID), m.Namespace(v.Interfaces[2].ID)
+	w.in(a, func(k *netlink.Handle) error {
+		return withLink(k, "lo", func(l netlink.Link) error {
+			return k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix("10.0.1.50/32"))})
+		})
+	})
+	var in net.PacketConn
+	w.must(netns.Do(c, func() (err error) {
+		in, err = net.ListenPacket("udp4", ":80")
+		return err
+	}))
+	defer in.Close()
+	for source, arrives := range map[string]bool{"10.0.1.10": true, "10.0.1.50": false} {
+		var out *net.UDPConn
+		w.must(netns.Do(a, func() (err error) {
+			out, err = net.DialUDP("udp4", &net.UDPAddr{IP: net.ParseIP(source)}, &net.UDPAddr{IP: net.IPv4(10, 0, 2, 10), Port: 80})
+			return err
+		}))
+		fmt.Fprint(out, source)
+		out.Close()
+		wait := impatience
+		if arrives {
+			wait = patience
+		}
+		in.SetReadDeadline(time.Now().Add(wait))
+		b := make([]byte, 100)
+		n, _, err := in.ReadFrom(b)
+		if got := err == nil; got != arrives || got && string(b[:n]) != source {
+			t.Errorf("from %s: %q, %v", source, b[:n], err)
+		}
+	}
+}
+
 func TestRouted(t *testing.T) {
 	w := newWorld(t)
-	m := w.manager(true)
 	v := twoSubnets("1", 10)
 	w.in(w.internet, func(k *netlink.Handle) error {
 		return k.RouteAdd(&netlink.Route{Dst: ipNet(prefix("0.0.0.0/0")), Gw: net.IPv4(192, 0, 2, 1)})
 	})
+	w.lan("172.16.9.1/24", "172.16.9.2/24")
+	w.before = w.snapshot()
+	m := w.manager(true)
 	leaks := w.watch(func(source, destination netip.Addr) bool {
 		return prefix("10.0.0.0/8").Contains(source) || prefix("10.0.0.0/8").Contains(destination) ||
 			prefix("198.18.0.0/15").Contains(destination)
@@ -409,8 +451,35 @@ func TestRouted(t *testing.T) {
 	}
 	// The host's forwarding is for the pool only.
 	w.expect(w.internet, "tcp", "10.0.1.10:80", "")
+	w.expect(w.internet, "tcp", "172.16.9.2:80", "")
+	if on, err := m.forwarding("up0"); !on {
+		t.Errorf("the uplink does not forward, %v: the test shows nothing", err)
+	}
 	w.must(m.Remove())
 	w.clean()
+}
+
+// lan gives the host a second network with a server in it.
+func (w *world) lan(host, server string) {
+	w.t.Helper()
+	space := filepath.Join(w.dir, "world", "lan")
+	w.must(netns.Create(space))
+	f, err := os.Open(space)
+	w.must(err)
+	defer f.Close()
+	w.in(w.host, func(k *netlink.Handle) error {
+		return errors.Join(k.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "lan0", Flags: net.FlagUp, TxQLen: -1}, PeerName: "eth0",
+			PeerNamespace: netlink.NsFd(int(f.Fd()))}),
+			withLink(k, "lan0", func(l netlink.Link) error { return k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(host))}) }))
+	})
+	w.in(space, func(k *netlink.Handle) error {
+		return withLink(k, "eth0", func(l netlink.Link) error {
+			return errors.Join(k.LinkSetUp(l), k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(server))}),
+				k.RouteAdd(&netlink.Route{Gw: prefix(host).Addr().AsSlice()}))
+		})
+	})
+	w.serve(space, "lan", 80)
+	w.expect(w.host, "tcp", prefix(server).Addr().String()+":80", "lan "+prefix(host).Addr().String())
 }
 
 // watch returns a function that returns the packets the internet got, answers to
