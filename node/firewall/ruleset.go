@@ -147,8 +147,13 @@ func (v Verdict) String() string {
 
 // compareElements orders elements for sets.
 func compareElements(a, b Element) int {
-	return cmp.Or(cmp.Compare(a.Interface, b.Interface), a.Address.Compare(b.Address), a.To.Compare(b.To),
-		cmp.Compare(a.Verdict.Code, b.Verdict.Code), cmp.Compare(a.Verdict.Chain, b.Verdict.Chain))
+	if c := a.Address.Compare(b.Address); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Interface, b.Interface); c != 0 {
+		return c
+	}
+	return cmp.Or(a.To.Compare(b.To), cmp.Compare(a.Verdict.Code, b.Verdict.Code), cmp.Compare(a.Verdict.Chain, b.Verdict.Chain))
 }
 
 func newSet(name string, kind Kind, elements []Element) Set {

@@ -48,8 +48,12 @@ func (s *session) kern(space string) (*netlink.Handle, error) {
 func (s *session) do(steps []step) error {
 	var errs error
 	for _, x := range steps {
-		if err := s.one(x); err != nil {
+		err := s.one(x)
+		if err != nil {
 			errs = errors.Join(errs, fmt.Errorf("%s: %w", x, err))
+		}
+		if err != nil || s.m.seen.spaces != nil && !s.m.seen.note(x) {
+			s.m.seen = memory{}
 		}
 	}
 	return errs
@@ -90,13 +94,10 @@ func (s *session) one(x step) error {
 		return address(k, x)
 	case addLink:
 		return s.addLink(k, x)
-	case raiseLink, deleteLink:
-		return ignore(withLink(k, x.name, func(l netlink.Link) error {
-			if x.verb == raiseLink {
-				return k.LinkSetUp(l)
-			}
-			return ignore(k.LinkDel(l), unix.ENODEV)
-		}), unix.ENODEV)
+	case raiseLink:
+		return withLink(k, x.name, k.LinkSetUp)
+	case deleteLink:
+		return remove(k, x.name)
 	}
 	return nil
 }
@@ -116,8 +117,8 @@ func (s *session) createSpace(x step) error {
 	return withLink(k, "lo", k.LinkSetUp)
 }
 
-// addLink makes a pair of devices and sets up the far end. An earlier far end,
-// which outlives its namespace for a moment, is removed.
+// addLink makes a pair of devices and sets up the far end. An earlier pair, whose
+// ends outlive its namespaces for a moment, is removed.
 func (s *session) addLink(k *netlink.Handle, x step) error {
 	f, err := os.Open(s.m.path(x.link.peer.space))
 	if err != nil {
@@ -142,8 +143,8 @@ func (s *session) addLink(k *netlink.Handle, x step) error {
 		if perr != nil {
 			return errors.Join(err, perr)
 		}
-		if derr := withLink(peer, x.link.peer.device, peer.LinkDel); ignore(derr, unix.ENODEV) != nil {
-			return errors.Join(err, derr)
+		if err := errors.Join(remove(k, x.name), remove(peer, x.link.peer.device)); err != nil {
+			return err
 		}
 		err = k.LinkAdd(veth)
 	}
@@ -228,6 +229,10 @@ func netlinkRoute(k *netlink.Handle, d destination, h hop) (*netlink.Route, erro
 		r.LinkIndex = l.Attrs().Index
 		return nil
 	})
+}
+
+func remove(k *netlink.Handle, device string) error {
+	return ignore(withLink(k, device, k.LinkDel), unix.ENODEV)
 }
 
 func withLink(k *netlink.Handle, name string, fn func(netlink.Link) error) error {

@@ -104,6 +104,8 @@ const (
 // Names and numbers in the kernel.
 const (
 	prefixGateways = "ng-"  // of gateway devices of all installations
+	prefixTask     = "e"    // of interfaces' devices and namespaces
+	prefixVPC      = "v"    // of VPCs' namespaces
 	deviceGateway  = "igw"  // the gateway in a VPC's namespace
 	deviceTask     = "eth0" // the interface in a task's namespace
 	protocolRoutes = 110    // of our routes (rtnetlink(7), rtm_protocol)
@@ -126,9 +128,9 @@ func digest(s string, n int) string {
 
 // Name is the name of an interface's device in the VPC's namespace and of its
 // namespace's file.
-func Name(eni string) string { return "e" + digest(eni, lengthHash) }
+func Name(eni string) string { return prefixTask + digest(eni, lengthHash) }
 
-func nameVPC(id string) string { return "v" + digest(id, lengthHash) }
+func nameVPC(id string) string { return prefixVPC + digest(id, lengthHash) }
 
 func (h Host) gatewayPrefix() string { return prefixGateways + digest(h.Tag, lengthTag) }
 

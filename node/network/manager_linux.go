@@ -25,6 +25,7 @@ type Manager struct {
 
 	mu    sync.Mutex
 	vpcs  map[string]VPC // as last wanted, by id; nil before the first Reconcile
+	seen  memory
 	rules map[table]applied
 }
 
@@ -71,8 +72,10 @@ func (m *Manager) Reconcile(vpcs []VPC) (changed []string, err error) {
 	return m.reconcile(vpcs)
 }
 
-// Update makes v real, which may be new, at a cost that does not depend on other
-// VPCs. What else has to be removed waits for Reconcile.
+// Update makes v real, which may be new, without a look at what has not changed
+// since the last Reconcile: its cost hardly depends on what else there is. What
+// others changed in the kernel, and what else has to be removed, waits for
+// Reconcile.
 func (m *Manager) Update(v VPC) (changed []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,7 +83,17 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 		return nil, errors.New("network: updated before it was reconciled")
 	}
 	m.vpcs[v.ID] = v
-	return m.level(slices.Collect(maps.Values(m.vpcs)), []VPC{v}, false)
+	if m.seen.spaces != nil {
+		if changed, err = m.level(m.seen, []VPC{v}, false); err == nil {
+			return changed, nil
+		}
+	}
+	seen, err := m.observe([]VPC{v})
+	if err != nil {
+		return changed, err
+	}
+	more, err := m.level(seen, []VPC{v}, false)
+	return append(changed, more...), err
 }
 
 // Remove takes everything of the installation off the machine, also what an
@@ -106,35 +119,56 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 	for _, v := range vpcs {
 		m.vpcs[v.ID] = v
 	}
-	return m.level(vpcs, vpcs, true)
-}
-
-// level observes the host and the VPCs some, of all, and does what is to be done.
-func (m *Manager) level(all, some []VPC, prune bool) (changed []string, err error) {
-	there, err := m.files()
+	seen, err := m.observe(vpcs)
 	if err != nil {
 		return nil, err
 	}
-	devices := wanted(m.host, all, space{})[""].sysctls
-	is := map[string]space{}
-	if is[""], err = m.observeHost(devices); err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(is[""].others, m.host.Pool.Overlaps) {
+	if slices.ContainsFunc(seen.spaces[""].others, m.host.Pool.Overlaps) {
 		return nil, fmt.Errorf("network: another installation uses addresses of %s", m.host.Pool)
 	}
-	want := map[string]space{}
-	every := wanted(m.host, all, is[""])
-	want[""] = every[""]
-	rulesets := map[string]firewall.Ruleset{"": firewall.RenderHost(m.host.firewall())}
-	for _, v := range some {
+	changed, err = m.setRules("", firewall.RenderHost(m.host.firewall()))
+	if err != nil {
+		return changed, err
+	}
+	opened, err := m.open()
+	if err != nil {
+		return append(changed, opened...), err
+	}
+	more, err := m.level(seen, vpcs, true)
+	return slices.Concat(changed, opened, more), err
+}
+
+// observe looks at the host and at VPCs. Other VPCs are left as remembered.
+func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
+	seen.spaces = map[string]space{}
+	maps.Copy(seen.spaces, m.seen.spaces)
+	if seen.files, err = m.files(); err != nil {
+		return seen, err
+	}
+	sysctls := wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), space{}).sysctls
+	if seen.spaces[""], err = m.observeHost(sysctls); err != nil {
+		return seen, err
+	}
+	for _, v := range vpcs {
 		name := nameVPC(v.ID)
-		want[name], rulesets[name] = every[name], firewall.Render(v.policy())
-		if is[name], err = observeVPC(m.path(name)); err != nil {
-			return nil, err
+		if seen.spaces[name], err = observeVPC(m.path(name)); err != nil {
+			return seen, err
 		}
 	}
-	steps := plan(want, is, there, prune)
+	return seen, nil
+}
+
+// level does what there is to do from what was seen to what is wanted of the host
+// and of vpcs.
+func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, err error) {
+	want, rulesets := map[string]space{}, map[string]firewall.Ruleset{}
+	want[""] = wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), seen.spaces[""])
+	for _, v := range vpcs {
+		name := nameVPC(v.ID)
+		want[name], rulesets[name] = wantedVPC(v), firewall.Render(v.policy())
+	}
+	m.seen = seen
+	steps := plan(want, seen.spaces, seen.files, prune)
 	for _, x := range steps {
 		changed = append(changed, x.String())
 	}
@@ -151,8 +185,7 @@ func (m *Manager) level(all, some []VPC, prune bool) (changed []string, err erro
 		err = errors.Join(err, rerr)
 		changed = append(changed, did...)
 	}
-	opened, oerr := m.open()
-	return append(changed, opened...), errors.Join(err, oerr, s.do(steps[first:]))
+	return changed, errors.Join(err, s.do(steps[first:]))
 }
 
 // files are the names of namespaces, true if they are mounted.

@@ -22,7 +22,11 @@ func observeVPC(path string) (space, error) {
 		return s, nil
 	}
 	s.exists = true
-	return s, inside(path, func(k *netlink.Handle) error {
+	err := steady(path, func(k *netlink.Handle) error {
+		clear(s.links)
+		clear(s.routes)
+		clear(s.rules)
+		clear(s.addresses)
 		links, err := k.LinkList()
 		if err != nil {
 			return err
@@ -45,13 +49,17 @@ func observeVPC(path string) (space, error) {
 				}
 			}))
 	})
+	return s, err
 }
 
 // observeHost reads the host's namespace as far as it is the installation's, and
 // what it must not get in the way of.
 func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
-	return s, inside(m.root, func(k *netlink.Handle) error {
+	err := steady(m.root, func(k *netlink.Handle) error {
+		clear(s.links)
+		clear(s.routes)
+		s.foreign, s.others = nil, nil
 		links, err := k.LinkList()
 		if err != nil {
 			return err
@@ -78,6 +86,23 @@ func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 			}
 		})
 		return errors.Join(err, readSysctls(sysctls, s.sysctls))
+	})
+	return s, err
+}
+
+// observations is how often a look is repeated because something changed
+// meanwhile, such as the devices of a namespace that the kernel takes apart.
+const observations = 20
+
+// steady is inside, again while what fn lists changes.
+func steady(path string, fn func(*netlink.Handle) error) error {
+	return inside(path, func(k *netlink.Handle) (err error) {
+		for range observations {
+			if err = fn(k); !errors.Is(err, netlink.ErrDumpInterrupted) {
+				return err
+			}
+		}
+		return err
 	})
 }
 

@@ -142,17 +142,14 @@ var sysctlsVPC = map[string]string{
 	"ipv6/conf/default/disable_ipv6":   "1",
 }
 
-// wanted is the configuration of each namespace: the host's under "", and those
-// of the VPCs.
-func wanted(h Host, vpcs []VPC, host space) map[string]space {
-	root := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
-	root.routes[destination{tableMain, h.metric(), h.Pool}] = hop{}
-	all := map[string]space{"": root}
+// wantedHost is what the VPCs need of the host's namespace, which is as host says.
+func wantedHost(h Host, vpcs []VPC, host space) space {
+	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
+	s.routes[destination{tableMain, h.metric(), h.Pool}] = hop{}
 	for _, v := range vpcs {
-		all[nameVPC(v.ID)] = wantedVPC(v)
 		for _, c := range v.CIDRs {
 			if !slices.ContainsFunc(host.foreign, c.Overlaps) {
-				root.routes[destination{tableMain, h.metric(), c}] = hop{}
+				s.routes[destination{tableMain, h.metric(), c}] = hop{}
 			}
 		}
 		if !v.Gateway {
@@ -160,15 +157,15 @@ func wanted(h Host, vpcs []VPC, host space) map[string]space {
 		}
 		name := h.gatewayName(v.ID)
 		mac := gatewayMAC(v.ID)
-		root.links[name] = link{peer: peer{space: nameVPC(v.ID), device: deviceGateway, mac: mac}, mac: mac, mtu: mtuGateway, up: true}
-		root.sysctls[forwardingName(name)] = "1"
+		s.links[name] = link{peer: peer{space: nameVPC(v.ID), device: deviceGateway, mac: mac}, mac: mac, mtu: mtuGateway, up: true}
+		s.sysctls[forwardingName(name)] = "1"
 		for _, i := range v.Interfaces {
 			if i.Public.IsValid() {
-				root.routes[destination{tableMain, h.metric(), host32(i.Public)}] = hop{name, linkLocal}
+				s.routes[destination{tableMain, h.metric(), host32(i.Public)}] = hop{name, linkLocal}
 			}
 		}
 	}
-	return all
+	return s
 }
 
 func wantedVPC(v VPC) space {

@@ -89,6 +89,14 @@ func TestNames(t *testing.T) {
 	}
 }
 
+func wanted(h Host, vpcs []VPC, host space) map[string]space {
+	all := map[string]space{"": wantedHost(h, vpcs, host)}
+	for _, v := range vpcs {
+		all[nameVPC(v.ID)] = wantedVPC(v)
+	}
+	return all
+}
+
 func randomVPCs(r *rand.Rand) []VPC {
 	var list []VPC
 	for n := range r.IntN(3) {
