@@ -164,12 +164,15 @@ func (t Table) do(fn func(*nftables.Conn) error, raw func(fd int) error) error {
 	if raw != nil {
 		return raw(int(f.Fd()))
 	}
-	c, err := nftables.New(nftables.WithNetNSFd(int(f.Fd())), nftables.WithSockOptions(func(n *netlink.Conn) error {
+	c, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(int(f.Fd())), nftables.WithSockOptions(func(n *netlink.Conn) error {
 		return errors.Join(n.SetWriteBuffer(bufferSize), n.SetReadBuffer(bufferSize))
 	}))
 	if err != nil {
 		return err
 	}
+	// Closing waits until the kernel has freed what was removed, milliseconds
+	// after it stopped to count.
+	defer func() { go c.CloseLasting() }()
 	if err := fn(c); err != nil {
 		return err
 	}
@@ -184,7 +187,7 @@ func generation(fd int) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer c.Close()
+	defer func() { go c.Close() }() // see Table.do
 	reply, err := c.Execute(netlink.Message{
 		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request},
 		Data:   []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0},
