@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
 	"node":             {".", "resource", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
+	"dataplane":        {".", "resource", "arn", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
 	"bench":            {""},
 	"cmd":              {""},
@@ -46,6 +47,8 @@ var layers = map[string][]string{
 	"service/sts":      {"service/sts", "service/internal", "service", "aws/sts", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/logs":     {"service/logs", "service/internal", "service", "aws/logs", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/internal": {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
+
+	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
 }
 
 // separate are the folders of other Go modules in this repository.
@@ -60,6 +63,7 @@ const (
 
 // dependencies are the direct requirements of go.mod, each with its reason.
 var dependencies = map[string]string{
+	"github.com/cockroachdb/pebble/v2":                                "ordered key-value files with a write-ahead log, where log events are kept",
 	"github.com/tidwall/btree":                                        "ordered tree with cheap snapshots, the state of the store",
 	"go.etcd.io/etcd/server/v3":                                       "the store's log, embedded",
 	"go.etcd.io/etcd/client/v3":                                       "the store's log, over the network",
