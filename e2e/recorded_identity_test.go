@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -71,6 +72,8 @@ func TestRecordedRoleInputs(t *testing.T) {
 	c.run(t, "iam", []row{
 		{source: "setup", op: "CreateRole", in: "RoleName=R&Path=/a//b/&AssumeRolePolicyDocument=" + escapedTrust, want: []string{`Role.Path = "/a//b/"`}},
 		{source: "900", op: "ListRoles", in: "MaxItems=900"},
+		{source: "booleans", op: "ListPolicies", in: "OnlyAttached=1&Scope=Local"},
+		{source: "booleans", op: "ListPolicies", in: "OnlyAttached=0&Scope=Local"},
 		{source: "0900", op: "ListRoles", in: "MaxItems=0900"},
 		{source: "+900", op: "ListRoles", in: "MaxItems=%2B900"},
 		{source: "tag keys ignore case", op: "TagRole", in: "RoleName=R&Tags.member.1.Key=Team&Tags.member.1.Value=1"},
@@ -95,12 +98,13 @@ func TestRecordedRoleInputs(t *testing.T) {
 	for in, code := range map[string]string{
 		"ListRoles MaxItems=0": "ValidationError", "ListRoles MaxItems=1001": "ValidationError",
 		"ListRoles MaxItems=%20900": "MalformedInput", "ListRoles MaxItems=900.0": "MalformedInput", "ListRoles MaxItems=9e2": "MalformedInput", "ListRoles MaxItems=2147483648": "MalformedInput",
-		"TagRole RoleName=R&Tags.member.0.Key=a&Tags.member.0.Value=b":                                                "MalformedInput",
-		"TagRole RoleName=R&Tags.member.-1.Key=a&Tags.member.-1.Value=b":                                              "MalformedInput",
-		"TagRole RoleName=R&Tags.member.12.Key=a&Tags.member.12.Value=b":                                              "MalformedInput",
-		"TagRole RoleName=R&Tags.member.11.Key=a&Tags.member.11.Value=b":                                              "ValidationError",
-		"TagRole RoleName=R&Tags.member.2.Key=a&Tags.member.2.Value=b":                                                "ValidationError",
-		"TagRole RoleName=R&Tags=":                                                                                    "InvalidInput",
+		"TagRole RoleName=R&Tags.member.0.Key=a&Tags.member.0.Value=b":   "MalformedInput",
+		"TagRole RoleName=R&Tags.member.-1.Key=a&Tags.member.-1.Value=b": "MalformedInput",
+		"TagRole RoleName=R&Tags.member.12.Key=a&Tags.member.12.Value=b": "MalformedInput",
+		"TagRole RoleName=R&Tags.member.11.Key=a&Tags.member.11.Value=b": "ValidationError",
+		"TagRole RoleName=R&Tags.member.2.Key=a&Tags.member.2.Value=b":   "ValidationError",
+		"ListPolicies OnlyAttached=TRUE":                                 "MalformedInput", "ListPolicies OnlyAttached=": "MalformedInput", "ListPolicies OnlyAttached=yes": "MalformedInput",
+		"TagRole RoleName=R&Tags=": "InvalidInput",
 		"TagRole RoleName=R&Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=A&Tags.member.2.Value=2":      "InvalidInput",
 		"TagRole RoleName=R&Tags.member.1.Key=&Tags.member.1.Value=1":                                                 "ValidationError",
 		"UpdateRole RoleName=R&MaxSessionDuration=43201":                                                              "ValidationError",
@@ -131,6 +135,33 @@ func TestRecordedRoleInputs(t *testing.T) {
 	}
 }
 
+func TestRecordedPolicies(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	tags := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "&Tags.member.%d.Key=k%d&Tags.member.%d.Value=v", i-from+1, i, i-from+1)
+		}
+		return b.String()
+	}
+	c.run(t, "iam", []row{
+		{source: "setup", op: "CreatePolicy", in: "PolicyName=p&PolicyDocument=" + document(statement("Allow", "*", "")), keep: "POLICY=Policy.Arn"},
+		{source: "setup", op: "CreateRole", in: "RoleName=R&PermissionsBoundary=$POLICY&AssumeRolePolicyDocument=" + escapedTrust},
+		{source: "boundary uses are not attachments", op: "GetPolicy", in: "PolicyArn=$POLICY", want: []string{`Policy.AttachmentCount = "0"`, `Policy.PermissionsBoundaryUsageCount = "1"`}},
+		{source: "tag keys of policies are case-sensitive", op: "TagPolicy", in: "PolicyArn=$POLICY&Tags.member.1.Key=team&Tags.member.1.Value=1&Tags.member.2.Key=Team&Tags.member.2.Value=2"},
+		{source: "tag keys of policies are case-sensitive", op: "ListPolicyTags", in: "PolicyArn=$POLICY", want: []string{`Tags.# = 2`}},
+		{source: "fifty tags", op: "TagRole", in: "RoleName=R" + tags(0, 50)},
+		{source: "untagging nothing", op: "UntagRole", in: "RoleName=R&TagKeys.member.1=nothing"},
+		{source: "an absent boundary", op: "DeleteRolePermissionsBoundary", in: "RoleName=R"},
+	})
+	for in, code := range map[string]string{"RoleName=R" + tags(50, 51): "LimitExceeded", "RoleName=R" + tags(0, 51): "ValidationError"} {
+		if a := c.call(t, "iam", "TagRole", in, nil); !strings.Contains(a.body, "<Code>"+code+"</Code>") {
+			t.Errorf("%s: %s", code, a.body)
+		}
+	}
+}
+
 func TestRecordedCaller(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
@@ -150,6 +181,8 @@ func TestRecordedCaller(t *testing.T) {
 	})
 	user := c.in("us-east-1")
 	user.vars["AWS_ACCESS_KEY_ID"], user.vars["AWS_SECRET_ACCESS_KEY"] = c.vars["KEY"], c.vars["SECRET"]
+	c.run(t, "iam", []row{{source: "setup", op: "PutUserPolicy", in: "UserName=u&PolicyName=g&PolicyDocument=" + document(statement("Allow", "iam:GetUser", ""))}})
+	user.run(t, "iam", []row{{source: "GetUser without a name is the caller", op: "GetUser", want: []string{`User.UserName = "u"`, `User.UserId ~ ^AIDA[A-Z0-9]{17}$$`}}})
 	user.run(t, "sts", []row{
 		{source: "no PackedPolicySize without a session policy", op: "AssumeRole", in: "RoleSessionName=ss&RoleArn=$ROLE", want: []string{`!PackedPolicySize`, `AssumedRoleUser.Arn = "arn:aws:sts::$ACCOUNT:assumed-role/R/ss"`, `AssumedRoleUser.AssumedRoleId ~ ^AROA[A-Z0-9]{17}:ss$$`}},
 		{source: "PackedPolicySize with one", op: "AssumeRole", in: "RoleSessionName=ss&RoleArn=$ROLE" + policy, want: []string{`PackedPolicySize`}},

@@ -60,7 +60,7 @@ func (c *client) furnish(t *testing.T) {
 			row{op: "RegisterContainerInstance", in: `{"cluster":"web","instanceIdentityDocument":"{\"instanceId\":\"i-1\"}","instanceIdentityDocumentSignature":"s","attributes":[{"name":"x"},{"name":"y"}]}`, keep: "INSTANCE=containerInstance.containerInstanceArn"})
 		logs = append(logs, row{op: "CreateLogGroup", in: `{"logGroupName":"` + n + `"}`}, row{op: "CreateLogStream", in: `{"logGroupName":"a","logStreamName":"` + n + `"}`})
 		iam = append(iam,
-			row{op: "CreateRole", in: "RoleName=" + n + "&AssumeRolePolicyDocument=" + trust}, row{op: "CreateUser", in: "UserName=" + n},
+			row{op: "CreateRole", in: "RoleName=" + n + "&AssumeRolePolicyDocument=" + escapedTrust}, row{op: "CreateUser", in: "UserName=" + n},
 			row{op: "CreatePolicy", in: "PolicyName=" + n + "&" + allow, keep: "POLICY=Policy.Arn"},
 			row{op: "TagRole", in: "RoleName=a&Tags.member.1.Value=1&Tags.member.1.Key=" + n},
 			row{op: "PutRolePolicy", in: "RoleName=a&PolicyName=" + n + "&" + allow}, row{op: "AttachRolePolicy", in: "RoleName=a&PolicyArn=$POLICY"})

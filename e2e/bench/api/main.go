@@ -33,7 +33,7 @@ import (
 var (
 	neargate = flag.String("neargate", "../bin/neargate", "the binary")
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
-	length   = flag.Duration("length", 2*time.Second, "load in each round")
+	length   = flag.Duration("length", time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
 	only     = flag.String("only", "", "measure only the calls whose name contains this")
 	start    = flag.Bool("start", false, "measure how fast neargate starts instead")
@@ -220,7 +220,7 @@ func (s *server) load(c call) (n int64, took, cpu time.Duration) {
 	before, start := cpuTime(s.pid), time.Now()
 	n, err := replay(s.address(), *clients, start.Add(*length), func() []byte { return raw }, func(time.Duration) {})
 	if err != nil {
-		log.Fatalf("%s: %v", s.name, err)
+		panic(fmt.Errorf("%s: %w", s.name, err)) // which stops the servers, as log.Fatal would not
 	}
 	return n, time.Since(start), cpuTime(s.pid) - before
 }
