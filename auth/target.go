@@ -350,14 +350,14 @@ func (in input) keyOwner() []string {
 }
 
 // group is the ARN of the request's log group, given by name or ARN, with a
-// suffix.
+// suffix. An ARN that is not of the caller's account and region finds no group.
 func (in input) group(suffix string) string {
 	name := in.text("LogGroupName")
 	if name == "" {
 		name = in.text("LogGroupIdentifier")
 	}
-	if strings.HasPrefix(name, "arn:") {
-		return strings.TrimSuffix(name, ":*") + suffix
+	if _, given, ok := strings.Cut(name, ":log-group:"); ok {
+		name = strings.TrimSuffix(given, ":*")
 	}
 	return arn.New("logs", in.caller.Region, in.caller.Account, "log-group:"+name+suffix)
 }

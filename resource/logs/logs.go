@@ -48,7 +48,7 @@ func GroupARN(account, region, name string) string {
 // region, with or without a trailing ":*"; ok is false for any other ARN.
 func GroupName(groupARN, account, region string) (name string, ok bool) {
 	a, err := arn.Parse(groupARN)
-	if err != nil || a.Service != "logs" || a.Region != region || a.Account != account {
+	if err != nil || a.Partition != arn.Partition(region) || a.Service != "logs" || a.Region != region || a.Account != account {
 		return "", false
 	}
 	name, ok = strings.CutPrefix(a.Resource, "log-group:")

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -42,7 +41,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *api.PutLogEventsInput) (
 		return nil, api.InvalidParameterException("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 	}
 	if err := s.events.Append(st.ID, now, records); err != nil {
-		return nil, errors.Join(api.ServiceUnavailableException("The service cannot complete the request."), err)
+		return nil, err
 	}
 	out := &api.PutLogEventsOutput{NextSequenceToken: new(s.deps.IDs.Digits(56)), RejectedLogEventsInfo: rejected}
 	if in.Entity != nil {
