@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"control/loop":     {"store", "arn", "internal"},
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
 	"node":             {".", "resource", "arn", "internal"},
+	"node/network":     {".", "node/firewall", "resource", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
 	"dataplane":        {".", "resource", "arn", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
@@ -63,6 +64,10 @@ const (
 
 // dependencies are the direct requirements of go.mod, each with its reason.
 var dependencies = map[string]string{
+	"github.com/vishvananda/netlink":                                  "interfaces, addresses, routes and rules of task networks",
+	"github.com/google/nftables":                                      "security groups as rulesets in the kernel",
+	"github.com/mdlayher/netlink":                                     "the transport of nftables",
+	"golang.org/x/sys":                                                "namespaces and mounts",
 	"github.com/cockroachdb/pebble/v2":                                "ordered key-value files with a write-ahead log, where log events are kept",
 	"github.com/tidwall/btree":                                        "ordered tree with cheap snapshots, the state of the store",
 	"go.etcd.io/etcd/server/v3":                                       "the store's log, embedded",

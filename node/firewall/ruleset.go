@@ -134,10 +134,12 @@ const (
 	Jump
 )
 
+// String implements fmt.Stringer.
 func (c Code) String() string {
 	return [...]string{"", "accept", "drop", "return", "jump"}[c]
 }
 
+// String implements fmt.Stringer.
 func (v Verdict) String() string {
 	if v.Code == Jump {
 		return "jump " + v.Chain
@@ -203,6 +205,7 @@ func (s Set) text() string {
 	return b.String()
 }
 
+// String implements fmt.Stringer.
 func (r Rule) String() string {
 	var words []string
 	for _, m := range r.Matches {
@@ -211,6 +214,7 @@ func (r Rule) String() string {
 	return strings.Join(append(words, r.Do.String()), " ")
 }
 
+// String implements fmt.Stringer.
 func (m Match) String() string {
 	not := ""
 	if m.Not {
@@ -255,6 +259,7 @@ func (m Match) span() string {
 	return fmt.Sprintf("%d-%d", m.Min, m.Max)
 }
 
+// String implements fmt.Stringer.
 func (s Statement) String() string {
 	switch s.Op {
 	case LookupInput:
