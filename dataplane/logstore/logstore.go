@@ -60,7 +60,7 @@ type Store struct {
 // may have it open.
 func Open(c Config) (*Store, error) {
 	if c.FS == nil {
-		c.FS = vfs.Default
+		c.FS = private{vfs.Default}
 	}
 	db, err := pebble.Open(c.Dir, options(c))
 	if err != nil {

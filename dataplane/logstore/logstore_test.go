@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -330,5 +331,31 @@ func TestSweep(t *testing.T) {
 	stats, err := s.Stats(1)
 	if err != nil || len(stats) != 1 || stats[1].First != day(-3) || stats[1].Bytes != 2*27 {
 		t.Errorf("%v %v", stats, err)
+	}
+}
+
+// TestFilesAreTheOwners looks at every file a store makes, sorted ones included.
+func TestFilesAreTheOwners(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	for range 3 {
+		if err := s.Append(logs.StreamID{}, start, []logs.Record{{Message: "x"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v %v", f.Name(), info.Mode(), err)
+		}
 	}
 }
