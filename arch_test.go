@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
 	"node":             {".", "resource", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
+	"node/sandbox":     {".", "shim/api", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
 	"cmd":              {""},
 	"cmd/neargate":     {""},
@@ -59,17 +60,18 @@ const (
 
 // dependencies are the direct requirements of go.mod, each with its reason.
 var dependencies = map[string]string{
-	"github.com/tidwall/btree":                                        "ordered tree with cheap snapshots, the state of the store",
-	"go.etcd.io/etcd/server/v3":                                       "the store's log, embedded",
-	"go.etcd.io/etcd/client/v3":                                       "the store's log, over the network",
-	"go.etcd.io/etcd/api/v3":                                          "etcd's types and error codes",
-	"go.etcd.io/etcd/client/pkg/v3":                                   "etcd's file locks and types",
-	"go.etcd.io/bbolt":                                                "the embedded etcd's database file",
-	"go.uber.org/zap":                                                 "etcd's logger, bridged to slog",
-	"github.com/prometheus/client_golang":                             "metrics of the daemon itself",
-	"go.opentelemetry.io/otel":                                        "traces of the daemon itself",
-	"go.opentelemetry.io/otel/sdk":                                    "traces of the daemon itself",
-	"go.opentelemetry.io/otel/trace":                                  "traces of the daemon itself",
+	"github.com/tidwall/btree":            "ordered tree with cheap snapshots, the state of the store",
+	"go.etcd.io/etcd/server/v3":           "the store's log, embedded",
+	"go.etcd.io/etcd/client/v3":           "the store's log, over the network",
+	"go.etcd.io/etcd/api/v3":              "etcd's types and error codes",
+	"go.etcd.io/etcd/client/pkg/v3":       "etcd's file locks and types",
+	"go.etcd.io/bbolt":                    "the embedded etcd's database file",
+	"go.uber.org/zap":                     "etcd's logger, bridged to slog",
+	"neargate/shim/api":                   "what the daemon and a task's shim say to each other, in this repository",
+	"github.com/prometheus/client_golang": "metrics of the daemon itself",
+	"go.opentelemetry.io/otel":            "traces of the daemon itself",
+	"go.opentelemetry.io/otel/sdk":        "traces of the daemon itself",
+	"go.opentelemetry.io/otel/trace":      "traces of the daemon itself",
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "traces to any collector",
 }
 
