@@ -30,19 +30,19 @@ type Spec struct {
 	Processes int    // host processes and threads; 0: no limit
 	Disk      int    // MiB of everything the containers write; 0: no limit
 	NetNS     string // path of the network namespace; empty: one of its own with only lo
+	Hostname  string // of all containers; empty: the runtime's
 	SharePID  bool   // containers see each other's processes
 }
 
 // Container is a container to be made.
 type Container struct {
-	Name     string
-	Image    string
-	Layers   []string // read-only directories of the root file system, the uppermost first
-	Args     []string
-	Env      []string // NAME=value
-	Cwd      string   // empty: /
-	User     User
-	Hostname string
+	Name   string
+	Image  string
+	Layers []string // read-only directories of the root file system, the uppermost first
+	Args   []string
+	Env    []string // NAME=value
+	Cwd    string   // empty: /
+	User   User
 
 	CapAdd, CapDrop []string // as CAP_SYS_PTRACE; to and from the default set
 	ReadonlyRoot    bool

@@ -42,6 +42,7 @@ var (
 type Options struct {
 	Root       string // the root file system
 	NetNS      string
+	Hostname   string
 	PIDNS      string // path; empty: a new one
 	SharePID   bool   // no PID namespace of its own: that of the sandbox
 	CgroupPath string
@@ -61,7 +62,7 @@ func Spec(c api.Container, o Options) (*specs.Spec, error) {
 		Version:  "1.1.0",
 		Process:  Process(c, o),
 		Root:     &specs.Root{Path: o.Root, Readonly: c.ReadonlyRoot},
-		Hostname: c.Hostname,
+		Hostname: o.Hostname,
 		Mounts:   mounts,
 		Linux: &specs.Linux{
 			Sysctl:      c.Sysctls,

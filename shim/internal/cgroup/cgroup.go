@@ -64,9 +64,7 @@ func (g Group) dirs() []string {
 	entries, _ := os.ReadDir(root)
 	var all []string
 	for _, e := range entries {
-		if e.Name() != "unified" {
-			all = append(all, g.dir(e.Name()))
-		}
+		all = append(all, g.dir(e.Name()))
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"sync"
@@ -59,8 +60,8 @@ type gvisorContainer struct {
 
 func newGVisor(h *host) (*gvisor, error) {
 	log.SetTarget(quiet{})
-	fs := flag.NewFlagSet("runsc", flag.ContinueOnError)
-	config.RegisterFlags(fs)
+	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
+	config.RegisterFlags(flags)
 	overlay := "root:dir=" + h.dir("overlay")
 	if h.cfg.Spec.Disk > 0 {
 		overlay += ",size=" + strconv.Itoa(h.cfg.Spec.Disk) + "m"
@@ -73,11 +74,11 @@ func newGVisor(h *host) (*gvisor, error) {
 		{"allow-suid", "true"},
 		{"overlay2", overlay},
 	} {
-		if err := fs.Set(f[0], f[1]); err != nil {
+		if err := flags.Set(f[0], f[1]); err != nil {
 			return nil, err
 		}
 	}
-	conf, err := config.NewFromFlags(fs)
+	conf, err := config.NewFromFlags(flags)
 	return &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}, err
 }
 
@@ -109,7 +110,9 @@ func (g *gvisor) Open() error {
 		return err
 	}
 	pause := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
-	s, err := bundle.Spec(pause, bundle.Options{Root: g.dir("pause"), NetNS: g.netNS(), CgroupPath: g.group.Path(), Rlimits: nofile()})
+	s, err := bundle.Spec(pause, bundle.Options{
+		Root: g.dir("pause"), NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, CgroupPath: g.group.Path(), Rlimits: nofile(),
+	})
 	if err != nil {
 		return err
 	}
@@ -141,12 +144,15 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	g.all[c.Name] = b
 	g.mu.Unlock()
 
-	root, err := g.rootFS(id, c)
+	root, err := bundle.Overlay(g.dir("rootfs", id), c.Layers)
+	if err == nil {
+		err = keepTmp(root)
+	}
 	if err != nil {
 		return err
 	}
 	o := bundle.Options{
-		Root: root, NetNS: g.netNS(), InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID, Rlimits: nofile(),
+		Root: root, NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID, Rlimits: nofile(),
 		Volume: func(m api.Mount) (string, error) { return g.volume(root, m) },
 	}
 	if n := g.cfg.Spec.Processes; n > 0 {
@@ -170,13 +176,29 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	return err
 }
 
-// rootFS is the root file system of a container. gVisor lays its own writable
-// layer over it; the host's overlay holds mount points that the image lacks.
-func (g *gvisor) rootFS(id string, c api.Container) (string, error) {
-	if len(c.Layers) == 1 && len(c.Mounts) == 0 && !c.Init {
-		return c.Layers[0], nil
+// keepTmp keeps gVisor from mounting a tmpfs on /tmp, which it does where that is
+// empty or absent: what is written there is disk, not memory.
+func keepTmp(root string) error {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return err
 	}
-	return bundle.Overlay(g.dir("rootfs", id), c.Layers)
+	defer r.Close()
+	if err := r.Mkdir("tmp", 0o777); err == nil {
+		err = r.Chmod("tmp", 0o777|os.ModeSticky)
+		if err != nil {
+			return err
+		}
+	}
+	tmp, err := fs.ReadDir(r.FS(), "tmp")
+	if err != nil || len(tmp) > 0 {
+		return nil // in use, or no directory
+	}
+	f, err := r.OpenFile("tmp/.keep", os.O_CREATE, 0o444)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // Start implements Runtime.

@@ -98,7 +98,7 @@ func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
 		return err
 	}
 	o := bundle.Options{
-		Root: root, NetNS: r.netNS(), InitBin: r.cfg.InitBin, Rlimits: nofile(), ClampLimit: true,
+		Root: root, NetNS: r.netNS(), Hostname: r.cfg.Spec.Hostname, InitBin: r.cfg.InitBin, Rlimits: nofile(), ClampLimit: true,
 		Volume: func(m api.Mount) (string, error) { return r.volume(root, m) },
 	}
 	if r.pause.PID > 0 {
