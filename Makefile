@@ -16,11 +16,23 @@ GO ?= go
 BIN := bin
 
 .PHONY: build
-build: $(BIN)/neargate
+build: $(BIN)/neargate $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/runc
 
 .PHONY: $(BIN)/neargate
 $(BIN)/neargate:
 	$(GO) build -trimpath -ldflags="-s -w" -o $@ ./cmd/neargate
+
+# The sandbox's binaries are pinned by modules of their own, so that a start of
+# one does not pay for the daemon's packages; runc needs a C compiler.
+.PHONY: $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/runc
+$(BIN)/neargate-runsc:
+	cd shim && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ .
+
+$(BIN)/neargate-init:
+	cd shim && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ ./init
+
+$(BIN)/runc:
+	cd shim/runc && CGO_ENABLED=1 $(GO) build -trimpath -ldflags="-s -w" -o ../../$@ github.com/opencontainers/runc
 
 .PHONY: demo
 demo: build
@@ -40,6 +52,8 @@ check: $(BIN)/staticcheck
 	$(GO) vet ./...
 	$(BIN)/staticcheck ./...
 	$(GO) test ./...
+	cd shim/api && $(GO) vet ./... && $(GO) test ./...
+	cd shim && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: generate
 generate:

@@ -14,3 +14,5 @@ func TestMain(m *testing.M) { hosttest.Main(m, under) }
 func Test(t *testing.T) { hosttest.Run(t, under) }
 
 func BenchmarkTask(b *testing.B) { hosttest.Bench(b, under) }
+
+func BenchmarkRaw(b *testing.B) { hosttest.BenchRaw(b, under) }

@@ -2,6 +2,9 @@ package hosttest
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -41,4 +44,34 @@ func Bench(b *testing.B, rt Runtime) {
 		b.ReportMetric(m.took.Seconds()*1000/float64(b.N), m.name+"-ms")
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchRaw measures what a task is compared to: the runtime itself running one
+// container to its end, started from here.
+func BenchRaw(b *testing.B, rt Runtime) {
+	h := NewHost(b, rt)
+	dir := filepath.Join(h.Config.Dir, "..", "raw")
+	h.ok(os.MkdirAll(dir, 0o755))
+	config := fmt.Sprintf(`{"ociVersion":"1.1.0","root":{"path":%q},
+"process":{"args":["/guest","exit","0"],"cwd":"/","user":{"uid":0,"gid":0}},
+"mounts":[{"destination":"/proc","type":"proc","source":"proc"},{"destination":"/dev","type":"tmpfs","source":"tmpfs"}],
+"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"},{"type":"uts"}],"cgroupsPath":%q}}`, h.Root, h.Config.Cgroup+"/raw")
+	h.ok(os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644))
+	args := []string{h.Config.RuncBin, "--root", dir + "/state"}
+	if rt.Gvisor {
+		args = []string{h.Config.Bin, "--root", dir + "/state", "--host-settings=ignore", "--overlay2=root:memory"}
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		cmd := exec.Command(args[0], append(args[1:], "run", "--bundle", dir, fmt.Sprintf("%032d", i))...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N), "run-ms")
+	b.ReportMetric(0, "ns/op")
+	if rt.Gvisor {
+		h.ok(exec.Command("umount", dir+"/state/null-netns").Run())
+	}
 }
