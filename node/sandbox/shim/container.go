@@ -104,11 +104,14 @@ func (s *Sandbox) List(ctx context.Context) ([]sandbox.Status, error) {
 
 // look asks a task's shim for its state, or reads what it left.
 func (s *Sandbox) look(ctx context.Context, task string) (api.State, error) {
-	a, err := s.ask(ctx, task, api.Request{Op: api.OpState})
+	ask, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	a, err := s.ask(ask, task, api.Request{Op: api.OpState})
 	if err == nil {
 		return *a.State, nil
 	}
-	if !errors.Is(err, api.ErrGone) {
+	hangs := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+	if !hangs && !errors.Is(err, api.ErrGone) {
 		return api.State{}, err
 	}
 	st, err := s.state(task)

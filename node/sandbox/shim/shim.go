@@ -42,14 +42,20 @@ type Sandbox struct {
 	runtime string
 
 	mu    sync.Mutex
-	tasks map[string]*sync.Mutex // held while a task's shim is started or ended
+	tasks map[string]*taskLock
+}
+
+// taskLock is held while a task's shim is started or ended.
+type taskLock struct {
+	sync.Mutex
+	users int // who hold or wait for it
 }
 
 var _ sandbox.Sandbox = (*Sandbox)(nil)
 
 // New is a sandbox whose shims use a runtime of package api.
 func New(cfg Config, runtime string) *Sandbox {
-	return &Sandbox{cfg: cfg, runtime: runtime, tasks: map[string]*sync.Mutex{}}
+	return &Sandbox{cfg: cfg, runtime: runtime, tasks: map[string]*taskLock{}}
 }
 
 // LogFile is where a container's output goes, a record of package api a line.
@@ -79,12 +85,20 @@ func (s *Sandbox) lock(task string) func() {
 	s.mu.Lock()
 	l := s.tasks[task]
 	if l == nil {
-		l = &sync.Mutex{}
+		l = &taskLock{}
 		s.tasks[task] = l
 	}
+	l.users++
 	s.mu.Unlock()
 	l.Lock()
-	return l.Unlock
+	return func() {
+		l.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(s.tasks, task)
+		}
+	}
 }
 
 // Open implements sandbox.Sandbox.
@@ -182,37 +196,31 @@ func errorOf(a api.Answer) error {
 // ask asks a task's shim. Where it is dead the task is ended, and the error is
 // api.ErrGone.
 func (s *Sandbox) ask(ctx context.Context, task string, r api.Request) (api.Answer, error) {
-	if _, err := os.Stat(s.dir(task)); err != nil {
-		return api.Answer{}, sandbox.ErrNotFound
-	}
-	a, err := api.Call(ctx, s.socket(task), r)
-	if errors.Is(err, api.ErrGone) {
-		if a, err = s.again(ctx, task, r); err == nil || !errors.Is(err, api.ErrGone) {
-			return a, errors.Join(err, errorOf(a))
+	for deadline := time.Now().Add(patience); ; time.Sleep(poll) {
+		a, err := api.Call(ctx, s.socket(task), r)
+		if err == nil {
+			return a, errorOf(a)
+		}
+		if !errors.Is(err, api.ErrGone) {
+			return a, err
+		}
+		if err := s.endDead(ctx, task, deadline); err != nil {
+			return a, err
 		}
 	}
-	if err != nil {
-		return a, err
-	}
-	return a, errorOf(a)
 }
 
-// again asks once more when nobody starts or ends the shim any more, and ends the
-// task if its shim is dead.
-func (s *Sandbox) again(ctx context.Context, task string, r api.Request) (api.Answer, error) {
-	unlock := s.lock(task)
+// endDead ends a task whose shim is dead, or does not appear until the deadline,
+// and returns api.ErrGone then; nil if it is worth asking again.
+func (s *Sandbox) endDead(ctx context.Context, task string, deadline time.Time) error {
+	defer s.lock(task)() // not while it is started, or closed
 	if _, err := os.Stat(s.dir(task)); err != nil {
-		unlock()
-		return api.Answer{}, sandbox.ErrNotFound
+		return sandbox.ErrNotFound
 	}
-	for deadline := time.Now().Add(patience); s.lives(task) && time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(poll) {
-		if _, err := os.Stat(s.socket(task)); err == nil {
-			unlock()
-			return api.Call(ctx, s.socket(task), r)
-		}
+	if s.lives(task) && time.Now().Before(deadline) {
+		return ctx.Err()
 	}
-	defer unlock()
-	return api.Answer{}, errors.Join(api.ErrGone, s.end(ctx, task))
+	return errors.Join(api.ErrGone, s.end(ctx, task))
 }
 
 // lives reports whether a task's shim lives.

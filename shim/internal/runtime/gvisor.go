@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -139,7 +138,7 @@ func (g *gvisor) Open() error {
 // Create implements Runtime.
 func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	g.mu.Lock()
-	id := fmt.Sprintf("c%04d", len(g.all))
+	id := g.nextID()
 	b := &gvisorContainer{id: id, spec: c, stdio: stdio}
 	g.all[c.Name] = b
 	g.mu.Unlock()
@@ -207,10 +206,7 @@ func (g *gvisor) Start(name string) error {
 	if err := g.start(b); err != nil {
 		return err
 	}
-	if units := g.cfg.Spec.CPU; units > 0 { // after the start, which it would slow down
-		return g.group.LimitCPU(units)
-	}
-	return nil
+	return g.limitCPU()
 }
 
 func (g *gvisor) start(b *gvisorContainer) error {

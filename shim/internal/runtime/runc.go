@@ -51,11 +51,6 @@ func (r *runc) Open() error {
 	if err := r.group.Create(cgroup.Limits{Memory: s.Memory, Processes: s.Processes}); err != nil {
 		return err
 	}
-	if s.CPU > 0 {
-		if err := r.group.LimitCPU(s.CPU); err != nil {
-			return err
-		}
-	}
 	if !s.SharePID {
 		return nil
 	}
@@ -85,7 +80,7 @@ func (r *runc) openPID() error {
 // Create implements Runtime.
 func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
 	r.mu.Lock()
-	b := &runcContainer{id: fmt.Sprintf("c%04d", len(r.all))}
+	b := &runcContainer{id: r.nextID()}
 	r.all[c.Name] = b
 	r.mu.Unlock()
 
@@ -152,7 +147,10 @@ func readPID(file string) (int, error) {
 
 // Start implements Runtime.
 func (r *runc) Start(name string) error {
-	return r.command(context.Background(), "start", r.find(name).id).run()
+	if err := r.command(context.Background(), "start", r.find(name).id).run(); err != nil {
+		return err
+	}
+	return r.limitCPU()
 }
 
 // Wait implements Runtime.

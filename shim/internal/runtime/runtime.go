@@ -5,9 +5,11 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"neargate/shim/api"
@@ -69,6 +71,18 @@ type host struct {
 	diskOnce sync.Once
 	diskErr  error
 	volumes  sync.Mutex
+	ids      atomic.Int32
+}
+
+// nextID is an id for a container, of the same length as the others.
+func (h *host) nextID() string { return fmt.Sprintf("c%04d", h.ids.Add(1)) }
+
+// limitCPU sets the task's quota: after a start, which it would slow down.
+func (h *host) limitCPU() error {
+	if h.cfg.Spec.CPU == 0 {
+		return nil
+	}
+	return h.group.LimitCPU(h.cfg.Spec.CPU)
 }
 
 // netNS is the path of the task's network namespace.

@@ -34,7 +34,7 @@ func End(dir, group string) error {
 			c.Exit = &api.Exit{Code: 128 + int32(unix.SIGKILL), OOM: oom, At: time.Now()}
 		}
 	}
-	return errors.Join(save(dir, s), os.RemoveAll(filepath.Join(dir, api.SocketFile)))
+	return errors.Join(save(dir, s, true), os.RemoveAll(filepath.Join(dir, api.SocketFile)))
 }
 
 // end kills a task's processes, removes its cgroup, and unmounts what this

@@ -9,8 +9,9 @@ import (
 	"neargate/shim/api"
 )
 
-// save replaces the state file; it is on the disk when save returns.
-func save(dir string, s *api.State) error {
+// save replaces the state file. With sync it is on the disk when save returns;
+// what a crash of the host loses otherwise is about processes it ends.
+func save(dir string, s *api.State, sync bool) error {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -21,10 +22,10 @@ func save(dir string, s *api.State) error {
 		return err
 	}
 	_, err = f.Write(b)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if sync {
+		err = errors.Join(err, f.Sync())
 	}
-	if err := os.Rename(name+".new", name); err != nil {
+	if err := errors.Join(err, f.Close(), os.Rename(name+".new", name)); err != nil || !sync {
 		return err
 	}
 	d, err := os.Open(dir)

@@ -78,7 +78,7 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 	}
 	s := &shim{cfg: cfg, group: cgroup.At(cfg.Cgroup), ending: make(chan struct{}), quit: make(chan struct{}), live: map[string]*live{}}
 	s.state = api.State{Runtime: cfg.Runtime, Spec: cfg.Spec, Cgroup: cfg.Cgroup, Shim: proc.Of(os.Getpid())}
-	if err := save(cfg.Dir, &s.state); err != nil {
+	if err := save(cfg.Dir, &s.state, false); err != nil {
 		return nil, nil, err
 	}
 	var err error
@@ -89,7 +89,7 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 		return nil, nil, err
 	}
 	s.state.Sandbox = s.rt.Sandbox()
-	if err := save(cfg.Dir, &s.state); err != nil {
+	if err := save(cfg.Dir, &s.state, false); err != nil {
 		return nil, nil, err
 	}
 	l, err := net.Listen("unix", filepath.Join(cfg.Dir, api.SocketFile))
@@ -190,7 +190,7 @@ func (s *shim) find(name string) (*live, api.ContainerState, error) {
 }
 
 // update changes a container's state and saves all.
-func (s *shim) update(name string, change func(*api.ContainerState)) error {
+func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.state.Containers {
@@ -198,10 +198,13 @@ func (s *shim) update(name string, change func(*api.ContainerState)) error {
 			change(c)
 		}
 	}
-	return save(s.cfg.Dir, &s.state)
+	return save(s.cfg.Dir, &s.state, sync)
 }
 
 func (s *shim) create(c api.Container) error {
+	if c.Name != filepath.Base(c.Name) || c.Name[0] == '.' {
+		return fmt.Errorf("container name %q", c.Name)
+	}
 	s.mu.Lock()
 	l := s.live[c.Name]
 	if l == nil {
@@ -226,7 +229,7 @@ func (s *shim) create(c api.Container) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.Containers = append(s.state.Containers, api.ContainerState{Container: c, Process: s.rt.Process(c.Name)})
-	return save(s.cfg.Dir, &s.state)
+	return save(s.cfg.Dir, &s.state, false)
 }
 
 func (s *shim) start(name string) error {
@@ -243,7 +246,7 @@ func (s *shim) start(name string) error {
 		return err
 	}
 	l.output.started()
-	if err := s.update(name, func(c *api.ContainerState) { c.StartedAt = time.Now() }); err != nil {
+	if err := s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() }); err != nil {
 		return err
 	}
 	go s.follow(name, l)
@@ -255,7 +258,7 @@ func (s *shim) follow(name string, l *live) {
 	st := s.rt.Wait(name)
 	l.output.ended()
 	exit := &api.Exit{Code: st.Code, OOM: st.OOM, At: time.Now()}
-	_ = s.update(name, func(c *api.ContainerState) { c.Exit = exit })
+	_ = s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
 	close(l.over)
 }
 
