@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +46,10 @@ func At(path string) Group {
 
 // Sub is a group inside.
 func (g Group) Sub(name string) Group { return Group{path: filepath.Join(g.path, name), v2: g.v2} }
+
+// CloneInto reports whether a process can be made in a group; with version 1 it
+// can only be moved.
+func (g Group) CloneInto() bool { return g.v2 }
 
 // Path is the group's path under each hierarchy.
 func (g Group) Path() string { return g.path }
@@ -144,6 +150,32 @@ func (g Group) LimitCPU(units int) error {
 	)
 }
 
+// Add moves a process into the group.
+func (g Group) Add(pid int) error {
+	if g.v2 {
+		return write(g.dir(""), "cgroup.procs", strconv.Itoa(pid))
+	}
+	var errs []error
+	for _, c := range controllers {
+		if err := write(g.dir(c), "cgroup.procs", strconv.Itoa(pid)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Warm makes the next move of a process quick, with version 1: the first one
+// after a while waits for all processors, some ten milliseconds, during which
+// the caller has other things to do.
+func Warm() {
+	b, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 && f[1] == "pids" {
+			_ = write(filepath.Join(root, "pids", f[2]), "cgroup.procs", "0") // where it is already
+		}
+	}
+}
+
 // Weight is the cpu.weight of version 2 for shares of version 1, by the formula
 // of the Kubernetes enhancement 2254.
 func Weight(shares int) int {
@@ -168,22 +200,25 @@ func (g Group) OOMKills() int {
 	return 0
 }
 
-// processes of the group and of those inside, without self.
+// processes of the group and of those inside, without self. A process that was
+// moved half way is in some hierarchies only.
 func (g Group) processes() []int {
-	var pids []int
-	_ = filepath.WalkDir(g.dir("pids"), func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.Name() != "cgroup.procs" {
-			return nil
-		}
-		b, _ := os.ReadFile(p)
-		for _, s := range strings.Fields(string(b)) {
-			if pid, err := strconv.Atoi(s); err == nil && pid > 0 && pid != os.Getpid() {
-				pids = append(pids, pid)
+	found := map[int]bool{}
+	for _, top := range g.dirs() {
+		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.Name() != "cgroup.procs" {
+				return nil
 			}
-		}
-		return nil
-	})
-	return pids
+			b, _ := os.ReadFile(p)
+			for _, s := range strings.Fields(string(b)) {
+				if pid, err := strconv.Atoi(s); err == nil && pid > 0 && pid != os.Getpid() {
+					found[pid] = true
+				}
+			}
+			return nil
+		})
+	}
+	return slices.Collect(maps.Keys(found))
 }
 
 // Remove kills what is in the group and removes it; nil if there is none. reap is

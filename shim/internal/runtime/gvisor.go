@@ -46,6 +46,8 @@ type gvisor struct {
 	// as long.
 	spawning sync.Mutex
 
+	moves sync.WaitGroup // of gofers to the cgroup
+
 	mu  sync.Mutex
 	all map[string]*gvisorContainer
 }
@@ -99,6 +101,9 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	var warm sync.WaitGroup // before gVisor moves this process itself
+	warm.Go(cgroup.Warm)
+	defer warm.Wait()
 	if err := g.group.Create(g.limits()); err != nil {
 		return err
 	}
@@ -123,6 +128,7 @@ func (g *gvisor) Open() error {
 	if s, err = specutils.ReadSpec(dir, g.conf); err != nil {
 		return err
 	}
+	warm.Wait()
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
 	if g.root, err = container.New(g.conf, container.Args{ID: sandboxID, Spec: s, BundleDir: dir}); err != nil {
@@ -172,6 +178,9 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
 	b.box, err = container.New(g.conf, container.Args{ID: id, Spec: s, BundleDir: dir})
+	if err == nil && !g.group.CloneInto() {
+		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
+	}
 	return err
 }
 
@@ -215,7 +224,13 @@ func (g *gvisor) start(b *gvisorContainer) error {
 	in, out, err := os.Stdin, os.Stdout, os.Stderr
 	defer func() { os.Stdin, os.Stdout, os.Stderr = in, out, err }()
 	os.Stdin, os.Stdout, os.Stderr = b.stdio[0], b.stdio[1], b.stdio[2]
-	return b.box.Start(g.conf)
+	if err := b.box.Start(g.conf); err != nil {
+		return err
+	}
+	if pid := b.box.GoferPid.Load(); pid > 0 && !g.group.CloneInto() {
+		g.moves.Go(func() { _ = g.group.Add(pid) }) // it ends with the sandbox in any case
+	}
+	return nil
 }
 
 // Wait implements Runtime.
@@ -280,6 +295,9 @@ func (g *gvisor) Sandbox() api.Process {
 	}
 	return proc.Of(g.root.SandboxPid())
 }
+
+// Settle implements Runtime.
+func (g *gvisor) Settle() { g.moves.Wait() }
 
 // Process implements Runtime.
 func (g *gvisor) Process(string) api.Process { return api.Process{} }

@@ -214,6 +214,9 @@ func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, err
 // Sandbox implements Runtime.
 func (r *runc) Sandbox() api.Process { return api.Process{} }
 
+// Settle implements Runtime.
+func (r *runc) Settle() {}
+
 // Process implements Runtime.
 func (r *runc) Process(name string) api.Process { return r.find(name).process }
 

@@ -38,6 +38,8 @@ type Runtime interface {
 	// Sandbox is the process whose end is the end of all, zero where there is
 	// none.
 	Sandbox() api.Process
+	// Settle returns when nothing goes on that calls have left.
+	Settle()
 	// Process is a container's process 1, zero where the host does not see it.
 	Process(name string) api.Process
 }

@@ -334,6 +334,7 @@ func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
 // close ends everything; the shim ends a moment after, when answers are sent.
 func (s *shim) close() error {
 	s.endOnce.Do(func() { close(s.ending) })
+	s.rt.Settle()
 	if err := end(s.cfg.Dir, s.cfg.Cgroup); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,11 +53,7 @@ func BenchRaw(b *testing.B, rt Runtime) {
 	h := NewHost(b, rt)
 	dir := filepath.Join(h.Config.Dir, "..", "raw")
 	h.ok(os.MkdirAll(dir, 0o755))
-	config := fmt.Sprintf(`{"ociVersion":"1.1.0","root":{"path":%q},
-"process":{"args":["/guest","exit","0"],"cwd":"/","user":{"uid":0,"gid":0}},
-"mounts":[{"destination":"/proc","type":"proc","source":"proc"},{"destination":"/dev","type":"tmpfs","source":"tmpfs"}],
-"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"},{"type":"uts"}],"cgroupsPath":%q}}`, h.Root, h.Config.Cgroup+"/raw")
-	h.ok(os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644))
+	h.rawSpec(dir)
 	args := []string{h.Config.RuncBin, "--root", dir + "/state"}
 	if rt.Gvisor {
 		args = []string{h.Config.Bin, "--root", dir + "/state", "--host-settings=ignore", "--overlay2=root:memory"}
@@ -74,4 +71,22 @@ func BenchRaw(b *testing.B, rt Runtime) {
 	if rt.Gvisor {
 		h.ok(exec.Command("umount", dir+"/state/null-netns").Run())
 	}
+}
+
+// rawSpec writes the configuration that runc suggests, for a guest that exits.
+func (h *Host) rawSpec(dir string) {
+	h.t.Helper()
+	h.ok(exec.Command(h.Config.RuncBin, "spec", "--bundle", dir).Run())
+	file := filepath.Join(dir, "config.json")
+	b, err := os.ReadFile(file)
+	h.ok(err)
+	var spec map[string]any
+	h.ok(json.Unmarshal(b, &spec))
+	process := spec["process"].(map[string]any)
+	process["args"], process["terminal"] = []string{"/guest", "exit", "0"}, false
+	spec["root"] = map[string]any{"path": h.Root}
+	spec["linux"].(map[string]any)["cgroupsPath"] = h.Config.Cgroup + "/raw"
+	b, err = json.Marshal(spec)
+	h.ok(err)
+	h.ok(os.WriteFile(file, b, 0o644))
 }
