@@ -459,7 +459,8 @@ func TestRouted(t *testing.T) {
 	w.clean()
 }
 
-// lan gives the host a second network with a server in it.
+// lan gives the host a second network with a server in it, for which the host
+// forwards.
 func (w *world) lan(host, server string) {
 	w.t.Helper()
 	space := filepath.Join(w.dir, "world", "lan")
@@ -478,6 +479,7 @@ func (w *world) lan(host, server string) {
 				k.RouteAdd(&netlink.Route{Gw: prefix(host).Addr().AsSlice()}))
 		})
 	})
+	w.must(netns.Do(w.host, func() error { return os.WriteFile(sysctlPath(forwardingName("lan0")), []byte("1"), 0) }))
 	w.serve(space, "lan", 80)
 	w.expect(w.host, "tcp", prefix(server).Addr().String()+":80", "lan "+prefix(host).Addr().String())
 }
@@ -631,6 +633,13 @@ func TestChangesOfInterfaces(t *testing.T) {
 	w.reconcile(m, v)
 	a := m.Namespace(v.Interfaces[0].ID)
 	gone := m.Namespace(v.Interfaces[1].ID)
+	w.must(netns.Do(m.path(nameVPC(v.ID)), func() error {
+		b, err := os.ReadFile(sysctlPath("ipv4/neigh/" + Name(v.Interfaces[0].ID) + "/proxy_delay"))
+		if string(b) != "0\n" {
+			t.Errorf("answers for others are delayed by %q", b)
+		}
+		return err
+	}))
 	less := v
 	less.Interfaces = []Interface{v.Interfaces[0], v.Interfaces[2]}
 	_, err := m.Update(less)
