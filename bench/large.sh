@@ -14,4 +14,4 @@ go run ./bench/fill -data-dir "$data"
 before=$(date +%s%N)
 bin/neargate up -d --no-throttle --data-dir "$data" --listen 127.0.0.1:0 >/dev/null
 echo "start with 100,000 tasks: $((($(date +%s%N) - before) / 1000000)) ms"
-bin/bench-api -large "$data" "$@"
+bin/bench-api -large "$data" -length 3s "$@"

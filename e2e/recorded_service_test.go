@@ -38,19 +38,19 @@ func TestRecordedCreateService(t *testing.T) {
 			`service.currentServiceRevisions.# = 1`, `service.currentServiceRevisions.0.requestedTaskCount = 0`,
 			`service.currentServiceRevisions.0.arn ~ ^${ECS}service-revision/web/api/[0-9]{19}$$`, `!service.currentServiceDeployment`,
 		}, keep: "DEPLOYMENT=service.deployments.0.id REVISION=service.currentServiceRevisions.0.arn"},
-		{source: "current deployment in describe", op: "DescribeServices", in: `{"cluster":"web","services":["api"],"include":["TAGS"]}`, want: []string{
-			`services.0.currentServiceDeployment ~ ^${ECS}service-deployment/web/api/[0-9A-Za-z_-]{21}$$`, `services.0.tags = [{"key":"a","value":"1"}]`}},
 		{source: "tags only with include", op: "DescribeServices", in: `{"cluster":"web","services":["api","none"]}`, want: []string{
 			`!services.0.tags`, `failures = [{"arn":"${ECS}service/web/none","reason":"MISSING"}]`}},
-		{source: "omitted launch type is EC2", op: "CreateService", in: `{"cluster":"web","serviceName":"ec2","taskDefinition":"ec2","desiredCount":0}`, want: []string{
+		{source: "omitted launch type is EC2", op: "CreateService", in: `{"cluster":"web","serviceName":"ec2","taskDefinition":"ec2","desiredCount":1}`, want: []string{
 			`service.launchType = "EC2"`, `!service.roleArn`, `!service.platformVersion`, `!service.networkConfiguration`, `!service.deployments.0.platformVersion`, `service.tags = []`}},
+		{source: "current deployment in describe", op: "DescribeServices", in: `{"cluster":"web","services":["ec2","api"],"include":["TAGS"]}`, want: []string{
+			`services.0.currentServiceDeployment ~ ^${ECS}service-deployment/web/ec2/[0-9A-Za-z_-]{21}$$`, `services.1.tags = [{"key":"a","value":"1"}]`}},
 		{source: "maximumPercent 100 turns rebalancing off", op: "CreateService", in: `{"cluster":"web","serviceName":"narrow","taskDefinition":"ec2","desiredCount":0,"deploymentConfiguration":{"maximumPercent":100,"minimumHealthyPercent":0}}`,
 			want: []string{`service.availabilityZoneRebalancing = "DISABLED"`, `service.deploymentConfiguration.maximumPercent = 100`}},
 		{source: "tasks of a service", op: "ListTasks", in: `{"cluster":"web","serviceName":"api"}`, await: true, want: []string{`taskArns.# = 1`}, keep: "TASK=taskArns.0"},
 		{source: "tasks of a service", op: "DescribeTasks", in: `{"cluster":"web","tasks":["$TASK"],"include":["TAGS"]}`, want: []string{
 			`tasks.0.startedBy = "$DEPLOYMENT"`, `tasks.0.group = "service:api"`, `tasks.0.tags = []`}},
 		{source: "the started event", op: "DescribeServices", in: `{"cluster":"web","services":["api"]}`, await: true, want: []string{
-			`services.0.events.0.message ~ ^\(service api\) has started 1 tasks: \(task [0-9a-f]{32}\)\.$$`, `services.0.events.0.id ~ ^[0-9a-f-]{36}$$`,
+			`raw ~ "\(service api\) has started 1 tasks: \(task [0-9a-f]{32}\)\."`, `services.0.events.0.id ~ ^[0-9a-f-]{36}$$`,
 			`services.0.deployments.0.desiredCount = 1`}},
 		{source: "UpdateService answers before anything moved", op: "UpdateService", in: `{"cluster":"web","service":"api","desiredCount":2}`, want: []string{
 			`service.desiredCount = 2`, `service.deployments.0.desiredCount = 1`, `service.deployments.# = 1`, `!service.tags`, `service.deployments.0.id = "$DEPLOYMENT"`}},
@@ -184,6 +184,19 @@ func TestRecordedServiceRevisions(t *testing.T) {
 		{source: "unchanged monitoring", op: "UpdateService", in: `{"cluster":"web","service":"s","monitoring":{"metricConfigurations":[{"metricNames":["CPUUtilization"],"resolutionSeconds":20}]}}`, want: []string{`service.deployments.0.id = "$DEPLOYMENT"`}},
 		{source: "monitoring []", op: "UpdateService", in: `{"cluster":"web","service":"s","monitoring":{"metricConfigurations":[]}}`, want: []string{`service.deployments.0.status = "PRIMARY"`}, keep: "NEXT=service.currentServiceRevisions.0.arn"},
 		{source: "a later revision", op: "DescribeServiceRevisions", in: `{"serviceRevisionArns":["$NEXT"]}`, want: []string{`serviceRevisions.0.loadBalancers = []`, `serviceRevisions.0.serviceRegistries = []`}},
+		{source: "a deployment of no tasks completes", op: "DescribeServices", in: `{"cluster":"web","services":["u"]}`, await: true, want: []string{
+			`services.0.deployments.0.rolloutState = "COMPLETED"`, `services.0.runStatus = "SteadyState"`, `services.0.deployments.0.stabilityStatus = "STEADY_STATE"`,
+			`services.0.deployments.0.rolloutStateReason ~ ^ECS deployment ecs-svc/[0-9]{19} completed.$$`, `!services.0.currentServiceDeployment`,
+			`services.0.events.0.message = "(service u) has reached a steady state."`, `services.0.events.1.message ~ ^\(service u\) \(deployment ecs-svc/[0-9]{19}\) deployment completed.$$`}},
+		{source: "two tasks", op: "CreateService", in: `{"cluster":"web","serviceName":"two","taskDefinition":"app","desiredCount":2,"launchType":"FARGATE",$NETWORK}`, keep: "TWO=service.deployments.0.id"},
+		{source: "two tasks", op: "DescribeServices", in: `{"cluster":"web","services":["two"]}`, await: true, want: []string{`services.0.runningCount = 2`,
+			`raw ~ "\(service two\) has started 2 tasks: \(task [0-9a-f]{32}\) \(task [0-9a-f]{32}\)\."`}},
+		{source: "scale in", op: "ListTasks", in: `{"cluster":"web","serviceName":"two"}`, keep: "ONE=taskArns.0"},
+		{source: "scale in", op: "UpdateService", in: `{"cluster":"web","service":"two","desiredCount":0}`},
+		{source: "scale in", op: "DescribeServices", in: `{"cluster":"web","services":["two"]}`, await: true, want: []string{`services.0.runningCount = 0`,
+			`raw ~ "\(service two\) has stopped 2 running tasks: \(task [0-9a-f]{32}\) \(task [0-9a-f]{32}\)\."`}},
+		{source: "scale in", op: "DescribeTasks", in: `{"cluster":"web","tasks":["$ONE"]}`, await: true, want: []string{
+			`tasks.0.stopCode = "ServiceSchedulerInitiated"`, `tasks.0.stoppedReason = "Scaling activity initiated by (deployment $TWO)"`}},
 		{source: "force at count 0", op: "UpdateService", in: `{"cluster":"web","service":"s","forceNewDeployment":true}`, want: []string{`service.deployments.0.status = "PRIMARY"`, `service.deployments.1.status = "ACTIVE"`}},
 	})
 }

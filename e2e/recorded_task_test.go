@@ -1,6 +1,9 @@
 package e2e
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestRecordedRunTask(t *testing.T) {
 	t.Parallel()
@@ -30,7 +33,7 @@ func TestRecordedRunTask(t *testing.T) {
 			`tasks.0.attachments.0.status = "ATTACHED"`, `tasks.0.attachments.0.details.0.name = "subnetId"`,
 			`tasks.0.attachments.0.details.1.name = "networkInterfaceId"`, `tasks.0.attachments.0.details.2.name = "macAddress"`,
 			`tasks.0.containers.0.healthStatus = "UNKNOWN"`, `tasks.0.containers.0.networkBindings = []`,
-			`tasks.0.containers.0.runtimeId ~ ^[0-9a-f]{32}-[0-9]{10}$$`, `tasks.0.containers.0.taskArn = "$TASK"`,
+			`tasks.0.containers.0.runtimeId ~ ^[0-9a-f]{32}-3935363592$$`, `tasks.0.containers.0.taskArn = "$TASK"`,
 			`tasks.0.containers.0.networkInterfaces.0.attachmentId`,
 		}, keep: "ENI=tasks.0.attachments.0.details.1.value ATTACHMENT=tasks.0.attachments.0.id"},
 		{source: "StopTask answer", op: "StopTask", in: `{"cluster":"web","task":"$TASK","reason":"as I say"}`, want: []string{
@@ -110,19 +113,22 @@ func TestRecordedTaskRoles(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	c.fargate(t)
-	trust := func(condition string) string {
-		return `%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ecs-tasks.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22` + condition + `%7D%5D%7D`
+	// What RunTask evaluates is the literal ARN with a star for the task.
+	statement := func(effect, condition string) string {
+		return `%7B%22Effect%22%3A%22` + effect + `%22%2C%22Principal%22%3A%7B%22Service%22%3A%22ecs-tasks.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22` + condition + `%7D`
 	}
-	source := func(pattern string) string {
-		return trust(`%2C%22Condition%22%3A%7B%22ArnLike%22%3A%7B%22aws%3ASourceArn%22%3A%22${ECS}` + pattern + `%22%7D%7D`)
+	on := func(effect, pattern string) string {
+		return statement(effect, `%2C%22Condition%22%3A%7B%22ArnLike%22%3A%7B%22aws%3ASourceArn%22%3A%22${ECS}`+pattern+`%22%7D%7D`)
 	}
+	source := func(pattern string) string { return on("Allow", pattern) }
+	deny := func(pattern string) string { return "%2C" + on("Deny", pattern) }
 	run := `{"cluster":"web","taskDefinition":"app","launchType":"FARGATE","overrides":{"taskRoleArn":"$ROLE"},$NETWORK}`
 	refused := "ClientException: ECS was unable to assume the role '$ROLE' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
 	for name, tt := range map[string]struct {
 		trust string
 		fails string
 	}{
-		"plain":           {trust(""), ""},
+		"plain":           {statement("Allow", ""), ""},
 		"all":             {source("*"), ""},
 		"task":            {source("task/*"), ""},
 		"any-cluster":     {source("cluster/*"), refused},
@@ -130,8 +136,12 @@ func TestRecordedTaskRoles(t *testing.T) {
 		"definition":      {source("task-definition/*"), refused},
 		"task-of-cluster": {source("task/web/*"), refused},
 		"task-of-any":     {source("task/*/*"), refused},
+		"literal-star":    {strings.Replace(source("task/*"), "ArnLike", "StringEquals", 1), ""},
+		"deny-two":        {source("task/*") + deny("task/%3F%3F*"), ""},
+		"deny-of-any":     {source("task/*") + deny("task/*/*"), ""},
+		"deny-all":        {source("task/*") + deny("task/*"), refused},
 	} {
-		c.run(t, "iam", []row{{source: "trust " + name, op: "CreateRole", in: "RoleName=" + name + "&AssumeRolePolicyDocument=" + tt.trust, keep: "ROLE=Role.Arn"}})
+		c.run(t, "iam", []row{{source: "trust " + name, op: "CreateRole", in: "RoleName=" + name + "&AssumeRolePolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B" + tt.trust + "%5D%7D", keep: "ROLE=Role.Arn"}})
 		c.run(t, "ecs", []row{{source: "trust " + name, op: "RunTask", in: run, fails: tt.fails}})
 	}
 	c.vars["ROLE"] = "arn:aws:iam::" + c.vars["ACCOUNT"] + ":role/none"

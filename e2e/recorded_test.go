@@ -87,7 +87,7 @@ func (c *client) expand(s string) string {
 func (c *client) run(t *testing.T, service string, rows []row) {
 	t.Helper()
 	for i, r := range rows {
-		t.Run(fmt.Sprintf("%02d %s %s", i, r.op, r.source), func(t *testing.T) {
+		ok := t.Run(fmt.Sprintf("%02d %s %s", i, r.op, r.source), func(t *testing.T) {
 			t.Helper()
 			deadline := time.Now().Add(patience)
 			for {
@@ -101,6 +101,9 @@ func (c *client) run(t *testing.T, service string, rows []row) {
 				time.Sleep(50 * time.Millisecond)
 			}
 		})
+		if !ok && r.keep != "" {
+			t.FailNow() // what follows needs what was to be kept
+		}
 	}
 }
 
@@ -122,11 +125,11 @@ func (c *client) try(t *testing.T, service string, r *row) (answer, []string) {
 	}
 	for _, k := range strings.Fields(r.keep) {
 		name, path, _ := strings.Cut(k, "=")
-		v, ok := at(a.value, path)
-		if !ok {
+		if v, ok := at(a.value, path); ok {
+			c.vars[name] = fmt.Sprint(v)
+		} else {
 			wrong = append(wrong, "no "+path)
 		}
-		c.vars[name] = fmt.Sprint(v)
 	}
 	return a, wrong
 }

@@ -258,7 +258,7 @@ func TestSDKPlatform(t *testing.T) {
 	groups := ec2.NewDescribeSecurityGroupsPaginator(c.ec2, &ec2.DescribeSecurityGroupsInput{MaxResults: aws.Int32(5)})
 	sgs, pages := all(t, groups.HasMorePages, func() (*ec2.DescribeSecurityGroupsOutput, error) { return groups.NextPage(ctx) },
 		func(p *ec2.DescribeSecurityGroupsOutput) []ec2types.SecurityGroup { return p.SecurityGroups })
-	if len(sgs) != 6 || pages != 2 {
+	if len(sgs) != 6 || pages < 2 {
 		t.Errorf("%d security groups in %d pages", len(sgs), pages)
 	}
 	roles := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{MaxItems: aws.Int32(2)})

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -259,6 +260,9 @@ func (c *call) answer(err error) {
 	}
 	h := c.w.Header()
 	h["x-amzn-RequestId"] = []string{c.id} // spelled as AWS does
+	if c.svc != nil && c.svc.extended != "" {
+		h[c.svc.extended] = []string{base64.StdEncoding.EncodeToString([]byte(c.id))}
+	}
 	h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = []string{c.svc.protocol.contentType()}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/dataplane/logstore"
 	"neargate/internal/install"
 	"neargate/internal/telemetry"
 	"neargate/resource/network"
@@ -40,6 +41,10 @@ func newClient(b *testing.B) client {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { d.store.Close() })
+	if d.logs, err = logstore.Open(logstore.Config{Dir: d.dir.Logs(), Log: d.log}); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { d.logs.Close() })
 	if d.tel, err = telemetry.New(b.Context(), func(string) string { return "" }, "bench"); err != nil {
 		b.Fatal(err)
 	}
@@ -55,15 +60,19 @@ func newClient(b *testing.B) client {
 	return client{b, door, root}
 }
 
-// sign makes a request (AWS Signature Version 4).
+// sign makes a request (AWS Signature Version 4) to ECS or, where the operation
+// starts with "logs:", to CloudWatch Logs.
 func (c client) sign(operation, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	at := time.Now().UTC().Format("20060102T150405Z")
-	target := "AmazonEC2ContainerServiceV20141113." + operation
+	service, target := "ecs", "AmazonEC2ContainerServiceV20141113."+operation
+	if name, ok := strings.CutPrefix(operation, "logs:"); ok {
+		service, target = "logs", "Logs_20140328."+name
+	}
 	const mime, names = "application/x-amz-json-1.1", "content-type;host;x-amz-date;x-amz-target"
 	canonical := strings.Join([]string{"POST", "/", "", "content-type:" + mime, "host:" + r.Host, "x-amz-date:" + at,
 		"x-amz-target:" + target, "", names, sum(body)}, "\n")
-	scope := []string{at[:8], arn.DefaultRegion, "ecs", "aws4_request"}
+	scope := []string{at[:8], arn.DefaultRegion, service, "aws4_request"}
 	key := []byte("AWS4" + c.key.Secret)
 	for _, part := range append(scope, strings.Join([]string{"AWS4-HMAC-SHA256", at, strings.Join(scope, "/"), sum(canonical)}, "\n")) {
 		h := hmac.New(sha256.New, key)
@@ -115,6 +124,44 @@ func (c client) again(b *testing.B, operation, body string) {
 			b.Fatal(w.status)
 		}
 	}
+}
+
+// BenchmarkLogEvents puts a batch of 6,000 events, close to the largest, and
+// reads the newest 100 and 5,000, as signed calls.
+func BenchmarkLogEvents(b *testing.B) {
+	c := newClient(b)
+	const events, each = 6000, 140
+	var batch strings.Builder
+	fmt.Fprintf(&batch, `{"logGroupName":"g","logStreamName":"s","logEvents":[`)
+	at := time.Now().UnixMilli()
+	for i := range events {
+		fmt.Fprintf(&batch, `{"timestamp":%d,"message":"%0*d"},`, at, each, i)
+	}
+	body := strings.TrimSuffix(batch.String(), ",") + "]}"
+	for _, r := range []*http.Request{
+		c.sign("logs:CreateLogGroup", `{"logGroupName":"g"}`),
+		c.sign("logs:CreateLogStream", `{"logGroupName":"g","logStreamName":"s"}`),
+		c.sign("logs:PutLogEvents", body),
+	} {
+		w := httptest.NewRecorder()
+		if c.handler.ServeHTTP(w, r); w.Code != http.StatusOK {
+			b.Fatal(w.Body)
+		}
+	}
+	b.Run("put-6000", func(b *testing.B) {
+		c.again(b, "logs:PutLogEvents", body)
+		b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
+		b.ReportMetric(float64(events*each*b.N)/1e6/b.Elapsed().Seconds(), "MB/s")
+	})
+	b.Run("get-100", func(b *testing.B) {
+		c.again(b, "logs:GetLogEvents", `{"logGroupName":"g","logStreamName":"s","limit":100}`)
+	})
+	b.Run("get-5000", func(b *testing.B) {
+		c.again(b, "logs:GetLogEvents", `{"logGroupName":"g","logStreamName":"s","limit":5000}`)
+	})
+	b.Run("filter-rare", func(b *testing.B) {
+		c.again(b, "logs:FilterLogEvents", `{"logGroupName":"g","filterPattern":"never"}`)
+	})
 }
 
 // BenchmarkCall is a signed call through everything the daemon has but the

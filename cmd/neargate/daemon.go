@@ -15,6 +15,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/dataplane/logstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
@@ -44,6 +45,7 @@ type daemon struct {
 	log    *slog.Logger
 	tel    *telemetry.Telemetry
 	store  *etcd.Store
+	logs   *logstore.Store
 	ids    *arn.Source
 	admin  *admin
 	limits limits
@@ -95,6 +97,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
+	if d.logs, err = logstore.Open(logstore.Config{Dir: o.dir.Logs(), Log: log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.logs.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -152,6 +158,7 @@ func (d *daemon) run(ctx context.Context) error {
 	for _, c := range controllers(time.Now, d.ids) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
+	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })
 	part("node", d.runNode)
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
@@ -165,7 +172,7 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) frontDoor() (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches, d.logs),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,

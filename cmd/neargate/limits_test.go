@@ -12,7 +12,7 @@ import (
 )
 
 func TestReadLimits(t *testing.T) {
-	all := services(service.Deps{Store: mem.New(), IDs: arn.NewSource(strings.NewReader(""))}, limits{}.Launches)
+	all := services(service.Deps{Store: mem.New(), IDs: arn.NewSource(strings.NewReader(""))}, limits{}.Launches, nil)
 	if l, err := readLimits(""); err != nil || l.known(all) != nil || l.Launches.Burst != 100 {
 		t.Errorf("AWS's own: %+v, %v, %v", l, err, l.known(all))
 	}

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,13 +36,8 @@ func measureLarge(data string, tasks int) error {
 		fmt.Printf("%-44s %8d %8.2f %8.2f %8.2f\n", fmt.Sprintf("%d of %d tasks, %d connections", load.described, tasks, load.connections),
 			n, ms(took[n/2]), ms(took[n*99/100]), ms(took[n-1]))
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
-	if err != nil {
-		return err
-	}
-	_, rest, _ := strings.Cut(string(b), "VmRSS:")
-	kib, err := strconv.Atoi(strings.Fields(rest)[0])
-	fmt.Printf("resident memory with %d tasks: %d MiB\n", tasks, kib/1024)
+	mib, err := residentMiB(s.pid)
+	fmt.Printf("resident memory with %d tasks: %d MiB\n", tasks, mib)
 	return err
 }
 

@@ -1,5 +1,6 @@
 // Command api measures signed ECS calls against neargate beside moto_server and
-// beside a bare Go HTTP server that answers the same bytes, in one run.
+// beside a bare Go HTTP server that answers the same bytes, in one run; with
+// other flags, how neargate starts and how it does with many tasks.
 //
 // Every call is signed by the SDK's signer; one signed request is sent again and
 // again, and neargate verifies it each time (moto does not verify). Servers run
@@ -32,9 +33,10 @@ import (
 var (
 	neargate = flag.String("neargate", "../bin/neargate", "the binary")
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
-	length   = flag.Duration("length", 2*time.Second, "load in each round")
+	length   = flag.Duration("length", time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
 	only     = flag.String("only", "", "measure only the calls whose name contains this")
+	start    = flag.Bool("start", false, "measure how fast neargate starts instead")
 	large    = flag.String("large", "", "measure latencies on the installation that runs on this data directory instead")
 	tasks    = flag.Int("tasks", 100_000, "how many tasks -large has")
 	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
@@ -46,15 +48,24 @@ func main() {
 		serveBare(*bare)
 		return
 	}
-	if *large != "" {
-		if err := measureLarge(*large, *tasks); err != nil {
-			log.Fatal(err)
-		}
-		return
-	}
-	if err := run(); err != nil {
+	if err := measure(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func measure() error {
+	if *large != "" {
+		return measureLarge(*large, *tasks)
+	}
+	dir, err := os.MkdirTemp("", "neargate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if *start {
+		return measureStart(dir)
+	}
+	return measureCalls(dir)
 }
 
 // server is a system under test.
@@ -68,12 +79,8 @@ type server struct {
 	tasks []string // ARNs of tasks to describe
 }
 
-func run() error {
-	dir, err := os.MkdirTemp("", "neargate-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+// measureCalls compares neargate with its peers, call by call.
+func measureCalls(dir string) error {
 	ng, err := startNeargate(dir)
 	if err != nil {
 		return err
@@ -213,7 +220,7 @@ func (s *server) load(c call) (n int64, took, cpu time.Duration) {
 	before, start := cpuTime(s.pid), time.Now()
 	n, err := replay(s.address(), *clients, start.Add(*length), func() []byte { return raw }, func(time.Duration) {})
 	if err != nil {
-		log.Fatalf("%s: %v", s.name, err)
+		panic(fmt.Errorf("%s: %w", s.name, err)) // which stops the servers, as log.Fatal would not
 	}
 	return n, time.Since(start), cpuTime(s.pid) - before
 }

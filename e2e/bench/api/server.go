@@ -39,7 +39,7 @@ func startMoto() (*server, error) {
 		return nil, err
 	}
 	port := freePort()
-	return start("moto_server", port, onCPU(0, path, "-H", "127.0.0.1", "-p", port))
+	return launch("moto_server", port, onCPU(0, path, "-H", "127.0.0.1", "-p", port))
 }
 
 func startBare(dir string, answer []byte) (*server, error) {
@@ -54,7 +54,7 @@ func startBare(dir string, answer []byte) (*server, error) {
 	port := freePort()
 	cmd := onCPU(0, self, "-bare", file)
 	cmd.Env = append(os.Environ(), "PORT="+port)
-	return start("net/http", port, cmd)
+	return launch("net/http", port, cmd)
 }
 
 // serveBare answers every request with the same bytes, having read its body.
@@ -71,8 +71,8 @@ func serveBare(file string) {
 	})))
 }
 
-// start runs a server until it accepts connections.
-func start(name, port string, cmd *exec.Cmd) (*server, error) {
+// launch runs a server until it accepts connections.
+func launch(name, port string, cmd *exec.Cmd) (*server, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err
