@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"node/network":     {".", "node/firewall", "resource", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
 	"dataplane":        {".", "resource", "arn", "internal"},
+	"node/sandbox":     {".", "shim/api", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
 	"bench":            {""},
 	"cmd":              {""},
@@ -80,6 +81,7 @@ var dependencies = map[string]string{
 	"go.opentelemetry.io/otel":                                        "traces of the daemon itself",
 	"go.opentelemetry.io/otel/sdk":                                    "traces of the daemon itself",
 	"go.opentelemetry.io/otel/trace":                                  "traces of the daemon itself",
+	"neargate/shim/api":                                               "what the daemon and a task's shim say to each other, in this repository",
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "traces to any collector",
 }
 

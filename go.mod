@@ -88,4 +88,7 @@ require (
 	google.golang.org/grpc v1.83.2 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	k8s.io/utils v0.0.0-20260108192941-914a6e750570 // indirect
+	neargate/shim/api v0.0.0
 )
+
+replace neargate/shim/api => ./shim/api

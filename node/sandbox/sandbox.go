@@ -7,7 +7,8 @@ import (
 	"context"
 	"errors"
 	"syscall"
-	"time"
+
+	"neargate/shim/api"
 )
 
 // Sandbox runs the tasks of a node. Everything it runs outlives the process that
@@ -41,28 +42,22 @@ var (
 	ErrNotRunning = errors.New("sandbox: container is not running")
 )
 
-// Spec is a sandbox to be made.
-type Spec struct {
-	Task   string // the task's id
-	CPU    int    // units, 1024 a vCPU
-	Memory int    // MiB
-}
-
-// Container is a container to be made.
-type Container struct {
-	Name  string
-	Image string
-	Args  []string
-	Env   []string
-}
-
-// Exit is how a container's process ended. One that was killed by a signal has
-// the code 128 + signal.
-type Exit struct {
-	Code int32
-	OOM  bool // killed for want of memory
-	At   time.Time
-}
+// The data of the contract is what a task's shim is told; a fake ignores what it
+// has no use for.
+type (
+	// Spec is a sandbox to be made.
+	Spec = api.Spec
+	// Container is a container to be made.
+	Container = api.Container
+	// User is whom a container runs as.
+	User = api.User
+	// Mount puts a host path or a volume into a container.
+	Mount = api.Mount
+	// Ulimit is a resource limit of a container.
+	Ulimit = api.Ulimit
+	// Exit is how a container's process ended.
+	Exit = api.Exit
+)
 
 // Status is a sandbox as List finds it.
 type Status struct {

@@ -21,6 +21,7 @@ type Kit struct {
 	Deaf    func(name string) sandbox.Container             // runs and ignores SIGTERM
 	Exits   func(name string, code int32) sandbox.Container // exits at once
 	Broken  func(name string) sandbox.Container             // cannot be started
+	Ready   func(task, name string)                         // waits until a Polite or Deaf is prepared for signals; nil: from its start
 }
 
 // patience bounds every wait of a test.
@@ -67,6 +68,7 @@ func exit(t *testing.T, ctx context.Context, k Kit) {
 
 func term(t *testing.T, ctx context.Context, k Kit) {
 	run(t, ctx, k, "t1", k.Polite("a"), k.Polite("b"))
+	ready(k, "t1", "a")
 	ok(t, k.Sandbox.Signal(ctx, "t1", "a", syscall.SIGTERM))
 	if e := wait(t, ctx, k, "t1", "a"); e.Code != 0 {
 		t.Errorf("exit %+v, want code 0", e)
@@ -76,6 +78,7 @@ func term(t *testing.T, ctx context.Context, k Kit) {
 
 func kill(t *testing.T, ctx context.Context, k Kit) {
 	run(t, ctx, k, "t1", k.Deaf("a"))
+	ready(k, "t1", "a")
 	ok(t, k.Sandbox.Signal(ctx, "t1", "a", syscall.SIGTERM))
 	still(t, ctx, k, "t1", "a")
 	ok(t, k.Sandbox.Signal(ctx, "t1", "a", syscall.SIGKILL))
@@ -191,6 +194,12 @@ func run(t *testing.T, ctx context.Context, k Kit, task string, cs ...sandbox.Co
 	for _, c := range cs {
 		ok(t, k.Sandbox.Create(ctx, task, c))
 		ok(t, k.Sandbox.Start(ctx, task, c.Name))
+	}
+}
+
+func ready(k Kit, task, name string) {
+	if k.Ready != nil {
+		k.Ready(task, name)
 	}
 }
 

@@ -1,0 +1,13 @@
+// Package gvisor runs each task in one gVisor sandbox: a kernel of its own for
+// all its containers, which share its network and have root file systems of their
+// own.
+package gvisor
+
+import (
+	"neargate/node/sandbox/shim"
+	"neargate/shim/api"
+)
+
+// New is a sandbox for tasks of untrusted programs. A container's own memory
+// limit is not kept, only the task's.
+func New(cfg shim.Config) *shim.Sandbox { return shim.New(cfg, api.GVisor) }

@@ -1,0 +1,242 @@
+// Package hosttest tests sandboxes that run real containers. It needs root.
+package hosttest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"neargate/node/sandbox"
+	"neargate/node/sandbox/sandboxtest"
+	"neargate/node/sandbox/shim"
+	"neargate/shim/api"
+)
+
+// Runtime is a sandbox under test.
+type Runtime struct {
+	New             func(shim.Config) *shim.Sandbox
+	Gvisor          bool // a kernel of its own
+	ContainerMemory bool // keeps a container's own memory limit
+}
+
+// Host is where a test's tasks run.
+type Host struct {
+	*shim.Sandbox
+	Config shim.Config
+	Root   string // a root file system with the guest as /guest and /bin/true
+	t      testing.TB
+}
+
+// NewHost makes a place for tasks that is checked
+// and removed at the end of the test.
+func NewHost(t testing.TB, rt Runtime) *Host {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds gVisor and starts sandboxes")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("sandboxes need root")
+	}
+	bin := os.Getenv(binEnv)
+	dir, err := os.MkdirTemp("", "ng") // t.TempDir is too long for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h := &Host{t: t, Root: filepath.Join(dir, "root"), Config: shim.Config{
+		Dir: filepath.Join(dir, "tasks"), Cgroup: "/" + filepath.Base(dir),
+		Bin: filepath.Join(bin, "neargate-runsc"), RuncBin: filepath.Join(bin, "runc"), InitBin: filepath.Join(bin, "neargate-init"),
+	}}
+	h.image(filepath.Join(bin, "guest"))
+	h.Sandbox = rt.New(h.Config)
+	t.Cleanup(h.finish)
+	return h
+}
+
+// binEnv holds where the binaries are.
+const binEnv = "NEARGATE_TEST_BIN"
+
+// build builds the binaries into a cache that later runs share.
+func build() error {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	bin := filepath.Join(cache, "neargate", "test-bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return err
+	}
+	lock, err := os.Create(filepath.Join(bin, "lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
+	if err != nil {
+		return err
+	}
+	for _, b := range []struct{ out, dir, pkg, cgo string }{
+		{"neargate-runsc", "shim", ".", "0"},
+		{"neargate-init", "shim", "./init", "0"},
+		{"runc", "shim/runc", "github.com/opencontainers/runc", "1"},
+		{"guest", "node/sandbox/internal/hosttest/guest", ".", "0"},
+	} {
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(bin, b.out), b.pkg)
+		cmd.Dir = filepath.Join(strings.TrimSpace(string(root)), b.dir)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+b.cgo)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("building %s: %w: %s", b.out, err, out)
+		}
+	}
+	return os.Setenv(binEnv, bin)
+}
+
+// image makes the root file system.
+func (h *Host) image(guest string) {
+	h.t.Helper()
+	b, err := os.ReadFile(guest)
+	h.ok(err)
+	for _, d := range []string{"bin", "data", "tmp", "proc", "dev", "sys"} {
+		h.ok(os.MkdirAll(filepath.Join(h.Root, d), 0o755))
+	}
+	h.ok(os.Chmod(filepath.Join(h.Root, "tmp"), 0o777))
+	h.ok(os.WriteFile(filepath.Join(h.Root, "guest"), b, 0o755))
+	h.ok(os.Symlink("/guest", filepath.Join(h.Root, "bin", "true")))
+	h.ok(os.WriteFile(filepath.Join(h.Root, "data", "greeting"), []byte("from the image"), 0o640))
+}
+
+// Container is a container that runs the guest.
+func (h *Host) Container(name string, args ...string) sandbox.Container {
+	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...)}
+}
+
+// Kit is the host for sandboxtest.
+func (h *Host) Kit() sandboxtest.Kit {
+	return sandboxtest.Kit{
+		Sandbox: h.Sandbox,
+		Polite:  func(name string) sandbox.Container { return h.Container(name, "polite") },
+		Deaf:    func(name string) sandbox.Container { return h.Container(name, "deaf") },
+		Exits: func(name string, code int32) sandbox.Container {
+			return h.Container(name, "exit", strconv.Itoa(int(code)))
+		},
+		Broken: func(name string) sandbox.Container {
+			return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: []string{"/absent"}}
+		},
+		Ready: func(task, name string) { h.Until(task, name, "ready") },
+	}
+}
+
+// finish closes every task and checks that nothing is left of any.
+func (h *Host) finish() {
+	ctx, cancel := contextFor(patience) // the test's own is over
+	defer cancel()
+	all, err := h.List(ctx)
+	if err != nil {
+		h.t.Error("list:", err)
+	}
+	for _, s := range all {
+		if err := h.Close(ctx, s.Task); err != nil {
+			h.t.Error("close:", err)
+		}
+	}
+	if left := h.left(); len(left) > 0 {
+		h.t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+	}
+	dirs, _ := filepath.Glob("/sys/fs/cgroup/*" + h.Config.Cgroup)
+	for _, d := range append(dirs, "/sys/fs/cgroup"+h.Config.Cgroup) {
+		_ = os.Remove(d) // the tasks' parent, which stays as long as the node
+	}
+}
+
+// left are the host's things that belong to tasks of this host: directories,
+// mounts, cgroups, loop devices, processes, and by those network namespaces.
+func (h *Host) left() []string {
+	var left []string
+	tasks, _ := filepath.Glob(h.Config.Dir + "/*")
+	left = append(left, tasks...)
+	for _, pattern := range []string{"/sys/fs/cgroup/*" + h.Config.Cgroup + "/*", "/sys/fs/cgroup" + h.Config.Cgroup + "/*"} {
+		found, _ := filepath.Glob(pattern)
+		for _, f := range found {
+			if info, err := os.Stat(f); err == nil && info.IsDir() {
+				left = append(left, f)
+			}
+		}
+	}
+	mounts, _ := os.ReadFile("/proc/self/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, h.Config.Dir) {
+			left = append(left, line)
+		}
+	}
+	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	for _, l := range loops {
+		if file, _ := os.ReadFile(l); bytes.HasPrefix(file, []byte(h.Config.Dir)) {
+			left = append(left, l+" "+string(file))
+		}
+	}
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range processes {
+		if stat, _ := os.ReadFile(p + "/stat"); bytes.Contains(stat, []byte(") Z ")) {
+			continue // init's to reap
+		}
+		cg, _ := os.ReadFile(p + "/cgroup")
+		cmd, _ := os.ReadFile(p + "/cmdline")
+		root, _ := os.Readlink(p + "/root")
+		if bytes.Contains(cg, []byte(h.Config.Cgroup)) || bytes.Contains(cmd, []byte(h.Config.Dir)) || strings.HasPrefix(root, h.Config.Dir) {
+			left = append(left, fmt.Sprintf("%s %s", p, bytes.ReplaceAll(cmd, []byte{0}, []byte{' '})))
+		}
+	}
+	return left
+}
+
+// Output is what a container wrote to standard output and error.
+func (h *Host) Output(task, name string) (out, err string) {
+	b, _ := os.ReadFile(h.LogFile(task, name))
+	for line := range bytes.Lines(b) {
+		r, ok := api.ParseRecord(line)
+		if !ok {
+			h.t.Errorf("log record %q", line)
+		}
+		text := string(r.Bytes)
+		if !r.Partial {
+			text += "\n"
+		}
+		if r.Error {
+			err += text
+		} else {
+			out += text
+		}
+	}
+	return out, err
+}
+
+// Until waits until a container has written something, and returns all it wrote
+// to standard output.
+func (h *Host) Until(task, name, text string) string {
+	h.t.Helper()
+	var out, err string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if out, err = h.Output(task, name); strings.Contains(out, text) {
+			return out
+		}
+	}
+	h.t.Fatalf("%s of %s did not say %q but %q, %q", name, task, text, out, err)
+	return ""
+}
+
+func (h *Host) ok(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}

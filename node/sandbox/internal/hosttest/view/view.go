@@ -1,0 +1,14 @@
+// Package view is what a container tells the tests of itself.
+package view
+
+// Facts are what a process sees of itself.
+type Facts struct {
+	PID, UID, GID int
+	Groups        []int
+	Env           []string
+	Cwd, Hostname string
+	NoFile        uint64
+	CapEff        string
+	MemTotal      int // KiB
+	RootWritable  bool
+}

@@ -1,0 +1,284 @@
+// Package shim runs each task under a process of its own, the shim, which keeps
+// the task's sandbox and outlives the daemon: this package starts shims, asks
+// them, and cleans up after those that died. Packages gvisor and runc say which
+// runtime the shims use.
+package shim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"neargate/node/sandbox"
+	"neargate/shim/api"
+)
+
+// Config says where things are. Paths are absolute.
+type Config struct {
+	Dir     string // holds a directory per task, on a disk; a short path, for its sockets
+	Cgroup  string // the tasks' parent, under each hierarchy, as /neargate
+	Bin     string // neargate-runsc
+	RuncBin string // runc, where it is used
+	InitBin string // neargate-init
+}
+
+// patience bounds waits for a shim to appear or to go.
+const patience = 10 * time.Second
+
+// poll is how often is looked meanwhile.
+const poll = time.Millisecond
+
+// Sandbox runs tasks under shims.
+type Sandbox struct {
+	cfg     Config
+	runtime string
+
+	mu    sync.Mutex
+	tasks map[string]*taskLock
+}
+
+// taskLock is held while a task's shim is started or ended.
+type taskLock struct {
+	sync.Mutex
+	users int // who hold or wait for it
+}
+
+var _ sandbox.Sandbox = (*Sandbox)(nil)
+
+// New is a sandbox whose shims use a runtime of package api.
+func New(cfg Config, runtime string) *Sandbox {
+	return &Sandbox{cfg: cfg, runtime: runtime, tasks: map[string]*taskLock{}}
+}
+
+// LogFile is where a container's output goes, a record of package api a line.
+func (s *Sandbox) LogFile(task, container string) string {
+	return filepath.Join(s.dir(task), api.LogDir, container)
+}
+
+// Network is the path of a task's network namespace: the one it was given, or its
+// own; while its shim lives.
+func (s *Sandbox) Network(ctx context.Context, task string) (string, error) {
+	a, err := s.ask(ctx, task, api.Request{Op: api.OpState})
+	if err != nil {
+		return "", err
+	}
+	if a.State.Spec.NetNS != "" {
+		return a.State.Spec.NetNS, nil
+	}
+	return fmt.Sprintf("/proc/%d/ns/net", a.State.Shim.PID), nil
+}
+
+func (s *Sandbox) dir(task string) string    { return filepath.Join(s.cfg.Dir, task) }
+func (s *Sandbox) socket(task string) string { return filepath.Join(s.dir(task), api.SocketFile) }
+func (s *Sandbox) group(task string) string  { return filepath.Join(s.cfg.Cgroup, task) }
+
+// lock holds a task's shim still; it returns what releases it.
+func (s *Sandbox) lock(task string) func() {
+	s.mu.Lock()
+	l := s.tasks[task]
+	if l == nil {
+		l = &taskLock{}
+		s.tasks[task] = l
+	}
+	l.users++
+	s.mu.Unlock()
+	l.Lock()
+	return func() {
+		l.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(s.tasks, task)
+		}
+	}
+}
+
+// Open implements sandbox.Sandbox.
+func (s *Sandbox) Open(ctx context.Context, spec sandbox.Spec) error {
+	if spec.Task == "" || spec.Task != filepath.Base(spec.Task) || spec.Task[0] == '.' {
+		return fmt.Errorf("sandbox: task id %q", spec.Task)
+	}
+	defer s.lock(spec.Task)()
+	if _, err := s.state(spec.Task); err == nil {
+		return nil
+	}
+	if err := s.remove(ctx, spec.Task); err != nil {
+		return err
+	}
+	err := s.launch(ctx, spec)
+	if err != nil {
+		return errors.Join(err, s.remove(context.WithoutCancel(ctx), spec.Task))
+	}
+	return nil
+}
+
+// launch starts a task's shim and waits until its sandbox is open.
+func (s *Sandbox) launch(ctx context.Context, spec sandbox.Spec) error {
+	dir := s.dir(spec.Task)
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, api.LockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("sandbox: %s has a shim: %w", spec.Task, err)
+	}
+	panics, err := os.Create(filepath.Join(dir, "shim.err"))
+	if err != nil {
+		return err
+	}
+	defer panics.Close()
+	cmd := exec.Command(s.cfg.Bin, "shim")
+	cmd.Env, cmd.Dir, cmd.Stderr, cmd.ExtraFiles = []string{"PATH=" + os.Getenv("PATH")}, "/", panics, []*os.File{lock}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNS}
+	if spec.NetNS == "" {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNET
+	}
+	return begin(ctx, cmd, api.Config{
+		Runtime: s.runtime, Dir: dir, Cgroup: s.group(spec.Task),
+		RuncBin: s.cfg.RuncBin, InitBin: s.cfg.InitBin, Spec: spec,
+	})
+}
+
+// begin starts a shim, hands it its configuration, and waits for its answer.
+func begin(ctx context.Context, cmd *exec.Cmd, cfg api.Config) error {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, ready, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd.Stdout = ready
+	err = cmd.Start()
+	ready.Close()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
+	go func() { _ = cmd.Wait() }()
+	err = errors.Join(json.NewEncoder(in).Encode(cfg), in.Close())
+	var a api.Answer
+	if e := json.NewDecoder(out).Decode(&a); e != nil {
+		said, _ := os.ReadFile(filepath.Join(cfg.Dir, "shim.err"))
+		return fmt.Errorf("sandbox: the shim ended: %w %s", errors.Join(err, ctx.Err(), e), said)
+	}
+	return errorOf(a)
+}
+
+// errorOf is what the contract says for an answer.
+func errorOf(a api.Answer) error {
+	switch a.Kind {
+	case "":
+		return nil
+	case api.NotFound:
+		return sandbox.ErrNotFound
+	case api.NotRunning:
+		return sandbox.ErrNotRunning
+	}
+	return errors.New(a.Error)
+}
+
+// ask asks a task's shim. Where it is dead the task is ended, and the error is
+// api.ErrGone.
+func (s *Sandbox) ask(ctx context.Context, task string, r api.Request) (api.Answer, error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(poll) {
+		a, err := api.Call(ctx, s.socket(task), r)
+		if err == nil {
+			return a, errorOf(a)
+		}
+		if !errors.Is(err, api.ErrGone) {
+			return a, err
+		}
+		if err := s.endDead(ctx, task, deadline); err != nil {
+			return a, err
+		}
+	}
+}
+
+// endDead ends a task whose shim is dead, or does not appear until the deadline,
+// and returns api.ErrGone then; nil if it is worth asking again.
+func (s *Sandbox) endDead(ctx context.Context, task string, deadline time.Time) error {
+	defer s.lock(task)() // not while it is started, or closed
+	if _, err := os.Stat(s.dir(task)); err != nil {
+		return sandbox.ErrNotFound
+	}
+	if s.lives(task) && time.Now().Before(deadline) {
+		return ctx.Err()
+	}
+	return errors.Join(api.ErrGone, s.end(ctx, task))
+}
+
+// lives reports whether a task's shim lives.
+func (s *Sandbox) lives(task string) bool {
+	f, err := os.Open(filepath.Join(s.dir(task), api.LockFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil
+}
+
+// end ends what a shim has left.
+func (s *Sandbox) end(ctx context.Context, task string) error {
+	out, err := exec.CommandContext(ctx, s.cfg.Bin, "end", s.dir(task), s.group(task)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("sandbox: ending %s: %w: %s", task, err, out)
+	}
+	return nil
+}
+
+// state is a task's state file.
+func (s *Sandbox) state(task string) (api.State, error) {
+	var st api.State
+	b, err := os.ReadFile(filepath.Join(s.dir(task), api.StateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, sandbox.ErrNotFound
+	}
+	if err != nil {
+		return st, err
+	}
+	return st, json.Unmarshal(b, &st)
+}
+
+// Close implements sandbox.Sandbox.
+func (s *Sandbox) Close(ctx context.Context, task string) error {
+	defer s.lock(task)()
+	return s.remove(ctx, task)
+}
+
+// remove ends a task, however it is, and removes its directory.
+func (s *Sandbox) remove(ctx context.Context, task string) error {
+	dir := s.dir(task)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	ask, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	a, err := api.Call(ask, s.socket(task), api.Request{Op: api.OpClose})
+	if err = errors.Join(err, errorOf(a)); err == nil {
+		for s.lives(task) && ask.Err() == nil {
+			time.Sleep(poll)
+		}
+	}
+	if err != nil || s.lives(task) {
+		if err := s.end(ctx, task); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(dir)
+}

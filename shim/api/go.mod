@@ -1,0 +1,3 @@
+module neargate/shim/api
+
+go 1.26.0

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+)
+
+// Record is a line of a container's output, or a part of one. A container's log
+// file holds a record a line: the time in nanoseconds of Unix time, O for output
+// or E for error output, F or P for a full line (or its end) or a part, and the
+// bytes, each followed by a blank but the last by a line feed.
+type Record struct {
+	At      time.Time
+	Error   bool // of standard error
+	Partial bool // the line goes on in the next record of the same stream
+	Bytes   []byte
+}
+
+// Append appends the record as a line.
+func (r Record) Append(b []byte) []byte {
+	b = strconv.AppendInt(b, r.At.UnixNano(), 10)
+	b = append(b, ' ', pick(r.Error, 'E', 'O'), ' ', pick(r.Partial, 'P', 'F'), ' ')
+	return append(append(b, r.Bytes...), '\n')
+}
+
+func pick(is bool, yes, no byte) byte {
+	if is {
+		return yes
+	}
+	return no
+}
+
+// ParseRecord reads a line of a log file, with or without its line feed; false
+// when it is none, as after a crash.
+func ParseRecord(line []byte) (Record, bool) {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	at, rest, ok := bytes.Cut(line, []byte(" "))
+	ns, err := strconv.ParseInt(string(at), 10, 64)
+	if !ok || err != nil || len(rest) < 4 || rest[1] != ' ' || rest[3] != ' ' {
+		return Record{}, false
+	}
+	return Record{At: time.Unix(0, ns), Error: rest[0] == 'E', Partial: rest[2] == 'P', Bytes: rest[4:]}, true
+}

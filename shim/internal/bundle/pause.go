@@ -1,0 +1,96 @@
+package bundle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// pauseCode ignores SIGCHLD, so that orphans of a shared PID namespace are
+// reaped, and sleeps until it is killed:
+//
+//	rt_sigaction(SIGCHLD, &{SIG_IGN, 0, 0, 0}, NULL, 8); for { pause() }
+//
+// The structure lies on the stack.
+var pauseCode = map[string][]byte{
+	"amd64": {
+		0x31, 0xc0, //             xor  eax, eax
+		0x50, 0x50, 0x50, //       push rax (three times: mask, restorer, flags)
+		0x6a, 0x01, //             push 1   (SIG_IGN)
+		0x48, 0x89, 0xe6, //       mov  rsi, rsp
+		0x31, 0xd2, //             xor  edx, edx
+		0x6a, 0x08, 0x41, 0x5a, // push 8; pop r10
+		0x6a, 0x11, 0x5f, //       push 17; pop rdi
+		0x6a, 0x0d, 0x58, //       push 13; pop rax
+		0x0f, 0x05, //             syscall
+		0x6a, 0x22, 0x58, //       push 34; pop rax
+		0x0f, 0x05, //             syscall
+		0xeb, 0xf9, //             jmp  -7
+	},
+	"arm64": words(
+		0xd10083ff, // sub  sp, sp, #32
+		0xd2800020, // mov  x0, #1
+		0xa9007fe0, // stp  x0, xzr, [sp]
+		0xa9017fff, // stp  xzr, xzr, [sp, #16]
+		0xd2800220, // mov  x0, #17
+		0x910003e1, // mov  x1, sp
+		0xd2800002, // mov  x2, #0
+		0xd2800103, // mov  x3, #8
+		0xd28010c8, // mov  x8, #134
+		0xd4000001, // svc  #0
+		0xd2800000, // mov  x0, #0  (ppoll(NULL, 0, NULL, NULL))
+		0xd2800001, // mov  x1, #0
+		0xd2800002, // mov  x2, #0
+		0xd2800003, // mov  x3, #0
+		0xd2800928, // mov  x8, #73
+		0xd4000001, // svc  #0
+		0x17fffffa, // b    -24
+	),
+}
+
+func words(w ...uint32) []byte {
+	var b []byte
+	for _, x := range w {
+		b = binary.LittleEndian.AppendUint32(b, x)
+	}
+	return b
+}
+
+// PauseRoot makes a root file system with nothing but /pause, a program that
+// sleeps for ever and costs a page.
+func PauseRoot(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	b, err := pauseELF(runtime.GOARCH)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "pause"), b, 0o755)
+}
+
+// pauseELF is a 64-bit executable of one segment. Source: elf(5).
+func pauseELF(arch string) ([]byte, error) {
+	machine, code := map[string]uint16{"amd64": 62, "arm64": 183}[arch], pauseCode[arch]
+	if code == nil {
+		return nil, fmt.Errorf("no pause program for %s", arch)
+	}
+	const base, headers = 0x400000, 64 + 56
+	size := uint64(headers + len(code))
+	var b bytes.Buffer
+	b.Write([]byte{0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	for _, field := range []any{
+		uint16(2), machine, uint32(1), uint64(base + headers), uint64(64), uint64(0), uint32(0),
+		uint16(64), uint16(56), uint16(1), uint16(0), uint16(0), uint16(0),
+		uint32(1), uint32(5), uint64(0), uint64(base), uint64(base), size, size, uint64(0x10000),
+	} {
+		if err := binary.Write(&b, binary.LittleEndian, field); err != nil {
+			return nil, err
+		}
+	}
+	b.Write(code)
+	return b.Bytes(), nil
+}

@@ -1,0 +1,275 @@
+// Package cgroup makes, limits, watches and removes control groups, with either
+// version of cgroups; where both are mounted, version 1 has the controllers.
+package cgroup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const root = "/sys/fs/cgroup"
+
+// period is that of the CPU quota, in microseconds.
+const period = 100_000
+
+// Group is a control group.
+type Group struct {
+	path string // under each hierarchy
+	v2   bool
+}
+
+// Limits of a group; 0 is none.
+type Limits struct {
+	Memory    int  // MiB, with swap
+	Processes int  // with threads
+	Together  bool // who is out of memory ends with everybody in the group; version 2 only
+}
+
+// controllers of version 1 that limit or account.
+var controllers = []string{"memory", "cpu", "cpuacct", "pids"}
+
+// At is the group with a path, which may not exist.
+func At(path string) Group {
+	_, err := os.Stat(filepath.Join(root, "cgroup.controllers"))
+	return Group{path: path, v2: err == nil}
+}
+
+// Sub is a group inside.
+func (g Group) Sub(name string) Group { return Group{path: filepath.Join(g.path, name), v2: g.v2} }
+
+// CloneInto reports whether a process can be made in a group; with version 1 it
+// can only be moved.
+func (g Group) CloneInto() bool { return g.v2 }
+
+// Path is the group's path under each hierarchy.
+func (g Group) Path() string { return g.path }
+
+// dir is the group's directory in a controller's hierarchy.
+func (g Group) dir(controller string) string {
+	if g.v2 {
+		return filepath.Join(root, g.path)
+	}
+	return filepath.Join(root, controller, g.path)
+}
+
+// dirs are the group's directories in every hierarchy, made or not.
+func (g Group) dirs() []string {
+	if g.v2 {
+		return []string{g.dir("")}
+	}
+	entries, _ := os.ReadDir(root)
+	var all []string
+	for _, e := range entries {
+		all = append(all, g.dir(e.Name()))
+	}
+	return all
+}
+
+// Create makes the group and sets its limits.
+func (g Group) Create(l Limits) error {
+	if g.v2 {
+		return g.create2(l)
+	}
+	for _, c := range controllers {
+		if _, err := os.Stat(filepath.Join(root, c)); err != nil {
+			continue
+		}
+		if err := os.MkdirAll(g.dir(c), 0o755); err != nil {
+			return err
+		}
+	}
+	if l.Memory > 0 {
+		bytes := strconv.Itoa(l.Memory << 20)
+		if err := write(g.dir("memory"), "memory.limit_in_bytes", bytes); err != nil {
+			return err
+		}
+		if err := write(g.dir("memory"), "memory.memsw.limit_in_bytes", bytes); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if l.Processes > 0 {
+		return write(g.dir("pids"), "pids.max", strconv.Itoa(l.Processes))
+	}
+	return nil
+}
+
+func (g Group) create2(l Limits) error {
+	if err := os.MkdirAll(g.dir(""), 0o755); err != nil {
+		return err
+	}
+	at := root
+	for _, part := range strings.Split(filepath.Dir(g.path), "/") {
+		at = filepath.Join(at, part)
+		for _, c := range []string{"+memory", "+cpu", "+pids", "+cpuset"} {
+			_ = write(at, "cgroup.subtree_control", c) // one that is missing shows when it is used
+		}
+	}
+	return g.limit2(l)
+}
+
+func (g Group) limit2(l Limits) error {
+	var errs []error
+	if l.Memory > 0 {
+		errs = append(errs, write(g.dir(""), "memory.max", strconv.Itoa(l.Memory<<20)))
+		if err := write(g.dir(""), "memory.swap.max", "0"); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	if l.Together {
+		errs = append(errs, write(g.dir(""), "memory.oom.group", "1"))
+	}
+	if l.Processes > 0 {
+		errs = append(errs, write(g.dir(""), "pids.max", strconv.Itoa(l.Processes)))
+	}
+	return errors.Join(errs...)
+}
+
+// LimitCPU gives the group a quota and a weight, in CPU units, 1024 a vCPU.
+func (g Group) LimitCPU(units int) error {
+	quota := strconv.Itoa(units * period / 1024)
+	if g.v2 {
+		return errors.Join(
+			write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)),
+			write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units))),
+		)
+	}
+	return errors.Join(
+		write(g.dir("cpu"), "cpu.cfs_period_us", strconv.Itoa(period)),
+		write(g.dir("cpu"), "cpu.cfs_quota_us", quota),
+		write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units))),
+	)
+}
+
+// Add moves a process into the group.
+func (g Group) Add(pid int) error {
+	if g.v2 {
+		return write(g.dir(""), "cgroup.procs", strconv.Itoa(pid))
+	}
+	var errs []error
+	for _, c := range controllers {
+		if err := write(g.dir(c), "cgroup.procs", strconv.Itoa(pid)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Warm makes the next move of a process quick, with version 1: the first one
+// after a while waits for all processors, some ten milliseconds, during which
+// the caller has other things to do.
+func Warm() {
+	b, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 && f[1] == "pids" {
+			_ = write(filepath.Join(root, "pids", f[2]), "cgroup.procs", "0") // where it is already
+		}
+	}
+}
+
+// Weight is the cpu.weight of version 2 for shares of version 1, by the formula
+// of the Kubernetes enhancement 2254.
+func Weight(shares int) int {
+	shares = min(max(shares, 2), 262144)
+	return 1 + (shares-2)*9999/262142
+}
+
+// OOMKills is how often the kernel killed a process of the group for want of
+// memory.
+func (g Group) OOMKills() int {
+	file := filepath.Join(g.dir("memory"), "memory.oom_control")
+	if g.v2 {
+		file = filepath.Join(g.dir(""), "memory.events")
+	}
+	b, _ := os.ReadFile(file)
+	for line := range bytes.Lines(b) {
+		if f := bytes.Fields(line); len(f) == 2 && string(f[0]) == "oom_kill" {
+			n, _ := strconv.Atoi(string(f[1]))
+			return n
+		}
+	}
+	return 0
+}
+
+// processes of the group and of those inside, without self. A process that was
+// moved half way is in some hierarchies only.
+func (g Group) processes() []int {
+	found := map[int]bool{}
+	for _, top := range g.dirs() {
+		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.Name() != "cgroup.procs" {
+				return nil
+			}
+			b, _ := os.ReadFile(p)
+			for _, s := range strings.Fields(string(b)) {
+				if pid, err := strconv.Atoi(s); err == nil && pid > 0 && pid != os.Getpid() {
+					found[pid] = true
+				}
+			}
+			return nil
+		})
+	}
+	return slices.Collect(maps.Keys(found))
+}
+
+// Remove kills what is in the group and removes it; nil if there is none. reap is
+// called repeatedly to wait for children of the caller.
+func (g Group) Remove(reap func(), patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	_ = write(g.dir(""), "cgroup.kill", "1")
+	var err error
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		pids := g.processes()
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		reap()
+		if err = fmt.Errorf("cgroup %s: processes %v do not end", g.path, pids); len(pids) == 0 {
+			if err = g.rmdir(); err == nil {
+				return nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// rmdir removes the directories, those inside first.
+func (g Group) rmdir() error {
+	var errs []error
+	for _, top := range g.dirs() {
+		var dirs []string
+		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				dirs = append(dirs, p)
+			}
+			return nil
+		})
+		for i := len(dirs) - 1; i >= 0; i-- {
+			if err := syscall.Rmdir(dirs[i]); err != nil && err != syscall.ENOENT {
+				errs = append(errs, fmt.Errorf("%s: %w", dirs[i], err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func write(dir, file, value string) error {
+	f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}

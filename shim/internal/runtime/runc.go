@@ -1,0 +1,257 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"neargate/shim/api"
+	"neargate/shim/internal/bundle"
+	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/proc"
+)
+
+// patience bounds the wait for killed processes to be gone.
+const patience = 5 * time.Second
+
+// runc runs a task's containers as processes of the host, in namespaces.
+type runc struct {
+	*host
+	pause api.Process // process 1 of the task's PID namespace, where it has one
+
+	mu  sync.Mutex
+	all map[string]*runcContainer
+}
+
+type runcContainer struct {
+	id      string
+	process api.Process
+	mu      sync.Mutex // held while the pid is used
+	over    bool       // reaped: the pid may be another's
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Open implements Runtime.
+func (r *runc) Open() error {
+	s := r.cfg.Spec
+	if err := r.group.Create(cgroup.Limits{Memory: s.Memory, Processes: s.Processes}); err != nil {
+		return err
+	}
+	if !s.SharePID {
+		return nil
+	}
+	return r.openPID()
+}
+
+// openPID starts the process whose PID namespace the containers share.
+func (r *runc) openPID() error {
+	root := r.dir("pause")
+	if err := bundle.PauseRoot(root); err != nil {
+		return err
+	}
+	for _, d := range []string{"proc", "dev", "sys"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+			return err
+		}
+	}
+	pause := &runcContainer{id: sandboxID}
+	c := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
+	if err := r.create(pause, c, bundle.Options{Root: root, NetNS: r.netNS()}, [3]*os.File{}); err != nil {
+		return err
+	}
+	r.pause = pause.process
+	return r.command(context.Background(), "start", sandboxID).run()
+}
+
+// Create implements Runtime.
+func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
+	r.mu.Lock()
+	b := &runcContainer{id: r.nextID()}
+	r.all[c.Name] = b
+	r.mu.Unlock()
+
+	disk, err := r.disk()
+	if err != nil {
+		return err
+	}
+	root, err := bundle.Overlay(filepath.Join(disk, b.id), c.Layers)
+	if err != nil {
+		return err
+	}
+	o := bundle.Options{
+		Root: root, NetNS: r.netNS(), Hostname: r.cfg.Spec.Hostname, InitBin: r.cfg.InitBin, Rlimits: nofile(), ClampLimit: true,
+		Volume: func(m api.Mount) (string, error) { return r.volume(root, m) },
+	}
+	if r.pause.PID > 0 {
+		o.PIDNS = "/proc/" + itoa(r.pause.PID) + "/ns/pid"
+	}
+	return r.create(b, c, o, stdio)
+}
+
+func (r *runc) create(b *runcContainer, c api.Container, o bundle.Options, stdio [3]*os.File) error {
+	o.CgroupPath = r.group.Sub(b.id).Path()
+	s, err := bundle.Spec(c, o)
+	if err != nil {
+		return err
+	}
+	s.Linux.Resources = resources(c)
+	dir := r.dir("bundle", b.id)
+	if err := bundle.Write(dir, s); err != nil {
+		return err
+	}
+	pidFile := filepath.Join(dir, "pid")
+	cmd := r.command(context.Background(), "create", "--bundle", dir, "--pid-file", pidFile, b.id)
+	if stdio[0] != nil {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdio[0], stdio[1], stdio[2]
+	}
+	if err := cmd.run(); err != nil {
+		return err
+	}
+	pid, err := readPID(pidFile)
+	b.process = proc.Of(pid)
+	return err
+}
+
+func resources(c api.Container) *specs.LinuxResources {
+	res := &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}}
+	shares := uint64(max(2, c.CPUShares)) // ECS: no units are the least, 2
+	res.CPU = &specs.LinuxCPU{Shares: &shares}
+	if c.Memory > 0 {
+		limit := int64(c.Memory) << 20
+		res.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &limit}
+	}
+	return res
+}
+
+func readPID(file string) (int, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(b))
+}
+
+// Start implements Runtime.
+func (r *runc) Start(name string) error {
+	if err := r.command(context.Background(), "start", r.find(name).id).run(); err != nil {
+		return err
+	}
+	return r.limitCPU()
+}
+
+// Wait implements Runtime.
+func (r *runc) Wait(name string) Status {
+	b := r.find(name)
+	var info unix.Siginfo
+	for unix.Waitid(unix.P_PID, b.process.PID, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	b.mu.Lock()
+	b.over = true
+	var ws unix.WaitStatus
+	_, err := unix.Wait4(b.process.PID, &ws, 0, nil)
+	b.mu.Unlock()
+	group := r.group.Sub(b.id)
+	st := Status{Code: killed}
+	if err == nil {
+		st.Code = exitCode(ws)
+	}
+	st.OOM = st.Code == killed && group.OOMKills() > 0
+	_ = group.Remove(func() {}, patience) // what it left in a PID namespace it shared
+	return st
+}
+
+// Signal implements Runtime.
+func (r *runc) Signal(name string, sig syscall.Signal) error {
+	b := r.find(name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return nil
+	}
+	return syscall.Kill(b.process.PID, sig)
+}
+
+// Exec implements Runtime.
+func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, error) {
+	b := r.find(name)
+	f, err := os.CreateTemp(r.dir("bundle", b.id), "exec")
+	if err != nil {
+		return 0, err
+	}
+	f.Close()
+	defer os.Remove(f.Name())
+	cmd := r.command(ctx, append([]string{"exec", "--pid-file", f.Name(), b.id}, args...)...)
+	cmd.Cancel = func() error {
+		if pid, err := readPID(f.Name()); err == nil {
+			return syscall.Kill(pid, syscall.SIGKILL)
+		}
+		return cmd.Process.Kill()
+	}
+	err = cmd.run()
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if x, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exitCode(unix.WaitStatus(x.Sys().(syscall.WaitStatus))), nil
+	}
+	return 0, err
+}
+
+// Sandbox implements Runtime.
+func (r *runc) Sandbox() api.Process { return api.Process{} }
+
+// Settle implements Runtime.
+func (r *runc) Settle() {}
+
+// Process implements Runtime.
+func (r *runc) Process(name string) api.Process { return r.find(name).process }
+
+func (r *runc) find(name string) *runcContainer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.all[name]
+}
+
+// command is an execution of runc.
+type command struct {
+	*exec.Cmd
+	log string
+}
+
+func (r *runc) command(ctx context.Context, args ...string) command {
+	log := r.dir("runc-" + args[0] + "-" + filepath.Base(args[len(args)-1]) + ".log")
+	cmd := exec.CommandContext(ctx, r.cfg.RuncBin, append([]string{"--root", r.dir("runc"), "--log", log, "--log-format", "json"}, args...)...)
+	return command{cmd, log}
+}
+
+// run runs the command; runc's own last word is the error.
+func (c command) run() error {
+	defer os.Remove(c.log)
+	err := c.Run()
+	if err == nil {
+		return nil
+	}
+	b, _ := os.ReadFile(c.log)
+	var last struct{ Level, Msg string }
+	for line := range bytes.Lines(b) {
+		_ = json.Unmarshal(line, &last)
+	}
+	if last.Level == "error" {
+		return fmt.Errorf("%s (%w)", strings.TrimPrefix(last.Msg, "runc "), err)
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package task
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"neargate/shim/api"
+	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/proc"
+)
+
+// End ends what a shim that is dead, or hangs, has left: its processes, its
+// cgroup, its mounts. Containers that ran are recorded as killed.
+func End(dir, group string) error {
+	s, err := load(dir)
+	if err == nil && s.Shim.PID != os.Getpid() {
+		proc.Kill(s.Shim)
+	}
+	oom := cgroup.At(group).OOMKills() > 0
+	if err := end(dir, group); err != nil {
+		return err
+	}
+	if s == nil {
+		return nil
+	}
+	for i := range s.Containers {
+		if c := &s.Containers[i]; !c.StartedAt.IsZero() && c.Exit == nil {
+			c.Exit = &api.Exit{Code: 128 + int32(unix.SIGKILL), OOM: oom, At: time.Now()}
+		}
+	}
+	return errors.Join(save(dir, s, true), os.RemoveAll(filepath.Join(dir, api.SocketFile)))
+}
+
+// end kills a task's processes, removes its cgroup, and unmounts what this
+// process sees mounted under the task's directory.
+func end(dir, group string) error {
+	err := cgroup.At(group).Remove(proc.Reap, patience)
+	mounts, e := mountsUnder(dir)
+	for _, m := range mounts {
+		e = errors.Join(e, unix.Unmount(m, unix.MNT_DETACH))
+	}
+	return errors.Join(err, e)
+}
+
+// mountsUnder are the mount points under a directory, the last mounted first.
+func mountsUnder(dir string) ([]string, error) {
+	b, err := os.ReadFile("/proc/self/mounts")
+	var all []string
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[1], dir+"/") {
+			all = append(all, f[1])
+		}
+	}
+	slices.Reverse(all)
+	return all, err
+}

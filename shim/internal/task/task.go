@@ -1,0 +1,343 @@
+// Package task is the shim of one task: it keeps the task's sandbox, outlives the
+// daemon, and answers whoever asks at its socket.
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"neargate/shim/api"
+	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/proc"
+	"neargate/shim/internal/runtime"
+)
+
+// patience bounds the wait for killed processes to be gone.
+const patience = 10 * time.Second
+
+// lockFD is the open lock file that says the shim lives.
+const lockFD = 3
+
+// shim keeps a task's sandbox.
+type shim struct {
+	cfg               api.Config
+	rt                runtime.Runtime
+	group             cgroup.Group
+	ending            chan struct{} // closed by a close: waits have nothing to wait for
+	quit              chan struct{}
+	endOnce, quitOnce sync.Once
+
+	mu    sync.Mutex
+	state api.State
+	live  map[string]*live
+}
+
+// live is what the state of a container does not say.
+type live struct {
+	mu      sync.Mutex // held by Create and Start
+	created bool
+	output  *output
+	over    chan struct{} // closed when it has ended
+}
+
+// Run is a shim: it reads its configuration from in, answers at the socket, says
+// on ready whether the sandbox is open, and returns when it was closed.
+func Run(in, ready *os.File) error {
+	unix.CloseOnExec(lockFD)
+	var cfg api.Config
+	if err := json.NewDecoder(in).Decode(&cfg); err != nil {
+		return err
+	}
+	s, l, err := open(cfg)
+	a := answerOf(err)
+	if err != nil {
+		end(cfg.Dir, cfg.Cgroup)
+	}
+	_ = json.NewEncoder(ready).Encode(a)
+	ready.Close()
+	if err != nil {
+		return err
+	}
+	go api.Serve(l, s.answer)
+	<-s.quit
+	return nil
+}
+
+func open(cfg api.Config) (*shim, net.Listener, error) {
+	if err := prepare(cfg); err != nil {
+		return nil, nil, err
+	}
+	s := &shim{cfg: cfg, group: cgroup.At(cfg.Cgroup), ending: make(chan struct{}), quit: make(chan struct{}), live: map[string]*live{}}
+	s.state = api.State{Runtime: cfg.Runtime, Spec: cfg.Spec, Cgroup: cfg.Cgroup, Shim: proc.Of(os.Getpid())}
+	if err := save(cfg.Dir, &s.state, false); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	if s.rt, err = runtime.New(cfg); err != nil {
+		return nil, nil, err
+	}
+	if err := s.rt.Open(); err != nil {
+		return nil, nil, err
+	}
+	s.state.Sandbox = s.rt.Sandbox()
+	if err := save(cfg.Dir, &s.state, false); err != nil {
+		return nil, nil, err
+	}
+	l, err := net.Listen("unix", filepath.Join(cfg.Dir, api.SocketFile))
+	return s, l, err
+}
+
+// prepare makes the process a place for a sandbox. It has mount and, where the
+// task brings none, network namespaces of its own.
+func prepare(cfg api.Config) error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("subreaper: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("mounts: %w", err)
+	}
+	if cfg.Spec.NetNS == "" {
+		if err := loopbackUp(); err != nil {
+			return fmt.Errorf("lo: %w", err)
+		}
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	os.Stdin, os.Stdout, os.Stderr = null, null, null
+	return err
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	lo.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
+}
+
+// answerOf is the answer that is an error, or none.
+func answerOf(err error) api.Answer {
+	switch {
+	case err == nil:
+		return api.Answer{}
+	case errors.Is(err, errNotFound):
+		return api.Answer{Kind: api.NotFound, Error: err.Error()}
+	case errors.Is(err, errNotRunning):
+		return api.Answer{Kind: api.NotRunning, Error: err.Error()}
+	}
+	return api.Answer{Kind: api.Failed, Error: err.Error()}
+}
+
+var (
+	errNotFound   = errors.New("no such container")
+	errNotRunning = errors.New("the container is not running")
+)
+
+func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
+	switch r.Op {
+	case api.OpCreate:
+		return answerOf(s.create(*r.Container))
+	case api.OpStart:
+		return answerOf(s.start(r.Name))
+	case api.OpWait:
+		exit, err := s.wait(ctx, r.Name)
+		a := answerOf(err)
+		a.Exit = exit
+		return a
+	case api.OpSignal:
+		return answerOf(s.signal(r))
+	case api.OpExec:
+		code, err := s.exec(ctx, r)
+		a := answerOf(err)
+		a.Code = code
+		return a
+	case api.OpState:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		st := s.state
+		st.Containers = append([]api.ContainerState(nil), st.Containers...)
+		return api.Answer{State: &st}
+	case api.OpClose:
+		return answerOf(s.close())
+	}
+	return answerOf(fmt.Errorf("no operation %q", r.Op))
+}
+
+// find is a created container: its live part and a copy of its state.
+func (s *shim) find(name string) (*live, api.ContainerState, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.state.Containers {
+		if c.Container.Name == name {
+			return s.live[name], c, nil
+		}
+	}
+	return nil, api.ContainerState{}, errNotFound
+}
+
+// update changes a container's state and saves all.
+func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.state.Containers {
+		if c := &s.state.Containers[i]; c.Container.Name == name {
+			change(c)
+		}
+	}
+	return save(s.cfg.Dir, &s.state, sync)
+}
+
+func (s *shim) create(c api.Container) error {
+	if c.Name != filepath.Base(c.Name) || c.Name[0] == '.' {
+		return fmt.Errorf("container name %q", c.Name)
+	}
+	s.mu.Lock()
+	l := s.live[c.Name]
+	if l == nil {
+		l = &live{over: make(chan struct{})}
+		s.live[c.Name] = l
+	}
+	s.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.created {
+		return nil
+	}
+	var err error
+	if l.output, err = openOutput(filepath.Join(s.cfg.Dir, api.LogDir), c.Name); err != nil {
+		return err
+	}
+	if err := s.rt.Create(c, l.output.stdio); err != nil {
+		l.output.close()
+		return err
+	}
+	l.created = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Containers = append(s.state.Containers, api.ContainerState{Container: c, Process: s.rt.Process(c.Name)})
+	return save(s.cfg.Dir, &s.state, false)
+}
+
+func (s *shim) start(name string) error {
+	l, _, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, c, _ := s.find(name); !c.StartedAt.IsZero() {
+		return nil
+	}
+	if err := s.rt.Start(name); err != nil {
+		return err
+	}
+	l.output.started()
+	if err := s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() }); err != nil {
+		return err
+	}
+	go s.follow(name, l)
+	return nil
+}
+
+// follow records a container's exit.
+func (s *shim) follow(name string, l *live) {
+	st := s.rt.Wait(name)
+	l.output.ended()
+	exit := &api.Exit{Code: st.Code, OOM: st.OOM, At: time.Now()}
+	_ = s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
+	close(l.over)
+}
+
+func (s *shim) wait(ctx context.Context, name string) (*api.Exit, error) {
+	l, _, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-l.over:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.ending:
+	}
+	select {
+	case <-s.ending:
+		return nil, errNotFound
+	default:
+	}
+	_, c, err := s.find(name)
+	return c.Exit, err
+}
+
+func (s *shim) signal(r api.Request) error {
+	l, c, err := s.find(r.Name)
+	if err != nil {
+		return err
+	}
+	if c.StartedAt.IsZero() {
+		return errNotRunning
+	}
+	select {
+	case <-l.over:
+		return nil
+	default:
+	}
+	err = s.rt.Signal(r.Name, r.Signal)
+	if err != nil && s.ends(l) {
+		return nil
+	}
+	return err
+}
+
+// ends waits a little for the end of a container that could not be reached.
+func (s *shim) ends(l *live) bool {
+	select {
+	case <-l.over:
+		return true
+	case <-time.After(2 * drain):
+		return false
+	}
+}
+
+func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
+	l, c, err := s.find(r.Name)
+	if err != nil {
+		return 0, err
+	}
+	if c.StartedAt.IsZero() || c.Exit != nil {
+		return 0, errNotRunning
+	}
+	code, err := s.rt.Exec(ctx, r.Name, r.Args)
+	if err != nil && ctx.Err() == nil {
+		select {
+		case <-l.over:
+			return 0, errNotRunning
+		default:
+		}
+	}
+	return code, err
+}
+
+// close ends everything; the shim ends a moment after, when answers are sent.
+func (s *shim) close() error {
+	s.endOnce.Do(func() { close(s.ending) })
+	s.rt.Settle()
+	if err := end(s.cfg.Dir, s.cfg.Cgroup); err != nil {
+		return err
+	}
+	s.quitOnce.Do(func() { time.AfterFunc(5*time.Millisecond, func() { close(s.quit) }) })
+	return nil
+}

@@ -1,0 +1,52 @@
+// Command neargate-runsc is gVisor's runtime and neargate's per-task shim in one
+// binary: the shim calls gVisor in its own process, and gVisor executes the same
+// file again for the sandbox and the gofers.
+//
+//	neargate-runsc shim              a task's shim; api.Config on standard input
+//	neargate-runsc end DIR CGROUP    ends what a dead shim has left
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"gvisor.dev/gvisor/runsc/cli"
+	"gvisor.dev/gvisor/runsc/cmd"
+	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
+	"gvisor.dev/gvisor/runsc/cmd/util"
+
+	"neargate/shim/internal/task"
+)
+
+func main() {
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "shim":
+		err = task.Run(os.Stdin, os.Stdout)
+	case len(args) == 3 && args[0] == "end":
+		err = task.End(args[1], args[2])
+	default:
+		cli.Run(nil, commands(), nil)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "neargate-runsc:", err)
+		os.Exit(1)
+	}
+}
+
+// commands are gVisor's own that a sandbox executes, and those that help to look
+// at one.
+func commands() map[util.SubCommand]string {
+	return map[util.SubCommand]string{
+		new(sentrycmd.Boot):   "internal use only",
+		new(cmd.Gofer):        "internal use only",
+		new(sentrycmd.Umount): "internal use only",
+		new(cmd.Run):          "",
+		new(cmd.Delete):       "",
+		new(cmd.Debug):        "",
+		new(cmd.Events):       "",
+		new(cmd.Exec):         "",
+		new(cmd.List):         "",
+		new(cmd.PS):           "",
+	}
+}
