@@ -68,7 +68,10 @@ func newWorld(t testing.TB) *world {
 		}
 		return errors.Join(add("lo", "203.0.113.9/32"), add("eth0", "192.0.2.2/24"))
 	})
-	w.in(w.host, func(k *netlink.Handle) error { return k.RouteAdd(&netlink.Route{Gw: net.IPv4(192, 0, 2, 2)}) })
+	w.in(w.host, func(k *netlink.Handle) error {
+		strict := os.WriteFile(sysctlPath("ipv4/conf/all/rp_filter"), []byte("1"), 0) // as many distributions have it
+		return errors.Join(strict, k.RouteAdd(&netlink.Route{Gw: net.IPv4(192, 0, 2, 2)}))
+	})
 	w.before = w.snapshot()
 	return w
 }
@@ -673,6 +676,35 @@ func TestChangesOfInterfaces(t *testing.T) {
 	w.reconcile(m)
 	w.settled(m)
 	w.must(netns.Remove(ready))
+	w.must(m.Remove())
+	w.clean()
+}
+
+// TestHeldNamespace removes an interface whose namespace a process still holds.
+func TestHeldNamespace(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(false)
+	v := twoSubnets("1", 10)
+	w.reconcile(m, v)
+	a := v.Interfaces[0]
+	f, err := os.Open(m.Namespace(a.ID))
+	w.must(err)
+	defer f.Close()
+	held := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
+	w.serve(m.Namespace(v.Interfaces[1].ID), "b", 80)
+	w.expect(held, "tcp", "10.0.1.11:80", "b 10.0.1.10")
+	v.Interfaces = v.Interfaces[1:]
+	_, err = m.Update(v)
+	w.must(err)
+	w.expect(held, "tcp", "10.0.1.11:80", "") // has a link, but no rights
+	w.reconcile(m, v)
+	w.in(held, func(k *netlink.Handle) error {
+		if err := withLink(k, deviceTask, func(netlink.Link) error { return nil }); !errors.Is(err, unix.ENODEV) {
+			t.Errorf("the interface is still there: %v", err)
+		}
+		return nil
+	})
+	w.settled(m, v)
 	w.must(m.Remove())
 	w.clean()
 }
