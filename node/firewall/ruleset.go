@@ -134,12 +134,12 @@ const (
 	Jump
 )
 
-// String implements fmt.Stringer.
+// String is the verdict in nft(8).
 func (c Code) String() string {
 	return [...]string{"", "accept", "drop", "return", "jump"}[c]
 }
 
-// String implements fmt.Stringer.
+// String is the verdict in nft(8).
 func (v Verdict) String() string {
 	if v.Code == Jump {
 		return "jump " + v.Chain
@@ -205,7 +205,7 @@ func (s Set) text() string {
 	return b.String()
 }
 
-// String implements fmt.Stringer.
+// String is the rule in nft(8).
 func (r Rule) String() string {
 	var words []string
 	for _, m := range r.Matches {
@@ -214,7 +214,7 @@ func (r Rule) String() string {
 	return strings.Join(append(words, r.Do.String()), " ")
 }
 
-// String implements fmt.Stringer.
+// String is the condition in nft(8).
 func (m Match) String() string {
 	not := ""
 	if m.Not {
@@ -259,7 +259,7 @@ func (m Match) span() string {
 	return fmt.Sprintf("%d-%d", m.Min, m.Max)
 }
 
-// String implements fmt.Stringer.
+// String is the statement in nft(8).
 func (s Statement) String() string {
 	switch s.Op {
 	case LookupInput:

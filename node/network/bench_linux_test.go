@@ -91,6 +91,34 @@ func BenchmarkInterface(b *testing.B) {
 	}
 }
 
+// BenchmarkReconcile looks after 500 interfaces in 20 VPCs with equal addresses.
+func BenchmarkReconcile(b *testing.B) {
+	w := newWorld(b)
+	m := w.manager(false)
+	var vpcs []VPC
+	for n := range 20 {
+		v := twoSubnets(fmt.Sprint(n), 10+n)
+		for i := range 22 {
+			id := fmt.Sprintf("eni-%d-%d", n, i)
+			v.Interfaces = append(v.Interfaces, Interface{ID: id, MAC: network.MAC(id), Subnet: "subnet-1", Groups: []string{"sg-web"},
+				Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(20 + i)})}, Public: netip.AddrFrom4([4]byte{198, 18, byte(10 + n), byte(20 + i)})})
+		}
+		vpcs = append(vpcs, v)
+	}
+	at, used := time.Now(), cpu()
+	w.reconcile(m, vpcs...)
+	b.Logf("made in %v, %v of processor time", time.Since(at), cpu()-used)
+	used = cpu()
+	for b.Loop() {
+		w.settled(m, vpcs...)
+	}
+	b.ReportMetric((cpu()-used).Seconds()*1000/float64(b.N), "cpu-ms/op")
+	at = time.Now()
+	w.must(m.Remove())
+	b.Logf("removed in %v", time.Since(at))
+	w.clean()
+}
+
 // BenchmarkGroup changes a group of 10,000 members that a rule refers to: by one
 // member, and with all rules replaced.
 func BenchmarkGroup(b *testing.B) {

@@ -68,7 +68,10 @@ func newWorld(t testing.TB) *world {
 		}
 		return errors.Join(add("lo", "203.0.113.9/32"), add("eth0", "192.0.2.2/24"))
 	})
-	w.in(w.host, func(k *netlink.Handle) error { return k.RouteAdd(&netlink.Route{Gw: net.IPv4(192, 0, 2, 2)}) })
+	w.in(w.host, func(k *netlink.Handle) error {
+		strict := os.WriteFile(sysctlPath("ipv4/conf/all/rp_filter"), []byte("1"), 0) // as many distributions have it
+		return errors.Join(strict, k.RouteAdd(&netlink.Route{Gw: net.IPv4(192, 0, 2, 2)}))
+	})
 	w.before = w.snapshot()
 	return w
 }
@@ -459,7 +462,8 @@ func TestRouted(t *testing.T) {
 	w.clean()
 }
 
-// lan gives the host a second network with a server in it.
+// lan gives the host a second network with a server in it, for which the host
+// forwards.
 func (w *world) lan(host, server string) {
 	w.t.Helper()
 	space := filepath.Join(w.dir, "world", "lan")
@@ -478,6 +482,7 @@ func (w *world) lan(host, server string) {
 				k.RouteAdd(&netlink.Route{Gw: prefix(host).Addr().AsSlice()}))
 		})
 	})
+	w.must(netns.Do(w.host, func() error { return os.WriteFile(sysctlPath(forwardingName("lan0")), []byte("1"), 0) }))
 	w.serve(space, "lan", 80)
 	w.expect(w.host, "tcp", prefix(server).Addr().String()+":80", "lan "+prefix(host).Addr().String())
 }
@@ -631,6 +636,13 @@ func TestChangesOfInterfaces(t *testing.T) {
 	w.reconcile(m, v)
 	a := m.Namespace(v.Interfaces[0].ID)
 	gone := m.Namespace(v.Interfaces[1].ID)
+	w.must(netns.Do(m.path(nameVPC(v.ID)), func() error {
+		b, err := os.ReadFile(sysctlPath("ipv4/neigh/" + Name(v.Interfaces[0].ID) + "/proxy_delay"))
+		if string(b) != "0\n" {
+			t.Errorf("answers for others are delayed by %q", b)
+		}
+		return err
+	}))
 	less := v
 	less.Interfaces = []Interface{v.Interfaces[0], v.Interfaces[2]}
 	_, err := m.Update(less)
@@ -664,6 +676,35 @@ func TestChangesOfInterfaces(t *testing.T) {
 	w.reconcile(m)
 	w.settled(m)
 	w.must(netns.Remove(ready))
+	w.must(m.Remove())
+	w.clean()
+}
+
+// TestHeldNamespace removes an interface whose namespace a process still holds.
+func TestHeldNamespace(t *testing.T) {
+	w := newWorld(t)
+	m := w.manager(false)
+	v := twoSubnets("1", 10)
+	w.reconcile(m, v)
+	a := v.Interfaces[0]
+	f, err := os.Open(m.Namespace(a.ID))
+	w.must(err)
+	defer f.Close()
+	held := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
+	w.serve(m.Namespace(v.Interfaces[1].ID), "b", 80)
+	w.expect(held, "tcp", "10.0.1.11:80", "b 10.0.1.10")
+	v.Interfaces = v.Interfaces[1:]
+	_, err = m.Update(v)
+	w.must(err)
+	w.expect(held, "tcp", "10.0.1.11:80", "") // has a link, but no rights
+	w.reconcile(m, v)
+	w.in(held, func(k *netlink.Handle) error {
+		if err := withLink(k, deviceTask, func(netlink.Link) error { return nil }); !errors.Is(err, unix.ENODEV) {
+			t.Errorf("the interface is still there: %v", err)
+		}
+		return nil
+	})
+	w.settled(m, v)
 	w.must(m.Remove())
 	w.clean()
 }

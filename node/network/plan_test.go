@@ -32,6 +32,13 @@ func TestPlanLeadsToWhatIsWanted(t *testing.T) {
 			if rest := plan(want, k.observe(), k.files, true); rest != nil {
 				t.Fatalf("seed %d: still to do: %v", seed, rest)
 			}
+			for n, w := range want {
+				for l := range w.links {
+					if !k.spaces[n].links[l].up {
+						t.Fatalf("seed %d: link %s is down", seed, l)
+					}
+				}
+			}
 			for f := range k.files {
 				if f == "ejunk" || f == "vjunk" {
 					t.Fatalf("seed %d: %s was not removed", seed, f)
@@ -126,7 +133,7 @@ type model struct {
 	files  map[string]bool
 }
 
-// observe is what a look at the kernel gives: links live while both ends do.
+// observe is what a look at the kernel gives.
 func (m model) observe() map[string]space {
 	out := map[string]space{}
 	for n, s := range m.spaces {
@@ -157,8 +164,16 @@ func (m model) harm(r *rand.Rand) {
 		}
 	}
 	for _, f := range slices.Sorted(maps.Keys(m.files)) {
-		if f[0] == 'e' && r.IntN(10) == 0 {
+		switch {
+		case f[0] == 'e' && r.IntN(10) == 0:
 			m.remove(f)
+		case f[0] == 'e' && r.IntN(10) == 0:
+			delete(m.files, f) // the kernel has yet to take its link away
+		case f[0] == 'v' && r.IntN(10) == 0:
+			s := m.spaces[f]
+			s.gateway = false // down
+			maps.DeleteFunc(s.routes, func(_ destination, h hop) bool { return h.device == deviceGateway })
+			m.spaces[f] = s
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"neargate/internal/netns"
 	"neargate/node/firewall"
 	"neargate/resource/network"
@@ -140,14 +142,28 @@ func TestLargePackets(t *testing.T) {
 	for _, space := range []string{b, w.internet} {
 		w.sink(space, 80)
 	}
-	for _, to := range []string{"10.0.1.11:80", "203.0.113.9:80", "198.18.10.11:80"} {
-		start := time.Now()
+	for to, large := range map[string]bool{"10.0.1.11:80": true, "203.0.113.9:80": false, "198.18.10.11:80": false} {
 		w.pour(a, to, 4<<20)
-		t.Logf("4 MiB to %s in %v", to, time.Since(start))
+		if size := w.segment(a, to); large != (size > 8000) || !large && size > 1460 {
+			t.Errorf("segments to %s have %d bytes", to, size)
+		}
 	}
 	w.pour(w.host, "198.18.10.11:80", 4<<20)
 	w.must(m.Remove())
 	w.clean()
+}
+
+// segment is the size of segments on a new connection.
+func (w *world) segment(space, to string) (size int) {
+	w.t.Helper()
+	c, err := dial(space, "tcp", to, patience)
+	w.must(err)
+	defer c.Close()
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	w.must(err)
+	w.must(raw.Control(func(fd uintptr) { size, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG) }))
+	w.must(err)
+	return size
 }
 
 // sink reads what is sent to port and answers, when the sender is done, with how
