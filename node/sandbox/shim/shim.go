@@ -266,7 +266,7 @@ func (s *Sandbox) Close(ctx context.Context, task string) error {
 func (s *Sandbox) Retire(ctx context.Context) error {
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		err = nil
 	}
 	for _, e := range entries {
 		err = errors.Join(err, s.Close(ctx, e.Name()))
