@@ -35,9 +35,12 @@ var layers = map[string][]string{
 	"control/loop":     {"store", "arn", "internal"},
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
 	"node":             {".", "resource", "arn", "internal"},
+	"node/network":     {".", "node/firewall", "resource", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
+	"dataplane":        {".", "resource", "arn", "internal"},
 	"node/sandbox":     {".", "shim/api", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
+	"bench":            {""},
 	"cmd":              {""},
 	"cmd/neargate":     {""},
 	"service/ecs":      {"service/ecs", "service/internal", "service", "aws/ecs", "wire/shape", "resource", "store", "auth", "arn", "internal"},
@@ -46,6 +49,8 @@ var layers = map[string][]string{
 	"service/sts":      {"service/sts", "service/internal", "service", "aws/sts", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/logs":     {"service/logs", "service/internal", "service", "aws/logs", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/internal": {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
+
+	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
 }
 
 // separate are the folders of other Go modules in this repository.
@@ -60,18 +65,23 @@ const (
 
 // dependencies are the direct requirements of go.mod, each with its reason.
 var dependencies = map[string]string{
-	"github.com/tidwall/btree":            "ordered tree with cheap snapshots, the state of the store",
-	"go.etcd.io/etcd/server/v3":           "the store's log, embedded",
-	"go.etcd.io/etcd/client/v3":           "the store's log, over the network",
-	"go.etcd.io/etcd/api/v3":              "etcd's types and error codes",
-	"go.etcd.io/etcd/client/pkg/v3":       "etcd's file locks and types",
-	"go.etcd.io/bbolt":                    "the embedded etcd's database file",
-	"go.uber.org/zap":                     "etcd's logger, bridged to slog",
-	"neargate/shim/api":                   "what the daemon and a task's shim say to each other, in this repository",
-	"github.com/prometheus/client_golang": "metrics of the daemon itself",
-	"go.opentelemetry.io/otel":            "traces of the daemon itself",
-	"go.opentelemetry.io/otel/sdk":        "traces of the daemon itself",
-	"go.opentelemetry.io/otel/trace":      "traces of the daemon itself",
+	"github.com/vishvananda/netlink":                                  "interfaces, addresses, routes and rules of task networks",
+	"github.com/google/nftables":                                      "security groups as rulesets in the kernel",
+	"github.com/mdlayher/netlink":                                     "the transport of nftables",
+	"golang.org/x/sys":                                                "namespaces and mounts",
+	"github.com/cockroachdb/pebble/v2":                                "ordered key-value files with a write-ahead log, where log events are kept",
+	"github.com/tidwall/btree":                                        "ordered tree with cheap snapshots, the state of the store",
+	"go.etcd.io/etcd/server/v3":                                       "the store's log, embedded",
+	"go.etcd.io/etcd/client/v3":                                       "the store's log, over the network",
+	"go.etcd.io/etcd/api/v3":                                          "etcd's types and error codes",
+	"go.etcd.io/etcd/client/pkg/v3":                                   "etcd's file locks and types",
+	"go.etcd.io/bbolt":                                                "the embedded etcd's database file",
+	"go.uber.org/zap":                                                 "etcd's logger, bridged to slog",
+	"github.com/prometheus/client_golang":                             "metrics of the daemon itself",
+	"go.opentelemetry.io/otel":                                        "traces of the daemon itself",
+	"go.opentelemetry.io/otel/sdk":                                    "traces of the daemon itself",
+	"go.opentelemetry.io/otel/trace":                                  "traces of the daemon itself",
+	"neargate/shim/api":                                               "what the daemon and a task's shim say to each other, in this repository",
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": "traces to any collector",
 }
 

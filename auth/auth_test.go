@@ -144,6 +144,8 @@ func TestAuthorize(t *testing.T) {
 			"iam:PassRole on resource: arn:aws:iam::123456789012:role/worker because no identity-based policy allows the iam:PassRole action"},
 		{"stream", identity.Grants{}, Call{"logs", "CreateLogStream", &struct{ LogGroupName, LogStreamName *string }{new("/g"), new("s")}},
 			"logs:CreateLogStream on resource: arn:aws:logs:us-east-1:123456789012:log-group:/g:log-stream:s because no identity-based policy allows the logs:CreateLogStream action"},
+		{"group by ARN", identity.Grants{}, Call{"logs", "FilterLogEvents", &struct{ LogGroupIdentifier *string }{new("arn:aws-cn:logs:us-east-1:123456789012:log-group:/g:*")}},
+			"logs:FilterLogEvents on resource: arn:aws:logs:us-east-1:123456789012:log-group:/g:log-stream: because no identity-based policy allows the logs:FilterLogEvents action"},
 		{"groups", identity.Grants{}, Call{"logs", "DescribeLogGroups", &struct{}{}},
 			"logs:DescribeLogGroups on resource: arn:aws:logs:us-east-1:123456789012:log-group::log-stream: because no identity-based policy allows the logs:DescribeLogGroups action"},
 		{"role in another case", identity.Grants{}, Call{"iam", "GetRole", &struct{ RoleName *string }{new("WORKER")}},

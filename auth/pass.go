@@ -7,11 +7,11 @@ import (
 	"neargate/store"
 )
 
-// MayPass answers nil when the caller may pass the role with the ARN to an AWS
-// service, such as ecs-tasks.amazonaws.com, and a *Denied when not. Authorize
-// asks this for the roles that a request names; services ask it for those they
+// MayPass answers nil when the caller may pass the role, given by ARN or
+// name, to an AWS service such as ecs-tasks.amazonaws.com, and a *Denied when
+// not. Authorize asks this for the roles that a request names; services ask it for those they
 // find in their records.
-func MayPass(tx store.Tx, c Caller, now time.Time, roleARN, service string) error {
+func MayPass(tx store.Tx, c Caller, now time.Time, role, service string) error {
 	if c.Root() {
 		return nil
 	}
@@ -21,5 +21,5 @@ func MayPass(tx store.Tx, c Caller, now time.Time, roleARN, service string) erro
 	}
 	keys := p.keys(c, now)
 	keys.Set("iam:PassedToService", service)
-	return p.decide(c, &policy.Request{Action: "iam:PassRole", Resource: roleARN, Context: keys})
+	return p.decide(c, &policy.Request{Action: "iam:PassRole", Resource: input{caller: c, tx: tx}.role(role), Context: keys})
 }

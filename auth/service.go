@@ -2,9 +2,11 @@ package auth
 
 import (
 	"errors"
+	"time"
 
 	"neargate/auth/policy"
 	"neargate/resource/identity"
+	"neargate/store"
 )
 
 // ServiceMayAssume reports whether a role's trust policy lets an AWS service,
@@ -25,4 +27,23 @@ func ServiceMayAssume(role *identity.Role, service, sourceARN string) (bool, err
 		Action: "sts:AssumeRole", Resource: role.ARN(), Context: keys,
 		Principals: []policy.Principal{{Type: "Service", ID: service}},
 	}) == policy.Allow, nil
+}
+
+// AllowsForwarded reports whether the caller's policies allow an AWS service, such
+// as ecs.amazonaws.com, an action in the caller's name.
+// Source: Forward access sessions, IAM User Guide.
+func AllowsForwarded(tx store.Tx, c Caller, service, action, resource string, now time.Time) (bool, error) {
+	if c.Root() {
+		return true, nil
+	}
+	p, err := FindPrincipal(tx, c)
+	if err != nil {
+		return false, err
+	}
+	keys := p.keys(c, now)
+	keys.Set("aws:ViaAWSService", "true")
+	for _, key := range []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "iam:AWSServiceName"} {
+		keys.Set(key, service)
+	}
+	return p.Set.Decide(&policy.Request{Action: action, Resource: resource, Context: keys}).Allowed, nil
 }

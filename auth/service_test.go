@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"context"
 	"testing"
 
 	"neargate/resource/identity"
+	"neargate/store"
 )
 
 func TestServiceMayAssume(t *testing.T) {
@@ -32,5 +34,41 @@ func TestServiceMayAssume(t *testing.T) {
 	}
 	if _, err := ServiceMayAssume(&identity.Role{Trust: "{"}, "ecs-tasks.amazonaws.com", ""); err == nil {
 		t.Error("a trust policy that does not parse is no error")
+	}
+}
+
+func TestAllowsForwarded(t *testing.T) {
+	const action, role = "iam:CreateServiceLinkedRole", "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+	allow := func(condition string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"*"` + condition + `}]}`
+	}
+	for text, want := range map[string]bool{
+		allow(""): true,
+		allow(`,"Condition":{"Bool":{"aws:ViaAWSService":"true"}}`):                                           true,
+		allow(`,"Condition":{"Bool":{"aws:ViaAWSService":"false"}}`):                                          false,
+		allow(`,"Condition":{"ForAnyValue:StringEquals":{"aws:CalledVia":"ecs.amazonaws.com"}}`):              true,
+		allow(`,"Condition":{"ForAnyValue:StringEquals":{"aws:CalledVia":"ec2.amazonaws.com"}}`):              false,
+		allow(`,"Condition":{"StringEquals":{"iam:AWSServiceName":"ecs.amazonaws.com"}}`):                     true,
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecs:*","Resource":"*"}]}`:           false,
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iam:*","Resource":"` + role + `"}]}`: false,
+	} {
+		w := newWorld(t, identity.Grants{Inline: []identity.Inline{{Name: "p", Document: text}}})
+		for _, key := range []struct {
+			id, token string
+			want      bool
+		}{{w.alice.ID, "", want}, {w.session.ID, w.token, want}, {w.root.ID, "", true}} {
+			c, err := w.Lookup(context.Background(), key.id, key.token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bool
+			err = w.store.View(context.Background(), func(tx store.Tx) error {
+				got, err = AllowsForwarded(tx, c.Caller, "ecs.amazonaws.com", action, role, now)
+				return err
+			})
+			if err != nil || got != key.want {
+				t.Errorf("%s with %s: %v, %v", c.Caller.ARN, text, got, err)
+			}
+		}
 	}
 }

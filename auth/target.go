@@ -116,7 +116,7 @@ var resourcesOf = merge(
 	each("logs", func(in input) []string { return []string{in.group("")} }, "CreateLogGroup",
 		"TagLogGroup", "UntagLogGroup", "ListTagsLogGroup"),
 	each("logs", func(in input) []string { return []string{in.group(":log-stream:")} },
-		"DeleteLogGroup", "DescribeLogGroups", "DescribeLogStreams", "PutRetentionPolicy", "DeleteRetentionPolicy"),
+		"DeleteLogGroup", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "PutRetentionPolicy", "DeleteRetentionPolicy"),
 	each("logs", func(in input) []string { return []string{in.group(":log-stream:" + in.text("LogStreamName"))} },
 		"CreateLogStream", "DeleteLogStream", "PutLogEvents", "GetLogEvents"),
 	each("logs", func(in input) []string { return in.given("ResourceArn") },
@@ -349,9 +349,17 @@ func (in input) keyOwner() []string {
 	return []string{in.user(k.User)}
 }
 
-// group is the ARN of the request's log group with a suffix.
+// group is the ARN of the request's log group, given by name or ARN, with a
+// suffix. An ARN that is not of the caller's account and region finds no group.
 func (in input) group(suffix string) string {
-	return arn.New("logs", in.caller.Region, in.caller.Account, "log-group:"+in.text("LogGroupName")+suffix)
+	name := in.text("LogGroupName")
+	if name == "" {
+		name = in.text("LogGroupIdentifier")
+	}
+	if _, given, ok := strings.Cut(name, ":log-group:"); ok {
+		name = strings.TrimSuffix(given, ":*")
+	}
+	return arn.New("logs", in.caller.Region, in.caller.Account, "log-group:"+name+suffix)
 }
 
 func (in input) ec2(kind string, ids []string, id string) []string {

@@ -6,6 +6,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,11 +23,17 @@ import (
 var neargate string
 
 // shared is the installation most stories run on, each in an account of its own.
+// AWS's rate limits, which have a story of their own, are lifted.
 var shared installation
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	// Stories wait more than they compute.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	bin, err := filepath.Abs("../bin/neargate")
 	if err != nil {
 		panic(err)
@@ -42,7 +49,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	shared = installation{filepath.Join(dir, "data")}
-	if err := shared.up(); err != nil {
+	if err := shared.up("--no-throttle"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -65,10 +72,9 @@ func (i installation) run(args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// up starts the installation on a free port, without AWS's rate limits, which
-// have stories of their own.
+// up starts the installation on a free port.
 func (i installation) up(args ...string) error {
-	_, err := i.run(append([]string{"up", "-d", "--listen", "127.0.0.1:0", "--no-throttle"}, args...)...)
+	_, err := i.run(append([]string{"up", "-d", "--listen", "127.0.0.1:0"}, args...)...)
 	return err
 }
 
@@ -137,14 +143,23 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// condition decides what stands in brackets: whether a program is installed, or
-// [terraform-aws], whether Terraform has its AWS provider at hand.
+// condition decides what stands in brackets: whether a program is installed;
+// [js-sdk], a Node.js that the SDK for JavaScript supports; [terraform-aws],
+// Terraform and a folder with its AWS provider.
 func condition(name string) (bool, error) {
-	if name == "terraform-aws" && os.Getenv("NEARGATE_TF_PLUGINS") == "" {
-		return false, nil
+	switch name {
+	case "js-sdk":
+		out, err := exec.Command("node", "-p", "+process.versions.node.split('.')[0] >= 20").Output()
+		return err == nil && string(out) == "true\n" && installed("npm"), nil
+	case "terraform-aws":
+		return os.Getenv("NEARGATE_TF_PLUGINS") != "" && installed("terraform"), nil
 	}
-	_, err := exec.LookPath(strings.TrimSuffix(name, "-aws"))
-	return err == nil, nil
+	return installed(name), nil
+}
+
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
 // provide sets the environment of a story.
@@ -155,6 +170,7 @@ func provide(e *testscript.Env, vars map[string]string) error {
 	home := filepath.Join(e.WorkDir, ".home")
 	e.Setenv("HOME", home)
 	e.Setenv("NEARGATE", neargate)
+	e.Setenv("SHARED", shared.dir)
 	e.Setenv("AWS_PAGER", "")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("AWS_MAX_ATTEMPTS", "1")

@@ -3,6 +3,7 @@
 #   aws    the AWS CLI
 #   boto3  the AWS SDK for Python
 #   node   Node.js and npm
+#   cc     a C compiler
 set -euo pipefail
 
 missing=()
@@ -14,6 +15,7 @@ for what in "$@"; do
 		command -v node >/dev/null || missing+=(nodejs)
 		command -v npm >/dev/null || missing+=(npm)
 		;;
+	cc) command -v cc >/dev/null || missing+=(gcc libc6-dev) ;;
 	*) echo "need.sh: unknown: $what" >&2; exit 2 ;;
 	esac
 done

@@ -47,6 +47,19 @@ func (t Table[T]) Find(tx Tx, segments ...string) (r T, ok bool, err error) {
 	return r, err == nil, err
 }
 
+// Shared is Find without the copy: the record that every reader shares, nil when
+// absent. Nothing of it may be assigned to, not even its own fields.
+func (t Table[T]) Shared(tx Tx, segments ...string) (*T, error) {
+	v, err := tx.Get(Key(t.Name, segments...))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t.shared(v)
+}
+
 // List yields the records whose primary key starts with the segments.
 func (t Table[T]) List(tx Tx, segments ...string) iter.Seq2[T, error] {
 	return t.Page(tx, segments, nil, 0)
@@ -187,7 +200,15 @@ func (t Table[T]) entries(ix Index[T], r *T) []string {
 	return keys
 }
 
-func (t Table[T]) decode(v Value) (T, error) {
+func (t Table[T]) decode(v Value) (r T, err error) {
+	p, err := t.shared(v)
+	if err != nil {
+		return r, err
+	}
+	return *p, nil
+}
+
+func (t Table[T]) shared(v Value) (*T, error) {
 	p, err := v.Decoded(func(b []byte) (any, error) {
 		r := new(T)
 		if err := json.Unmarshal(b, r); err != nil {
@@ -196,10 +217,9 @@ func (t Table[T]) decode(v Value) (T, error) {
 		return r, nil
 	})
 	if err != nil {
-		var zero T
-		return zero, err
+		return nil, err
 	}
-	return *p.(*T), nil
+	return p.(*T), nil
 }
 
 // Collect gathers a listing, stopping at its first error.

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -134,9 +135,10 @@ func (c *call) serve() (err error) {
 func (c *call) identify() error {
 	claim, unsigned := sigv4.Parse(c.r)
 	c.claim = claim
-	c.region = regionOf(c.r.Host, c.server.cfg.DefaultRegion)
 	if claim != nil {
 		c.region = claim.Region
+	} else {
+		c.region = regionOf(c.r.Host, c.server.cfg.DefaultRegion)
 	}
 	if !c.server.signsFor(claim) && c.r.Header.Get("X-Amz-Target") == "" {
 		// The API version may tell the service, and may be in the body.
@@ -258,6 +260,9 @@ func (c *call) answer(err error) {
 	}
 	h := c.w.Header()
 	h["x-amzn-RequestId"] = []string{c.id} // spelled as AWS does
+	if c.svc != nil && c.svc.extended != "" {
+		h[c.svc.extended] = []string{base64.StdEncoding.EncodeToString([]byte(c.id))}
+	}
 	h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = []string{c.svc.protocol.contentType()}

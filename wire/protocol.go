@@ -125,7 +125,7 @@ func noAction(name, version string) *shape.Error {
 func (awsQuery) read(c *call, in any) error { return form.ReadQuery(c.pairs, c.op.in, in) }
 
 func (awsQuery) append(c *call, b []byte, out any) []byte {
-	return xml.AppendQuery(b, &c.svc.Service, c.op.Name, c.id, c.op.out, out)
+	return xml.AppendQuery(b, &c.svc.Service, &c.op.Operation, c.id, c.op.out, out)
 }
 
 func (awsQuery) appendError(c *call, b []byte, e *shape.Error) []byte {

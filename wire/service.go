@@ -32,6 +32,7 @@ type profile struct {
 	internal  *shape.Error // when the service itself failed
 	throttled *shape.Error // when a limit is exceeded
 	maxBody   int64        // bytes of a request's body, compressed or not
+	extended  string       // header of a second, opaque request id; "" for none
 }
 
 const (
@@ -62,6 +63,8 @@ func profileOf(s shape.Service) profile {
 	case "logs":
 		p.internal = shape.NewError("ServiceUnavailableException", http.StatusInternalServerError, "The service cannot complete the request.")
 		p.maxBody = 8 << 20
+	case "sts":
+		p.extended = "x-amz-sts-extended-request-id"
 	case "iam":
 		p.internal = shape.NewError("ServiceFailureException", http.StatusInternalServerError, failureText)
 		p.internal.Query = "ServiceFailure"

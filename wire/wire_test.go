@@ -127,9 +127,12 @@ func formCall(body string) *http.Request {
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 // requestID is the header as AWS spells it, which http.Header.Get cannot see.
-func requestID(w *httptest.ResponseRecorder) string {
+func requestID(w *httptest.ResponseRecorder) string { return spelled(w, "x-amzn-RequestId") }
+
+// spelled is the value of the header spelled so.
+func spelled(w *httptest.ResponseRecorder, as string) string {
 	for name, values := range w.Header() {
-		if name == "x-amzn-RequestId" {
+		if name == as {
 			return values[0]
 		}
 	}
@@ -160,6 +163,10 @@ func TestAnswers(t *testing.T) {
 			body := strings.ReplaceAll(tt.body, "%s", id)
 			if w.Code != 200 || w.Header().Get("Content-Type") != tt.contentType || !strings.Contains(w.Body.String(), body) || !uuid.MatchString(id) {
 				t.Fatalf("%d %v\n%s", w.Code, w.Header(), w.Body)
+			}
+			extended := spelled(w, "x-amz-sts-extended-request-id")
+			if sts := strings.Contains(tt.body, "<Account>"); (extended != "") != sts {
+				t.Errorf("extended request id %q", extended)
 			}
 		})
 	}

@@ -137,7 +137,7 @@ type CreateNetworkInterfaceInput struct {
 	DryRun                          *bool                                   `aws:"DryRun"`
 	EnablePrimaryIpv6               *bool                                   `aws:"EnablePrimaryIpv6"`
 	Groups                          []string                                `aws:"Groups" form:"SecurityGroupId"`
-	InterfaceType                   *string                                 `aws:"InterfaceType,enum=branch|efa|efa-only|trunk"`
+	InterfaceType                   *string                                 `aws:"InterfaceType,enum=branch|efa|efa-only|interface|trunk"`
 	Ipv4PrefixCount                 *int32                                  `aws:"Ipv4PrefixCount"`
 	Ipv4Prefixes                    []Ipv4PrefixSpecificationRequest        `aws:"Ipv4Prefixes" form:"Ipv4Prefix"`
 	Ipv6AddressCount                *int32                                  `aws:"Ipv6AddressCount"`

@@ -19,11 +19,15 @@ type API interface {
 	DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error)
 	DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
 	DescribeLogStreams(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error)
+	FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
+	GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListTagsLogGroup(context.Context, *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error)
+	PutLogEvents(context.Context, *PutLogEventsInput) (*PutLogEventsOutput, error)
 	PutRetentionPolicy(context.Context, *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error)
 	TagLogGroup(context.Context, *TagLogGroupInput) (*TagLogGroupOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
+	TestMetricFilter(context.Context, *TestMetricFilterInput) (*TestMetricFilterOutput, error)
 	UntagLogGroup(context.Context, *UntagLogGroupInput) (*UntagLogGroupOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 }
@@ -39,20 +43,24 @@ func Describe(api API) shape.Service {
 		TargetPrefix: "Logs_20140328",
 		Protocol:     shape.JSON11,
 		Operations: []shape.Operation{
-			shape.Op("CreateLogGroup", api.CreateLogGroup),
-			shape.Op("CreateLogStream", api.CreateLogStream),
-			shape.Op("DeleteLogGroup", api.DeleteLogGroup),
-			shape.Op("DeleteLogStream", api.DeleteLogStream),
-			shape.Op("DeleteRetentionPolicy", api.DeleteRetentionPolicy),
+			shape.Void("CreateLogGroup", api.CreateLogGroup),
+			shape.Void("CreateLogStream", api.CreateLogStream),
+			shape.Void("DeleteLogGroup", api.DeleteLogGroup),
+			shape.Void("DeleteLogStream", api.DeleteLogStream),
+			shape.Void("DeleteRetentionPolicy", api.DeleteRetentionPolicy),
 			shape.Op("DescribeLogGroups", api.DescribeLogGroups),
 			shape.Op("DescribeLogStreams", api.DescribeLogStreams),
+			shape.Op("FilterLogEvents", api.FilterLogEvents),
+			shape.Op("GetLogEvents", api.GetLogEvents),
 			shape.Op("ListTagsForResource", api.ListTagsForResource),
 			shape.Op("ListTagsLogGroup", api.ListTagsLogGroup),
-			shape.Op("PutRetentionPolicy", api.PutRetentionPolicy),
-			shape.Op("TagLogGroup", api.TagLogGroup),
-			shape.Op("TagResource", api.TagResource),
-			shape.Op("UntagLogGroup", api.UntagLogGroup),
-			shape.Op("UntagResource", api.UntagResource),
+			shape.Op("PutLogEvents", api.PutLogEvents),
+			shape.Void("PutRetentionPolicy", api.PutRetentionPolicy),
+			shape.Void("TagLogGroup", api.TagLogGroup),
+			shape.Void("TagResource", api.TagResource),
+			shape.Op("TestMetricFilter", api.TestMetricFilter),
+			shape.Void("UntagLogGroup", api.UntagLogGroup),
+			shape.Void("UntagResource", api.UntagResource),
 		},
 	}
 }

@@ -4,9 +4,21 @@ package logs
 
 import "neargate/wire/shape"
 
+// DataAlreadyAcceptedException is a client fault answered with HTTP 400.
+// It can carry expectedSequenceToken.
+func DataAlreadyAcceptedException(message string) *shape.Error {
+	return &shape.Error{Code: "DataAlreadyAcceptedException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // InvalidParameterException is a client fault answered with HTTP 400.
 func InvalidParameterException(message string) *shape.Error {
 	return &shape.Error{Code: "InvalidParameterException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// InvalidSequenceTokenException is a client fault answered with HTTP 400.
+// It can carry expectedSequenceToken.
+func InvalidSequenceTokenException(message string) *shape.Error {
+	return &shape.Error{Code: "InvalidSequenceTokenException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }
 
 // LimitExceededException is a client fault answered with HTTP 400.
@@ -38,4 +50,9 @@ func ServiceUnavailableException(message string) *shape.Error {
 // It can carry resourceName.
 func TooManyTagsException(message string) *shape.Error {
 	return &shape.Error{Code: "TooManyTagsException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// UnrecognizedClientException is a client fault answered with HTTP 400.
+func UnrecognizedClientException(message string) *shape.Error {
+	return &shape.Error{Code: "UnrecognizedClientException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }

@@ -83,6 +83,70 @@ type DescribeLogStreamsOutput struct {
 	NextToken  *string     `aws:"nextToken"`
 }
 
+// Entity is the AWS shape com.amazonaws.cloudwatchlogs#Entity.
+type Entity struct {
+	Attributes    map[string]string `aws:"attributes"`
+	KeyAttributes map[string]string `aws:"keyAttributes"`
+}
+
+// FilterLogEventsInput is the AWS shape com.amazonaws.cloudwatchlogs#FilterLogEventsRequest.
+type FilterLogEventsInput struct {
+	EndTime             *int64   `aws:"endTime,range=0:"`
+	FilterPattern       *string  `aws:"filterPattern,len=0:1024"`
+	Interleaved         *bool    `aws:"interleaved"`
+	Limit               *int32   `aws:"limit,range=1:10000"`
+	LogGroupIdentifier  *string  `aws:"logGroupIdentifier,len=1:2048" pattern:"[\\w#+=/:,.@-]*"`
+	LogGroupName        *string  `aws:"logGroupName,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamNamePrefix *string  `aws:"logStreamNamePrefix,len=1:512" pattern:"[^:*]*"`
+	LogStreamNames      []string `aws:"logStreamNames,len=1:100" each:"len=1:512" eachpattern:"[^:*]*"`
+	NextToken           *string  `aws:"nextToken,len=1:"`
+	StartFromHead       *bool    `aws:"startFromHead"`
+	StartTime           *int64   `aws:"startTime,range=0:"`
+	Unmask              *bool    `aws:"unmask"`
+}
+
+// FilterLogEventsOutput is the AWS shape com.amazonaws.cloudwatchlogs#FilterLogEventsResponse.
+type FilterLogEventsOutput struct {
+	Events             []FilteredLogEvent  `aws:"events"`
+	NextToken          *string             `aws:"nextToken"`
+	SearchedLogStreams []SearchedLogStream `aws:"searchedLogStreams"`
+}
+
+// FilteredLogEvent is the AWS shape com.amazonaws.cloudwatchlogs#FilteredLogEvent.
+type FilteredLogEvent struct {
+	EventId       *string `aws:"eventId"`
+	IngestionTime *int64  `aws:"ingestionTime"`
+	LogStreamName *string `aws:"logStreamName"`
+	Message       *string `aws:"message"`
+	Timestamp     *int64  `aws:"timestamp"`
+}
+
+// GetLogEventsInput is the AWS shape com.amazonaws.cloudwatchlogs#GetLogEventsRequest.
+type GetLogEventsInput struct {
+	EndTime            *int64  `aws:"endTime,range=0:"`
+	Limit              *int32  `aws:"limit,range=1:10000"`
+	LogGroupIdentifier *string `aws:"logGroupIdentifier,len=1:2048" pattern:"[\\w#+=/:,.@-]*"`
+	LogGroupName       *string `aws:"logGroupName,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName      *string `aws:"logStreamName,required,len=1:512" pattern:"[^:*]*"`
+	NextToken          *string `aws:"nextToken,len=1:"`
+	StartFromHead      *bool   `aws:"startFromHead"`
+	StartTime          *int64  `aws:"startTime,range=0:"`
+	Unmask             *bool   `aws:"unmask"`
+}
+
+// GetLogEventsOutput is the AWS shape com.amazonaws.cloudwatchlogs#GetLogEventsResponse.
+type GetLogEventsOutput struct {
+	Events            []OutputLogEvent `aws:"events"`
+	NextBackwardToken *string          `aws:"nextBackwardToken"`
+	NextForwardToken  *string          `aws:"nextForwardToken"`
+}
+
+// InputLogEvent is the AWS shape com.amazonaws.cloudwatchlogs#InputLogEvent.
+type InputLogEvent struct {
+	Message   *string `aws:"message,required,len=1:"`
+	Timestamp *int64  `aws:"timestamp,required,range=0:"`
+}
+
 // ListTagsForResourceInput is the AWS shape com.amazonaws.cloudwatchlogs#ListTagsForResourceRequest.
 type ListTagsForResourceInput struct {
 	ResourceArn *string `aws:"resourceArn,required,len=1:1011" pattern:"[\\w+=/:,.@-]*"`
@@ -133,6 +197,36 @@ type LogStream struct {
 	UploadSequenceToken *string `aws:"uploadSequenceToken"`
 }
 
+// MetricFilterMatchRecord is the AWS shape com.amazonaws.cloudwatchlogs#MetricFilterMatchRecord.
+type MetricFilterMatchRecord struct {
+	EventMessage    *string           `aws:"eventMessage"`
+	EventNumber     *int64            `aws:"eventNumber"`
+	ExtractedValues map[string]string `aws:"extractedValues"`
+}
+
+// OutputLogEvent is the AWS shape com.amazonaws.cloudwatchlogs#OutputLogEvent.
+type OutputLogEvent struct {
+	IngestionTime *int64  `aws:"ingestionTime"`
+	Message       *string `aws:"message"`
+	Timestamp     *int64  `aws:"timestamp"`
+}
+
+// PutLogEventsInput is the AWS shape com.amazonaws.cloudwatchlogs#PutLogEventsRequest.
+type PutLogEventsInput struct {
+	Entity        *Entity         `aws:"entity"`
+	LogEvents     []InputLogEvent `aws:"logEvents,required,len=1:10000"`
+	LogGroupName  *string         `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName *string         `aws:"logStreamName,required,len=1:512" pattern:"[^:*]*"`
+	SequenceToken *string         `aws:"sequenceToken,len=1:"`
+}
+
+// PutLogEventsOutput is the AWS shape com.amazonaws.cloudwatchlogs#PutLogEventsResponse.
+type PutLogEventsOutput struct {
+	NextSequenceToken     *string                `aws:"nextSequenceToken"`
+	RejectedEntityInfo    *RejectedEntityInfo    `aws:"rejectedEntityInfo"`
+	RejectedLogEventsInfo *RejectedLogEventsInfo `aws:"rejectedLogEventsInfo"`
+}
+
 // PutRetentionPolicyInput is the AWS shape com.amazonaws.cloudwatchlogs#PutRetentionPolicyRequest.
 type PutRetentionPolicyInput struct {
 	LogGroupName    *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -141,6 +235,24 @@ type PutRetentionPolicyInput struct {
 
 // PutRetentionPolicyOutput is empty: the model names no shape for it.
 type PutRetentionPolicyOutput struct{}
+
+// RejectedEntityInfo is the AWS shape com.amazonaws.cloudwatchlogs#RejectedEntityInfo.
+type RejectedEntityInfo struct {
+	ErrorType *string `aws:"errorType"`
+}
+
+// RejectedLogEventsInfo is the AWS shape com.amazonaws.cloudwatchlogs#RejectedLogEventsInfo.
+type RejectedLogEventsInfo struct {
+	ExpiredLogEventEndIndex  *int32 `aws:"expiredLogEventEndIndex"`
+	TooNewLogEventStartIndex *int32 `aws:"tooNewLogEventStartIndex"`
+	TooOldLogEventEndIndex   *int32 `aws:"tooOldLogEventEndIndex"`
+}
+
+// SearchedLogStream is the AWS shape com.amazonaws.cloudwatchlogs#SearchedLogStream.
+type SearchedLogStream struct {
+	LogStreamName      *string `aws:"logStreamName"`
+	SearchedCompletely *bool   `aws:"searchedCompletely"`
+}
 
 // TagLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#TagLogGroupRequest.
 type TagLogGroupInput struct {
@@ -159,6 +271,17 @@ type TagResourceInput struct {
 
 // TagResourceOutput is empty: the model names no shape for it.
 type TagResourceOutput struct{}
+
+// TestMetricFilterInput is the AWS shape com.amazonaws.cloudwatchlogs#TestMetricFilterRequest.
+type TestMetricFilterInput struct {
+	FilterPattern    *string  `aws:"filterPattern,required,len=0:1024"`
+	LogEventMessages []string `aws:"logEventMessages,required,len=1:50" each:"len=1:"`
+}
+
+// TestMetricFilterOutput is the AWS shape com.amazonaws.cloudwatchlogs#TestMetricFilterResponse.
+type TestMetricFilterOutput struct {
+	Matches []MetricFilterMatchRecord `aws:"matches"`
+}
 
 // UntagLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#UntagLogGroupRequest.
 type UntagLogGroupInput struct {

@@ -15,13 +15,13 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/dataplane/logstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
-	"neargate/service/ecs/task"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -32,6 +32,7 @@ type options struct {
 	listen              string
 	profile             string
 	noAuth, noThrottle  bool
+	limitsFile          string
 	logLevel, logFormat string
 }
 
@@ -41,12 +42,19 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log   *slog.Logger
-	tel   *telemetry.Telemetry
-	store *etcd.Store
-	ids   *arn.Source
-	admin *admin
-	key   [32]byte // seals pagination tokens
+	log    *slog.Logger
+	tel    *telemetry.Telemetry
+	store  *etcd.Store
+	logs   *logstore.Store
+	ids    *arn.Source
+	admin  *admin
+	limits limits
+	key    [32]byte // seals pagination tokens
+
+	listener  net.Listener // of the front door
+	authority *ca.CA
+	door      http.Handler
+	socket    net.Listener // of the administration interface
 }
 
 // serve runs the daemon until ctx ends.
@@ -56,6 +64,12 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	if !o.noThrottle {
+		if d.limits, err = readLimits(o.limitsFile); err != nil {
+			return err
+		}
+	}
 	if err := o.dir.Make(); err != nil {
 		return err
 	}
@@ -64,12 +78,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer release()
-	listener, err := listen(o)
-	if err != nil {
+	if d.listener, err = listen(o); err != nil {
 		return err
 	}
-	defer listener.Close()
-	d := &daemon{options: o, log: log, ids: arn.NewSource(rand.Reader)}
+	defer d.listener.Close()
 	if d.tel, err = telemetry.New(ctx, os.Getenv, version()); err != nil {
 		return err
 	}
@@ -85,18 +97,32 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
+	if d.logs, err = logstore.Open(logstore.Config{Dir: o.dir.Logs(), Log: log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.logs.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
 		return err
 	}
-	run := install.Run{PID: os.Getpid(), Started: started, Address: listener.Addr().String(), Version: version()}
+	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
+		return err
+	}
+	if d.door, err = d.frontDoor(); err != nil {
+		return err
+	}
+	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
+		return err
+	}
+	defer d.socket.Close()
+	run := install.Run{PID: os.Getpid(), Started: started, Address: d.listener.Addr().String(), Version: version()}
 	if err := d.announce(run, root); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
-	return d.run(ctx, listener)
+	return d.run(ctx)
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -114,11 +140,7 @@ func (d *daemon) announce(run install.Run, root install.Credentials) error {
 }
 
 // run does all work of the daemon; it ends when ctx does, or when a part fails.
-func (d *daemon) run(ctx context.Context, listener net.Listener) error {
-	authority, err := ca.Open(d.dir.CA(), time.Now)
-	if err != nil {
-		return err
-	}
+func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -131,11 +153,12 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 	}
 	part("administration", d.serveAdmin)
 	part("front door", func(ctx context.Context) error {
-		return muxtls.Serve(ctx, listener, authority.TLSConfig(), d.frontDoor(), d.log, grace)
+		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
 	for _, c := range controllers(time.Now, d.ids) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
+	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })
 	part("node", d.runNode)
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
@@ -146,14 +169,10 @@ func (d *daemon) run(ctx context.Context, listener net.Listener) error {
 
 // frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
 // under a path no AWS API uses.
-func (d *daemon) frontDoor() http.Handler {
+func (d *daemon) frontDoor() (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	launches := task.FargateRate()
-	if d.noThrottle {
-		launches = task.Rate{}
-	}
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, launches),
+		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches, d.logs),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -163,14 +182,15 @@ func (d *daemon) frontDoor() http.Handler {
 	if d.noAuth {
 		cfg.Keys = anyone{keys{directory}}
 	}
-	if !d.noThrottle {
-		cfg.Limits = wire.DefaultLimits()
+	if err := d.limits.known(cfg.Services); err != nil {
+		return nil, err
 	}
+	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux
+	return mux, nil
 }
 
 // observe records a finished call.
@@ -183,26 +203,34 @@ func (d *daemon) observe(c wire.Call) {
 	if c.Err != nil {
 		level = slog.LevelError
 	}
+	if !d.log.Enabled(context.Background(), level) {
+		return // before its arguments are put together
+	}
 	d.log.Log(context.Background(), level, "call", "service", c.Service, "operation", c.Operation, "status", c.Status,
 		"code", c.Code, "account", c.Account, "region", c.Region, "took", c.Duration, "request", c.ID, "error", c.Err)
 }
 
+// adminSocket listens on a unix socket that only its owner can open.
+func adminSocket(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
 // serveAdmin serves the administration socket.
 func (d *daemon) serveAdmin(ctx context.Context) error {
-	if err := os.Remove(d.dir.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	l, err := net.Listen("unix", d.dir.Socket())
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(d.dir.Socket(), 0o600); err != nil {
-		return errors.Join(err, l.Close())
-	}
 	server := &http.Server{Handler: d.admin.handler(), ReadHeaderTimeout: grace}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(d.socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -39,6 +39,7 @@ func up(ctx context.Context, std stdio, args []string) error {
 	fs.StringVar(&o.profile, "profile", "", "AWS profile `NAME` to keep pointing here (default \"neargate\" for the default data directory)")
 	fs.BoolVar(&o.noAuth, "no-auth", false, "accept any credentials and unsigned calls (loopback addresses only)")
 	fs.BoolVar(&o.noThrottle, "no-throttle", false, "lift AWS's API and launch rate limits")
+	fs.StringVar(&o.limitsFile, "limits", "", "`FILE` with other rate limits than AWS's (docs/limits.md)")
 	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	detach := fs.Bool("d", false, "run in the background")

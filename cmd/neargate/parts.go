@@ -31,12 +31,12 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate) []shape.Service {
+func services(d service.Deps, launches task.Rate, events logs.Events) []shape.Service {
 	return []shape.Service{
 		awsec2.Describe(ec2.New(d)),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
-		awslogs.Describe(logs.New(d)),
+		awslogs.Describe(logs.New(d, events)),
 		awssts.Describe(sts.New(d)),
 	}
 }
@@ -46,6 +46,7 @@ func controllers(now func() time.Time, ids *arn.Source) []loop.Runner {
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
+		expire.Sessions(), expire.DeletionTasks(),
 	}
 }
 

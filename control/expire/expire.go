@@ -1,5 +1,5 @@
-// Package expire removes what ECS keeps for a while only: stopped tasks, old
-// service events, and what is INACTIVE. Every pass removes a bounded batch.
+// Package expire removes what is kept for a while only: stopped tasks, what is
+// INACTIVE, and expired credentials. Every pass removes a bounded batch.
 package expire
 
 import (

@@ -60,6 +60,9 @@ func (d Dir) path(elem ...string) string {
 // Store is the folder of the embedded store.
 func (d Dir) Store() string { return d.path("store") }
 
+// Logs is the folder of log events.
+func (d Dir) Logs() string { return d.path("logs") }
+
 // CA is the folder of the installation's certificate authority.
 func (d Dir) CA() string { return d.path("ca") }
 

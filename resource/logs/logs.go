@@ -21,6 +21,7 @@ type Tag struct{ Key, Value string }
 // Group is a log group.
 type Group struct {
 	Account, Region, Name string
+	ID                    uint64 // never used again: a group created later under the same name has another
 	CreatedAt             time.Time
 	Class                 string // STANDARD, INFREQUENT_ACCESS
 	RetentionDays         int32  `json:",omitempty"` // 0: events never expire
@@ -29,6 +30,14 @@ type Group struct {
 
 // ARN is the group's Amazon Resource Name, without the ":*" of older answers.
 func (g *Group) ARN() string { return GroupARN(g.Account, g.Region, g.Name) }
+
+// Oldest is the time, in milliseconds, from which on the group keeps events.
+func (g *Group) Oldest(now time.Time) int64 {
+	if g.RetentionDays == 0 {
+		return 0
+	}
+	return now.AddDate(0, 0, -int(g.RetentionDays)).UnixMilli()
+}
 
 // GroupARN prints the ARN of a log group.
 func GroupARN(account, region, name string) string {
@@ -39,7 +48,7 @@ func GroupARN(account, region, name string) string {
 // region, with or without a trailing ":*"; ok is false for any other ARN.
 func GroupName(groupARN, account, region string) (name string, ok bool) {
 	a, err := arn.Parse(groupARN)
-	if err != nil || a.Service != "logs" || a.Region != region || a.Account != account {
+	if err != nil || a.Partition != arn.Partition(region) || a.Service != "logs" || a.Region != region || a.Account != account {
 		return "", false
 	}
 	name, ok = strings.CutPrefix(a.Resource, "log-group:")
@@ -47,13 +56,11 @@ func GroupName(groupARN, account, region string) (name string, ok bool) {
 	return name, ok && name != "" && !strings.Contains(name, ":")
 }
 
-// Stream is a log stream. The event times are zero until it holds an event.
+// Stream is a log stream. What it holds is said by the log store.
 type Stream struct {
 	Account, Region, Group, Name string
+	ID                           StreamID
 	CreatedAt                    time.Time
-	FirstEvent                   time.Time `json:",omitzero"`
-	LastEvent                    time.Time `json:",omitzero"`
-	LastIngestion                time.Time `json:",omitzero"`
 }
 
 // ARN is the stream's Amazon Resource Name.

@@ -36,6 +36,9 @@ type listing[R, W any] struct {
 	render  func(scope, *R) (W, error)
 	// bind is the filter whose values a pagination token is tied to, if any.
 	bind string
+	// trails says that every page after the first has a token while it has items,
+	// even the last, as recorded of security groups.
+	trails bool
 	// narrow names the index that holds the candidates for an exact value of a
 	// filter, by filter name.
 	narrow map[string]string
@@ -116,6 +119,9 @@ func (l listing[R, W]) page(sc scope, sealer *page.Sealer, q query, match func(*
 		}
 		out.items = append(out.items, w)
 		last = l.kind.id(&r)
+	}
+	if l.trails && q.token != nil && q.max != nil && len(out.items) > 0 {
+		out.next = new(sealer.Seal(last, bound...))
 	}
 	return out, nil
 }

@@ -142,6 +142,11 @@ func TestClientToken(t *testing.T) {
 	if *e.NetworkInterfaceId != id || *e.Description != "changed" || len(e.TagSet) != 1 || *again.ClientToken != "token" {
 		t.Errorf("replay %+v", e)
 	}
+	typed := in
+	typed.InterfaceType = new("interface") // the same interface, but not the same request
+	fails(b, b.CreateNetworkInterface, typed, "IdempotentParameterMismatch", "")
+	typed.InterfaceType = new("efa")
+	fails(b, b.CreateNetworkInterface, typed, "UnsupportedOperation", "")
 	in.Description = new("other")
 	fails(b, b.CreateNetworkInterface, in, "IdempotentParameterMismatch",
 		"Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")

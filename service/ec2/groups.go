@@ -261,7 +261,7 @@ func emptyPermission(r *network.SecurityGroupRule) wire.IpPermission {
 }
 
 var describeGroups = listing[network.SecurityGroup, wire.SecurityGroup]{
-	op: "DescribeSecurityGroups", kind: groups, ids: "GroupIds", render: renderGroup, bind: "vpc-id",
+	op: "DescribeSecurityGroups", kind: groups, ids: "GroupIds", render: renderGroup, bind: "vpc-id", trails: true,
 	filters: filter.Set{Tags: "Tags", Fields: groupFilters()},
 }
 

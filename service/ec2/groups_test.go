@@ -316,3 +316,20 @@ func compareRules(t *testing.T, b bench, seed uint64, id string, want map[string
 		t.Fatalf("seed %d: rules %v, permissions %v, want %v", seed, byRule, byGroup, want)
 	}
 }
+
+// TestGroupPagesTrail holds that all pages of groups after the first have a token,
+// up to an empty one, as recorded of seven groups in pages of five.
+func TestGroupPagesTrail(t *testing.T) {
+	b := newBench(t)
+	for i := range 6 {
+		b.group(fmt.Sprint("group-", i))
+	}
+	in := wire.DescribeSecurityGroupsInput{MaxResults: new(int32(5))}
+	for _, want := range []int{5, 2, 0} {
+		out := must(b, b.DescribeSecurityGroups, in)
+		if len(out.SecurityGroups) != want || (out.NextToken == nil) != (want == 0) {
+			t.Fatalf("%d groups, token %v; want %d", len(out.SecurityGroups), out.NextToken, want)
+		}
+		in.NextToken = out.NextToken
+	}
+}

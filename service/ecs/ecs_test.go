@@ -22,7 +22,7 @@ import (
 	"neargate/wire/shape"
 )
 
-var ctx = auth.WithCaller(context.Background(), auth.Caller{Account: "123456789012", Region: "us-east-1", ARN: "arn:aws:iam::123456789012:root"})
+var ctx = auth.WithCaller(context.Background(), auth.Caller{Account: "123456789012", Region: "us-east-1", ARN: "arn:aws:iam::123456789012:root", UserID: "123456789012"})
 
 func newService(t *testing.T) *Service {
 	s := mem.New(mem.Paranoid())

@@ -1,11 +1,15 @@
-// Package logs answers Amazon CloudWatch Logs: log groups and log streams.
+// Package logs answers Amazon CloudWatch Logs: log groups, log streams and log
+// events.
 package logs
 
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"neargate/auth"
 	api "neargate/aws/logs"
@@ -17,16 +21,35 @@ import (
 	"neargate/wire/shape"
 )
 
+// Events is where log events are kept.
+type Events interface {
+	// Append adds records, in ascending order of time, to a stream; they are
+	// durable, and found by Scan, when it returns.
+	Append(id logs.StreamID, now time.Time, records []logs.Record) error
+	// Scan yields the events of streams in a span, in the order of their
+	// positions over all streams, or in reverse.
+	Scan(ctx context.Context, ids []logs.StreamID, span logs.Span, backward bool) iter.Seq2[logs.Event, error]
+	// Stats sums up the streams of a group that ever held an event.
+	Stats(group uint64) (map[uint64]logs.Stat, error)
+	// DropStream and DropGroup delete events.
+	DropStream(id logs.StreamID) error
+	DropGroup(group uint64) error
+}
+
 // Service is the CloudWatch Logs API.
 type Service struct {
-	deps  service.Deps
-	pages *page.Sealer
+	deps   service.Deps
+	events Events
+	pages  *page.Sealer
 }
 
 var _ api.API = (*Service)(nil)
 
-// New returns the CloudWatch Logs API.
-func New(d service.Deps) *Service { return &Service{d, page.NewSealer(d.TokenKey)} }
+// New returns the CloudWatch Logs API over the log events in e.
+func New(d service.Deps, e Events) *Service { return &Service{d, e, page.NewSealer(d.TokenKey)} }
+
+// id mints the id of a group or a stream.
+func (s *Service) id() (uint64, error) { return strconv.ParseUint(s.deps.IDs.Hex(16), 16, 64) }
 
 // defaultLimit is the page size of a request that names none, and the largest.
 const defaultLimit = 50
@@ -82,6 +105,9 @@ func (s *Service) CreateLogGroup(ctx context.Context, in *api.CreateLogGroupInpu
 	if g.Tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	if g.ID, err = s.id(); err != nil {
+		return nil, err
+	}
 	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		_, ok, err := tables.LogGroups.Find(tx, g.Account, g.Region, g.Name)
 		if err != nil {
@@ -114,12 +140,12 @@ func checkGroup(in *api.CreateLogGroupInput, g *logs.Group) error {
 const deleteBatch = 40
 
 // DeleteLogGroup deletes a log group with its streams, in batches: the group
-// goes with the last of them.
+// goes with the last of them, and then its events.
 func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInput) (*api.DeleteLogGroupOutput, error) {
+	var g logs.Group
 	for more := true; more; {
-		err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
-			g, err := findGroup(ctx, tx, *in.LogGroupName)
-			if err != nil {
+		err := s.deps.Store.Update(ctx, func(tx store.Tx) (err error) {
+			if g, err = findGroup(ctx, tx, *in.LogGroupName); err != nil {
 				return err
 			}
 			streams, err := store.Collect(tables.LogStreams.Page(tx, []string{g.Account, g.Region, g.Name}, nil, deleteBatch))
@@ -140,7 +166,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 			return nil, err
 		}
 	}
-	return &api.DeleteLogGroupOutput{}, nil
+	return &api.DeleteLogGroupOutput{}, s.events.DropGroup(g.ID)
 }
 
 // PutRetentionPolicy sets after how many days events of a group expire.
@@ -177,9 +203,9 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *api.DescribeLogGrou
 	}
 	limit := deref(in.Limit, defaultLimit)
 	out := &api.DescribeLogGroupsOutput{LogGroups: []api.LogGroup{}}
+	var found []logs.Group
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
-		out.LogGroups, out.NextToken = out.LogGroups[:0], nil
-		last := ""
+		found, out.NextToken = found[:0], nil
 		for g, err := range tables.LogGroups.Page(tx, []string{c.Account, c.Region}, from(c, nil, f.prefix, after), 0) {
 			if err != nil {
 				return err
@@ -190,17 +216,23 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *api.DescribeLogGrou
 			if !f.match(&g) {
 				continue
 			}
-			if len(out.LogGroups) == int(limit) {
-				out.NextToken = new(s.pages.Seal(last, scope...))
+			if len(found) == int(limit) {
+				out.NextToken = new(s.pages.Seal(found[limit-1].Name, scope...))
 				return nil
 			}
-			out.LogGroups = append(out.LogGroups, describeGroup(&g))
-			last = g.Name
+			found = append(found, g)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, g := range found {
+		stats, err := s.events.Stats(g.ID)
+		if err != nil {
+			return nil, err
+		}
+		out.LogGroups = append(out.LogGroups, describeGroup(&g, stats))
 	}
 	return out, nil
 }
@@ -260,10 +292,16 @@ func groupName(c auth.Caller, id string) (string, error) {
 	return name, nil
 }
 
-func describeGroup(g *logs.Group) api.LogGroup {
+// describeGroup describes a group; its stored bytes are those of its events,
+// uncompressed, as their size counts when they are put.
+func describeGroup(g *logs.Group, stats map[uint64]logs.Stat) api.LogGroup {
+	var stored int64
+	for _, st := range stats {
+		stored += st.Bytes
+	}
 	v := api.LogGroup{
 		LogGroupName: &g.Name, CreationTime: new(g.CreatedAt.UnixMilli()), MetricFilterCount: new(int32(0)),
-		Arn: new(g.ARN() + ":*"), LogGroupArn: new(g.ARN()), StoredBytes: new(int64(0)), LogGroupClass: &g.Class,
+		Arn: new(g.ARN() + ":*"), LogGroupArn: new(g.ARN()), StoredBytes: &stored, LogGroupClass: &g.Class,
 		DeletionProtectionEnabled: new(false), BearerTokenAuthenticationEnabled: new(false),
 	}
 	if g.RetentionDays != 0 {

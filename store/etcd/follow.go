@@ -14,8 +14,9 @@ import (
 	"neargate/store/internal/mvcc"
 )
 
-// page is how many keys one request reads.
-const page = 2000
+// page is how many keys one request reads. etcd counts all that follow a page, so
+// that small pages of many keys take quadratic time.
+const page = 50_000
 
 // content is everything under the prefix at one etcd revision.
 type content struct {
@@ -47,10 +48,11 @@ func (s *Store) readAt(ctx context.Context, revision int64) (c content, err erro
 			return c, err
 		}
 		for _, kv := range r.Kvs {
-			from = string(kv.Key) + "\x00"
 			c.items = append(c.items, mvcc.Change{Key: string(kv.Key[len(prefix):]), Item: mvcc.NewItem(kv.Value)})
 		}
-		more = r.More
+		if more = r.More; more {
+			from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+		}
 	}
 	return c, nil
 }

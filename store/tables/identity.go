@@ -119,8 +119,16 @@ func FindPolicy(tx store.Tx, policyARN string) (p identity.Policy, ok bool, err 
 	return p, ok && p.ARN() == policyARN, err
 }
 
+// DeletionTasksByAge indexes deletion tasks by the stamp of their start.
+const DeletionTasksByAge = "identity/deletiontask@age"
+
 // DeletionTasks keeps deletions of service-linked roles by account, task id.
 var DeletionTasks = store.Table[identity.DeletionTask]{
 	Name: "identity/deletiontask",
 	Key:  func(t *identity.DeletionTask) []string { return []string{t.Account, t.ID} },
+	Indexes: []store.Index[identity.DeletionTask]{
+		{Name: DeletionTasksByAge, Keys: func(t *identity.DeletionTask) [][]string {
+			return [][]string{{Stamp(t.CreatedAt)}}
+		}},
+	},
 }

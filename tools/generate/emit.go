@@ -65,7 +65,11 @@ func (s *service) apiFile() string {
 	}
 	fmt.Fprintf(&b, "Operations: []shape.Operation{\n")
 	for _, op := range s.ops {
-		fmt.Fprintf(&b, "shape.Op(%[1]q, api.%[1]s),\n", op)
+		bind := "Op"
+		if s.void(op) {
+			bind = "Void"
+		}
+		fmt.Fprintf(&b, "shape.%[1]s(%[2]q, api.%[2]s),\n", bind, op)
 	}
 	fmt.Fprintf(&b, "},\n}\n}\n")
 	return b.String()

@@ -16,9 +16,13 @@ type service struct {
 	shape *smithy.Shape
 	query bool // requests are forms and answers XML
 	types []structType
-	ops   []string // names, sorted
-	errs  []string // ids of error shapes
+	ops   []string        // names, sorted
+	errs  []string        // ids of error shapes
+	voids map[string]bool // operations whose model has no output
 }
+
+// void reports whether an operation has no output, not even an empty one.
+func (s *service) void(op string) bool { return s.voids[op] }
 
 // structType is a Go struct: the shape under a name. Shape ids and Go names
 // differ only for the inputs and outputs of operations.
@@ -43,7 +47,7 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 	if err != nil {
 		return nil, err
 	}
-	s := &service{id: id, model: model, shape: shape, ops: names}
+	s := &service{id: id, model: model, shape: shape, ops: names, voids: map[string]bool{}}
 	s.query = shape.Traits.Has(smithy.Query) || shape.Traits.Has(smithy.EC2Query)
 
 	named := map[string]structType{}
@@ -58,6 +62,7 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 	errs := map[string]bool{}
 	for _, name := range names {
 		op := model.Shapes[ns+name]
+		s.voids[name] = op != nil && (op.Output == nil || op.Output.Target == smithy.Unit)
 		if op == nil {
 			return nil, fmt.Errorf("no operation %s in the pruned model: run prune", name)
 		}

@@ -51,7 +51,7 @@ func TestEveryOperationRoundTrips(t *testing.T) {
 				}
 			case shape.Query:
 				err = form.ReadQuery(parse(t, encode(s.Protocol, "", inPlan, in.Elem())), inPlan, back.Interface())
-				wellFormed(t, op.Name, xml.AppendQuery(nil, &s, op.Name, "r", outPlan, out.Interface()))
+				wellFormed(t, op.Name, xml.AppendQuery(nil, &s, &op, "r", outPlan, out.Interface()))
 			case shape.EC2:
 				err = form.ReadEC2(parse(t, encode(s.Protocol, "", inPlan, in.Elem())), inPlan, back.Interface(), false)
 				wellFormed(t, op.Name, xml.AppendEC2(nil, &s, op.Name, "r", outPlan, out.Interface()))

@@ -56,7 +56,8 @@ type Service struct {
 type Operation struct {
 	Name   string
 	Input  reflect.Type // struct type; never a pointer
-	Output reflect.Type // struct type; an empty struct when the operation has no output
+	Output reflect.Type // struct type
+	Void   bool         // the model has no output, not even an empty one
 	Serve  func(ctx context.Context, in any) (any, error)
 }
 
@@ -68,4 +69,11 @@ func Op[I, O any](name string, f func(context.Context, *I) (*O, error)) Operatio
 		Output: reflect.TypeFor[O](),
 		Serve:  func(ctx context.Context, in any) (any, error) { return f(ctx, in.(*I)) },
 	}
+}
+
+// Void is Op for an operation without output.
+func Void[I, O any](name string, f func(context.Context, *I) (*O, error)) Operation {
+	op := Op(name, f)
+	op.Void = true
+	return op
 }

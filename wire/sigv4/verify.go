@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Values of X-Amz-Content-Sha256 that are no hash; Amazon S3 only.
@@ -139,7 +140,7 @@ func (c *Claim) checkHeaders(r *http.Request) error {
 		return &Error{HeaderUnsigned, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."}
 	}
 	for i, name := range c.signedHeaders {
-		if name == "" || strings.ContainsAny(name, ": \t\r\n,") || name != strings.ToLower(name) || i > 0 && c.signedHeaders[i-1] >= name || !present(r, name) {
+		if !headerName(name) || i > 0 && c.signedHeaders[i-1] >= name || !present(r, name) {
 			return &Error{Mismatch, msgMismatch}
 		}
 	}
@@ -152,6 +153,18 @@ func (c *Claim) checkHeaders(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// headerName reports whether s can be a header's name in a canonical list: in
+// lower case, without blanks, line ends, colons and commas.
+func headerName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case 'A' <= c && c <= 'Z', c <= ' ', c == ':', c == ',', c >= utf8.RuneSelf:
+			return false
+		}
+	}
+	return s != ""
 }
 
 // present reports whether r has the header; net/http keeps some of them outside

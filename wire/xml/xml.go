@@ -21,18 +21,19 @@ import (
 
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-// AppendQuery appends the awsQuery answer of operation op, whose output, described
-// by p, out points to. An operation without output answers its metadata alone.
-func AppendQuery(b []byte, s *shape.Service, op, requestID string, p *shape.Plan, out any) []byte {
+// AppendQuery appends the awsQuery answer of an operation, whose output, described
+// by p, out points to. An operation without output answers its metadata alone; an
+// output without members is an empty element, which clients look for.
+func AppendQuery(b []byte, s *shape.Service, op *shape.Operation, requestID string, p *shape.Plan, out any) []byte {
 	w := writer{b: b, indented: true, item: "member", timeLayout: queryTime(s.ID)}
-	w.openRoot(op+"Response", s.Namespace)
-	if len(p.Members) > 0 {
-		w.structure(op+"Result", p, reflect.ValueOf(out).Elem())
+	w.openRoot(op.Name+"Response", s.Namespace)
+	if !op.Void {
+		w.structure(op.Name+"Result", p, reflect.ValueOf(out).Elem())
 	}
 	w.open("ResponseMetadata")
 	w.text("RequestId", requestID)
 	w.close("ResponseMetadata")
-	w.close(op + "Response")
+	w.close(op.Name + "Response")
 	return append(w.b, '\n')
 }
 

@@ -40,7 +40,7 @@ type nothing struct{}
 
 func appendSample(s *shape.Service, v *sample) string {
 	p := plans.Of(reflect.TypeFor[sample]())
-	return string(AppendQuery(nil, s, "Do", "id-1", p, v))
+	return string(AppendQuery(nil, s, &shape.Operation{Name: "Do"}, "id-1", p, v))
 }
 
 func TestAppendQuery(t *testing.T) {
@@ -101,7 +101,7 @@ func TestEmptyQueryAnswers(t *testing.T) {
 	if got, want := appendSample(other, &sample{}), "<DoResponse xmlns=\"urn:any\">\n  <DoResult/>\n"+metadata; got != want {
 		t.Errorf("got\n%s", got)
 	}
-	got := string(AppendQuery(nil, other, "Do", "id-1", plans.Of(reflect.TypeFor[nothing]()), new(nothing)))
+	got := string(AppendQuery(nil, other, &shape.Operation{Name: "Do", Void: true}, "id-1", plans.Of(reflect.TypeFor[nothing]()), new(nothing)))
 	if want := "<DoResponse xmlns=\"urn:any\">\n" + metadata; got != want {
 		t.Errorf("got\n%s", got)
 	}
@@ -109,12 +109,12 @@ func TestEmptyQueryAnswers(t *testing.T) {
 
 func TestRecordedForms(t *testing.T) {
 	made := time.Date(2025, 3, 18, 14, 1, 41, 999e6, time.UTC)
-	role := string(AppendQuery(nil, query, "CreateRole", "r", plans.Of(reflect.TypeFor[iam.CreateRoleOutput]()),
+	role := string(AppendQuery(nil, query, &shape.Operation{Name: "CreateRole"}, "r", plans.Of(reflect.TypeFor[iam.CreateRoleOutput]()),
 		&iam.CreateRoleOutput{Role: &iam.Role{CreateDate: &made}}))
 	if !strings.Contains(role, "<CreateDate>2025-03-18T14:01:41Z</CreateDate>") {
 		t.Errorf("IAM dates are whole seconds:\n%s", role)
 	}
-	who := string(AppendQuery(nil, &shape.Service{ID: "sts", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, "GetCallerIdentity", "r",
+	who := string(AppendQuery(nil, &shape.Service{ID: "sts", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, &shape.Operation{Name: "GetCallerIdentity"}, "r",
 		plans.Of(reflect.TypeFor[sts.GetCallerIdentityOutput]()), &sts.GetCallerIdentityOutput{Arn: new("arn:x"), Account: new("1"), UserId: new("u")}))
 	if !strings.HasPrefix(who, "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <GetCallerIdentityResult>\n    <") {
 		t.Errorf("got\n%s", who)

@@ -1,5 +1,6 @@
 // Command api measures signed ECS calls against neargate beside moto_server and
-// beside a bare Go HTTP server that answers the same bytes, in one run.
+// beside a bare Go HTTP server that answers the same bytes, in one run; with
+// other flags, how neargate starts and how it does with many tasks.
 //
 // Every call is signed by the SDK's signer; one signed request is sent again and
 // again, and neargate verifies it each time (moto does not verify). Servers run
@@ -23,8 +24,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,8 +33,12 @@ import (
 var (
 	neargate = flag.String("neargate", "../bin/neargate", "the binary")
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
-	length   = flag.Duration("length", 2*time.Second, "load in each round")
+	length   = flag.Duration("length", time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
+	only     = flag.String("only", "", "measure only the calls whose name contains this")
+	start    = flag.Bool("start", false, "measure how fast neargate starts instead")
+	large    = flag.String("large", "", "measure latencies on the installation that runs on this data directory instead")
+	tasks    = flag.Int("tasks", 100_000, "how many tasks -large has")
 	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
 )
 
@@ -45,9 +48,24 @@ func main() {
 		serveBare(*bare)
 		return
 	}
-	if err := run(); err != nil {
+	if err := measure(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func measure() error {
+	if *large != "" {
+		return measureLarge(*large, *tasks)
+	}
+	dir, err := os.MkdirTemp("", "neargate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if *start {
+		return measureStart(dir)
+	}
+	return measureCalls(dir)
 }
 
 // server is a system under test.
@@ -61,12 +79,8 @@ type server struct {
 	tasks []string // ARNs of tasks to describe
 }
 
-func run() error {
-	dir, err := os.MkdirTemp("", "neargate-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+// measureCalls compares neargate with its peers, call by call.
+func measureCalls(dir string) error {
 	ng, err := startNeargate(dir)
 	if err != nil {
 		return err
@@ -94,6 +108,9 @@ func run() error {
 		{"DescribeTasks of 10 tasks", func(s *server) call { return s.request("DescribeTasks", s.describe(10)) }},
 		{"RegisterTaskDefinition (durable in neargate)", func(s *server) call { return s.request("RegisterTaskDefinition", definition) }},
 	} {
+		if !strings.Contains(what.name, *only) {
+			continue
+		}
 		answer, err := ng.send(what.call(ng))
 		if err != nil {
 			return err
@@ -199,25 +216,25 @@ func (s *server) send(c call) ([]byte, error) {
 // load sends the call over all connections for one round, and reports how many
 // answers came and what processor time they cost the server.
 func (s *server) load(c call) (n int64, took, cpu time.Duration) {
+	raw := c.bytes()
+	before, start := cpuTime(s.pid), time.Now()
+	n, err := replay(s.address(), *clients, start.Add(*length), func() []byte { return raw }, func(time.Duration) {})
+	if err != nil {
+		panic(fmt.Errorf("%s: %w", s.name, err)) // which stops the servers, as log.Fatal would not
+	}
+	return n, time.Since(start), cpuTime(s.pid) - before
+}
+
+func (s *server) address() string { return strings.TrimPrefix(s.url, "http://") }
+
+// bytes are what the call looks like on the wire.
+func (c call) bytes() []byte {
 	var raw bytes.Buffer
 	fmt.Fprintf(&raw, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", c.host, len(c.body))
 	c.header.Write(&raw)
 	raw.WriteString("\r\n")
 	raw.Write(c.body)
-	before, start := cpuTime(s.pid), time.Now()
-	var done atomic.Int64
-	var wg sync.WaitGroup
-	for range *clients {
-		wg.Go(func() {
-			count, err := replay(strings.TrimPrefix(s.url, "http://"), raw.Bytes(), start.Add(*length))
-			if err != nil {
-				log.Fatalf("%s: %v", s.name, err)
-			}
-			done.Add(count)
-		})
-	}
-	wg.Wait()
-	return done.Load(), time.Since(start), cpuTime(s.pid) - before
+	return raw.Bytes()
 }
 
 // cpuTime is the processor time a process has used, from /proc.

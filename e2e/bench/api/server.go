@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -26,23 +25,11 @@ func startNeargate(dir string) (*server, error) {
 	if out, err := onCPU(0, bin, "up", "-d", "--no-throttle", "--data-dir", data, "--listen", "127.0.0.1:0").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	s := &server{name: "neargate", stop: func() { exec.Command(bin, "down", "--data-dir", data).Run() }}
-	var run struct {
-		PID     int
-		Address string
+	s, err := running(data)
+	if err != nil {
+		return nil, err
 	}
-	var root struct{ AccessKeyID, Secret string }
-	for file, v := range map[string]any{"run.json": &run, "root.json": &root} {
-		b, err := os.ReadFile(filepath.Join(data, file))
-		if err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal(b, v); err != nil {
-			return nil, err
-		}
-	}
-	s.url, s.pid = "http://"+run.Address, run.PID
-	s.key = aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.Secret}
+	s.stop = func() { exec.Command(bin, "down", "--data-dir", data).Run() }
 	return s, nil
 }
 
@@ -52,7 +39,7 @@ func startMoto() (*server, error) {
 		return nil, err
 	}
 	port := freePort()
-	return start("moto_server", port, onCPU(0, path, "-H", "127.0.0.1", "-p", port))
+	return launch("moto_server", port, onCPU(0, path, "-H", "127.0.0.1", "-p", port))
 }
 
 func startBare(dir string, answer []byte) (*server, error) {
@@ -67,7 +54,7 @@ func startBare(dir string, answer []byte) (*server, error) {
 	port := freePort()
 	cmd := onCPU(0, self, "-bare", file)
 	cmd.Env = append(os.Environ(), "PORT="+port)
-	return start("net/http", port, cmd)
+	return launch("net/http", port, cmd)
 }
 
 // serveBare answers every request with the same bytes, having read its body.
@@ -79,12 +66,13 @@ func serveBare(file string) {
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 		w.Write(answer)
 	})))
 }
 
-// start runs a server until it accepts connections.
-func start(name, port string, cmd *exec.Cmd) (*server, error) {
+// launch runs a server until it accepts connections.
+func launch(name, port string, cmd *exec.Cmd) (*server, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err

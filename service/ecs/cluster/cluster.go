@@ -73,7 +73,7 @@ func (h *Handler) CreateCluster(ctx context.Context, in *ecs.CreateClusterInput)
 			return err
 		}
 		shown = view(tx, &c, everything)
-		return ensureRole(tx, &linked)
+		return ensureRole(tx, caller, &linked)
 	})
 	if err != nil {
 		return nil, err
@@ -81,10 +81,15 @@ func (h *Handler) CreateCluster(ctx context.Context, in *ecs.CreateClusterInput)
 	return &ecs.CreateClusterOutput{Cluster: &shown, ClusterCount: new(int32(1))}, nil
 }
 
-// ensureRole stores ECS's service-linked role unless the account has it.
-func ensureRole(tx store.Tx, r *identity.Role) error {
+// ensureRole stores ECS's service-linked role in the caller's name unless the
+// account has it. A caller who may not make it gets the cluster all the same.
+func ensureRole(tx store.Tx, c auth.Caller, r *identity.Role) error {
 	_, ok, err := tables.Roles.Find(tx, r.Account, identity.Fold(r.Name))
 	if err != nil || ok {
+		return err
+	}
+	ok, err = auth.AllowsForwarded(tx, c, r.LinkedTo, "iam:CreateServiceLinkedRole", r.ARN(), r.CreatedAt)
+	if err != nil || !ok {
 		return err
 	}
 	return tables.Roles.Put(tx, r)

@@ -23,7 +23,7 @@ import (
 
 const account, region = "123456789012", "us-east-1"
 
-var ctx = auth.WithCaller(context.Background(), auth.Caller{Account: account, Region: region, ARN: "arn:aws:iam::123456789012:root"})
+var ctx = auth.WithCaller(context.Background(), auth.Caller{Account: account, Region: region, ARN: "arn:aws:iam::123456789012:root", UserID: account})
 
 func newHandler(t *testing.T) *Handler {
 	s := mem.New(mem.Paranoid())

@@ -15,6 +15,7 @@ import (
 	"neargate/service/ecs/internal/call"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
+	"neargate/service/ecs/internal/trust"
 	"neargate/service/ecs/internal/view"
 	"neargate/store"
 	"neargate/store/tables"
@@ -47,6 +48,9 @@ func (s *Service) CreateService(ctx context.Context, in *ecs.CreateServiceInput)
 		}
 		rec, def, err := admitService(tx, tenant, &cluster, in)
 		if err != nil {
+			return err
+		}
+		if err := trust.Pass(tx, caller, now, &def, nil); err != nil {
 			return err
 		}
 		rec.CreatedAt, rec.CreatedBy, rec.Tags = now, caller.ARN, tags

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/internal/convert"
 	"neargate/resource/compute"
@@ -15,6 +16,7 @@ import (
 	"neargate/service/ecs/internal/check"
 	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
+	"neargate/service/ecs/internal/trust"
 	"neargate/service/ecs/internal/view"
 	"neargate/store"
 	"neargate/store/tables"
@@ -35,7 +37,7 @@ func find(tx store.Tx, t ref.Tenant, cluster, name *string) (compute.Service, bo
 
 // UpdateService implements ecs.API.
 func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutput, error) {
-	_, tenant := call.From(ctx)
+	caller, tenant := call.From(ctx)
 	if err := checkUpdate(in); err != nil {
 		return nil, err
 	}
@@ -51,7 +53,7 @@ func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput)
 		case svc.Status != compute.Active:
 			return ecs.ServiceNotActiveException("Service was not ACTIVE.")
 		}
-		if err := s.change(tx, tenant, &svc, in, now); err != nil {
+		if err := s.change(tx, caller, &svc, in, now); err != nil {
 			return err
 		}
 		if err := tables.Services.Put(tx, &svc); err != nil {
@@ -88,7 +90,7 @@ func checkUpdate(in *ecs.UpdateServiceInput) error {
 
 // change takes the request into the service, with a new deployment where what
 // tasks are made from changes.
-func (s *Service) change(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ecs.UpdateServiceInput, now time.Time) error {
+func (s *Service) change(tx store.Tx, c auth.Caller, svc *compute.Service, in *ecs.UpdateServiceInput, now time.Time) error {
 	was := *svc
 	if in.DesiredCount != nil {
 		if svc.Scheduling == daemon {
@@ -114,7 +116,7 @@ func (s *Service) change(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ec
 	if in.Monitoring != nil {
 		svc.Monitoring, _ = monitoring(in.Monitoring)
 	}
-	def, err := s.rework(tx, t, svc, in)
+	def, err := s.rework(tx, ref.Of(c), svc, in)
 	if err != nil {
 		return err
 	}
@@ -122,6 +124,9 @@ func (s *Service) change(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ec
 		svc.SteadySince = time.Time{}
 	}
 	if value(in.ForceNewDeployment) || redeploys(&was, svc) || in.Monitoring != nil && svc.Monitoring == nil {
+		if err := trust.Pass(tx, c, now, &def, nil); err != nil {
+			return err
+		}
 		return s.deploy(tx, svc, &def, now)
 	}
 	return nil

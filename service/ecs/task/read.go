@@ -31,19 +31,27 @@ func (s *Service) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput)
 	detail := view.Detail{Health: true, Tags: slices.Contains(in.Include, "TAGS")}
 	out := &ecs.DescribeTasksOutput{}
 	err := s.Store.View(ctx, func(tx store.Tx) error {
-		out.Tasks, out.Failures = []ecs.Task{}, []ecs.Failure{}
+		out.Tasks, out.Failures = make([]ecs.Task, 0, len(in.Tasks)), []ecs.Failure{}
 		cluster, err := lookup.Cluster(tx, tenant, in.Cluster)
 		if err != nil {
 			return err
 		}
-		return find(tx, tenant, &cluster, in.Tasks, func(t *compute.Task, found bool) error {
-			if found {
+		ids, err := identify(tenant, &cluster, in.Tasks)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			t, err := tables.Tasks.Shared(tx, tenant.Account, tenant.Region, cluster.Name, id)
+			switch {
+			case err != nil:
+				return err
+			case t != nil:
 				out.Tasks = append(out.Tasks, view.Task(t, detail))
-			} else {
-				out.Failures = append(out.Failures, missing(t))
+			default:
+				out.Failures = append(out.Failures, missing(absent(tenant, &cluster, id)))
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -51,16 +59,30 @@ func (s *Service) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput)
 	return out, nil
 }
 
-// find visits the tasks the references point at; of one that is not there it
-// visits the key.
-func find(tx store.Tx, t ref.Tenant, cluster *compute.Cluster, refs []string, visit func(t *compute.Task, found bool) error) error {
+// identify returns the ids of the tasks the references point at.
+func identify(t ref.Tenant, cluster *compute.Cluster, refs []string) ([]string, error) {
 	ids := make([]string, len(refs))
 	for i, r := range refs {
 		id, err := t.Task(cluster.Name, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		ids[i] = id
+	}
+	return ids, nil
+}
+
+// absent is the key of a task that is not there.
+func absent(t ref.Tenant, cluster *compute.Cluster, id string) *compute.Task {
+	return &compute.Task{Account: t.Account, Region: t.Region, Cluster: cluster.Name, ID: id}
+}
+
+// find visits the tasks the references point at; of one that is not there it
+// visits the key.
+func find(tx store.Tx, t ref.Tenant, cluster *compute.Cluster, refs []string, visit func(t *compute.Task, found bool) error) error {
+	ids, err := identify(t, cluster, refs)
+	if err != nil {
+		return err
 	}
 	for _, id := range ids {
 		task, ok, err := tables.Tasks.Find(tx, t.Account, t.Region, cluster.Name, id)
@@ -68,7 +90,7 @@ func find(tx store.Tx, t ref.Tenant, cluster *compute.Cluster, refs []string, vi
 			return err
 		}
 		if !ok {
-			task = compute.Task{Account: t.Account, Region: t.Region, Cluster: cluster.Name, ID: id}
+			task = *absent(t, cluster, id)
 		}
 		if err := visit(&task, ok); err != nil {
 			return err

@@ -144,6 +144,9 @@ func (r *run) admitParts(tx store.Tx, c admit.Capacity, overrides *ecs.TaskOverr
 	if r.order.Overrides, err = c.Override(d, overrides); err != nil {
 		return nil, err
 	}
+	if err := trust.Pass(tx, r.caller, r.order.Now, d, r.order.Overrides); err != nil {
+		return nil, err
+	}
 	if r.order.Network, err = c.Network(d, network); err != nil {
 		return nil, err
 	}
@@ -154,7 +157,7 @@ func (r *run) admitParts(tx store.Tx, c admit.Capacity, overrides *ecs.TaskOverr
 	if err != nil {
 		return nil, err
 	}
-	return subnets, trust.Roles(tx, r.tenant, launch.TaskRole(d, r.order.Overrides), launch.ExecutionRole(d, r.order.Overrides))
+	return subnets, trust.Roles(tx, r.tenant, d, r.order.Overrides)
 }
 
 // make writes the tasks.

@@ -30,7 +30,7 @@ var refused = map[string][]string{
 		"CidrIp", "FromPort", "IpProtocol", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort",
 	}, peering...),
 	"CreateNetworkInterfaceInput": {
-		"ConnectionTrackingSpecification", "EnablePrimaryIpv6", "InterfaceType", "Ipv4PrefixCount", "Ipv4Prefixes",
+		"ConnectionTrackingSpecification", "EnablePrimaryIpv6", "Ipv4PrefixCount", "Ipv4Prefixes",
 		"Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount", "Ipv6Prefixes", "Operator",
 	},
 	"ModifyNetworkInterfaceAttributeInput": {

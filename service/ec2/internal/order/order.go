@@ -29,6 +29,7 @@ const (
 type Order struct {
 	Subnet      string
 	Description *string
+	Type        *string       // "interface", which is not the same request as none
 	Primary     string        // explicit primary address, "" to have one chosen
 	Secondary   []string      // explicit secondary addresses
 	Extra       int           // secondary addresses to choose
@@ -48,7 +49,7 @@ func (o *Order) Hash() (string, error) {
 // Of reads and checks a request.
 func Of(in *wire.CreateNetworkInterfaceInput) (Order, error) {
 	o := Order{
-		Subnet: val(in.SubnetId), Description: in.Description, Extra: int(val(in.SecondaryPrivateIpAddressCount)),
+		Subnet: val(in.SubnetId), Description: in.Description, Type: in.InterfaceType, Extra: int(val(in.SecondaryPrivateIpAddressCount)),
 		Token: strings.TrimSpace(val(in.ClientToken)), Groups: in.Groups, Sorted: slices.Sorted(slices.Values(in.Groups)),
 	}
 	var err error
@@ -64,6 +65,8 @@ func Of(in *wire.CreateNetworkInterfaceInput) (Order, error) {
 		return o, invalid("Value (%s) for parameter clientToken is invalid", o.Token)
 	case o.Extra < 0:
 		return o, invalid("Value (%d) for parameter secondaryPrivateIpAddressCount is invalid", o.Extra)
+	case o.Type != nil && *o.Type != "interface":
+		return o, shape.Errorf("UnsupportedOperation", "The interface type %s is not supported.", *o.Type)
 	case len(in.Groups) > MaxGroups:
 		return o, TooManyGroups()
 	}

@@ -39,12 +39,15 @@ func absent(v reflect.Value) string {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			tag := strings.Split(v.Type().Field(i).Tag.Get("aws"), ",")
-			if tag[0] == "" {
+			name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("aws"), ",")
+			if name == "" {
 				continue
 			}
-			if slices.Contains(tag[1:], "required") && v.Field(i).IsNil() {
-				return tag[0]
+			if v.Field(i).IsNil() {
+				if slices.Contains(strings.Split(options, ","), "required") {
+					return name
+				}
+				continue
 			}
 			if name := absent(v.Field(i)); name != "" {
 				return name

@@ -5,7 +5,6 @@ package ref
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -40,14 +39,16 @@ func Principal(caller string) string {
 
 const namePattern = `^[a-zA-Z0-9\-_]{1,255}$`
 
-var (
-	nameForm = regexp.MustCompile(namePattern)
-	idForm   = regexp.MustCompile(`^[a-zA-Z0-9\-]+$`)
-)
-
 // ValidName reports whether s can name a cluster, service, container or task
-// definition family.
-func ValidName(s string) bool { return nameForm.MatchString(s) }
+// definition family: whether it matches namePattern.
+func ValidName(s string) bool {
+	return 1 <= len(s) && len(s) <= 255 && strings.IndexFunc(s, func(r rune) bool { return !inID(r) && r != '_' }) < 0
+}
+
+// inID reports whether a character may be in an id: a letter, a digit or a hyphen.
+func inID(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-'
+}
 
 // CheckName refuses what ValidName does not accept.
 func CheckName(what, s string) error {
@@ -107,7 +108,7 @@ func (t Tenant) id(cluster, s, kind, label string) (string, error) {
 	if len(id) != 32 && len(id) != 36 {
 		return "", ecs.InvalidParameterException(label + " length should be one of [32,36]")
 	}
-	if !idForm.MatchString(id) {
+	if strings.ContainsFunc(id, func(r rune) bool { return !inID(r) }) {
 		return "", ecs.InvalidParameterException("Invalid identifier: " + id)
 	}
 	return id, nil

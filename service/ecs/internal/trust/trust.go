@@ -11,6 +11,8 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/aws/ecs"
+	"neargate/resource/compute/launch"
+	"neargate/resource/compute/taskdef"
 	"neargate/resource/identity"
 	"neargate/service/ecs/internal/ref"
 	"neargate/store"
@@ -21,15 +23,20 @@ import (
 // principal is who assumes the roles of tasks.
 const principal = "ecs-tasks.amazonaws.com"
 
-// Pass refuses a caller who may not pass the roles to ECS. Empty names pass.
-func Pass(tx store.Tx, c auth.Caller, now time.Time, roles ...string) error {
-	for _, role := range roles {
-		if role == "" {
-			continue
+// roles are the roles of a task, as far as it has any.
+func roles(d *taskdef.Definition, o *taskdef.Override) (out []string) {
+	for _, role := range []string{launch.TaskRole(d, o), launch.ExecutionRole(d, o)} {
+		if role != "" {
+			out = append(out, role)
 		}
-		if !arn.Is(role) {
-			role = arn.ARN{Partition: "aws", Service: "iam", Account: c.Account, Resource: "role/" + role}.String()
-		}
+	}
+	return out
+}
+
+// Pass refuses a caller who may not pass the roles of a task to ECS. The override
+// may be nil.
+func Pass(tx store.Tx, c auth.Caller, now time.Time, d *taskdef.Definition, o *taskdef.Override) error {
+	for _, role := range roles(d, o) {
 		err := auth.MayPass(tx, c, now, role, principal)
 		var denied *auth.Denied
 		if errors.As(err, &denied) {
@@ -42,14 +49,11 @@ func Pass(tx store.Tx, c auth.Caller, now time.Time, roles ...string) error {
 	return nil
 }
 
-// Roles refuses roles that do not exist or do not trust ECS for tasks of the
-// account and region. Empty names pass. As AWS does, it asks for the source ARN
-// task/* literally, whatever the task will be.
-func Roles(tx store.Tx, t ref.Tenant, roles ...string) error {
-	for _, role := range roles {
-		if role == "" {
-			continue
-		}
+// Roles refuses a task whose roles do not exist or do not trust ECS for tasks of
+// the account and region. As AWS does, it asks for the source ARN task/*
+// literally, whatever the task will be. The override may be nil.
+func Roles(tx store.Tx, t ref.Tenant, d *taskdef.Definition, o *taskdef.Override) error {
+	for _, role := range roles(d, o) {
 		ok, err := assumable(tx, t, role)
 		if err != nil {
 			return err

@@ -19,39 +19,41 @@ type Detail struct {
 	Tags   bool // the tags; otherwise the list is empty
 }
 
-// Task shows a task.
+// Task shows a task. What it returns points into the record, which must not be
+// assigned to afterwards.
 func Task(t *compute.Task, d Detail) ecs.Task {
+	arn := new(t.ARN())
 	w := ecs.Task{
 		Attachments:          attachments(t),
-		Attributes:           []ecs.Attribute{{Name: new("ecs.cpu-architecture"), Value: Text(t.Spec.Architecture)}},
-		AvailabilityZone:     Text(t.Zone),
-		CapacityProviderName: Text(t.Spec.CapacityProvider),
+		Attributes:           []ecs.Attribute{{Name: new("ecs.cpu-architecture"), Value: text(&t.Spec.Architecture)}},
+		AvailabilityZone:     text(&t.Zone),
+		CapacityProviderName: text(&t.Spec.CapacityProvider),
 		ClusterArn:           new(compute.ClusterARN(t.Account, t.Region, t.Cluster)),
-		Connectivity:         Text(t.State.Connectivity),
-		ConnectivityAt:       Time(t.State.ConnectivityAt),
-		Containers:           containers(t, d),
-		CreatedAt:            Time(t.CreatedAt),
-		DesiredStatus:        Text(string(t.Intent.Desired)),
-		EnableExecuteCommand: new(t.Spec.EnableExec),
-		ExecutionStoppedAt:   Time(t.State.ExecutionStoppedAt),
-		Group:                Text(t.Spec.Group),
-		LastStatus:           Text(string(t.State.Last)),
-		LaunchType:           Text(t.Spec.LaunchType),
+		Connectivity:         text(&t.State.Connectivity),
+		ConnectivityAt:       moment(&t.State.ConnectivityAt),
+		Containers:           containers(t, arn, d),
+		CreatedAt:            moment(&t.CreatedAt),
+		DesiredStatus:        text((*string)(&t.Intent.Desired)),
+		EnableExecuteCommand: &t.Spec.EnableExec,
+		ExecutionStoppedAt:   moment(&t.State.ExecutionStoppedAt),
+		Group:                text(&t.Spec.Group),
+		LastStatus:           text((*string)(&t.State.Last)),
+		LaunchType:           text(&t.Spec.LaunchType),
 		Overrides:            overrides(t),
-		PlatformFamily:       Text(t.Spec.PlatformFamily),
-		PlatformVersion:      Text(t.Spec.PlatformVersion),
-		PullStartedAt:        Time(t.State.PullStartedAt),
-		PullStoppedAt:        Time(t.State.PullStoppedAt),
-		StartedAt:            Time(t.State.StartedAt),
-		StartedBy:            Text(t.Spec.StartedBy),
-		StopCode:             Text(string(t.Intent.StopCode)),
-		StoppedAt:            Time(t.State.StoppedAt),
-		StoppedReason:        Text(t.Intent.StopReason),
-		StoppingAt:           Time(t.Intent.StoppingAt),
+		PlatformFamily:       text(&t.Spec.PlatformFamily),
+		PlatformVersion:      text(&t.Spec.PlatformVersion),
+		PullStartedAt:        moment(&t.State.PullStartedAt),
+		PullStoppedAt:        moment(&t.State.PullStoppedAt),
+		StartedAt:            moment(&t.State.StartedAt),
+		StartedBy:            text(&t.Spec.StartedBy),
+		StopCode:             text((*string)(&t.Intent.StopCode)),
+		StoppedAt:            moment(&t.State.StoppedAt),
+		StoppedReason:        text(&t.Intent.StopReason),
+		StoppingAt:           moment(&t.Intent.StoppingAt),
 		Tags:                 []ecs.Tag{},
-		TaskArn:              new(t.ARN()),
+		TaskArn:              arn,
 		TaskDefinitionArn:    new(taskdef.ARN(t.Account, t.Region, t.Spec.Family, t.Spec.Revision)),
-		Version:              new(t.State.Version),
+		Version:              &t.State.Version,
 	}
 	if t.Spec.CPU > 0 {
 		w.Cpu = new(strconv.Itoa(t.Spec.CPU))
@@ -90,32 +92,35 @@ func attachments(t *compute.Task) []ecs.Attachment {
 	if a.ID == "" {
 		return []ecs.Attachment{}
 	}
-	details := []ecs.KeyValuePair{}
-	for _, d := range [][2]string{
-		{"subnetId", a.Subnet}, {"networkInterfaceId", a.ENI}, {"macAddress", a.MAC},
-		{"privateDnsName", a.PrivateDNS}, {"privateIPv4Address", a.PrivateIP},
+	details := make([]ecs.KeyValuePair, 0, 5)
+	for _, d := range [...]struct {
+		name  string
+		value *string
+	}{
+		{"subnetId", &a.Subnet}, {"networkInterfaceId", &a.ENI}, {"macAddress", &a.MAC},
+		{"privateDnsName", &a.PrivateDNS}, {"privateIPv4Address", &a.PrivateIP},
 	} {
-		if d[1] != "" {
-			details = append(details, ecs.KeyValuePair{Name: new(d[0]), Value: new(d[1])})
+		if *d.value != "" {
+			details = append(details, ecs.KeyValuePair{Name: new(d.name), Value: d.value})
 		}
 	}
 	return []ecs.Attachment{{
-		Id: new(a.ID), Type: new("ElasticNetworkInterface"), Status: Text(string(a.Status)), Details: details,
+		Id: &a.ID, Type: new("ElasticNetworkInterface"), Status: text((*string)(&a.Status)), Details: details,
 	}}
 }
 
-func containers(t *compute.Task, d Detail) []ecs.Container {
-	out := []ecs.Container{}
+func containers(t *compute.Task, task *string, d Detail) []ecs.Container {
+	out := make([]ecs.Container, 0, len(t.Spec.Containers))
 	for i := range t.Spec.Containers {
 		s := &t.Spec.Containers[i]
 		w := ecs.Container{
-			ContainerArn: new(t.ContainerARN(s.ID)), TaskArn: new(t.ARN()), Name: new(s.Name), Image: new(s.Image),
-			Cpu: Text(s.CPU), Memory: Text(s.Memory), MemoryReservation: Text(s.Reservation),
+			ContainerArn: new(t.ContainerARN(s.ID)), TaskArn: task, Name: &s.Name, Image: &s.Image,
+			Cpu: text(&s.CPU), Memory: text(&s.Memory), MemoryReservation: text(&s.Reservation),
 			NetworkInterfaces: []ecs.NetworkInterface{},
 		}
 		if t.Attachment.PrivateIP != "" {
 			w.NetworkInterfaces = append(w.NetworkInterfaces, ecs.NetworkInterface{
-				AttachmentId: new(t.Attachment.ID), PrivateIpv4Address: new(t.Attachment.PrivateIP),
+				AttachmentId: &t.Attachment.ID, PrivateIpv4Address: &t.Attachment.PrivateIP,
 			})
 		}
 		if i < len(t.State.Containers) {
@@ -127,8 +132,8 @@ func containers(t *compute.Task, d Detail) []ecs.Container {
 }
 
 func observed(w *ecs.Container, s *compute.ContainerState, d Detail) {
-	w.LastStatus, w.ExitCode, w.Reason = Text(string(s.Last)), s.ExitCode, Text(s.Reason)
-	w.RuntimeId, w.ImageDigest = Text(s.RuntimeID), Text(s.ImageDigest)
+	w.LastStatus, w.ExitCode, w.Reason = text((*string)(&s.Last)), s.ExitCode, text(&s.Reason)
+	w.RuntimeId, w.ImageDigest = text(&s.RuntimeID), text(&s.ImageDigest)
 	if s.Started {
 		w.NetworkBindings = []ecs.NetworkBinding{}
 	}
@@ -154,7 +159,7 @@ func overrides(t *compute.Task) *ecs.TaskOverride {
 	given := w.ContainerOverrides
 	w.ContainerOverrides = make([]ecs.ContainerOverride, 0, len(t.Spec.Containers))
 	for i := range t.Spec.Containers {
-		one := ecs.ContainerOverride{Name: new(t.Spec.Containers[i].Name)}
+		one := ecs.ContainerOverride{Name: &t.Spec.Containers[i].Name}
 		for _, c := range given {
 			if *c.Name == *one.Name {
 				one = c
@@ -170,6 +175,22 @@ func health(s string) string {
 		return compute.UnknownHealth
 	}
 	return s
+}
+
+// text is a string of a record, absent when it is empty.
+func text(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
+// moment is a time of a record, absent when it is zero.
+func moment(t *time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return t
 }
 
 // Text is absent for the empty string.

@@ -1,0 +1,213 @@
+// Package firewall renders what AWS lets pass, security groups and network ACLs,
+// into nftables rulesets, and says of a packet whether it passes.
+//
+// A VPC's ruleset lives in the namespace that routes the VPC. Its base chains see
+// every forwarded packet in turn: network ACLs without state, security groups of
+// the interface it came from, security groups of the interface it goes to. Which
+// chain judges a packet is one look-up by interface, and whether an address
+// belongs to a group is one look-up by address, so a packet's cost does not grow
+// with the number of interfaces or members. Packets of known connections are not
+// judged again, as AWS tracks connections.
+// Sources: Amazon VPC User Guide, Security groups; Network ACLs; Amazon EC2 User
+// Guide, Security group connection tracking.
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"neargate/resource/network"
+)
+
+// Policy is what one VPC lets pass on this host.
+type Policy struct {
+	CIDRs      []netip.Prefix // of the VPC
+	Gateway    string         // interface to the internet gateway; empty: not attached
+	Interfaces []Interface    // on this host, with distinct names
+	Groups     []Group        // every group that is used or referred to
+	ACLs       []ACL
+}
+
+// Interface is a network interface as the firewall sees it.
+type Interface struct {
+	Name      string // of the device in the VPC's namespace
+	Addresses []netip.Addr
+	Public    netip.Addr // stands for the first address beyond the gateway; invalid: none
+	Groups    []string   // ids
+	Subnet    netip.Prefix
+	ACL       string // id; empty: everything passes
+}
+
+// Group is a security group. A permission that is not about IPv4 or cannot be
+// read lets nothing pass.
+type Group struct {
+	ID          string
+	Permissions []network.Permission
+	Members     []netip.Addr // private addresses of its interfaces on all hosts
+}
+
+// ACL is a network ACL.
+type ACL struct {
+	ID      string
+	Entries []network.NetworkAclEntry
+}
+
+// Protocol numbers. Source: IANA, Assigned Internet Protocol Numbers.
+const (
+	protocolICMP = 1
+	protocolTCP  = 6
+	protocolUDP  = 17
+)
+
+// traffic is the part of a permission or ACL entry that says which packets.
+type traffic struct {
+	protocol int // -1: all
+	from, to int // ports, or ICMP type and code; -1: any
+	peer     netip.Prefix
+	group    string // instead of peer
+}
+
+func trafficOf(p network.Permission) (traffic, bool) {
+	t := traffic{from: p.From, to: p.To, group: p.Peer}
+	var ok bool
+	if t.protocol, ok = protocolNumber(p.Protocol); !ok {
+		return t, false
+	}
+	if t.group == "" {
+		t.peer, ok = network.Canonical(p.IPv4, 4)
+	}
+	return t, ok
+}
+
+func trafficOfEntry(e network.NetworkAclEntry) (traffic, bool) {
+	return trafficOf(network.Permission{Protocol: e.Protocol, From: e.From, To: e.To, IPv4: e.CIDR})
+}
+
+func protocolNumber(s string) (int, bool) {
+	switch s {
+	case network.AllProtocols:
+		return -1, true
+	case "icmp":
+		return protocolICMP, true
+	case "tcp":
+		return protocolTCP, true
+	case "udp":
+		return protocolUDP, true
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n >= 0 && n < 256
+}
+
+// ports reports whether t is limited to some ports.
+func (t traffic) ports() bool {
+	return (t.protocol == protocolTCP || t.protocol == protocolUDP) && t.from >= 0 && (t.from > 0 || t.to < 65535)
+}
+
+// Packet is a packet that opens a connection.
+type Packet struct {
+	Input, Output       string     // devices
+	Source, Destination netip.Addr // private addresses where interfaces of the VPC are meant
+	Protocol            int
+	Port                int // destination port of TCP and UDP
+	Type, Code          int // of ICMP
+	Established         bool
+}
+
+// Allows reports whether the packet passes, and if not, what stops it: the id of
+// a network ACL, "spoofed", "no public address", "egress" or "ingress".
+func (p *Policy) Allows(k Packet) (ok bool, by string) {
+	in, fromENI := p.device(k.Input)
+	out, toENI := p.device(k.Output)
+	inside := slices.ContainsFunc(p.CIDRs, func(c netip.Prefix) bool { return c.Contains(k.Source) })
+	switch {
+	case fromENI && !slices.Contains(in.Addresses, k.Source), !fromENI && (k.Input != p.Gateway || k.Input == "" || inside):
+		return false, "spoofed"
+	case fromENI && !p.aclAllows(in, true, k.Destination, k):
+		return false, in.ACL
+	case toENI && !p.aclAllows(out, false, k.Source, k):
+		return false, out.ACL
+	case k.Established:
+		return true, ""
+	case fromENI && !p.groupsAllow(in, true, k.Destination, k):
+		return false, "egress"
+	case !toENI && (k.Output != p.Gateway || k.Output == ""):
+		return false, "ingress"
+	case !toENI && !(fromENI && in.Public.IsValid() && in.Addresses[0] == k.Source):
+		return false, "no public address"
+	case toENI && !p.groupsAllow(out, false, k.Source, k):
+		return false, "ingress"
+	}
+	return true, ""
+}
+
+func (p *Policy) device(name string) (*Interface, bool) {
+	for i := range p.Interfaces {
+		if p.Interfaces[i].Name == name {
+			return &p.Interfaces[i], true
+		}
+	}
+	return nil, false
+}
+
+func (p *Policy) group(id string) *Group {
+	for i := range p.Groups {
+		if p.Groups[i].ID == id {
+			return &p.Groups[i]
+		}
+	}
+	return &Group{}
+}
+
+func (p *Policy) groupsAllow(i *Interface, egress bool, peer netip.Addr, k Packet) bool {
+	for _, id := range i.Groups {
+		for _, perm := range p.group(id).Permissions {
+			if t, ok := trafficOf(perm); ok && perm.Egress == egress && p.meets(t, peer, k) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// aclAllows judges traffic across the border of i's subnet; inside the subnet
+// its ACL has no say.
+func (p *Policy) aclAllows(i *Interface, egress bool, peer netip.Addr, k Packet) bool {
+	if i.ACL == "" || i.Subnet.Contains(peer) {
+		return true
+	}
+	for _, a := range p.ACLs {
+		if a.ID != i.ACL {
+			continue
+		}
+		for _, e := range sortedEntries(a) {
+			if t, ok := trafficOfEntry(e); ok && e.Egress == egress && p.meets(t, peer, k) {
+				return e.Action == "allow"
+			}
+		}
+	}
+	return false
+}
+
+func sortedEntries(a ACL) []network.NetworkAclEntry {
+	entries := slices.Clone(a.Entries)
+	network.SortAclEntries(entries)
+	return entries
+}
+
+func (p *Policy) meets(t traffic, peer netip.Addr, k Packet) bool {
+	if t.group != "" && !slices.Contains(p.group(t.group).Members, peer) || t.group == "" && !t.peer.Contains(peer) {
+		return false
+	}
+	switch {
+	case t.protocol == -1:
+		return true
+	case t.protocol != k.Protocol:
+		return false
+	case t.ports():
+		return t.from <= k.Port && k.Port <= t.to
+	case t.protocol == protocolICMP:
+		return (t.from < 0 || t.from == k.Type) && (t.from < 0 || t.to < 0 || t.to == k.Code)
+	}
+	return true
+}

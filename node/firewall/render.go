@@ -1,0 +1,289 @@
+package firewall
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// gatewayMTU is the largest packet that passes an internet gateway. Source:
+// Amazon EC2 User Guide, Network maximum transmission unit.
+const gatewayMTU = 1500
+
+// Names in a VPC's ruleset.
+const (
+	tableVPC      = "neargate"
+	setAddresses  = "addresses" // device and address pairs that may send
+	setRoutable   = "routable"  // private addresses that have a public one
+	mapEgress     = "egress"
+	mapIngress    = "ingress"
+	mapACLOut     = "acl-out"
+	mapACLIn      = "acl-in"
+	mapPublic     = "public"  // of a private address
+	mapPrivate    = "private" // of a public address
+	suffixOut     = "-out"
+	suffixIn      = "-in"
+	prefixUnion   = "any-"
+	priorityACL   = -20
+	priorityOut   = -10
+	priorityIn    = 0
+	priorityDNAT  = -100
+	prioritySNAT  = 100
+	sizeIPAndTCP  = 40
+	unionHashSize = 8
+)
+
+// Render is the ruleset of p. Equal policies have equal rulesets.
+func Render(p Policy) Ruleset {
+	p.Interfaces = slices.Clone(p.Interfaces)
+	slices.SortFunc(p.Interfaces, func(a, b Interface) int { return strings.Compare(a.Name, b.Name) })
+	r := Ruleset{Table: tableVPC, Sets: sets(p)}
+	r.Chains = append(r.Chains, Chain{Name: "input", Hook: &Hook{"filter", "input", 0, Drop}})
+	if len(p.ACLs) > 0 {
+		r.Chains = append(r.Chains, Chain{"acl", &Hook{"filter", "forward", priorityACL, Accept}, []Rule{
+			{Do: Statement{Op: LookupInput, Set: mapACLOut}}, {Do: Statement{Op: LookupOutput, Set: mapACLIn}},
+		}})
+	}
+	r.Chains = append(r.Chains,
+		Chain{"egress", &Hook{"filter", "forward", priorityOut, Drop}, egressRules(p)},
+		Chain{"ingress", &Hook{"filter", "forward", priorityIn, Drop}, ingressRules(p)})
+	if p.Gateway != "" {
+		r.Chains = append(r.Chains,
+			Chain{"prerouting", &Hook{"nat", "prerouting", priorityDNAT, Accept}, []Rule{
+				{[]Match{{Field: Input, Name: p.Gateway}}, Statement{Op: DNAT, Set: mapPrivate}}}},
+			Chain{"postrouting", &Hook{"nat", "postrouting", prioritySNAT, Accept}, []Rule{
+				{[]Match{{Field: Output, Name: p.Gateway}}, Statement{Op: SNAT, Set: mapPublic}}}})
+	}
+	r.Chains = append(r.Chains, unionChains(p)...)
+	r.Chains = append(r.Chains, groupChains(p)...)
+	r.Chains = append(r.Chains, aclChains(p)...)
+	return r
+}
+
+func egressRules(p Policy) []Rule {
+	spoofed := []Match{{Field: InputSource, Not: true, Set: setAddresses}}
+	var rules []Rule
+	if p.Gateway != "" {
+		spoofed = append([]Match{{Field: Input, Not: true, Name: p.Gateway}}, spoofed...)
+		for _, c := range p.CIDRs {
+			rules = append(rules, Rule{[]Match{{Field: Input, Name: p.Gateway}, {Field: Source, Prefix: c}}, decide(Drop)})
+		}
+	}
+	rules = append(rules, Rule{spoofed, decide(Drop)}, established())
+	if p.Gateway != "" {
+		rules = append(rules, Rule{[]Match{{Field: Input, Name: p.Gateway}}, decide(Accept)})
+	}
+	return append(rules, Rule{Do: Statement{Op: LookupInput, Set: mapEgress}})
+}
+
+func ingressRules(p Policy) []Rule {
+	var rules []Rule
+	if p.Gateway != "" {
+		rules = append(rules, Rule{
+			[]Match{{Field: Output, Name: p.Gateway}, {Field: Protocol, Min: protocolTCP, Max: protocolTCP}, {Field: Syn}},
+			Statement{Op: ClampMSS, Size: gatewayMTU - sizeIPAndTCP}})
+	}
+	rules = append(rules, established())
+	if p.Gateway != "" {
+		rules = append(rules, Rule{[]Match{{Field: Output, Name: p.Gateway}, {Field: Source, Set: setRoutable}}, decide(Accept)})
+	}
+	return append(rules, Rule{Do: Statement{Op: LookupOutput, Set: mapIngress}})
+}
+
+func established() Rule { return Rule{[]Match{{Field: Established}}, decide(Accept)} }
+
+func decide(c Code) Statement { return Statement{Verdict: Verdict{Code: c}} }
+
+func jump(chain string) Verdict { return Verdict{Jump, chain} }
+
+func sets(p Policy) []Set {
+	var addresses, egress, ingress, aclOut, aclIn, public, private, routable []Element
+	for _, i := range p.Interfaces {
+		for _, a := range i.Addresses {
+			addresses = append(addresses, Element{Interface: i.Name, Address: a})
+		}
+		if len(i.Groups) > 0 {
+			name := unionName(i.Groups)
+			egress = append(egress, Element{Interface: i.Name, Verdict: jump(name + suffixOut)})
+			ingress = append(ingress, Element{Interface: i.Name, Verdict: jump(name + suffixIn)})
+		}
+		if i.ACL != "" {
+			name := aclName(&i)
+			aclOut = append(aclOut, Element{Interface: i.Name, Verdict: jump(name + suffixOut)})
+			aclIn = append(aclIn, Element{Interface: i.Name, Verdict: jump(name + suffixIn)})
+		}
+		if i.Public.IsValid() && len(i.Addresses) > 0 {
+			public = append(public, Element{Address: i.Addresses[0], To: i.Public})
+			private = append(private, Element{Address: i.Public, To: i.Addresses[0]})
+			routable = append(routable, Element{Address: i.Addresses[0]})
+		}
+	}
+	list := []Set{newSet(setAddresses, InterfaceAddresses, addresses),
+		newSet(mapEgress, Verdicts, egress), newSet(mapIngress, Verdicts, ingress)}
+	if len(p.ACLs) > 0 {
+		list = append(list, newSet(mapACLOut, Verdicts, aclOut), newSet(mapACLIn, Verdicts, aclIn))
+	}
+	if p.Gateway != "" {
+		list = append(list, newSet(mapPublic, Translations, public), newSet(mapPrivate, Translations, private),
+			newSet(setRoutable, Addresses, routable))
+	}
+	for _, id := range references(p) {
+		var members []Element
+		for _, a := range p.group(id).Members {
+			members = append(members, Element{Address: a})
+		}
+		list = append(list, newSet(id, Addresses, members))
+	}
+	return list
+}
+
+// used returns the ids of the groups that interfaces carry.
+func used(p Policy) []string {
+	var ids []string
+	for _, i := range p.Interfaces {
+		ids = append(ids, i.Groups...)
+	}
+	return unique(ids)
+}
+
+// references returns the ids of the groups that used groups refer to.
+func references(p Policy) []string {
+	var ids []string
+	for _, id := range used(p) {
+		for _, perm := range p.group(id).Permissions {
+			if perm.Peer != "" {
+				ids = append(ids, perm.Peer)
+			}
+		}
+	}
+	return unique(ids)
+}
+
+func unique(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// unionName names the chains that judge by all of groups: the chains of the
+// group if it is one.
+func unionName(groups []string) string {
+	ids := unique(slices.Clone(groups))
+	if len(ids) == 1 {
+		return ids[0]
+	}
+	h := sha256.Sum256([]byte(strings.Join(ids, " ")))
+	return prefixUnion + hex.EncodeToString(h[:unionHashSize])
+}
+
+func unionChains(p Policy) []Chain {
+	unions := map[string][]string{}
+	var names []string
+	for _, i := range p.Interfaces {
+		if ids := unique(slices.Clone(i.Groups)); len(ids) > 1 {
+			name := unionName(ids)
+			unions[name] = ids
+			names = append(names, name)
+		}
+	}
+	var chains []Chain
+	for _, name := range unique(names) {
+		for _, suffix := range []string{suffixOut, suffixIn} {
+			var rules []Rule
+			for _, id := range unions[name] {
+				rules = append(rules, Rule{Do: Statement{Verdict: jump(id + suffix)}})
+			}
+			chains = append(chains, Chain{Name: name + suffix, Rules: rules})
+		}
+	}
+	return chains
+}
+
+func groupChains(p Policy) []Chain {
+	var chains []Chain
+	for _, id := range used(p) {
+		out, in := Chain{Name: id + suffixOut}, Chain{Name: id + suffixIn}
+		for _, perm := range p.group(id).Permissions {
+			t, ok := trafficOf(perm)
+			switch {
+			case ok && perm.Egress:
+				out.Rules = append(out.Rules, Rule{t.matches(Destination), decide(Accept)})
+			case ok:
+				in.Rules = append(in.Rules, Rule{t.matches(Source), decide(Accept)})
+			}
+		}
+		chains = append(chains, out, in)
+	}
+	return chains
+}
+
+// aclName names the chains of i's ACL for i's subnet.
+func aclName(i *Interface) string {
+	return i.ACL + "-" + strings.ReplaceAll(i.Subnet.String(), "/", "_")
+}
+
+func aclChains(p Policy) []Chain {
+	seen := map[string]bool{}
+	var chains []Chain
+	for _, i := range p.Interfaces {
+		name := aclName(&i)
+		if i.ACL == "" || seen[name] {
+			continue
+		}
+		seen[name] = true
+		var acl ACL
+		if n := slices.IndexFunc(p.ACLs, func(a ACL) bool { return a.ID == i.ACL }); n >= 0 {
+			acl = p.ACLs[n]
+		}
+		out := aclChain(name+suffixOut, acl, true, i.Subnet)
+		chains = append(chains, out, aclChain(name+suffixIn, acl, false, i.Subnet))
+	}
+	return chains
+}
+
+func aclChain(name string, acl ACL, egress bool, subnet netip.Prefix) Chain {
+	peer := Source
+	if egress {
+		peer = Destination
+	}
+	c := Chain{Name: name, Rules: []Rule{{[]Match{{Field: peer, Prefix: subnet}}, decide(Return)}}}
+	for _, e := range sortedEntries(acl) {
+		t, ok := trafficOfEntry(e)
+		if !ok || e.Egress != egress {
+			continue
+		}
+		verdict := Drop
+		if e.Action == "allow" {
+			verdict = Return
+		}
+		c.Rules = append(c.Rules, Rule{t.matches(peer), decide(verdict)})
+	}
+	c.Rules = append(c.Rules, Rule{Do: decide(Drop)})
+	return c
+}
+
+// matches are the conditions of t, whose peer is the packet's peer field.
+func (t traffic) matches(peer Field) []Match {
+	var m []Match
+	switch {
+	case t.group != "":
+		m = append(m, Match{Field: peer, Set: t.group})
+	case t.peer.Bits() > 0:
+		m = append(m, Match{Field: peer, Prefix: t.peer})
+	}
+	if t.protocol < 0 {
+		return m
+	}
+	m = append(m, Match{Field: Protocol, Min: t.protocol, Max: t.protocol})
+	switch {
+	case t.ports():
+		m = append(m, Match{Field: DestinationPort, Min: t.from, Max: t.to})
+	case t.protocol == protocolICMP && t.from >= 0:
+		m = append(m, Match{Field: ICMPType, Min: t.from, Max: t.from})
+		if t.to >= 0 {
+			m = append(m, Match{Field: ICMPCode, Min: t.to, Max: t.to})
+		}
+	}
+	return m
+}

@@ -1,0 +1,193 @@
+package network
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"neargate/internal/netns"
+	"neargate/resource/network"
+)
+
+// cpu is the processor time the process has used, in the kernel included.
+func cpu() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// waitFor returns when the kernel has taken the device away. It holds its lock of
+// all devices for that, in whose way nothing measured should be.
+func (w *world) waitFor(space, device string) {
+	w.t.Helper()
+	for gone := false; !gone; {
+		w.in(space, func(k *netlink.Handle) error {
+			err := withLink(k, device, func(netlink.Link) error { return nil })
+			gone = err != nil
+			return ignore(err, unix.ENODEV)
+		})
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// BenchmarkInterface plugs an interface into a VPC that has n, and unplugs it.
+func BenchmarkInterface(b *testing.B) {
+	for _, n := range []int{1, 25, 250} {
+		b.Run(fmt.Sprint("beside ", n), func(b *testing.B) {
+			w := newWorld(b)
+			m := w.manager(false)
+			v := twoSubnets("1", 10)
+			add := func(i int) {
+				a := netip.AddrFrom4([4]byte{10, 0, 1, byte(20 + i%200)})
+				if i >= 200 {
+					a = netip.AddrFrom4([4]byte{10, 0, 2, byte(20 + i%200)})
+				}
+				id := fmt.Sprint("eni-", i)
+				v.Interfaces = append(v.Interfaces, Interface{ID: id, MAC: network.MAC(id), Addresses: []netip.Addr{a},
+					Subnet: fmt.Sprint("subnet-", 1+i/200), Groups: []string{"sg-web"}, Public: netip.AddrFrom4([4]byte{198, 18, 30, byte(i)})})
+				v.Groups[0].Members = append(slices.Clone(v.Groups[0].Members), a)
+			}
+			for i := range n {
+				add(i)
+			}
+			w.reconcile(m, v)
+			base, members := v.Interfaces, v.Groups[0].Members
+			var plug, unplug, plugCPU time.Duration
+			i := 0
+			for b.Loop() {
+				v.Interfaces, v.Groups[0].Members = slices.Clone(base), members
+				add(250)
+				v.Interfaces[len(base)].ID = fmt.Sprint("eni-new-", i)
+				i++
+				at, used := time.Now(), cpu()
+				_, err := m.Update(v)
+				w.must(err)
+				plug += time.Since(at)
+				plugCPU += cpu() - used
+				v.Interfaces, v.Groups[0].Members = base, members
+				at = time.Now()
+				_, err = m.Update(v)
+				w.must(err)
+				unplug += time.Since(at)
+				w.waitFor(m.path(nameVPC(v.ID)), Name(fmt.Sprint("eni-new-", i-1)))
+			}
+			per := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(b.N) }
+			b.ReportMetric(per(plug), "ms/plug")
+			b.ReportMetric(per(plugCPU), "cpu-ms/plug")
+			b.ReportMetric(per(unplug), "ms/unplug")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkGroup changes a group of 10,000 members that a rule refers to: by one
+// member, and with all rules replaced.
+func BenchmarkGroup(b *testing.B) {
+	w := newWorld(b)
+	m := w.manager(false)
+	v := twoSubnets("1", 10)
+	var members []netip.Addr
+	for i := range 10000 {
+		members = append(members, netip.AddrFrom4([4]byte{10, 0, byte(16 + i/250), byte(i % 250)}))
+	}
+	v.Groups[0].Members = members
+	w.reconcile(m, v)
+	b.Run("one member", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			v.Groups[0].Members = members[:9999+i%2]
+			_, err := m.Update(v)
+			w.must(err)
+		}
+	})
+	b.Run("all rules", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			v.Groups[2].Permissions[1].From = 80 + i%2
+			_, err := m.Update(v)
+			w.must(err)
+		}
+	})
+}
+
+// BenchmarkPath measures round trips and throughput from task to task through the
+// VPC, with groups of 1 and 10,000 members, beside a plain veth pair.
+func BenchmarkPath(b *testing.B) {
+	w := newWorld(b)
+	m := w.manager(false)
+	v := twoSubnets("1", 10)
+	w.reconcile(m, v)
+	left, right := filepath.Join(w.dir, "world", "left"), filepath.Join(w.dir, "world", "right")
+	w.must(netns.Create(left))
+	w.must(netns.Create(right))
+	f, err := os.Open(right)
+	w.must(err)
+	defer f.Close()
+	w.in(left, func(k *netlink.Handle) error {
+		return k.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0", MTU: mtuVPC, Flags: net.FlagUp, TxQLen: -1},
+			PeerName: "eth0", PeerNamespace: netlink.NsFd(int(f.Fd())), PeerMTU: mtuVPC})
+	})
+	for space, p := range map[string]string{left: "10.7.0.1/24", right: "10.7.0.2/24"} {
+		w.in(space, func(k *netlink.Handle) error {
+			return withLink(k, "eth0", func(l netlink.Link) error {
+				w.must(k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(p))}))
+				return k.LinkSetUp(l)
+			})
+		})
+	}
+	a, to := m.Namespace(v.Interfaces[0].ID), m.Namespace(v.Interfaces[1].ID)
+	for _, space := range []string{right, to} {
+		w.serve(space, "x", 80)
+		w.sink(space, 90)
+	}
+	v.Groups[1].Permissions = append(v.Groups[1].Permissions, permit("tcp", 90, "sg-web"))
+	for _, c := range []struct {
+		name, from, to string
+		members        int
+	}{{"veth", left, "10.7.0.2", 0}, {"VPC 1 member", a, "10.0.1.11", 1}, {"VPC 10000 members", a, "10.0.1.11", 10000}} {
+		if c.members > 0 {
+			v.Groups[0].Members = []netip.Addr{addr("10.0.1.10")}
+			for i := range c.members - 1 {
+				v.Groups[0].Members = append(v.Groups[0].Members, netip.AddrFrom4([4]byte{10, 0, byte(16 + i/250), byte(i % 250)}))
+			}
+			_, err := m.Update(v)
+			w.must(err)
+		}
+		b.Run(c.name+" round trip", func(b *testing.B) {
+			conn, err := dial(c.from, "tcp", c.to+":80", patience)
+			w.must(err)
+			defer conn.Close()
+			in := bufio.NewReader(conn)
+			for b.Loop() {
+				fmt.Fprintln(conn)
+				if _, err := in.ReadString('\n'); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(c.name+" connect", func(b *testing.B) {
+			for b.Loop() {
+				conn, err := dial(c.from, "tcp", c.to+":80", patience)
+				w.must(err)
+				conn.(*net.TCPConn).SetLinger(0)
+				conn.Close()
+			}
+		})
+		b.Run(c.name+" throughput", func(b *testing.B) {
+			const size = 64 << 20
+			b.SetBytes(size)
+			for b.Loop() {
+				w.pour(c.from, c.to+":90", size)
+			}
+		})
+	}
+}

@@ -1,0 +1,180 @@
+// Package network makes the VPCs of an installation real on one Linux host.
+//
+// A VPC is a network namespace that routes: there is no bridge and no broadcast.
+// A network interface is a veth pair between that namespace and one of the
+// task's own; the VPC's namespace has a host route to each address, answers ARP
+// for every other address (the subnets' first addresses among them), and chooses
+// the route table by the subnet a packet comes from. An internet gateway is a
+// veth pair to the host's namespace with one-to-one translation between private
+// and public addresses; the host has a route to each public address. Addresses of
+// different VPCs may be equal. Package firewall says what passes.
+//
+// What is wanted is plain data (Host, VPC); what is, is observed from the kernel
+// each time; a pure function lists the steps between the two. Nothing is kept in
+// files, so a restart, a crash or an administrator's mistake is one more
+// difference to level out. What happens inside a task's namespace after its
+// interface was plugged belongs to the task's sandbox.
+//
+// # What it does to the host's namespace
+//
+// Devices, routes (protocol 110, with a metric of the installation's own) and an
+// nftables table that carry the installation's tag. Forwarding is turned on for
+// these devices and for the uplinks; an uplink that did not forward before is
+// kept from forwarding anything but packets to gateways, and is set back when the
+// machine's last installation is removed. ip_forward, default routes and other
+// tables are never touched. The public pool is blackholed but for the addresses
+// in use, and so are the ranges of the VPCs, except those that overlap a network
+// the host itself is in.
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"neargate/node/firewall"
+)
+
+// Host is what an installation wants of the host's own namespace.
+type Host struct {
+	Tag     string       // tells the machine's installations apart
+	Pool    netip.Prefix // public addresses; of no other installation on the machine
+	Address netip.Addr   // of Pool: by which the host shows itself to tasks
+	Uplinks []string     // devices to the internet; none: no way out
+	Routed  bool         // the network beyond sends Pool here; see firewall.Host
+}
+
+// VPC is a VPC with what it has on this host.
+type VPC struct {
+	ID         string
+	CIDRs      []netip.Prefix
+	Gateway    bool // an internet gateway is attached
+	Subnets    []Subnet
+	Interfaces []Interface
+	Groups     []firewall.Group // those that interfaces carry or that these refer to
+	ACLs       []firewall.ACL
+}
+
+// Subnet is a subnet with the routes of its route table.
+type Subnet struct {
+	ID     string
+	CIDR   netip.Prefix
+	Routes []Route // without the local ones
+	ACL    string  // id; empty: everything passes
+}
+
+// Route is a route beyond the VPC.
+type Route struct {
+	Destination netip.Prefix
+	Target      Target
+}
+
+// Target is where a route leads.
+type Target int
+
+// The targets.
+const (
+	Blackhole Target = iota // the route's target is gone
+	InternetGateway
+)
+
+// Interface is a network interface on this host.
+type Interface struct {
+	ID        string
+	MAC       string
+	Addresses []netip.Addr // private, the primary first; only that one is set inside
+	Public    netip.Addr   // of the primary address; invalid: none
+	Subnet    string       // id
+	Groups    []string
+	// Namespace is the file of an existing network namespace to plug the interface
+	// into; empty: a new one. It counts only when the interface is plugged.
+	Namespace string
+}
+
+// MTU of the network inside a VPC, and through an internet gateway. Source:
+// Amazon EC2 User Guide, Network maximum transmission unit.
+const (
+	mtuVPC     = 9001
+	mtuGateway = 1500
+)
+
+// Names and numbers in the kernel.
+const (
+	prefixGateways = "ng-"  // of gateway devices of all installations
+	prefixTask     = "e"    // of interfaces' devices and namespaces
+	prefixVPC      = "v"    // of VPCs' namespaces
+	deviceGateway  = "igw"  // the gateway in a VPC's namespace
+	deviceTask     = "eth0" // the interface in a task's namespace
+	protocolRoutes = 110    // of our routes (rtnetlink(7), rtm_protocol)
+	tableMain      = 254
+	preferLocal    = 100 // of the rules: local routes first
+	preferSubnet   = 200
+	lengthTag      = 5
+	lengthGateway  = 7
+	lengthHash     = 14
+)
+
+// linkLocal is the next hop on gateway devices, which need no ARP: both ends
+// have the same hardware address.
+var linkLocal = netip.AddrFrom4([4]byte{169, 254, 0, 1})
+
+func digest(s string, n int) string {
+	h := sha256.Sum256([]byte(s))
+	return strings.ToLower(base32.HexEncoding.EncodeToString(h[:]))[:n]
+}
+
+// Name is the name of an interface's device in the VPC's namespace and of its
+// namespace's file.
+func Name(eni string) string { return prefixTask + digest(eni, lengthHash) }
+
+func nameVPC(id string) string { return prefixVPC + digest(id, lengthHash) }
+
+func (h Host) gatewayPrefix() string { return prefixGateways + digest(h.Tag, lengthTag) }
+
+func (h Host) gatewayName(vpc string) string {
+	return h.gatewayPrefix() + digest(vpc, lengthGateway)
+}
+
+// metric marks the installation's routes, and makes them yield to all others
+// with the same destination.
+func (h Host) metric() int {
+	d := sha256.Sum256([]byte(h.Tag))
+	return int(binary.BigEndian.Uint32(d[:]) | 1<<31)
+}
+
+// gatewayMAC is the hardware address of both ends of a gateway.
+func gatewayMAC(vpc string) string {
+	h := sha256.Sum256([]byte("igw/" + vpc))
+	return fmt.Sprintf("12:%02x:%02x:%02x:%02x:%02x", h[0], h[1], h[2], h[3], h[4])
+}
+
+func (h Host) firewall() firewall.Host {
+	return firewall.Host{Tag: digest(h.Tag, lengthTag), Gateways: h.gatewayPrefix() + "*", Pool: h.Pool,
+		Address: h.Address, Uplinks: h.Uplinks, Routed: h.Routed}
+}
+
+func (v VPC) subnet(id string) Subnet {
+	for _, s := range v.Subnets {
+		if s.ID == id {
+			return s
+		}
+	}
+	return Subnet{}
+}
+
+// policy is what package firewall needs of the VPC.
+func (v VPC) policy() firewall.Policy {
+	p := firewall.Policy{CIDRs: v.CIDRs, Groups: v.Groups, ACLs: v.ACLs}
+	if v.Gateway {
+		p.Gateway = deviceGateway
+	}
+	for _, i := range v.Interfaces {
+		s := v.subnet(i.Subnet)
+		p.Interfaces = append(p.Interfaces, firewall.Interface{Name: Name(i.ID), Addresses: i.Addresses,
+			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL})
+	}
+	return p
+}

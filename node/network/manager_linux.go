@@ -1,0 +1,318 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"neargate/internal/netns"
+	"neargate/node/firewall"
+	"neargate/node/firewall/nft"
+)
+
+// Manager levels the kernel with what is wanted of one installation's network.
+// Its methods may be called by many goroutines; one at a time does something.
+type Manager struct {
+	dir, root string
+	host      Host
+
+	mu    sync.Mutex
+	vpcs  map[string]VPC // as last wanted, by id; nil before the first Reconcile
+	seen  memory
+	rules map[table]applied
+}
+
+// table is an nftables table in a namespace.
+type table struct{ space, name string }
+
+// applied is what a table holds if nobody changed it.
+type applied struct {
+	ruleset    firewall.Ruleset
+	generation uint32
+	handles    []uint64
+}
+
+// Open returns the manager of the installation h.Tag. Its namespaces are named in
+// dir, a directory of the installation's own on a file system that does not
+// outlive the kernel. root names the host's namespace by a file; empty: the one
+// of this process.
+func Open(dir, root string, h Host) (*Manager, error) {
+	if !h.Pool.Contains(h.Address) {
+		return nil, fmt.Errorf("network: the host's address %s is not in the pool %s", h.Address, h.Pool)
+	}
+	if err := netns.Prepare(dir); err != nil {
+		return nil, err
+	}
+	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{}}, nil
+}
+
+// Namespace is the file that names an interface's network namespace.
+func (m *Manager) Namespace(eni string) string { return m.path(Name(eni)) }
+
+func (m *Manager) path(space string) string {
+	if space == "" {
+		return m.root
+	}
+	return filepath.Join(m.dir, space)
+}
+
+// Reconcile makes vpcs, all there are on this host, real, and removes what else
+// the installation has. It returns what it changed, in words: nothing, when
+// everything was as wanted.
+func (m *Manager) Reconcile(vpcs []VPC) (changed []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reconcile(vpcs)
+}
+
+// Update makes v real, which may be new, without a look at what has not changed
+// since the last Reconcile: its cost hardly depends on what else there is. What
+// others changed in the kernel, and what else has to be removed, waits for
+// Reconcile.
+func (m *Manager) Update(v VPC) (changed []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.vpcs == nil {
+		return nil, errors.New("network: updated before it was reconciled")
+	}
+	m.vpcs[v.ID] = v
+	if m.seen.spaces != nil {
+		if changed, err = m.level(m.seen, []VPC{v}, false); err == nil {
+			return changed, nil
+		}
+	}
+	seen, err := m.observe([]VPC{v})
+	if err != nil {
+		return changed, err
+	}
+	more, err := m.level(seen, []VPC{v}, false)
+	return append(changed, more...), err
+}
+
+// Remove takes everything of the installation off the machine, also what an
+// earlier process left.
+func (m *Manager) Remove() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.reconcile(nil); err != nil {
+		return err
+	}
+	s := m.session()
+	defer s.close()
+	is, err := m.observeHost(nil)
+	if err != nil {
+		return err
+	}
+	err = s.do(plan(map[string]space{"": {exists: true}}, map[string]space{"": is}, nil, true))
+	return errors.Join(err, m.table(firewall.RenderHost(m.host.firewall())).Delete(), m.close(), netns.Discard(m.dir))
+}
+
+func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
+	m.vpcs = map[string]VPC{}
+	for _, v := range vpcs {
+		m.vpcs[v.ID] = v
+	}
+	seen, err := m.observe(vpcs)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(seen.spaces[""].others, m.host.Pool.Overlaps) {
+		return nil, fmt.Errorf("network: another installation uses addresses of %s", m.host.Pool)
+	}
+	changed, err = m.setRules("", firewall.RenderHost(m.host.firewall()))
+	if err != nil {
+		return changed, err
+	}
+	opened, err := m.open()
+	if err != nil {
+		return append(changed, opened...), err
+	}
+	more, err := m.level(seen, vpcs, true)
+	return slices.Concat(changed, opened, more), err
+}
+
+// observe looks at the host and at VPCs. Other VPCs are left as remembered.
+func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
+	seen.spaces = map[string]space{}
+	maps.Copy(seen.spaces, m.seen.spaces)
+	if seen.files, err = m.files(); err != nil {
+		return seen, err
+	}
+	sysctls := wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), space{}).sysctls
+	if seen.spaces[""], err = m.observeHost(sysctls); err != nil {
+		return seen, err
+	}
+	for _, v := range vpcs {
+		name := nameVPC(v.ID)
+		if seen.spaces[name], err = observeVPC(m.path(name)); err != nil {
+			return seen, err
+		}
+	}
+	return seen, nil
+}
+
+// level does what there is to do from what was seen to what is wanted of the host
+// and of vpcs.
+func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, err error) {
+	want, rulesets := map[string]space{}, map[string]firewall.Ruleset{}
+	want[""] = wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), seen.spaces[""])
+	for _, v := range vpcs {
+		name := nameVPC(v.ID)
+		want[name], rulesets[name] = wantedVPC(v), firewall.Render(v.policy())
+	}
+	m.seen = seen
+	steps := plan(want, seen.spaces, seen.files, prune)
+	for _, x := range steps {
+		changed = append(changed, x.String())
+	}
+	s := m.session()
+	defer s.close()
+	first := slices.IndexFunc(steps, func(x step) bool { return x.verb > createSpace })
+	if first < 0 {
+		first = len(steps)
+	}
+	// Rules come before the links they guard.
+	err = s.do(steps[:first])
+	for _, name := range slices.Sorted(maps.Keys(rulesets)) {
+		did, rerr := m.setRules(name, rulesets[name])
+		err = errors.Join(err, rerr)
+		changed = append(changed, did...)
+	}
+	return changed, errors.Join(err, s.do(steps[first:]))
+}
+
+// files are the names of namespaces, true if they are mounted.
+func (m *Manager) files() (map[string]bool, error) {
+	names, err := netns.List(m.dir)
+	there := map[string]bool{}
+	for _, n := range names {
+		there[n] = netns.Mounted(m.path(n))
+	}
+	return there, err
+}
+
+func (m *Manager) table(r firewall.Ruleset) nft.Table { return nft.Open(m.root, r.Table) }
+
+// setRules makes r the content of its table in a namespace. Whether the table is
+// still as it was left shows in the kernel's generation of rules; in the host's
+// namespace, where others change it too, in the rules' handles.
+func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, err error) {
+	key, t := table{space, r.Table}, nft.Open(m.path(space), r.Table)
+	old, known := m.rules[key]
+	generation, err := t.Generation()
+	if err != nil {
+		return nil, err
+	}
+	intact := known && old.generation == generation
+	if known && !intact && space == "" {
+		handles, err := t.Handles()
+		intact = err == nil && slices.Equal(handles, old.handles)
+	}
+	changes, elements := r.Diff(old.ruleset)
+	what := "change sets of rules"
+	switch {
+	case intact && elements && changes == nil:
+		m.rules[key] = applied{old.ruleset, generation, old.handles}
+		return nil, nil
+	case intact && elements:
+		err = t.Change(changes)
+	default:
+		what, err = "replace rules", t.Replace(r)
+	}
+	delete(m.rules, key)
+	if err != nil {
+		return nil, err
+	}
+	now := applied{ruleset: r}
+	if now.generation, err = t.Generation(); err != nil {
+		return nil, err
+	}
+	if space == "" {
+		if now.handles, err = t.Handles(); err != nil {
+			return nil, err
+		}
+	}
+	m.rules[key] = now
+	where := space
+	if where == "" {
+		where = "host"
+	}
+	return []string{fmt.Sprintf("%s: %s %s", where, what, r.Table)}, nil
+}
+
+// open turns forwarding on for the uplinks, and confines those that had it off.
+func (m *Manager) open() (changed []string, err error) {
+	t := nft.Open(m.root, firewall.TableOpened)
+	opened, _, err := t.Interfaces(firewall.SetOpened)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range m.rules[table{"", firewall.TableOpened}].ruleset.Sets { // should the table be deleted by hand
+		for _, e := range s.Elements {
+			opened = append(opened, e.Interface)
+		}
+	}
+	var closed []string
+	for _, u := range m.host.Uplinks {
+		on, err := m.forwarding(u)
+		if err != nil {
+			return nil, err
+		}
+		if !on {
+			closed = append(closed, u)
+		}
+	}
+	confined := slices.Compact(slices.Sorted(slices.Values(append(opened, closed...))))
+	if len(confined) == 0 {
+		return nil, nil
+	}
+	if changed, err = m.setRules("", firewall.RenderOpened(prefixGateways+"*", confined)); err != nil {
+		return nil, err
+	}
+	for _, u := range closed {
+		if err := m.setForwarding(u, "1"); err != nil {
+			return changed, err
+		}
+		changed = append(changed, "host: forward from "+u)
+	}
+	return changed, nil
+}
+
+// close undoes open, for the last installation of the machine.
+func (m *Manager) close() error {
+	t := nft.Open(m.root, firewall.TableOpened)
+	tables, err := t.Tables()
+	if err != nil || slices.ContainsFunc(tables, func(n string) bool { return strings.HasPrefix(n, firewall.TableOpened+"-") }) {
+		return err
+	}
+	opened, ok, err := t.Interfaces(firewall.SetOpened)
+	if err != nil || !ok {
+		return err
+	}
+	for _, u := range opened {
+		if err := ignore(m.setForwarding(u, "0"), unix.ENOENT); err != nil {
+			return err
+		}
+	}
+	return t.Delete()
+}
+
+func (m *Manager) forwarding(device string) (on bool, err error) {
+	err = netns.Do(m.root, func() error {
+		b, err := os.ReadFile(sysctlPath(forwardingName(device)))
+		on = strings.TrimSpace(string(b)) == "1"
+		return err
+	})
+	return on, err
+}
+
+func (m *Manager) setForwarding(device, value string) error {
+	return netns.Do(m.root, func() error { return os.WriteFile(sysctlPath(forwardingName(device)), []byte(value), 0) })
+}

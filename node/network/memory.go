@@ -1,0 +1,46 @@
+package network
+
+// memory is what was observed, with what was done since. It spares the look at a
+// VPC for each change; a look makes up for what others do.
+type memory struct {
+	spaces map[string]space // the host's and those of VPCs
+	files  map[string]bool  // of namespaces, true if mounted
+}
+
+// note remembers that x was done. It reports false for steps with consequences
+// that are better looked at.
+func (m memory) note(x step) bool {
+	s := m.spaces[x.space]
+	switch x.verb {
+	case createSpace:
+		m.files[x.name] = true
+		return m.task(x.name)
+	case deleteSpace:
+		delete(m.files, x.name)
+		for _, s := range m.spaces {
+			delete(s.links, x.name)
+		}
+		return m.task(x.name)
+	case addLink:
+		s.links[x.name] = link{up: true}
+		return x.space != ""
+	case setRoute:
+		s.routes[x.to] = x.hop
+	case deleteRoute:
+		delete(s.routes, x.to)
+	case addRule:
+		s.rules[x.rule] = true
+	case deleteRule:
+		delete(s.rules, x.rule)
+	case addAddress:
+		s.addresses[x.address] = true
+	case deleteAddress:
+		delete(s.addresses, x.address)
+	default:
+		return false
+	}
+	return true
+}
+
+// task reports whether a namespace is a task's.
+func (m memory) task(name string) bool { return name[0] == prefixTask[0] }

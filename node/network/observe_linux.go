@@ -1,0 +1,207 @@
+package network
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"neargate/internal/netns"
+)
+
+// observeVPC reads a VPC's namespace; one that is not there is empty.
+func observeVPC(path string) (space, error) {
+	s := space{links: map[string]link{}, addresses: map[netip.Addr]bool{}, routes: map[destination]hop{},
+		rules: map[rule]bool{}, sysctls: map[string]string{}}
+	if !netns.Mounted(path) {
+		return s, nil
+	}
+	s.exists = true
+	err := steady(path, func(k *netlink.Handle) error {
+		clear(s.links)
+		clear(s.routes)
+		clear(s.rules)
+		clear(s.addresses)
+		links, err := k.LinkList()
+		if err != nil {
+			return err
+		}
+		names := map[int]string{}
+		for _, l := range links {
+			a := l.Attrs()
+			names[a.Index] = a.Name
+			switch up := a.RawFlags&unix.IFF_UP != 0; {
+			case a.Name == deviceGateway:
+				s.gateway = up && a.RawFlags&unix.IFF_NOARP != 0
+			case l.Type() == "veth":
+				s.links[a.Name] = link{up: up}
+			}
+		}
+		return errors.Join(observeAddresses(k, s.addresses), observeRules(k, s.rules), readSysctls(sysctlsVPC, s.sysctls),
+			eachRoute(k, func(r netlink.Route) {
+				if r.Table != unix.RT_TABLE_LOCAL && r.Protocol != unix.RTPROT_KERNEL {
+					s.routes[destinationOf(r)] = hopOf(r, names)
+				}
+			}))
+	})
+	return s, err
+}
+
+// observeHost reads the host's namespace as far as it is the installation's, and
+// what it must not get in the way of.
+func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
+	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
+	err := steady(m.root, func(k *netlink.Handle) error {
+		clear(s.links)
+		clear(s.routes)
+		s.foreign, s.others = nil, nil
+		links, err := k.LinkList()
+		if err != nil {
+			return err
+		}
+		names := map[int]string{}
+		for _, l := range links {
+			a := l.Attrs()
+			names[a.Index] = a.Name
+			if strings.HasPrefix(a.Name, m.host.gatewayPrefix()) {
+				s.links[a.Name] = link{up: a.RawFlags&unix.IFF_UP != 0}
+			}
+		}
+		err = eachRoute(k, func(r netlink.Route) {
+			d := destinationOf(r)
+			switch {
+			case r.Protocol != protocolRoutes:
+				if d.prefix.Bits() > 0 && r.Type == unix.RTN_UNICAST {
+					s.foreign = append(s.foreign, d.prefix)
+				}
+			case d.metric == m.host.metric():
+				s.routes[d] = hopOf(r, names)
+			case r.Type == unix.RTN_BLACKHOLE:
+				s.others = append(s.others, d.prefix)
+			}
+		})
+		return errors.Join(err, readSysctls(sysctls, s.sysctls))
+	})
+	return s, err
+}
+
+// observations is how often a look is repeated because something changed
+// meanwhile, such as the devices of a namespace that the kernel takes apart.
+const observations = 20
+
+// steady is inside, again while what fn lists changes.
+func steady(path string, fn func(*netlink.Handle) error) error {
+	return inside(path, func(k *netlink.Handle) (err error) {
+		for range observations {
+			if err = fn(k); !errors.Is(err, netlink.ErrDumpInterrupted) {
+				return err
+			}
+		}
+		return err
+	})
+}
+
+// inside runs fn with a netlink socket in the namespace, and its thread there.
+func inside(path string, fn func(*netlink.Handle) error) error {
+	return netns.Do(path, func() error {
+		k, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		return fn(k)
+	})
+}
+
+func observeAddresses(k *netlink.Handle, into map[netip.Addr]bool) error {
+	lo, err := k.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	list, err := k.AddrList(lo, netlink.FAMILY_V4)
+	for _, a := range list {
+		if ip := addrOf(a.IP); !ip.IsLoopback() {
+			into[ip] = true
+		}
+	}
+	return err
+}
+
+func observeRules(k *netlink.Handle, into map[rule]bool) error {
+	list, err := k.RuleList(netlink.FAMILY_V4)
+	for _, r := range list {
+		switch r.Table {
+		case unix.RT_TABLE_LOCAL, unix.RT_TABLE_DEFAULT:
+			continue
+		}
+		if x := (rule{r.Priority, prefixOf(r.Src), prefixOf(r.Dst), r.Table}); x.preference < 32766 {
+			into[x] = true
+		}
+	}
+	return err
+}
+
+func eachRoute(k *netlink.Handle, fn func(netlink.Route)) error {
+	return k.RouteListFilteredIter(netlink.FAMILY_V4, &netlink.Route{}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
+		fn(r)
+		return true
+	})
+}
+
+func destinationOf(r netlink.Route) destination {
+	p := prefixOf(r.Dst)
+	if !p.IsValid() {
+		p = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return destination{r.Table, r.Priority, p}
+}
+
+// hopOf is where r leads; a route of a kind that is never wanted leads nowhere
+// that is.
+func hopOf(r netlink.Route, names map[int]string) hop {
+	switch r.Type {
+	case unix.RTN_BLACKHOLE:
+		return hop{}
+	case unix.RTN_UNICAST:
+		return hop{names[r.LinkIndex], addrOf(r.Gw)}
+	}
+	return hop{device: "-"}
+}
+
+func prefixOf(n *net.IPNet) netip.Prefix {
+	if n == nil {
+		return netip.Prefix{}
+	}
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(addrOf(n.IP), bits)
+}
+
+func addrOf(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}
+
+func sysctlPath(name string) string { return filepath.Join("/proc/sys/net", name) }
+
+// readSysctls reads those named in want, in the thread's namespace. One that the
+// kernel lacks is as wanted: a kernel without IPv6 needs no turning off.
+func readSysctls(want, into map[string]string) error {
+	for name, value := range want {
+		b, err := os.ReadFile(sysctlPath(name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		switch {
+		case err == nil:
+			into[name] = strings.TrimSpace(string(b))
+		case strings.HasPrefix(name, "ipv6/"):
+			into[name] = value
+		}
+	}
+	return nil
+}

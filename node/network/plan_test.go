@@ -1,0 +1,252 @@
+package network
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+func testHost() Host {
+	return Host{Tag: "t", Pool: netip.MustParsePrefix("198.18.0.0/15"), Address: netip.MustParseAddr("198.18.0.1")}
+}
+
+// TestPlanLeadsToWhatIsWanted plans between two random states and does the steps
+// in a model of the kernel: then nothing is left to do.
+func TestPlanLeadsToWhatIsWanted(t *testing.T) {
+	steps := 0
+	for seed := range uint64(500) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		k := model{spaces: map[string]space{"": {exists: true}}, files: map[string]bool{"ejunk": true, "vjunk": false}}
+		for range 4 {
+			want := wanted(testHost(), randomVPCs(rnd), space{})
+			k.harm(rnd)
+			for _, x := range plan(want, k.observe(), k.files, true) {
+				if err := k.do(x); err != nil {
+					t.Fatalf("seed %d: %s: %v", seed, x, err)
+				}
+				steps++
+			}
+			if rest := plan(want, k.observe(), k.files, true); rest != nil {
+				t.Fatalf("seed %d: still to do: %v", seed, rest)
+			}
+			for f := range k.files {
+				if f == "ejunk" || f == "vjunk" {
+					t.Fatalf("seed %d: %s was not removed", seed, f)
+				}
+			}
+		}
+	}
+	if steps < 10000 {
+		t.Errorf("only %d steps: the states hardly differ", steps)
+	}
+}
+
+func TestPlanOfUpdateSparesOthers(t *testing.T) {
+	h := testHost()
+	one, two := VPC{ID: "1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Gateway: true},
+		VPC{ID: "2", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Gateway: true}
+	k := model{spaces: map[string]space{"": {exists: true}}, files: map[string]bool{"eother": true}}
+	for _, x := range plan(wanted(h, []VPC{one, two}, space{}), k.observe(), k.files, false) {
+		if err := k.do(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := wanted(h, []VPC{one, two}, space{})
+	delete(want, nameVPC("2"))
+	is := k.observe()
+	delete(is, nameVPC("2"))
+	if steps := plan(want, is, k.files, false); steps != nil {
+		t.Errorf("an update without a change does %v", steps)
+	}
+}
+
+func TestRangesOfTheHostAreNotBlackholed(t *testing.T) {
+	v := VPC{ID: "1", CIDRs: []netip.Prefix{netip.MustParsePrefix("172.31.0.0/16"), netip.MustParsePrefix("10.9.0.0/16")}}
+	is := space{foreign: []netip.Prefix{netip.MustParsePrefix("172.31.16.0/20")}}
+	routes := wanted(testHost(), []VPC{v}, is)[""].routes
+	var got []string
+	for d, h := range routes {
+		got = append(got, fmt.Sprint(d.prefix, h.device))
+	}
+	slices.Sort(got)
+	if want := []string{"10.9.0.0/16", "198.18.0.0/15"}; !slices.Equal(got, want) {
+		t.Errorf("blackholes %v, want %v", got, want)
+	}
+}
+
+func TestNames(t *testing.T) {
+	h := testHost()
+	for _, n := range []string{Name("eni-0123456789abcdef0"), nameVPC("vpc-1"), h.gatewayName("vpc-1")} {
+		if len(n) > 15 {
+			t.Errorf("%s is too long for a device", n)
+		}
+	}
+	if other := (Host{Tag: "u"}); other.gatewayPrefix() == h.gatewayPrefix() || other.metric() == h.metric() {
+		t.Error("two installations look the same")
+	}
+}
+
+func wanted(h Host, vpcs []VPC, host space) map[string]space {
+	all := map[string]space{"": wantedHost(h, vpcs, host)}
+	for _, v := range vpcs {
+		all[nameVPC(v.ID)] = wantedVPC(v)
+	}
+	return all
+}
+
+func randomVPCs(r *rand.Rand) []VPC {
+	var list []VPC
+	for n := range r.IntN(3) {
+		v := VPC{ID: fmt.Sprint(n), Gateway: r.IntN(2) == 0, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
+		for s := range 1 + r.IntN(2) {
+			sub := Subnet{ID: fmt.Sprint(s), CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(s)}), 24)}
+			if r.IntN(2) == 0 {
+				sub.Routes = []Route{{netip.MustParsePrefix("0.0.0.0/0"), Target(r.IntN(2))}}
+			}
+			v.Subnets = append(v.Subnets, sub)
+		}
+		for i := range r.IntN(4) {
+			e := Interface{ID: fmt.Sprint(n, "/", i), Subnet: "0", Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)})}}
+			if r.IntN(2) == 0 {
+				e.Public = netip.AddrFrom4([4]byte{198, 18, byte(n), byte(i)})
+			}
+			v.Interfaces = append(v.Interfaces, e)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// model is what the kernel makes of steps.
+type model struct {
+	spaces map[string]space
+	files  map[string]bool
+}
+
+// observe is what a look at the kernel gives: links live while both ends do.
+func (m model) observe() map[string]space {
+	out := map[string]space{}
+	for n, s := range m.spaces {
+		s.links, s.routes, s.sysctls = maps.Clone(s.links), maps.Clone(s.routes), maps.Clone(s.sysctls)
+		out[n] = s
+	}
+	return out
+}
+
+// harm takes something away, as a person with root would.
+func (m model) harm(r *rand.Rand) {
+	for _, n := range slices.Sorted(maps.Keys(m.spaces)) {
+		s := m.spaces[n]
+		for _, l := range slices.Sorted(maps.Keys(s.links)) {
+			switch r.IntN(8) {
+			case 0:
+				m.unlink(n, l)
+			case 1:
+				x := s.links[l]
+				x.up = false
+				s.links[l] = x
+			}
+		}
+		maps.DeleteFunc(s.routes, func(destination, hop) bool { return r.IntN(8) == 0 })
+		maps.DeleteFunc(s.rules, func(rule, bool) bool { return r.IntN(8) == 0 })
+		if n != "" && r.IntN(10) == 0 {
+			m.remove(n)
+		}
+	}
+	for _, f := range slices.Sorted(maps.Keys(m.files)) {
+		if f[0] == 'e' && r.IntN(10) == 0 {
+			m.remove(f)
+		}
+	}
+}
+
+func (m model) unlink(space, name string) {
+	s := m.spaces[space]
+	l := s.links[name]
+	delete(s.links, name)
+	delete(s.sysctls, forwardingName(name))
+	maps.DeleteFunc(s.routes, func(_ destination, h hop) bool { return h.device == name })
+	if other, ok := m.spaces[l.peer.space]; ok {
+		other.gateway = false
+		maps.DeleteFunc(other.routes, func(_ destination, h hop) bool { return h.device == deviceGateway })
+		m.spaces[l.peer.space] = other
+	}
+}
+
+func (m model) remove(name string) {
+	delete(m.files, name)
+	for n, s := range m.spaces {
+		for l, x := range s.links {
+			if n == name || x.peer.space == name {
+				m.unlink(n, l)
+			}
+		}
+	}
+	delete(m.spaces, name)
+}
+
+func (m model) do(x step) error {
+	s, ok := m.spaces[x.space]
+	if !ok && x.verb != createSpace && x.verb != deleteSpace {
+		return fmt.Errorf("no namespace %s", x.space)
+	}
+	switch x.verb {
+	case createSpace:
+		if m.files[x.name] {
+			return fmt.Errorf("exists")
+		}
+		m.files[x.name] = true
+		if x.name[0] == 'v' {
+			m.spaces[x.name] = space{exists: true}
+		}
+	case deleteSpace:
+		m.remove(x.name)
+	case deleteLink:
+		m.unlink(x.space, x.name)
+	case addLink:
+		if _, ok := s.links[x.name]; ok || !m.files[x.link.peer.space] {
+			return fmt.Errorf("cannot add")
+		}
+		set(&s.links, x.name, link{up: true, peer: x.link.peer})
+		if x.link.peer.device == deviceGateway {
+			other := m.spaces[x.link.peer.space]
+			other.gateway = true
+			m.spaces[x.link.peer.space] = other
+		}
+	case raiseLink:
+		set(&s.links, x.name, link{up: true, peer: s.links[x.name].peer})
+	case setSysctl, setDevice:
+		set(&s.sysctls, x.name, x.value)
+	case setRoute:
+		if _, ok := s.links[x.hop.device]; !ok && x.hop.device != "" && (x.hop.device != deviceGateway || !s.gateway) {
+			return fmt.Errorf("no device %s", x.hop.device)
+		}
+		set(&s.routes, x.to, x.hop)
+	case deleteRoute:
+		delete(s.routes, x.to)
+	case addRule:
+		set(&s.rules, x.rule, true)
+	case deleteRule:
+		delete(s.rules, x.rule)
+	case addAddress:
+		set(&s.addresses, x.address, true)
+	case deleteAddress:
+		delete(s.addresses, x.address)
+	}
+	if _, ok := m.spaces[x.space]; ok && x.verb != deleteSpace && x.verb != createSpace && x.verb != deleteLink {
+		g := m.spaces[x.space].gateway
+		s.gateway = g
+		m.spaces[x.space] = s
+	}
+	return nil
+}
+
+func set[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[k] = v
+}
