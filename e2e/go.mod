@@ -32,3 +32,5 @@ require (
 )
 
 replace neargate => ../
+
+replace neargate/shim/api => ../shim/api

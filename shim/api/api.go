@@ -50,7 +50,7 @@ type Container struct {
 	Ulimits         []Ulimit
 	Sysctls         map[string]string
 	Init            bool // a small init is process 1: it forwards signals and reaps
-	CPUShares       int  // weight among the task's containers; 0: the least
+	CPUShares       int  // weight among the task's containers; 0: the least. Kept by runc only.
 	Memory          int  // MiB, hard; 0: only the task's. Kept by runc only.
 }
 

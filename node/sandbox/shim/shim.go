@@ -261,6 +261,23 @@ func (s *Sandbox) Close(ctx context.Context, task string) error {
 	return s.remove(ctx, task)
 }
 
+// Retire closes every task and removes what tasks share, for an installation's
+// end.
+func (s *Sandbox) Retire(ctx context.Context) error {
+	entries, err := os.ReadDir(s.cfg.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	for _, e := range entries {
+		err = errors.Join(err, s.Close(ctx, e.Name()))
+	}
+	out, e := exec.CommandContext(ctx, s.cfg.Bin, "end", s.cfg.Dir, s.cfg.Cgroup).CombinedOutput()
+	if e != nil {
+		e = fmt.Errorf("sandbox: %w: %s", e, out)
+	}
+	return errors.Join(err, e, os.RemoveAll(s.cfg.Dir))
+}
+
 // remove ends a task, however it is, and removes its directory.
 func (s *Sandbox) remove(ctx context.Context, task string) error {
 	dir := s.dir(task)

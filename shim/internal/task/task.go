@@ -92,8 +92,12 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 	if err := save(cfg.Dir, &s.state, false); err != nil {
 		return nil, nil, err
 	}
-	l, err := net.Listen("unix", filepath.Join(cfg.Dir, api.SocketFile))
-	return s, l, err
+	socket := filepath.Join(cfg.Dir, api.SocketFile)
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, l, os.Chmod(socket, 0o600)
 }
 
 // prepare makes the process a place for a sandbox. It has mount and, where the
@@ -150,6 +154,9 @@ var (
 func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 	switch r.Op {
 	case api.OpCreate:
+		if r.Container == nil {
+			return answerOf(errors.New("no container to create"))
+		}
 		return answerOf(s.create(*r.Container))
 	case api.OpStart:
 		return answerOf(s.start(r.Name))

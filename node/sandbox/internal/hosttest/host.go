@@ -152,9 +152,13 @@ func (h *Host) finish() {
 	if left := h.left(); len(left) > 0 {
 		h.t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 	}
-	dirs, _ := filepath.Glob("/sys/fs/cgroup/*" + h.Config.Cgroup)
-	for _, d := range append(dirs, "/sys/fs/cgroup"+h.Config.Cgroup) {
-		_ = os.Remove(d) // the tasks' parent, which stays as long as the node
+	if err := h.Retire(ctx); err != nil {
+		h.t.Error("retire:", err)
+	}
+	for _, pattern := range []string{h.Config.Dir, "/sys/fs/cgroup/*" + h.Config.Cgroup, "/sys/fs/cgroup" + h.Config.Cgroup} {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			h.t.Errorf("left behind by the last: %s", found)
+		}
 	}
 }
 

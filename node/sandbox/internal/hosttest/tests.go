@@ -3,11 +3,14 @@ package hosttest
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -45,6 +48,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"CPU", cpu},
 		{"Processes", processes},
 		{"Disk", disk},
+		{"Burst", burst},
 		{"ShimKilled", shimKilled},
 		{"SandboxKilled", sandboxKilled},
 		{"Restart", restart},
@@ -281,6 +285,60 @@ func disk(t *testing.T, h *Host, _ Runtime) {
 	h.run(sandbox.Spec{Task: "t", Disk: 64}, h.Container("a", "fill", "/tmp/x"), c)
 	h.exits("t", "a", 0, false)
 	h.exits("t", "b", 0, false)
+}
+
+// burst runs tasks of two containers all at once; half of them are closed while
+// they run, and listed all the while.
+func burst(t *testing.T, h *Host, _ Runtime) {
+	ctx, cancel := contextFor(2 * patience)
+	defer cancel()
+	var all errgroup
+	for i := range 8 {
+		all.do(func() error {
+			id := fmt.Sprintf("%032d", i)
+			err := h.Open(ctx, sandbox.Spec{Task: id, CPU: 256, Memory: 128, Processes: 100})
+			for _, c := range []sandbox.Container{h.Container("a", "deaf"), h.Container("b", "exit", "4")} {
+				err = errors.Join(err, h.Create(ctx, id, c), h.Start(ctx, id, c.Name))
+			}
+			e, werr := h.Wait(ctx, id, "b")
+			if err = errors.Join(err, werr); err == nil && e.Code != 4 {
+				err = fmt.Errorf("exit %+v", e)
+			}
+			if i%2 == 0 {
+				err = errors.Join(err, h.Close(ctx, id))
+			}
+			return err
+		})
+		all.do(func() error {
+			_, err := h.List(ctx)
+			return err
+		})
+	}
+	h.ok(all.wait())
+	if l, err := h.List(ctx); err != nil || len(l) != 4 {
+		t.Errorf("listed %+v, %v", l, err)
+	}
+}
+
+// errgroup runs functions at once and joins their errors.
+type errgroup struct {
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+}
+
+func (g *errgroup) do(f func() error) {
+	g.wg.Go(func() {
+		err := f()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.errs = append(g.errs, err)
+	})
+}
+
+func (g *errgroup) wait() error {
+	g.wg.Wait()
+	return errors.Join(g.errs...)
 }
 
 func (h *Host) state(task string) (s api.State) {
