@@ -1,7 +1,7 @@
 # neargate: Fargate you run yourself.
 #
 #   make demo      build, start, deploy a sample service; leaves it running
-#   make down      stop it and leave nothing
+#   make down      stop it; what it knows stays for the next start
 #   make test      everything CI checks, installing what it needs
 #   make check     the quick part: vet, staticcheck, architecture, unit tests
 #   make e2e       stories with the real clients against a real daemon
@@ -56,7 +56,7 @@ check: $(BIN)/staticcheck
 	test -z "$$(git ls-files '*.go' | xargs gofmt -l | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(BIN)/staticcheck ./...
-	scripts/need.sh cc
+	scripts/need.sh cc nft ext4
 	$(GO) test ./...
 	cd shim/api && $(GO) vet ./... && $(GO) test ./...
 	cd shim && $(GO) vet ./... && $(GO) test ./...

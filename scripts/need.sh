@@ -4,6 +4,8 @@
 #   boto3  the AWS SDK for Python
 #   node   Node.js and npm
 #   cc     a C compiler
+#   nft    nftables' own program, beside which the rulesets are checked
+#   ext4   mkfs.ext4, for disks with a quota
 set -euo pipefail
 
 missing=()
@@ -15,6 +17,8 @@ for what in "$@"; do
 		command -v node >/dev/null || missing+=(nodejs)
 		command -v npm >/dev/null || missing+=(npm)
 		;;
+	nft) command -v nft >/dev/null || missing+=(nftables) ;;
+	ext4) command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs) ;;
 	cc) command -v cc >/dev/null || missing+=(gcc libc6-dev) ;;
 	*) echo "need.sh: unknown: $what" >&2; exit 2 ;;
 	esac
