@@ -22,6 +22,8 @@ import (
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/logs"
+	"neargate/service/logs/meter"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -46,6 +48,7 @@ type daemon struct {
 	tel    *telemetry.Telemetry
 	store  *etcd.Store
 	logs   *logstore.Store
+	logAPI *logs.Service
 	ids    *arn.Source
 	admin  *admin
 	limits limits
@@ -109,7 +112,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
-	if d.door, err = d.frontDoor(); err != nil {
+	if d.door, err = d.frontDoor(ctx); err != nil {
 		return err
 	}
 	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
@@ -159,6 +162,12 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })
+	for range queriesAtATime {
+		part("log queries", func(ctx context.Context) error { return d.logAPI.RunQueries(ctx, d.log) })
+	}
+	part("metric filters", func(ctx context.Context) error {
+		return meter.New(d.store, points{d.tel}, time.Now).Run(ctx, d.logs, d.log)
+	})
 	part("node", d.runNode)
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
@@ -169,15 +178,19 @@ func (d *daemon) run(ctx context.Context) error {
 
 // frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
 // under a path no AWS API uses.
-func (d *daemon) frontDoor() (http.Handler, error) {
+// Streams of events end with ctx, before requests in progress do.
+func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
+	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches, d.logs),
+		Services: services(deps, d.limits.Launches, d.logAPI),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
+		Ending:   ctx,
 	}
 	if d.noAuth {
 		cfg.Keys = anyone{keys{directory}}

@@ -17,8 +17,10 @@ import (
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
+	"neargate/internal/telemetry"
 	"neargate/node"
 	"neargate/node/sandbox/fake"
+	reslogs "neargate/resource/logs"
 	host "neargate/resource/node"
 	"neargate/service"
 	"neargate/service/ec2"
@@ -31,15 +33,26 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, events logs.Events) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service) []shape.Service {
 	return []shape.Service{
 		awsec2.Describe(ec2.New(d)),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
-		awslogs.Describe(logs.New(d, events)),
+		awslogs.Describe(l),
 		awssts.Describe(sts.New(d)),
 	}
 }
+
+// queriesAtATime is how many Logs Insights queries run at a time; each may take
+// 64 MiB of memory and a core.
+const queriesAtATime = 4
+
+// points counts what metric filters make, as long as there is no store of
+// metrics to put it into.
+type points struct{ tel *telemetry.Telemetry }
+
+// Put implements meter.Metrics.
+func (p points) Put(m reslogs.MetricPoint) { p.tel.MetricPoint(m.Account) }
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
 func controllers(now func() time.Time, ids *arn.Source) []loop.Runner {
