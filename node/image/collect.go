@@ -6,11 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/errdefs"
 )
 
 // collectEvery is how often Run looks what may be removed; abandoned is how long
@@ -54,11 +50,11 @@ func (l *Library) collect(ctx context.Context, now time.Time, full bool) error {
 	l.collecting.Lock()
 	defer l.collecting.Unlock()
 	l.forget(func(r *record) bool { return now.Sub(r.used) > l.keep })
-	err := l.sweep(ctx, now.Add(-abandoned), false)
+	err := l.sweep(now.Add(-abandoned), false)
 	if !full || err != nil {
 		return err
 	}
-	if err := l.sweep(ctx, now.Add(time.Minute), true); err != nil {
+	if err := l.sweep(now.Add(time.Minute), true); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
@@ -71,7 +67,7 @@ func (l *Library) collect(ctx context.Context, now time.Time, full bool) error {
 			return nil
 		}
 		l.forget(func(r *record) bool { return r == oldest })
-		if err := l.sweep(ctx, now.Add(time.Minute), true); err != nil {
+		if err := l.sweep(now.Add(time.Minute), true); err != nil {
 			return err
 		}
 	}
@@ -134,28 +130,15 @@ func (l *Library) forget(gone func(*record) bool) {
 
 // sweep removes blobs and layers that no image has and no pull holds, and that
 // are older than a time. The layers of images as they came go too, if packed.
-func (l *Library) sweep(ctx context.Context, before time.Time, packed bool) error {
+func (l *Library) sweep(before time.Time, packed bool) error {
 	blobs, layers := l.wanted(packed)
-	err := l.content.Walk(ctx, func(info content.Info) error {
-		d := info.Digest.String()
-		if blobs[d] || !info.CreatedAt.Before(before) {
-			return nil
-		}
-		return l.unless(d, func() error { return os.Remove(l.blobPath(d)) })
-	})
-	err = errors.Join(ignoreMissing(err), l.sweepPartial(ctx, before))
-	entries, e := os.ReadDir(l.path("layers"))
-	err = errors.Join(err, e)
-	for _, entry := range entries {
-		info, e := entry.Info()
-		if e != nil || layers[entry.Name()] || !info.ModTime().Before(before) {
-			continue
-		}
-		err = errors.Join(err, l.unless(entry.Name(), func() error {
-			return os.Rename(l.path("layers", entry.Name()), l.path("unpack", "gone-"+entry.Name()))
+	err := errors.Join(
+		l.sweepDir("blobs", before, blobs, os.Remove),
+		l.sweepDir("partial", before, nil, os.Remove),
+		l.sweepDir("layers", before, layers, func(dir string) error {
+			return os.Rename(dir, l.path("unpack", gonePrefix+filepath.Base(dir)))
 		}))
-	}
-	gone, e := filepath.Glob(l.path("unpack", "gone-*"))
+	gone, e := filepath.Glob(l.path("unpack", gonePrefix+"*"))
 	err = errors.Join(err, e)
 	for _, dir := range gone {
 		err = errors.Join(err, os.RemoveAll(dir))
@@ -163,23 +146,21 @@ func (l *Library) sweep(ctx context.Context, before time.Time, packed bool) erro
 	return err
 }
 
-// sweepPartial removes downloads that nobody went on with.
-func (l *Library) sweepPartial(ctx context.Context, before time.Time) error {
-	statuses, err := l.content.ListStatuses(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range statuses {
-		_, digest, _ := strings.Cut(s.Ref, "-")
-		if !s.UpdatedAt.Before(before) {
+// gonePrefix begins the names of directories that are being removed.
+const gonePrefix = "gone-"
+
+// sweepDir removes what is in a directory, but nothing that is wanted, is not
+// older than a time, or is held.
+func (l *Library) sweepDir(dir string, before time.Time, wanted map[string]bool, remove func(path string) error) error {
+	entries, err := os.ReadDir(l.path(dir))
+	for _, e := range entries {
+		info, statErr := e.Info()
+		if statErr != nil || wanted[e.Name()] || !info.ModTime().Before(before) {
 			continue
 		}
-		err := l.unless(digest, func() error { return l.content.Abort(ctx, s.Ref) })
-		if err != nil && !errdefs.IsNotFound(err) {
-			return err
-		}
+		err = errors.Join(err, l.unless(e.Name(), func() error { return remove(l.path(dir, e.Name())) }))
 	}
-	return nil
+	return err
 }
 
 // unless does something unless a pull holds the key or an image has come to have
@@ -219,11 +200,4 @@ func (l *Library) wanted(packed bool) (blobs, layers map[string]bool) {
 
 func hasBlob(blobs []blob, digest string) bool {
 	return slices.ContainsFunc(blobs, func(b blob) bool { return b.Digest == digest })
-}
-
-func ignoreMissing(err error) error {
-	if os.IsNotExist(err) {
-		return nil
-	}
-	return err
 }
