@@ -40,38 +40,44 @@ func (l *Library) Collect(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return l.collect(ctx, now, full)
-}
-
-// relieve makes room at once.
-func (l *Library) relieve(ctx context.Context) error { return l.collect(ctx, l.now(), true) }
-
-func (l *Library) collect(ctx context.Context, now time.Time, full bool) error {
 	l.collecting.Lock()
 	defer l.collecting.Unlock()
 	l.forget(func(r *record) bool { return now.Sub(r.used) > l.keep })
-	err := l.sweep(now.Add(-abandoned), false)
-	if !full || err != nil {
-		return err
-	}
-	if err := l.sweep(now.Add(time.Minute), true); err != nil {
+	if _, err := l.sweep(now.Add(-abandoned), false); err != nil || !full {
 		return err
 	}
 	for ctx.Err() == nil {
 		relaxed, _, err := l.fullness()
-		if relaxed || err != nil {
+		if err != nil || relaxed {
 			return err
 		}
-		oldest := l.oldest()
-		if oldest == nil {
-			return nil
-		}
-		l.forget(func(r *record) bool { return r == oldest })
-		if err := l.sweep(now.Add(time.Minute), true); err != nil {
+		if freed, err := l.shrink(now); err != nil || !freed {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// relieve makes some room at once and reports whether it could.
+func (l *Library) relieve() (freed bool, err error) {
+	l.collecting.Lock()
+	defer l.collecting.Unlock()
+	return l.shrink(l.now())
+}
+
+// shrink removes what is only good to have, or else the image that was not used
+// for longest.
+func (l *Library) shrink(now time.Time) (freed bool, err error) {
+	all := now.Add(abandoned) // whatever its age
+	if freed, err = l.sweep(all, true); freed || err != nil {
+		return freed, err
+	}
+	oldest := l.oldest()
+	if oldest == nil {
+		return false, nil
+	}
+	l.forget(func(r *record) bool { return r == oldest })
+	return l.sweep(all, true)
 }
 
 // fullness reports whether the file system is empty enough, or too full.
@@ -130,12 +136,17 @@ func (l *Library) forget(gone func(*record) bool) {
 
 // sweep removes blobs and layers that no image has and no pull holds, and that
 // are older than a time. The layers of images as they came go too, if packed.
-func (l *Library) sweep(before time.Time, packed bool) error {
+func (l *Library) sweep(before time.Time, packed bool) (freed bool, err error) {
 	blobs, layers := l.wanted(packed)
-	err := errors.Join(
-		l.sweepDir("blobs", before, blobs, os.Remove),
-		l.sweepDir("partial", before, nil, os.Remove),
+	remove := func(path string) error {
+		freed = true
+		return os.Remove(path)
+	}
+	err = errors.Join(
+		l.sweepDir("blobs", before, blobs, remove),
+		l.sweepDir("partial", before, nil, remove),
 		l.sweepDir("layers", before, layers, func(dir string) error {
+			freed = true
 			return os.Rename(dir, l.path("unpack", gonePrefix+filepath.Base(dir)))
 		}))
 	gone, e := filepath.Glob(l.path("unpack", gonePrefix+"*"))
@@ -143,7 +154,7 @@ func (l *Library) sweep(before time.Time, packed bool) error {
 	for _, dir := range gone {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
-	return err
+	return freed, err
 }
 
 // gonePrefix begins the names of directories that are being removed.

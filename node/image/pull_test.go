@@ -121,6 +121,7 @@ func TestPlatforms(t *testing.T) {
 		{"default", "", amd, digestOf(t, amd)},
 		{"singleother", "X86_64", arm, ""},
 		{"docker", "x86_64", asDocker(t, amd), digestOf(t, asDocker(t, amd))},
+		{"oci", "x86_64", mutate.MediaType(amd, types.OCIManifestSchema1), digestOf(t, mutate.MediaType(amd, types.OCIManifestSchema1))},
 		{"variant", "ARM64", index(entry(amd, platform("linux", "arm64", "v9")), entry(arm, platform("linux", "arm64", "v8"))), digestOf(t, arm)},
 		{"windows", "X86_64", index(entry(amd, platform("windows", "amd64", ""))), ""},
 		{"unknown", "X86_64", attest, ""},
