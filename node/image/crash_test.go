@@ -181,3 +181,39 @@ func TestKillAt(t *testing.T) {
 		t.Errorf("asked for %v with %d bytes on disk", h.ranges, had)
 	}
 }
+
+// TestKillUnpack kills the program while it unpacks a layer.
+func TestKillUnpack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts and kills processes")
+	}
+	h := newHub(t)
+	ref := h.push(t, "app:1", simple(t, "amd64", strings.Repeat("0", 64<<20)))
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), crashDir+"="+dir, crashRefs+"="+ref)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "something is unpacked", func() bool {
+		files, _ := filepath.Glob(filepath.Join(dir, "unpack", "*", "f0"))
+		return len(files) > 0
+	})
+	cmd.Process.Kill()
+	cmd.Wait()
+	half, _ := filepath.Glob(filepath.Join(dir, "unpack", "*", "f0"))
+	whole, _ := filepath.Glob(filepath.Join(dir, "layers", "*"))
+	if len(half) != 1 || len(whole) != 0 {
+		t.Fatalf("half %v, whole %v", half, whole)
+	}
+	l := open(t, Config{Dir: dir})
+	h.seen()
+	i := mustPull(t, l, "t", ref)
+	if n := fileSize(t, filepath.Join(i.Layers[0], "f0")); n != 64<<20 {
+		t.Errorf("%d bytes", n)
+	}
+	if n := count(h.seen(), "GET blobs"); n != 0 {
+		t.Errorf("%d blobs were downloaded again", n)
+	}
+	checkIdle(t, l)
+}

@@ -30,6 +30,7 @@ const (
 	stageRef      = "ref pull"
 )
 
+// Error implements error.
 func (e *Error) Error() string {
 	if e.Attempts == 0 {
 		return e.Text
@@ -40,6 +41,7 @@ func (e *Error) Error() string {
 // ECSName is the name ECS gives such errors.
 func (e *Error) ECSName() string { return "CannotPullContainerError" }
 
+// Unwrap returns what caused it.
 func (e *Error) Unwrap() error { return e.Err }
 
 // permanent is an error that stays the same however often one tries.
