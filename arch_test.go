@@ -79,7 +79,6 @@ var dependencies = map[string]string{
 	"github.com/klauspost/compress":                                   "gzip and zstd of layers",
 	"github.com/opencontainers/image-spec":                            "what indexes, manifests and configurations hold",
 	"golang.org/x/sys":                                                "namespaces and mounts",
-	"github.com/opencontainers/image-spec":                            "what an image says of its containers",
 	"github.com/cockroachdb/pebble/v2":                                "ordered key-value files with a write-ahead log, where log events are kept",
 	"github.com/tidwall/btree":                                        "ordered tree with cheap snapshots, the state of the store",
 	"go.etcd.io/etcd/server/v3":                                       "the store's log, embedded",
