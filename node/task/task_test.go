@@ -22,7 +22,7 @@ type story struct {
 	log  []string
 }
 
-var verbs = map[Verb]string{Plug: "plug", Pull: "pull", Create: "create", Start: "start", Signal: "signal", Kill: "kill", Unplug: "unplug", Follow: "follow"}
+var verbs = map[Verb]string{Plug: "plug", Pull: "pull", Create: "create", Start: "start", Signal: "signal", Kill: "kill", Unplug: "unplug", Follow: "follow", StartAgain: "restart"}
 
 func begin(t *testing.T, cs ...Container) *story {
 	spec := Spec{ID: "t", Containers: cs}
@@ -345,7 +345,11 @@ func TestProperties(t *testing.T) {
 			before := s
 			var do []Action
 			s, do = Next(&spec, s, e, now)
-			if err := lawful(&spec, before, s, do, done); err != nil {
+			err := lawful(&spec, before, s, do, done)
+			if err == nil {
+				err = restartsByPolicy(&spec, before, s, e, do, now)
+			}
+			if err != nil {
 				t.Fatalf("seed %d: %v after %+v\nspec %+v\nstate %+v", seed, err, e, spec, s)
 			}
 			for _, a := range do {
@@ -378,6 +382,9 @@ func randomSpec(r *rand.Rand) Spec {
 	for i := range 1 + r.IntN(4) {
 		c := Container{Name: fmt.Sprint("c", i), Essential: i == 0 || r.IntN(2) == 0, HealthCheck: r.IntN(2) == 0,
 			StopTimeout: time.Duration(2+r.IntN(30)) * time.Second, StartTimeout: time.Duration(r.IntN(2)*r.IntN(60)) * time.Second}
+		if r.IntN(3) == 0 {
+			c.Restart = Restart{Enabled: r.IntN(4) > 0, Ignored: []int32{0}[:r.IntN(2)], Period: time.Duration(r.IntN(3)*60) * time.Second}
+		}
 		for j := range i {
 			if r.IntN(3) == 0 {
 				c.DependsOn = append(c.DependsOn, Dependency{j, []Condition{OnStart, OnComplete, OnSuccess, OnHealthy}[r.IntN(4)]})
@@ -422,7 +429,7 @@ func answer(r *rand.Rand, a Action) []Event {
 		return pick(ImagePulled, PullFailed)
 	case Create:
 		return pick(MadeReady, CreateFailed)
-	case Start:
+	case Start, StartAgain:
 		return pick(Started, StartFailed)
 	case Signal:
 		if fails {
@@ -456,10 +463,10 @@ func lawful(spec *Spec, a, b State, do []Action, done map[Action]int) error {
 		}
 	}
 	for _, x := range do {
-		if done[x]++; done[x] > 1 {
+		if done[x]++; done[x] > 1 && x.Verb != StartAgain {
 			return fmt.Errorf("%s %d twice", verbs[x.Verb], x.Container)
 		}
-		if a.Intent.Desired == compute.Stopped && x.Verb < Signal {
+		if a.Intent.Desired == compute.Stopped && (x.Verb < Signal || x.Verb == StartAgain) {
 			return fmt.Errorf("%s %d while stopping", verbs[x.Verb], x.Container)
 		}
 		if x.Verb == Create {
@@ -480,6 +487,31 @@ func lawful(spec *Spec, a, b State, do []Action, done map[Action]int) error {
 		}
 		if x.Verb == Unplug && slices.ContainsFunc(b.Boxes, func(b Box) bool { return b.Stage != Ended }) {
 			return fmt.Errorf("unplugged before all containers ended")
+		}
+	}
+	return nil
+}
+
+// restartsByPolicy checks that a container is started again when its policy says so,
+// and only then.
+func restartsByPolicy(spec *Spec, a, b State, e Event, do []Action, now time.Time) error {
+	for i := range b.Boxes {
+		policy, was := spec.Containers[i].Restart, a.Reported.Containers[i]
+		due := e.Kind == Exited && e.Container == i && a.Boxes[i].Stage == Running && a.Intent.Desired != compute.Stopped &&
+			policy.Enabled && e.ExitCode != nil && !slices.Contains(policy.Ignored, *e.ExitCode) && now.Sub(was.StartedAt) >= policy.Period
+		if done := slices.Contains(do, Action{StartAgain, i}); done != due {
+			return fmt.Errorf("container %d is started again: %v", i, done)
+		}
+		is := b.Reported.Containers[i]
+		if due && (is.Last != compute.Running || is.ExitCode != nil) {
+			return fmt.Errorf("container %d shows its restart: %+v", i, is)
+		}
+		again := 0
+		if a.Boxes[i].Stage == Restarting && e.Kind == Started && e.Container == i {
+			again = 1
+		}
+		if is.Restarts != was.Restarts+again {
+			return fmt.Errorf("container %d: %d restarts after %d", i, is.Restarts, was.Restarts)
 		}
 	}
 	return nil
