@@ -8,12 +8,11 @@ import (
 	"syscall"
 	"time"
 
+	"neargate/node/container"
 	"neargate/node/sandbox"
 	"neargate/node/task"
 	"neargate/resource/compute/taskdef"
 )
-
-const reasonOOM = "OutOfMemoryError: Container killed due to memory usage"
 
 // Host is the Worker of a real host: it runs jobs in a sandbox, each in a
 // goroutine of its own, and sends what comes of them.
@@ -56,7 +55,7 @@ func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, err
 			}
 			f := task.Found{Running: c.Exit == nil}
 			if c.Exit != nil {
-				f.ExitCode = &c.Exit.Code
+				f.ExitCode, f.ExitedAt, f.Reason = &c.Exit.Code, c.Exit.At, exitReason(c.Exit)
 			}
 			found[s.Task][c.Name] = f
 		}
@@ -131,8 +130,8 @@ func (h *Host) perform(l *lane, j Job) {
 	case task.Create:
 		err := h.sandbox.Create(l.ctx, id, containerOf(&j.Definition, name, image))
 		done(task.MadeReady, task.CreateFailed, "CannotCreateContainerError", err)
-	case task.Start:
-		err := h.sandbox.Start(l.ctx, id, name)
+	case task.Start, task.StartAgain:
+		err := h.start(l.ctx, id, name, j.Action.Restart)
 		done(task.Started, task.StartFailed, "CannotStartContainerError", err)
 		if err == nil {
 			h.follow(l, j, name)
@@ -164,19 +163,20 @@ func (h *Host) follow(l *lane, j Job, name string) {
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()
-	if d := j.Definition.Container(name); d != nil && d.HealthCheck != nil {
+	if d := j.Definition.Container(name); d != nil && container.HealthCommand(d.HealthCheck) != nil {
 		l.jobs.Go(func() { h.watchHealth(ctx, j, name, d.HealthCheck) })
 	}
 	exit, err := h.sandbox.Wait(l.ctx, j.Task.ID, name)
 	cancel()
-	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code}
+	h.mu.Lock()
+	delete(l.following, name) // it may be started again
+	h.mu.Unlock()
+	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code, At: exit.At, Reason: exitReason(&exit)}
 	switch {
 	case err != nil && l.ctx.Err() != nil:
 		return
 	case err != nil:
 		e = task.Event{Kind: task.Exited, Reason: reason("ContainerVanishedError", err)}
-	case exit.OOM:
-		e.Reason = reasonOOM
 	}
 	h.report(l.ctx, j, e)
 }
@@ -185,10 +185,10 @@ func (h *Host) follow(l *lane, j Job, name string) {
 // change.
 func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskdef.HealthCheck) {
 	health := newHealth(check)
-	begin := time.Now()
+	begin := startOf(j, name)
 	for pause(ctx, health.interval) {
 		attempt, cancel := context.WithTimeout(ctx, health.timeout)
-		code, err := h.sandbox.Exec(attempt, j.Task.ID, name, healthCommand(check.Command))
+		code, err := h.sandbox.Exec(attempt, j.Task.ID, name, container.HealthCommand(check))
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -197,17 +197,6 @@ func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskd
 			h.report(ctx, j, task.Event{Kind: task.HealthSeen, Health: health.status})
 		}
 	}
-}
-
-// healthCommand is the command line of a health check.
-func healthCommand(command []string) []string {
-	switch {
-	case len(command) > 1 && command[0] == "CMD":
-		return command[1:]
-	case len(command) > 1 && command[0] == "CMD-SHELL":
-		return []string{"/bin/sh", "-c", command[1]}
-	}
-	return command
 }
 
 func containerOf(def *taskdef.Definition, name, image string) sandbox.Container {

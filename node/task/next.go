@@ -341,7 +341,9 @@ func (m *machine) move(i int, k Kind) bool {
 	return true
 }
 
-func (m *machine) act(v Verb, container int) { m.do = append(m.do, Action{v, container}) }
+func (m *machine) act(v Verb, container int) {
+	m.do = append(m.do, Action{Verb: v, Container: container})
+}
 
 // advance moves the task's lastStatus if its life cycle knows the step.
 func (m *machine) advance(st step) {

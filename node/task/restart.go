@@ -39,6 +39,6 @@ func (m *machine) restart(e Event) bool {
 	if c.Health != "" {
 		c.Health = Unknown
 	}
-	m.act(StartAgain, e.Container)
+	m.do = append(m.do, Action{StartAgain, e.Container, c.Restarts + 1})
 	return true
 }

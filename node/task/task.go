@@ -119,6 +119,7 @@ const (
 type Action struct {
 	Verb      Verb
 	Container int // index, for a container's actions
+	Restart   int // for StartAgain: the how manieth it is of the container
 }
 
 // The texts of ECS.
@@ -186,7 +187,7 @@ func Adopt(spec *Spec, reported compute.TaskState, intent compute.Intent, found 
 			s.Boxes[i] = Box{Stage: Running, Digest: f.Digest}
 			recall(c, f, now)
 			if f.Running {
-				follow = append(follow, Action{Follow, i})
+				follow = append(follow, Action{Verb: Follow, Container: i})
 			} else {
 				events = append(events, Event{Kind: Exited, Container: i, ExitCode: f.ExitCode, Reason: f.Reason, At: f.ExitedAt})
 			}

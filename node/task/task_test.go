@@ -304,11 +304,11 @@ func TestAdopt(t *testing.T) {
 		want   string
 		code   compute.StopCode
 	}{
-		"still runs":         {map[string]Found{"app": {Running: true}}, compute.Intent{}, "[{7 0}]", ""},
-		"has exited":         {map[string]Found{"app": {ExitCode: new(int32(4))}}, compute.Intent{}, "[{6 0}]", compute.EssentialContainerExited},
-		"is gone":            {nil, compute.Intent{}, "[{6 0}]", compute.EssentialContainerExited},
-		"should stop":        {map[string]Found{"app": {Running: true}}, userStop.Intent, "[{7 0} {4 0}]", compute.UserInitiated},
-		"should stop, empty": {map[string]Found{}, userStop.Intent, "[{6 0}]", compute.UserInitiated},
+		"still runs":         {map[string]Found{"app": {Running: true}}, compute.Intent{}, "[{7 0 0}]", ""},
+		"has exited":         {map[string]Found{"app": {ExitCode: new(int32(4))}}, compute.Intent{}, "[{6 0 0}]", compute.EssentialContainerExited},
+		"is gone":            {nil, compute.Intent{}, "[{6 0 0}]", compute.EssentialContainerExited},
+		"should stop":        {map[string]Found{"app": {Running: true}}, userStop.Intent, "[{7 0 0} {4 0 0}]", compute.UserInitiated},
+		"should stop, empty": {map[string]Found{}, userStop.Intent, "[{6 0 0}]", compute.UserInitiated},
 	} {
 		s, do := Adopt(&y.spec, y.s.Reported, c.intent, c.found, y.now.Add(time.Hour))
 		if fmt.Sprint(do) != c.want || s.Intent.StopCode != c.code {
@@ -463,7 +463,7 @@ func lawful(spec *Spec, a, b State, do []Action, done map[Action]int) error {
 		}
 	}
 	for _, x := range do {
-		if done[x]++; done[x] > 1 && x.Verb != StartAgain {
+		if done[x]++; done[x] > 1 {
 			return fmt.Errorf("%s %d twice", verbs[x.Verb], x.Container)
 		}
 		if a.Intent.Desired == compute.Stopped && (x.Verb < Signal || x.Verb == StartAgain) {
@@ -499,7 +499,7 @@ func restartsByPolicy(spec *Spec, a, b State, e Event, do []Action, now time.Tim
 		policy, was := spec.Containers[i].Restart, a.Reported.Containers[i]
 		due := e.Kind == Exited && e.Container == i && a.Boxes[i].Stage == Running && a.Intent.Desired != compute.Stopped &&
 			policy.Enabled && e.ExitCode != nil && !slices.Contains(policy.Ignored, *e.ExitCode) && now.Sub(was.StartedAt) >= policy.Period
-		if done := slices.Contains(do, Action{StartAgain, i}); done != due {
+		if done := slices.Contains(do, Action{StartAgain, i, was.Restarts + 1}); done != due {
 			return fmt.Errorf("container %d is started again: %v", i, done)
 		}
 		is := b.Reported.Containers[i]
