@@ -516,3 +516,87 @@ func restartsByPolicy(spec *Spec, a, b State, e Event, do []Action, now time.Tim
 	}
 	return nil
 }
+
+// TestEssentialExitsWhileOthersStart has the task end before it ever ran: what is on
+// its way is waited for, what is not is left.
+func TestEssentialExitsWhileOthersStart(t *testing.T) {
+	y := begin(t, app, Container{Name: "made"}, Container{Name: "starting"}, after("waits", false, 2, OnComplete)).tell(attached, plugged)
+	for i := range 4 {
+		y.tell(pulled(i))
+	}
+	y.tell(of(MadeReady, 0), of(MadeReady, 2), of(Started, 0))
+	y.log = nil
+	y.tell(exit(0, 3)).did("")
+	y.ended(compute.EssentialContainerExited, "Essential container in task exited")
+	y.tell(of(MadeReady, 1)).did("")
+	y.tell(of(Started, 2)).did("signal starting")
+	y.tell(exit(2, 143)).did("unplug")
+	y.tell(unplugged, detached).did("DEPROVISIONING/8, STOPPED/9")
+	r := y.s.Reported
+	if !r.StartedAt.IsZero() || r.ExecutionStoppedAt.IsZero() || r.StoppedAt.IsZero() || r.Connectivity != "CONNECTED" {
+		t.Errorf("%+v", r)
+	}
+	for i, code := range []int32{3, -1, 143, -1} {
+		c := r.Containers[i]
+		if c.Last != compute.Stopped || c.RuntimeID == "" || (code < 0) != (c.ExitCode == nil) || code >= 0 && *c.ExitCode != code {
+			t.Errorf("container %+v", c)
+		}
+	}
+}
+
+// TestSidecarsMayFail has containers that are not essential fail in every way.
+func TestSidecarsMayFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		events []Event
+		code   int32 // -1: none
+		reason string
+	}{
+		"create":   {[]Event{{Kind: CreateFailed, Container: 1, Reason: "CannotCreateContainerError: x"}}, -1, "CannotCreateContainerError: x"},
+		"start":    {[]Event{of(MadeReady, 1), {Kind: StartFailed, Container: 1, Reason: "CannotStartContainerError: x"}}, -1, "CannotStartContainerError: x"},
+		"exit":     {[]Event{of(MadeReady, 1), of(Started, 1), exit(1, 9)}, 9, ""},
+		"memory":   {[]Event{of(MadeReady, 1), of(Started, 1), {Kind: Exited, Container: 1, ExitCode: new(int32(137)), Reason: "OutOfMemoryError: x"}}, 137, "OutOfMemoryError: x"},
+		"vanished": {[]Event{of(MadeReady, 1), of(Started, 1), {Kind: Exited, Container: 1, Reason: "ContainerVanishedError: x"}}, -1, "ContainerVanishedError: x"},
+	} {
+		y := begin(t, app, Container{Name: "side"}).tell(attached, plugged, pulled(0), pulled(1), of(MadeReady, 0)).tell(c.events...).tell(of(Started, 0))
+		got := y.s.Reported.Containers[1]
+		code := int32(-1)
+		if got.ExitCode != nil {
+			code = *got.ExitCode
+		}
+		if y.s.Reported.Last != compute.Running || got.Last != compute.Stopped || code != c.code || got.Reason != c.reason {
+			t.Errorf("%s: task %s, %+v", name, y.s.Reported.Last, got)
+		}
+		y.log = nil
+		y.tell(userStop, exit(0, 0)).did("signal app, unplug")
+	}
+}
+
+// TestStartTimeout has the containers that wait give up for each condition that has
+// to come about; START has when the container runs.
+func TestStartTimeout(t *testing.T) {
+	for _, c := range []struct {
+		condition Condition
+		gives     bool
+	}{{OnComplete, true}, {OnSuccess, true}, {OnHealthy, true}, {OnStart, false}} {
+		y := begin(t, Container{Name: "dep", HealthCheck: true, StartTimeout: 10 * time.Second}, after("app", true, 0, c.condition))
+		y.tell(attached, plugged, pulled(0), pulled(1), of(MadeReady, 0), of(Started, 0))
+		at := y.s.Reported.Containers[0].StartedAt.Add(10 * time.Second)
+		if got := Deadline(&y.spec, y.s); got.Equal(at) != c.gives {
+			t.Errorf("%s: deadline %v", c.condition, got)
+		}
+		y.now = at.Add(-2 * time.Second)
+		if y.tell(of(Tick, 0)); y.s.Intent.Desired == compute.Stopped {
+			t.Errorf("%s: gave up early", c.condition)
+		}
+		y.tell(of(Tick, 0))
+		if (y.s.Intent.Desired == compute.Stopped) != c.gives {
+			t.Errorf("%s: %+v", c.condition, y.s.Intent)
+		}
+	}
+	// A dependency that does not start in time is not what it bounds.
+	y := begin(t, Container{Name: "dep", StartTimeout: time.Second}, after("app", true, 0, OnComplete)).tell(attached, plugged, pulled(0), pulled(1))
+	y.now = y.now.Add(time.Hour)
+	if y.tell(of(Tick, 0)); y.s.Intent.Desired == compute.Stopped {
+		t.Error("gave up on a container that was not started")
+	}
+}
