@@ -33,8 +33,9 @@ type Spec struct {
 	Hostname  string // of all containers; empty: the runtime's
 	SharePID  bool   // containers see each other's processes
 
-	// Files are put into every container that mounts nothing there itself: text by
-	// absolute path.
+	// Files are put into every container at absolute paths, whatever its image has
+	// there, but not where it mounts something itself. Containers may write to
+	// them, and share them.
 	Files map[string]string
 }
 
