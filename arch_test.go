@@ -39,6 +39,7 @@ var layers = map[string][]string{
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
 	"dataplane":        {".", "resource", "arn", "internal"},
 	"node/sandbox":     {".", "shim/api", "internal"},
+	"node/logdriver":   {".", "shim/api", "resource", "arn", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
 	"bench":            {""},
 	"cmd":              {""},
