@@ -137,13 +137,17 @@ func effectiveLen(b []byte) int {
 
 // split is how many of the bytes fit into an event, without breaking a character.
 func split(b []byte) int {
-	if len(b)*utf8.RuneLen(utf8.RuneError) <= maxEvent {
-		return len(b)
+	n := min(len(b), maxEvent)
+	for n < len(b) && n > maxEvent-utf8.UTFMax && !utf8.RuneStart(b[n]) {
+		n--
 	}
-	n := 0
+	if n*utf8.RuneLen(utf8.RuneError) <= maxEvent || utf8.Valid(b[:n]) {
+		return n
+	}
+	length := 0
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])
-		if n += utf8.RuneLen(r); n > maxEvent {
+		if length += utf8.RuneLen(r); length > maxEvent {
 			return i
 		}
 		i += size
