@@ -42,6 +42,7 @@ var layers = map[string][]string{
 	"dataplane":        {".", "resource", "arn", "internal"},
 	"node/sandbox":     {".", "shim/api", "internal"},
 	"node/image":       {".", "node/sandbox", "shim/api", "internal"},
+	"node/logdriver":   {".", "shim/api", "resource", "arn", "internal"},
 	"sim":              {"control", "node", "resource", "service", "aws", "auth", "store", "arn", "internal"},
 	"bench":            {""},
 	"cmd":              {""},
