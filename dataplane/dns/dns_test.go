@@ -85,6 +85,7 @@ func TestOwnNames(t *testing.T) {
 		{example(), "a.ip-10-1-2-3.ec2.internal", dns.TypeA, nx, "ec2.internal."},
 		{example(), "ec2.internal", dns.TypeA, empty, "ec2.internal."},
 		{example(), "ip-10-1-2-3.us-east-1.compute.internal", dns.TypeA, nx, "us-east-1.compute.internal."},
+		{example(), "ip-10-1-2-3.compute-1.internal", dns.TypeA, nx, "compute-1.internal."},
 		{example(), "compute.internal", dns.TypeA, empty, "compute.internal."},
 		{west, "ip-10-1-2-3.us-west-2.compute.internal", dns.TypeA, "10.1.2.3", ""},
 		{west, "ip-10-1-2-3.ec2.internal", dns.TypeA, nx, "ec2.internal."},

@@ -86,8 +86,10 @@ func (c *Config) contains(a netip.Addr) bool {
 
 // privateZone is the zone of private names that the name is in.
 func privateZone(name string) (zone string, ok bool) {
-	if under(name, "ec2.internal") {
-		return "ec2.internal", true
+	for _, zone := range []string{"ec2.internal", "compute-1.internal"} {
+		if under(name, zone) {
+			return zone, true
+		}
 	}
 	if !under(name, "compute.internal") {
 		return "", false

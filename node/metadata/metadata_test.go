@@ -87,7 +87,7 @@ func sample(id, ip string) View {
 			at := func(s int, cpu time.Duration) usage.Figures {
 				return usage.Figures{
 					At:         after(time.Duration(s) * time.Second),
-					Containers: map[string]usage.Container{"app": {CPU: cpu, User: cpu / 2, Kernel: cpu / 4, Memory: 50 << 20, MaxMemory: 60 << 20, Limit: 256 << 20, Detail: map[string]uint64{"cache": 1 << 20}, Processes: 3}},
+					Containers: map[string]usage.Container{"app": {CPU: cpu, User: cpu / 2, Kernel: cpu / 4, Memory: 50 << 20, MaxMemory: 60 << 20, Limit: 256 << 20, Cache: 1 << 20, Processes: 3}},
 					Networks:   map[string]usage.Traffic{"eth0": {ReceivedBytes: uint64(100 * s), ReceivedPackets: 4, SentBytes: uint64(50 * s), SentPackets: 5, SentDropped: 1}},
 					Host:       usage.Host{CPU: time.Duration(s) * time.Hour, CPUs: 2},
 				}

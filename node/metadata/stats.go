@@ -26,7 +26,7 @@ type stats struct {
 }
 
 type pids struct {
-	Current uint64 `json:"current,omitempty"`
+	Current int `json:"current,omitempty"`
 }
 
 type blkio struct {
@@ -108,8 +108,8 @@ func statsDocument(v *View, i int, p usage.Pair) *stats {
 	if d.Memory.Limit == 0 {
 		d.Memory.Limit = noLimit
 	}
-	for k, n := range now.Detail {
-		d.Memory.Stats[k] = n
+	if now.Memory > 0 {
+		d.Memory.Stats["cache"] = now.Cache
 	}
 	if m := v.Task.Spec.Memory; m > 0 {
 		d.Memory.Stats["hierarchical_memory_limit"] = uint64(m) << 20

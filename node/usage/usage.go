@@ -20,11 +20,11 @@ type Figures struct {
 // cannot tell is zero.
 type Container struct {
 	CPU, User, Kernel time.Duration
-	Memory            uint64            // bytes in use
-	MaxMemory         uint64            // the most there was
-	Limit             uint64            // bytes; zero: none of its own
-	Detail            map[string]uint64 // of the memory, by the names of memory.stat
-	Processes         uint64
+	Memory            uint64 // bytes in use, page cache included
+	Cache             uint64 // of these, page cache
+	MaxMemory         uint64 // the most there was
+	Limit             uint64 // bytes; zero: none of its own
+	Processes         int
 }
 
 // Traffic counts what passed an interface.
