@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -203,14 +202,3 @@ func negative(q *dns.Msg, code int, zone string) *dns.Msg {
 	}}
 	return m
 }
-
-// Address is a VPC's resolver inside it: the second address of its first range.
-func Address(vpc netip.Prefix) netip.Addr {
-	first := vpc.Masked().Addr().As4()
-	var a [4]byte
-	binary.BigEndian.PutUint32(a[:], binary.BigEndian.Uint32(first[:])+2)
-	return netip.AddrFrom4(a)
-}
-
-// LinkLocal is the resolver in every VPC.
-func LinkLocal() netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 169, 253}) }

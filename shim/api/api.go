@@ -32,6 +32,10 @@ type Spec struct {
 	NetNS     string // path of the network namespace; empty: one of its own with only lo
 	Hostname  string // of all containers; empty: the runtime's
 	SharePID  bool   // containers see each other's processes
+
+	// Files are put into every container that mounts nothing there itself: text by
+	// absolute path.
+	Files map[string]string
 }
 
 // Container is a container to be made.
