@@ -3,10 +3,6 @@
 // and exits as the command does.
 //
 //	neargate-init -- COMMAND [ARG]...
-//
-// In a sandbox's root container it sets kernel parameters:
-//
-//	neargate-init sysctl NAME=VALUE...
 package main
 
 import (
@@ -18,13 +14,6 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "sysctl" {
-		if err := sysctl(os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
 	if len(os.Args) < 3 || os.Args[1] != "--" {
 		fmt.Fprintln(os.Stderr, "usage: neargate-init -- COMMAND [ARG]...")
 		os.Exit(2)

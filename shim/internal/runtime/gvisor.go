@@ -50,9 +50,7 @@ type gvisor struct {
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
 	memory memory
 
-	initOnce sync.Once
-	initErr  error
-	cpu      split
+	cpu split
 
 	mu  sync.Mutex
 	all map[string]*gvisorContainer

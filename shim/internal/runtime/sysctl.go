@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/sentry/control"
 	"gvisor.dev/gvisor/runsc/specutils"
 
@@ -52,81 +49,67 @@ func (r *runc) sysctl(all map[string]string) (map[string]string, error) {
 }
 
 // sysctl sets parameters of the sandbox's network, which are of all its
-// containers, by a program in the root container. gVisor has few that can be set:
-// one it lacks, or holds at another value, is an error.
+// containers. gVisor has few that can be set: one it lacks, or keeps at another
+// value, is an error.
 func (g *gvisor) sysctl(all map[string]string) error {
-	if err := checkSysctls(all); err != nil || len(all) == 0 {
+	if err := checkSysctls(all); err != nil {
 		return err
 	}
-	args := []string{"/init", "sysctl"}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if !strings.HasPrefix(name, "net.") {
+		file, value := filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), all[name]
+		have, err := g.readInRoot(file)
+		if err != nil || !strings.HasPrefix(name, "net.") {
 			return fmt.Errorf("sysctl %s: gVisor has no such parameter that can be set", name)
 		}
-		args = append(args, name+"="+all[name])
-	}
-	if err := g.placeInit(); err != nil {
-		return err
-	}
-	says, err := g.runInRoot(args)
-	if err != nil {
-		return err
-	}
-	if says != "" {
-		return fmt.Errorf("%s, in gVisor", says)
+		if same(have, value) {
+			continue
+		}
+		code, err := g.runInRoot([]string{bundle.WritePath, file, value})
+		if err != nil {
+			return fmt.Errorf("sysctl %s: %w", name, err)
+		}
+		if have, _ = g.readInRoot(file); code != 0 || !same(have, value) {
+			return fmt.Errorf("sysctl %s: gVisor keeps it at %q and cannot make it %q", name, strings.TrimSpace(have), value)
+		}
 	}
 	return nil
 }
 
-// placeInit puts the init where the root container finds it.
-func (g *gvisor) placeInit() error {
-	g.initOnce.Do(func() {
-		var from *os.File
-		if from, g.initErr = os.Open(g.cfg.InitBin); g.initErr != nil {
-			return
-		}
-		defer from.Close()
-		var to *os.File
-		if to, g.initErr = os.OpenFile(filepath.Join(g.dir("pause"), "init"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755); g.initErr != nil {
-			return
-		}
-		_, err := io.Copy(to, from)
-		g.initErr = errors.Join(err, to.Close())
-	})
-	return g.initErr
-}
+// same reports whether values are equal, however their parts are separated.
+func same(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
 
-// runInRoot runs a program in the root container and returns what it says where
-// it fails.
-func (g *gvisor) runInRoot(args []string) (string, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return "", err
-	}
-	defer null.Close()
+// readInRoot reads a small file as the root container sees it.
+func (g *gvisor) readInRoot(file string) (string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
+	err = g.root.Sandbox.ReadFile(sandboxID, file, 0, 4096, w) // less than a pipe holds
+	w.Close()
+	b, _ := io.ReadAll(r)
+	return string(b), err
+}
+
+// runInRoot runs a program in the root container and returns its exit code.
+func (g *gvisor) runInRoot(args []string) (int32, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
 	caps, err := specutils.Capabilities(true, bundle.Process(g.pause(), bundle.Options{}).Capabilities)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	sandbox := g.root.Sandbox
 	pid, err := sandbox.Execute(g.conf, &control.ExecArgs{
 		Argv: args, Envv: []string{"PATH=/"}, WorkingDirectory: "/", ContainerID: sandboxID, Capabilities: caps,
-		FilePayload: control.NewFilePayload(map[int]*os.File{0: null, 1: w, 2: w}, nil),
+		FilePayload: control.NewFilePayload(map[int]*os.File{0: null, 1: null, 2: null}, nil),
 	})
-	w.Close()
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	var says bytes.Buffer
-	_, _ = io.Copy(&says, io.LimitReader(r, 4096))
 	ws, err := sandbox.WaitPID(sandboxID, pid)
-	if err == nil && ws != unix.WaitStatus(0) && says.Len() == 0 {
-		fmt.Fprintf(&says, "%s ended with %d", args[0], exitCode(ws))
-	}
-	return strings.TrimSpace(says.String()), err
+	return exitCode(ws), err
 }
