@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -21,9 +22,9 @@ import (
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
+	"neargate/resource/network"
 	"neargate/service"
 	"neargate/service/logs"
-	"neargate/service/logs/meter"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -36,6 +37,7 @@ type options struct {
 	noAuth, noThrottle  bool
 	limitsFile          string
 	logLevel, logFormat string
+	host                hostOptions
 }
 
 // grace is how long requests in progress may take when the daemon ends.
@@ -53,6 +55,8 @@ type daemon struct {
 	admin  *admin
 	limits limits
 	key    [32]byte // seals pagination tokens
+	pool   netip.Prefix
+	tasks  *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -109,6 +113,13 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	if d.pool, err = o.host.publicPool(o.dir); err != nil {
+		return err
+	}
+	if d.tasks, err = d.openHost(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.tasks.close()) }()
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
@@ -158,17 +169,13 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids) {
+	for _, c := range controllers(time.Now, d.ids, network.PublicPool(d.pool)) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
-	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })
-	for range queriesAtATime {
-		part("log queries", func(ctx context.Context) error { return d.logAPI.RunQueries(ctx, d.log) })
+	d.runLogs(part)
+	if err := d.runHost(ctx, part); err != nil {
+		cancel(err)
 	}
-	part("metric filters", func(ctx context.Context) error {
-		return meter.New(d.store, points{d.tel}, time.Now).Run(ctx, d.logs, d.log)
-	})
-	part("node", d.runNode)
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err

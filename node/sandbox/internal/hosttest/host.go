@@ -4,6 +4,7 @@ package hosttest
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,9 +22,8 @@ import (
 
 // Runtime is a sandbox under test.
 type Runtime struct {
-	New             func(shim.Config) *shim.Sandbox
-	Gvisor          bool // a kernel of its own
-	ContainerMemory bool // keeps a container's own memory limit
+	New    func(shim.Config) *shim.Sandbox
+	Gvisor bool // a kernel of its own
 }
 
 // Host is where a test's tasks run.
@@ -69,7 +69,12 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	bin := filepath.Join(cache, "neargate", "test-bin")
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
+	if err != nil {
+		return err
+	}
+	checkout := crc32.ChecksumIEEE(root) // each has its own
+	bin := filepath.Join(cache, "neargate", fmt.Sprintf("test-bin-%08x", checkout))
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
@@ -79,10 +84,6 @@ func build() error {
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
-	if err != nil {
 		return err
 	}
 	for _, b := range []struct{ out, dir, pkg, cgo string }{
@@ -117,7 +118,7 @@ func (h *Host) image(guest string) {
 
 // Container is a container that runs the guest.
 func (h *Host) Container(name string, args ...string) sandbox.Container {
-	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...)}
+	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...), Log: api.Log{Mode: api.Blocking}}
 }
 
 // Kit is the host for sandboxtest.
@@ -205,7 +206,13 @@ func (h *Host) left() []string {
 
 // Output is what a container wrote to standard output and error.
 func (h *Host) Output(task, name string) (out, err string) {
-	b, _ := os.ReadFile(h.LogFile(task, name))
+	dir := h.LogDir(task, name)
+	segments, _ := api.Segments(dir)
+	var b []byte
+	for _, n := range segments {
+		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
+		b = append(b, segment...)
+	}
 	for line := range bytes.Lines(b) {
 		r, ok := api.ParseRecord(line)
 		if !ok {
