@@ -34,7 +34,7 @@ var layers = map[string][]string{
 	"service":          {"service", "aws", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"control/loop":     {"store", "arn", "internal"},
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
-	"node":             {".", "resource", "arn", "internal"},
+	"node":             {".", "shim/api", "resource", "arn", "internal"},
 	"node/network":     {".", "node/firewall", "resource", "arn", "internal"},
 	"node/metadata":    {".", "node/usage", "resource", "arn", "internal"},
 	"node/vpc":         {".", "node/network", "node/firewall", "resource", "store", "arn", "internal"},

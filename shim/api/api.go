@@ -56,6 +56,7 @@ type Container struct {
 	Init            bool // a small init is process 1: it forwards signals and reaps
 	CPUShares       int  // weight among the task's containers; 0: the least. Kept by runc only.
 	Memory          int  // MiB, hard; 0: only the task's. Kept by runc only.
+	Log             Log
 }
 
 // User is whom a process runs as.
