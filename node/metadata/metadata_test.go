@@ -22,11 +22,10 @@ import (
 	"neargate/node/usage"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
+	"neargate/resource/network"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 var begin = time.Date(2026, 9, 1, 12, 0, 0, 123456789, time.UTC)
 
@@ -81,8 +80,7 @@ func sample(id, ip string) View {
 			{},
 		},
 		ZoneID: "use1-az1",
-		Network: Network{Subnet: netip.MustParsePrefix("10.1.16.0/20"), Nameservers: []netip.Addr{addr("10.1.0.2")},
-			Search: []string{"ec2.internal"}},
+		Network: NetworkOf(&network.Vpc{Region: "us-east-1", CIDR: "10.1.0.0/16"}, &network.Subnet{CIDR: "10.1.16.0/20"}),
 		Stats: func(context.Context) (usage.Pair, error) {
 			at := func(s int, cpu time.Duration) usage.Figures {
 				return usage.Figures{
