@@ -29,7 +29,7 @@ func (h *Host) plug(ctx context.Context, j *Job) error {
 
 // netOf is what a sandbox needs of its interface.
 func netOf(p *vpc.Plugged) container.Net {
-	n := container.Net{NetNS: p.Namespace, Search: []string{network.InternalDomain(p.VPC.Region)}}
+	n := container.Net{NetNS: p.Namespace, Search: []string{network.PrivateDomain(p.VPC.Region)}}
 	if cidr, err := netip.ParsePrefix(p.VPC.CIDR); err == nil {
 		n.Resolvers = []string{vpc.Resolver(cidr).String()}
 	}

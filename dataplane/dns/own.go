@@ -46,7 +46,7 @@ func (c *Config) own(q *dns.Msg) *dns.Msg {
 // private answers a name in a domain of private names.
 func (c *Config) private(q *dns.Msg, name, zone string) *dns.Msg {
 	host, domain, _ := strings.Cut(name, ".")
-	if a, ok := dashed(host, "ip-"); ok && c.Hostnames && domain == network.InternalDomain(c.Region) && c.contains(a) {
+	if a, ok := dashed(host, "ip-"); ok && c.Hostnames && domain == network.PrivateDomain(c.Region) && c.contains(a) {
 		return found(q, name, []netip.Addr{a})
 	}
 	if name == zone {

@@ -69,7 +69,7 @@ type Network struct {
 
 // NetworkOf is what a task's interface knows in a subnet of a VPC.
 func NetworkOf(v *network.Vpc, s *network.Subnet) Network {
-	n := Network{Search: []string{network.InternalDomain(v.Region)}}
+	n := Network{Search: []string{network.PrivateDomain(v.Region)}}
 	n.Subnet, _ = netip.ParsePrefix(s.CIDR)
 	if p, err := netip.ParsePrefix(v.CIDR); err == nil {
 		n.Nameservers = []netip.Addr{p.Masked().Addr().Next().Next()}

@@ -72,11 +72,11 @@ func PrivateDNSName(region, ip string) string {
 	if ip == "" {
 		return ""
 	}
-	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + InternalDomain(region)
+	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + PrivateDomain(region)
 }
 
-// InternalDomain is the domain of the private DNS names of a region.
-func InternalDomain(region string) string {
+// PrivateDomain is the domain of a region's private names.
+func PrivateDomain(region string) string {
 	if region == "us-east-1" {
 		return "ec2.internal"
 	}
