@@ -9,9 +9,11 @@
 //	unpack/   what is being unpacked or removed; emptied at Open
 //	images/   a file for each image: its blobs, layers and configuration
 //	pins/     a file for each task: the images it uses
+//	settled   which layers would survive a loss of power
 //
-// A blob or layer is under its name only when it is whole and synced, so that a
-// crash at any moment leaves nothing that is half there.
+// A blob or layer is under its name only when it is whole, so that a crash of the
+// process at any moment leaves nothing that is half there. What a crash of the
+// machine may have spoilt is found by its digest, or by not being settled.
 package image
 
 import (
@@ -78,6 +80,9 @@ type Library struct {
 	images map[string]*record  // by the digest of their manifest
 	pins   map[string][]pin    // by task, in the order they were made
 	held   map[string]*holding // what pulls use: blobs by digest, layers by name
+
+	settled settled
+	fresh   map[string]bool // layers made since they were last settled, by name
 }
 
 // holding is a blob or layer that pulls use.
@@ -128,6 +133,9 @@ func (l *Library) open() error {
 		return err
 	}
 	if err := os.Mkdir(l.path("unpack"), 0o700); err != nil {
+		return err
+	}
+	if err := l.revive(); err != nil {
 		return err
 	}
 	return l.load()
