@@ -24,6 +24,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,7 +96,7 @@ type holding struct {
 // has it open at a time.
 func Open(c Config) (*Library, error) {
 	l := &Library{
-		dir: filepath.Clean(c.Dir), registries: c.Registries, now: c.Now, free: c.Free, log: c.Log,
+		dir: c.Dir, registries: c.Registries, now: c.Now, free: c.Free, log: c.Log,
 		keep: or(c.Keep, keep), high: or(c.High, high), low: or(c.Low, low), reserve: or(c.Reserve, reserve),
 		pause: or(c.Pause, pause), dialTimeout: dialTimeout, idleTimeout: idleTimeout,
 		downloads: make(chan struct{}, or(c.Parallel, parallel)), unpacks: make(chan struct{}, 2),
@@ -113,13 +114,18 @@ func Open(c Config) (*Library, error) {
 	return l, nil
 }
 
-func (l *Library) open() error {
+func (l *Library) open() (err error) {
+	if l.dir, err = filepath.Abs(l.dir); err != nil {
+		return err
+	}
+	if strings.ContainsAny(l.dir, `:,\`) {
+		return fmt.Errorf("overlayfs cannot take the name of %s", l.dir)
+	}
 	for _, d := range []string{"", "blobs", "partial", "layers", "images", "pins"} {
 		if err := os.MkdirAll(l.path(d), 0o700); err != nil {
 			return err
 		}
 	}
-	var err error
 	if l.lock, err = os.OpenFile(l.path("lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
@@ -201,7 +207,8 @@ func (l *Library) Find(task, ref string) (Image, bool, error) {
 	return Image{}, false, nil
 }
 
-// Release drops what a task has pinned; nil if that is nothing.
+// Release drops what a task has pinned; nil if that is nothing. A pull of the
+// task's that still goes on pins again.
 func (l *Library) Release(task string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -130,6 +130,15 @@ func TestTree(t *testing.T) {
 	old := syscall.Umask(0o077)
 	i := mustPull(t, l, "t", h.push(t, "tree:1", img))
 	syscall.Umask(old)
+	for n, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "home/.wh.a"} {
+		layers, err := img.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, l.path("blobs", digestOf(t, layers[n]))); !strings.HasPrefix(got, magic) {
+			t.Errorf("layer %d begins with %q", n, got[:4])
+		}
+	}
 	root := mount(t, i)
 	got := list(t, root)
 	golden := filepath.Join("testdata", "tree.txt")
