@@ -19,7 +19,6 @@ import (
 	"github.com/miekg/dns"
 
 	"neargate/internal/bucket"
-	"neargate/resource/network"
 )
 
 // Config is what the resolver knows of a VPC. It is not changed once given.
@@ -35,22 +34,6 @@ type Config struct {
 	// Names answers the names that the installation has for this VPC: lower case,
 	// without the last dot. A name without addresses exists and has none.
 	Names func(name string) (addresses []netip.Addr, ok bool)
-}
-
-// ConfigOf is what the records of a VPC and of its interfaces, on every host, say.
-func ConfigOf(v *network.Vpc, interfaces []network.NetworkInterface, pool netip.Prefix) Config {
-	c := Config{Region: v.Region, Support: v.DNSSupport, Hostnames: v.DNSHostnames, Pool: pool, Public: map[netip.Addr]netip.Addr{}}
-	if p, err := netip.ParsePrefix(v.CIDR); err == nil {
-		c.CIDRs = append(c.CIDRs, p)
-	}
-	for i := range interfaces {
-		public, err1 := netip.ParseAddr(interfaces[i].PublicIP)
-		private, err2 := netip.ParseAddr(interfaces[i].Primary())
-		if err1 == nil && err2 == nil {
-			c.Public[public] = private
-		}
-	}
-	return c
 }
 
 // Upstream answers what is not known here. It returns within its context, and an

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -18,8 +17,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-
-	"neargate/resource/network"
 )
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
@@ -182,18 +179,6 @@ func describe(m *dns.Msg) (what, zone string) {
 		return "NODATA", zone
 	}
 	return dns.RcodeToString[m.Rcode], zone
-}
-
-func TestConfigOf(t *testing.T) {
-	pool := netip.MustParsePrefix("198.18.0.0/15")
-	got := ConfigOf(&network.Vpc{Region: "us-west-2", CIDR: "10.1.0.0/16", DNSSupport: true, DNSHostnames: true}, []network.NetworkInterface{
-		{Addresses: []string{"10.1.0.7", "10.1.0.8"}, PublicIP: "198.18.0.7"}, {Addresses: []string{"10.1.0.9"}}, {PublicIP: "198.18.0.1"},
-	}, pool)
-	want := Config{Region: "us-west-2", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, Support: true, Hostnames: true,
-		Pool: pool, Public: map[netip.Addr]netip.Addr{addr("198.18.0.7"): addr("10.1.0.7")}}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v", got)
-	}
 }
 
 func TestRefusals(t *testing.T) {

@@ -22,7 +22,6 @@ import (
 	"neargate/node/usage"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
-	"neargate/resource/network"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -79,8 +78,9 @@ func sample(id, ip string) View {
 			{ID: id + "-0000000002", CreatedAt: after(2 * time.Second), StartedAt: after(2 * time.Second), FinishedAt: after(2100 * time.Millisecond)},
 			{},
 		},
-		ZoneID:  "use1-az1",
-		Network: NetworkOf(&network.Vpc{Region: "us-east-1", CIDR: "10.1.0.0/16"}, &network.Subnet{CIDR: "10.1.16.0/20"}),
+		ZoneID: "use1-az1",
+		Network: Network{Subnet: netip.MustParsePrefix("10.1.16.0/20"), Nameservers: []netip.Addr{netip.MustParseAddr("10.1.0.2")},
+			Search: []string{"ec2.internal"}},
 		Stats: func(context.Context) (usage.Pair, error) {
 			at := func(s int, cpu time.Duration) usage.Figures {
 				return usage.Figures{

@@ -18,7 +18,6 @@ import (
 	"neargate/node/usage"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
-	"neargate/resource/network"
 )
 
 // Address is where a task finds its metadata.
@@ -65,16 +64,6 @@ type Network struct {
 	Subnet      netip.Prefix
 	Nameservers []netip.Addr
 	Search      []string
-}
-
-// NetworkOf is what a task's interface knows in a subnet of a VPC.
-func NetworkOf(v *network.Vpc, s *network.Subnet) Network {
-	n := Network{Search: []string{network.PrivateDomain(v.Region)}}
-	n.Subnet, _ = netip.ParsePrefix(s.CIDR)
-	if p, err := netip.ParsePrefix(v.CIDR); err == nil {
-		n.Nameservers = []netip.Addr{p.Masked().Addr().Next().Next()}
-	}
-	return n
 }
 
 // index is the container with the runtime id, or -1.

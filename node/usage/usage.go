@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"neargate/shim/api"
 )
 
 // Figures is what a task had used at a moment.
@@ -146,14 +144,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// FiguresOf puts together what a task's sandbox, its network and its host tell.
-func FiguresOf(s api.Stats, networks map[string]Traffic, h Host) Figures {
-	f := Figures{Containers: map[string]Container{}, Networks: networks, Host: h}
-	for name, u := range s.Containers {
-		f.Containers[name] = Container{CPU: time.Duration(u.CPU), Memory: u.Memory, Cache: u.Cache, MaxMemory: u.MaxMemory,
-			Limit: u.MemoryLimit, Processes: u.Processes}
-	}
-	return f
 }

@@ -3,12 +3,9 @@ package usage
 import (
 	"context"
 	"errors"
-	"reflect"
 	"sync"
 	"testing"
 	"time"
-
-	"neargate/shim/api"
 )
 
 // meter is a task that uses a second of processor and a hundred bytes a second,
@@ -153,16 +150,5 @@ func TestRates(t *testing.T) {
 		if in, out := x.p.Rate(); ok != x.ok || in != x.in || out != x.out {
 			t.Errorf("%s: %v, %v and %v; want %+v", name, ok, in, out, x)
 		}
-	}
-}
-
-func TestFiguresOf(t *testing.T) {
-	networks, host := map[string]Traffic{"eth0": {SentBytes: 1}}, Host{CPU: time.Hour, CPUs: 2}
-	got := FiguresOf(api.Stats{Task: api.Usage{CPU: 9}, Containers: map[string]api.Usage{
-		"web": {CPU: 5, Memory: 40, Cache: 10, MaxMemory: 50, MemoryLimit: 60, Processes: 3}}}, networks, host)
-	want := Figures{Networks: networks, Host: host, Containers: map[string]Container{
-		"web": {CPU: 5, Memory: 40, Cache: 10, MaxMemory: 50, Limit: 60, Processes: 3}}}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v", got)
 	}
 }
