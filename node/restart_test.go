@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,11 +15,6 @@ func TestRestartPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		defer b.kill()
-		if _, ok := any(b.sandbox).(interface {
-			Restart(context.Context, string, string, int) error
-		}); !ok {
-			t.Skip("the fake starts no container twice")
-		}
 		b.agent()
 		c := essential("exits")
 		c.RestartPolicy = &taskdef.RestartPolicy{Enabled: true, RestartAttemptPeriod: new(int32(60))}
