@@ -83,7 +83,7 @@ func newGVisor(h *host) (*gvisor, error) {
 	}
 	conf, err := config.NewFromFlags(flags)
 	g := &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}
-	g.memory.g = g
+	g.memory.g, g.memory.more = g, make(chan struct{}, 1)
 	return g, err
 }
 

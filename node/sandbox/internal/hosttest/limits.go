@@ -24,7 +24,7 @@ func containerMemory(t *testing.T, h *Host, _ Runtime) {
 		return c
 	}
 	h.run(sandbox.Spec{Task: "t", Memory: 512},
-		limited("c", 100, "hold", "60"), h.Container("d", "polite"), limited("a", 64, "alloc", "400"))
+		limited("c", 100, "hold", "60"), h.Container("d", "polite"), limited("a", 64, "hold", "400"))
 	h.exits("t", "a", 137, true)
 	h.start("t", limited("b", 64, "hold", "70"))
 	e := h.wait("t", "b")
@@ -169,7 +169,7 @@ func again(t *testing.T, h *Host, rt Runtime) {
 			t.Errorf("%d threads after %d starts", n, starts)
 		}
 	}
-	over := h.Container("b", "alloc", "100")
+	over := h.Container("b", "hold", "100")
 	over.Memory = 64
 	h.start("t", over)
 	h.exits("t", "b", 137, true)

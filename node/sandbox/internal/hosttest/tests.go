@@ -213,6 +213,10 @@ func volume(t *testing.T, h *Host, _ Runtime) {
 		t.Errorf("c read %q", out)
 	}
 	h.exits("t", "d", 1, false)
+	frozen := with(h.Container("f", "write", "/v/x", "of a frozen root"), sandbox.Mount{Volume: "w", Target: "/v"})
+	frozen.ReadonlyRoot = true
+	h.start("t", frozen)
+	h.exits("t", "f", 0, false)
 	h.start("t", with(h.Container("e", "read", "/mnt/f"), sandbox.Mount{Source: host, Target: "/mnt"}))
 	if out := h.exits("t", "e", 0, false); out != "of the host\n" {
 		t.Errorf("e read %q", out)
@@ -352,7 +356,20 @@ func (h *Host) state(task string) (s api.State) {
 func shimKilled(t *testing.T, h *Host, _ Runtime) {
 	h.run(sandbox.Spec{Task: "t"}, h.Container("a", "deaf"), h.Container("b", "exit", "3"))
 	h.exits("t", "b", 3, false)
+	ended := make(chan sandbox.Exit, 1)
+	go func() { // who waits learns it at once
+		e, err := h.Wait(t.Context(), "t", "a")
+		if err != nil {
+			t.Error("the wait:", err)
+		}
+		ended <- e
+	}()
+	time.Sleep(20 * time.Millisecond) // that it waits is likely, and not needed
+	killed := time.Now()
 	h.ok(syscall.Kill(h.state("t").Shim.PID, syscall.SIGKILL))
+	if e := <-ended; e.Code != 137 || e.At.Sub(killed) > 5*time.Second {
+		t.Errorf("the wait ended %v later with %+v", e.At.Sub(killed), e)
+	}
 	h.exits("t", "a", 137, false)
 	h.exits("t", "b", 3, false)
 	l, err := h.List(t.Context())
