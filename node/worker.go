@@ -10,12 +10,12 @@ import (
 
 	"neargate/node/container"
 	"neargate/node/image"
+	"neargate/node/logdriver"
 	"neargate/node/sandbox"
 	"neargate/node/task"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
-	"neargate/shim/api"
 )
 
 // Parts are what a Host works with. A host without a network, images or logs, as
@@ -24,7 +24,9 @@ type Parts struct {
 	Sandbox sandbox.Sandbox
 	Network *vpc.Keeper
 	Images  Images
-	Logs    Logs
+	Logs    *logdriver.Driver
+	// LogMode is the account's defaultLogDriverMode for a task; nil: non-blocking.
+	LogMode func(ctx context.Context, t *compute.Task) (string, error)
 	// Environment is what ECS sets for a container; nil: nothing.
 	Environment func(t *compute.Task, container string) []string
 	Log         *slog.Logger
@@ -36,16 +38,6 @@ type Images interface {
 	Find(task, ref string) (image.Image, bool, error)
 	Release(task string) error
 	Retain(tasks []string) error
-}
-
-// Logs takes what containers write to where their definitions say.
-type Logs interface {
-	// Open prepares for the output of a container that is about to be created.
-	Open(ctx context.Context, t *compute.Task, container string, c *taskdef.Logging) (api.Log, error)
-	// Follow takes the output of a started container, also after a restart.
-	Follow(t *compute.Task, container string, c *taskdef.Logging)
-	// Finish returns when all output of a task that is over has been taken.
-	Finish(ctx context.Context, task string) error
 }
 
 // Host is the Worker of a real host: it runs jobs in a sandbox, each in a
@@ -98,7 +90,7 @@ func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, err
 			}
 			f := task.Found{Running: c.Exit == nil}
 			if c.Exit != nil {
-				f.ExitCode = &c.Exit.Code
+				f.ExitCode, f.ExitedAt, f.Reason = &c.Exit.Code, c.Exit.At, exitReason(c.Exit)
 			}
 			found[s.Task][c.Name] = f
 		}
@@ -194,8 +186,8 @@ func (h *Host) perform(l *lane, j Job) {
 		h.report(l.ctx, j, task.Event{Kind: task.ImagePulled, Digest: digest})
 	case task.Create:
 		done(task.MadeReady, task.CreateFailed, "CannotCreateContainerError", h.create(l, &j, name))
-	case task.Start:
-		err := h.Sandbox.Start(l.ctx, j.Task.ID, name)
+	case task.Start, task.StartAgain:
+		err := h.start(l.ctx, j.Task.ID, name, j.Action.Restart)
 		if err != nil {
 			done(0, task.StartFailed, "CannotStartContainerError", container.Failure(h.described(l, &j, name), err))
 			return
@@ -221,8 +213,10 @@ func (h *Host) follow(l *lane, j Job, name string) {
 		return
 	}
 	d := j.Definition.Container(name)
-	if h.Logs != nil && d != nil && d.LogConfiguration != nil {
-		h.Logs.Follow(&j.Task, name, d.LogConfiguration)
+	if h.Logs != nil {
+		if err := h.Logs.Follow(j.Task.ID, name); err != nil {
+			h.Log.Error("following a log", "task", j.Task.ID, "container", name, "error", err)
+		}
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()
@@ -231,14 +225,15 @@ func (h *Host) follow(l *lane, j Job, name string) {
 	}
 	exit, err := h.Sandbox.Wait(l.ctx, j.Task.ID, name)
 	cancel()
-	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code}
+	l.mu.Lock()
+	delete(l.following, name) // it may be started again
+	l.mu.Unlock()
+	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code, At: exit.At, Reason: exitReason(&exit)}
 	switch {
 	case err != nil && l.ctx.Err() != nil:
 		return
 	case err != nil:
 		e = task.Event{Kind: task.Exited, Reason: reason("ContainerVanishedError", err)}
-	case exit.OOM:
-		e.Reason = reasonOOM
 	}
 	h.report(l.ctx, j, e)
 }
@@ -247,7 +242,7 @@ func (h *Host) follow(l *lane, j Job, name string) {
 // change.
 func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskdef.HealthCheck) {
 	health := newHealth(check)
-	begin := time.Now()
+	begin := startOf(j, name)
 	for pause(ctx, health.interval) {
 		attempt, cancel := context.WithTimeout(ctx, health.timeout)
 		code, err := h.Sandbox.Exec(attempt, j.Task.ID, name, container.HealthCommand(check))
@@ -260,8 +255,6 @@ func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskd
 		}
 	}
 }
-
-const reasonOOM = "OutOfMemoryError: Container killed due to memory usage"
 
 // named is an error that brings its own ECS error name.
 type named interface {

@@ -13,7 +13,7 @@ const (
 	SocketFile = "shim.sock"  // where the shim answers
 	StateFile  = "state.json" // a State, replaced as a whole and synced
 	LockFile   = "lock"       // locked, flock(2), as long as the shim lives
-	LogDir     = "log"        // a file per container, named after it; see Record
+	LogDir     = "log"        // a directory per container, named after it; see SegmentFile
 )
 
 // Runtimes a shim can use.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"neargate/shim/api"
+	"neargate/shim/internal/output"
 )
 
 // startAgain starts a container for the n-th time after its first: nothing to do
@@ -31,16 +32,16 @@ func (s *shim) startAgain(name string, n int) error {
 	case c.Exit == nil:
 		return errors.New("the container has not ended")
 	}
-	o, err := openOutput(filepath.Join(s.cfg.Dir, api.LogDir), name)
+	o, err := output.Open(filepath.Join(s.cfg.Dir, api.LogDir, name), c.Container.Log)
 	if err != nil {
 		return err
 	}
-	if err := s.rt.Restart(name, o.stdio); err != nil {
-		o.close()
+	if err := s.rt.Restart(name, o.Stdio); err != nil {
+		o.Close()
 		return err
 	}
 	l.output = o
-	o.started()
+	o.Started()
 	over := make(chan struct{})
 	s.mu.Lock()
 	l.over = over

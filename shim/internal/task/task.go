@@ -17,6 +17,7 @@ import (
 
 	"neargate/shim/api"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/output"
 	"neargate/shim/internal/proc"
 	"neargate/shim/internal/runtime"
 )
@@ -46,7 +47,7 @@ type shim struct {
 type live struct {
 	mu      sync.Mutex // held by Create and Start
 	created bool
-	output  *output
+	output  *output.Output
 	over    chan struct{} // closed when it has ended; replaced by a start again, under the shim's mutex
 }
 
@@ -235,11 +236,11 @@ func (s *shim) create(c api.Container) error {
 		return nil
 	}
 	var err error
-	if l.output, err = openOutput(filepath.Join(s.cfg.Dir, api.LogDir), c.Name); err != nil {
+	if l.output, err = output.Open(filepath.Join(s.cfg.Dir, api.LogDir, c.Name), c.Log); err != nil {
 		return err
 	}
-	if err := s.rt.Create(c, l.output.stdio); err != nil {
-		l.output.close()
+	if err := s.rt.Create(c, l.output.Stdio); err != nil {
+		l.output.Close()
 		return err
 	}
 	l.created = true
@@ -263,16 +264,16 @@ func (s *shim) start(name string) error {
 	if err := s.rt.Start(name); err != nil {
 		return err
 	}
-	l.output.started()
+	l.output.Started()
 	s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() })
 	go s.follow(name, l.output, l.over)
 	return nil
 }
 
 // follow records a container's exit.
-func (s *shim) follow(name string, o *output, over chan struct{}) {
+func (s *shim) follow(name string, o *output.Output, over chan struct{}) {
 	st := s.rt.Wait(name)
-	o.ended()
+	o.Ended()
 	exit := &api.Exit{Code: st.Code, OOM: st.OOM, At: time.Now()}
 	s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
 	close(over)
@@ -333,7 +334,7 @@ func (s *shim) ends(l *live) bool {
 	select {
 	case <-s.over(l):
 		return true
-	case <-time.After(2 * drain):
+	case <-time.After(2 * output.Drain):
 		return false
 	}
 }
