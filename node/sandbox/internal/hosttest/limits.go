@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"neargate/node/sandbox"
-	"neargate/shim/api"
 )
 
 // containerMemory exceeds a container's limit at once and by little; those beside
@@ -394,17 +393,4 @@ func (h *Host) fill(file string) {
 			size /= 2
 		}
 	}
-}
-
-// records are what a container wrote.
-func (h *Host) records(task, name string) []api.Record {
-	b, err := os.ReadFile(h.LogFile(task, name))
-	h.ok(err)
-	var all []api.Record
-	for line := range strings.Lines(string(b)) {
-		if r, ok := api.ParseRecord([]byte(line)); ok {
-			all = append(all, r)
-		}
-	}
-	return all
 }
