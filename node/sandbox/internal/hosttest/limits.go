@@ -26,15 +26,7 @@ func containerMemory(t *testing.T, h *Host, _ Runtime) {
 		limited("c", 100, "hold", "60"), h.Container("d", "polite"), limited("a", 64, "hold", "400"))
 	h.exits("t", "a", 137, true)
 	h.start("t", limited("b", 64, "hold", "70"))
-	e := h.wait("t", "b")
-	if e.Code != 137 || !e.OOM {
-		t.Errorf("b ended with %+v", e)
-	}
-	for _, r := range h.records("t", "b") { // it may have been killed before it said it
-		if d := e.At.Sub(r.At); d > 250*time.Millisecond {
-			t.Errorf("it lived on for %v", d)
-		}
-	}
+	h.overdue("t", "b")
 	h.Until("t", "c", "ready")
 	for _, name := range []string{"c", "d"} {
 		if _, err := h.Exec(t.Context(), "t", name, []string{"true"}); err != nil {
@@ -43,6 +35,29 @@ func containerMemory(t *testing.T, h *Host, _ Runtime) {
 	}
 	h.ok(h.Signal(t.Context(), "t", "c", syscall.SIGTERM))
 	h.exits("t", "c", 0, false)
+}
+
+// overdue checks how long a container lives that said when it was over its limit.
+func (h *Host) overdue(task, name string) {
+	h.t.Helper()
+	e := h.wait(task, name)
+	if e.Code != 137 || !e.OOM {
+		h.t.Errorf("%s ended with %+v", name, e)
+	}
+	for _, r := range h.records(task, name) { // it may have been killed before it said it
+		d := e.At.Sub(r.At)
+		if h.t.Logf("%q %v before the end", r.Bytes, d); d > 250*time.Millisecond {
+			h.t.Errorf("%s lived on for %v", name, d)
+		}
+	}
+}
+
+// throttled keeps a container's limit in a task that uses up its CPU quota.
+func throttled(t *testing.T, h *Host, _ Runtime) {
+	b := h.Container("b", "hold", "70")
+	b.Memory = 64
+	h.run(sandbox.Spec{Task: "t", CPU: 256, Memory: 512}, h.Container("a", "spin"), b)
+	h.overdue("t", "b")
 }
 
 // sharedMemory is counted once.

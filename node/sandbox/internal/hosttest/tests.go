@@ -45,6 +45,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"SharedPID", sharedPID},
 		{"Memory", memory},
 		{"ContainerMemory", containerMemory},
+		{"ContainerMemoryThrottled", throttled},
 		{"SharedMemory", sharedMemory},
 		{"Stats", stats},
 		{"Files", files},
@@ -238,10 +239,15 @@ func sharedPID(t *testing.T, h *Host, _ Runtime) {
 	h.exits("t", "a", 0, false)
 }
 
-func memory(t *testing.T, h *Host, _ Runtime) {
+func memory(t *testing.T, h *Host, rt Runtime) {
 	h.run(sandbox.Spec{Task: "n", Memory: 256}, h.Container("a", "polite"))
-	h.run(sandbox.Spec{Task: "t", Memory: 128}, h.Container("a", "alloc", "512"))
+	h.run(sandbox.Spec{Task: "t", Memory: 128}, h.Container("b", "deaf"), h.Container("a", "alloc", "512"))
 	h.exits("t", "a", 137, true)
+	if rt.Gvisor { // with its kernel all of a task are gone
+		h.exits("t", "b", 137, true)
+	} else if _, err := h.Exec(t.Context(), "t", "b", []string{"true"}); err != nil {
+		t.Error("the container beside it:", err)
+	}
 	h.run(sandbox.Spec{Task: "u", Memory: 256}, h.Container("a", "alloc", "100"))
 	h.exits("u", "a", 0, false)
 	if _, err := h.Exec(t.Context(), "n", "a", []string{"true"}); err != nil {
