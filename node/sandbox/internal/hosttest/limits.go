@@ -291,6 +291,23 @@ func killsAll(t *testing.T, h *Host, _ Runtime) {
 	}
 }
 
+// traces looks into a process of another container and user, which takes
+// CAP_SYS_PTRACE.
+func traces(t *testing.T, h *Host, _ Runtime) {
+	a, b := h.Container("a", "polite"), h.Container("b", "trace", "polite")
+	a.User = sandbox.User{UID: 1000, GID: 1000}
+	b.CapAdd = []string{"CAP_SYS_PTRACE"}
+	h.run(sandbox.Spec{Task: "t", SharePID: true}, a)
+	h.Until("t", "a", "ready")
+	h.start("t", b, h.Container("c", "trace", "polite"))
+	if out := h.exits("t", "b", 0, false); out != "traced\n" {
+		t.Errorf("b says %q", out)
+	}
+	h.exits("t", "c", 1, false)
+	h.ok(h.Signal(t.Context(), "t", "a", syscall.SIGTERM))
+	h.exits("t", "a", 0, false)
+}
+
 func sysctl(t *testing.T, h *Host, rt Runtime) {
 	const ports = "/proc/sys/net/ipv4/ip_local_port_range"
 	with := func(name string, sysctls map[string]string, args ...string) sandbox.Container {

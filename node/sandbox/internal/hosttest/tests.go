@@ -55,6 +55,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"Signals", signals},
 		{"Unhandled", unhandled},
 		{"KillsAll", killsAll},
+		{"Traces", traces},
 		{"Sysctl", sysctl},
 		{"ExecCodes", execCodes},
 		{"Program", program},
