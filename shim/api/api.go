@@ -32,6 +32,11 @@ type Spec struct {
 	NetNS     string // path of the network namespace; empty: one of its own with only lo
 	Hostname  string // of all containers; empty: the runtime's
 	SharePID  bool   // containers see each other's processes
+
+	// Files are put into every container at absolute paths, whatever its image has
+	// there, but not where it mounts something itself. Containers may write to
+	// them, and share them.
+	Files map[string]string
 }
 
 // Container is a container to be made.

@@ -81,6 +81,9 @@ func containerSecrets(d *taskdef.Definition, c *taskdef.Container) error {
 	}
 	set := map[string]bool{}
 	for _, v := range c.Environment {
+		if strings.TrimSpace(v.Name) == "" {
+			return refuse("Environment variable name cannot be null or blank.")
+		}
 		set[v.Name] = true
 	}
 	seen := map[string]bool{}
@@ -238,6 +241,11 @@ var capabilities = []string{"ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEN
 	"SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM"}
 
 func containerLinux(_ *taskdef.Definition, c *taskdef.Container) error {
+	for _, s := range c.SystemControls {
+		if deref(s.Namespace) == "" || s.Value == nil {
+			return setting("systemControls", c)
+		}
+	}
 	l := c.LinuxParameters
 	if l == nil {
 		return nil
