@@ -204,16 +204,20 @@ func (h *Host) left() []string {
 	return left
 }
 
-// Output is what a container wrote to standard output and error.
-func (h *Host) Output(task, name string) (out, err string) {
+// log are the segments of a container's log, one after the other.
+func (h *Host) log(task, name string) (all []byte) {
 	dir := h.LogDir(task, name)
 	segments, _ := api.Segments(dir)
-	var b []byte
 	for _, n := range segments {
-		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
-		b = append(b, segment...)
+		b, _ := os.ReadFile(api.SegmentFile(dir, n))
+		all = append(all, b...)
 	}
-	for line := range bytes.Lines(b) {
+	return all
+}
+
+// Output is what a container wrote to standard output and error.
+func (h *Host) Output(task, name string) (out, err string) {
+	for line := range bytes.Lines(h.log(task, name)) {
 		r, ok := api.ParseRecord(line)
 		if !ok {
 			h.t.Errorf("log record %q", line)

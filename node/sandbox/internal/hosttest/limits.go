@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -398,11 +399,9 @@ func (h *Host) fill(file string) {
 
 // records are what a container wrote.
 func (h *Host) records(task, name string) []api.Record {
-	b, err := os.ReadFile(h.LogFile(task, name))
-	h.ok(err)
 	var all []api.Record
-	for line := range strings.Lines(string(b)) {
-		if r, ok := api.ParseRecord([]byte(line)); ok {
+	for line := range bytes.Lines(h.log(task, name)) {
+		if r, ok := api.ParseRecord(line); ok {
 			all = append(all, r)
 		}
 	}
