@@ -38,6 +38,9 @@ func Run(t *testing.T, rt Runtime) {
 		test func(*testing.T, *Host, Runtime)
 	}{
 		{"Output", output},
+		{"Blocking", blocking},
+		{"NonBlocking", nonBlocking},
+		{"LogOfKilled", logOfKilled},
 		{"Process", process},
 		{"Init", inits},
 		{"Localhost", localhost},
