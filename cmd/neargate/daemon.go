@@ -22,7 +22,6 @@ import (
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
-	"neargate/resource/network"
 	"neargate/service"
 	"neargate/service/logs"
 	"neargate/store/etcd"
@@ -169,7 +168,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids, network.PublicPool(d.pool)) {
+	for _, c := range controllers(time.Now, d.ids, d.pool) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
