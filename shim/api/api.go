@@ -24,7 +24,7 @@ const (
 
 // Spec is a sandbox to be made.
 type Spec struct {
-	Task      string // the task's id
+	Task      string // the task's id; empty: of a sandbox that waits for a task, see OpAdopt
 	CPU       int    // units, 1024 a vCPU; 0: no limit
 	Memory    int    // MiB, hard, for all containers and the sandbox itself; 0: no limit
 	Processes int    // host processes and threads; 0: no limit
@@ -118,6 +118,7 @@ const (
 	OpSignal Op = "signal" // Name, Signal
 	OpExec   Op = "exec"   // Name, Args; the command is killed when the caller hangs up
 	OpState  Op = "state"
+	OpAdopt  Op = "adopt" // Spec; makes a waiting sandbox a task's
 	OpClose  Op = "close" // kills and removes everything; the shim ends
 )
 
@@ -126,6 +127,7 @@ type Request struct {
 	Op        Op
 	Name      string
 	Container *Container
+	Spec      *Spec
 	Signal    syscall.Signal
 	Args      []string
 }

@@ -13,6 +13,12 @@ func TestMain(m *testing.M) { hosttest.Main(m, under) }
 
 func Test(t *testing.T) { hosttest.Run(t, under) }
 
+var warm = hosttest.Runtime{New: gvisor.New, Gvisor: true, Warm: true}
+
+func TestWarm(t *testing.T) { hosttest.Run(t, warm) }
+
 func BenchmarkTask(b *testing.B) { hosttest.Bench(b, under) }
+
+func BenchmarkWarm(b *testing.B) { hosttest.Bench(b, warm) }
 
 func BenchmarkRaw(b *testing.B) { hosttest.BenchRaw(b, under) }

@@ -1,9 +1,12 @@
 package bundle
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -32,12 +35,60 @@ func TestPause(t *testing.T) {
 		t.Errorf("it ended by itself: %v", cmd.ProcessState)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		if b, err := pauseELF(arch); err != nil || len(b) > 256 {
-			t.Errorf("%s: %d bytes, %v", arch, len(b), err)
+		for _, codes := range []map[string][]byte{pauseCode, hostnameCode} {
+			if b, err := executable(arch, codes); err != nil || len(b) > 256 {
+				t.Errorf("%s: %d bytes, %v", arch, len(b), err)
+			}
 		}
 	}
-	if _, err := pauseELF("mips"); err == nil {
+	if _, err := executable("mips", pauseCode); err == nil {
 		t.Error("a pause for a machine it has no code for")
+	}
+}
+
+// TestHostname sets hostnames on a thread with a UTS namespace of its own.
+func TestHostname(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a UTS namespace needs root")
+	}
+	dir := t.TempDir()
+	if err := PauseRoot(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		code int
+	}{
+		{"ip-10-0-0-1.ec2.internal", 0},
+		{"a", 0},
+		{strings.Repeat("x", 65), int(syscall.EINVAL)},
+	} {
+		got := make(chan string)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+			if err := syscall.Unshare(syscall.CLONE_NEWUTS); err != nil {
+				t.Error(err)
+			}
+			err := exec.Command(dir+HostnamePath, c.name).Run()
+			if x, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || x.ExitCode() != c.code) || err == nil && c.code != 0 {
+				t.Errorf("%q: %v, want code %d", c.name, err, c.code)
+			}
+			var u syscall.Utsname
+			if err := syscall.Uname(&u); err != nil {
+				t.Error(err)
+			}
+			var name []byte
+			for _, b := range u.Nodename {
+				if b == 0 {
+					break
+				}
+				name = append(name, byte(b))
+			}
+			got <- string(name)
+		}()
+		if is := <-got; (is == c.name) != (c.code == 0) {
+			t.Errorf("hostname %q after %q", is, c.name)
+		}
 	}
 }
 

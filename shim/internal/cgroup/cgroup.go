@@ -138,16 +138,22 @@ func (g Group) limit2(l Limits) error {
 func (g Group) LimitCPU(units int) error {
 	quota := strconv.Itoa(units * period / 1024)
 	if g.v2 {
-		return errors.Join(
-			write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)),
-			write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units))),
-		)
+		return errors.Join(write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)), g.Weigh(units))
 	}
 	return errors.Join(
 		write(g.dir("cpu"), "cpu.cfs_period_us", strconv.Itoa(period)),
 		write(g.dir("cpu"), "cpu.cfs_quota_us", quota),
-		write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units))),
+		g.Weigh(units),
 	)
+}
+
+// Weigh gives the group a weight beside others, in CPU units; a new group has
+// 1024.
+func (g Group) Weigh(units int) error {
+	if g.v2 {
+		return write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units)))
+	}
+	return write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units)))
 }
 
 // Add moves a process into the group.

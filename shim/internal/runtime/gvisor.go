@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"io/fs"
 	"os"
@@ -61,6 +60,14 @@ type gvisorContainer struct {
 
 func newGVisor(h *host) (*gvisor, error) {
 	log.SetTarget(quiet{})
+	g := &gvisor{host: h, all: map[string]*gvisorContainer{}}
+	var err error
+	g.conf, err = g.config()
+	return g, err
+}
+
+// config is runsc's configuration for the task.
+func (h *host) config() (*config.Config, error) {
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
 	overlay := "root:dir=" + h.dir("overlay")
@@ -79,8 +86,7 @@ func newGVisor(h *host) (*gvisor, error) {
 			return nil, err
 		}
 	}
-	conf, err := config.NewFromFlags(flags)
-	return &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}, err
+	return config.NewFromFlags(flags)
 }
 
 // quiet drops gVisor's log.
@@ -106,6 +112,11 @@ func (g *gvisor) Open() error {
 	defer warm.Wait()
 	if err := g.group.Create(g.limits()); err != nil {
 		return err
+	}
+	if g.waits() {
+		if err := g.group.Weigh(idle); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(g.dir("overlay"), 0o700); err != nil {
 		return err
@@ -264,28 +275,14 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 	if err != nil {
 		return 0, err
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer null.Close()
 	e := &control.ExecArgs{
 		Argv: args, Envv: p.Env, WorkingDirectory: p.Cwd, ContainerID: b.id,
 		KUID: auth.KUID(p.User.UID), KGID: auth.KGID(p.User.GID), Capabilities: caps,
-		FilePayload: control.NewFilePayload(map[int]*os.File{0: null, 1: null, 2: null}, nil),
 	}
 	for _, gid := range p.User.AdditionalGids {
 		e.ExtraKGIDs = append(e.ExtraKGIDs, auth.KGID(gid))
 	}
-	sandbox := b.box.Sandbox
-	pid, err := sandbox.Execute(g.conf, e)
-	if err != nil {
-		return 0, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = sandbox.SignalProcess(b.id, pid, unix.SIGKILL, false) })
-	defer stop()
-	ws, err := sandbox.WaitPID(b.id, pid)
-	return exitCode(ws), errors.Join(err, ctx.Err())
+	return g.exec(ctx, e)
 }
 
 // Sandbox implements Runtime.
