@@ -17,6 +17,8 @@ var warm = hosttest.Runtime{New: gvisor.New, Gvisor: true, Warm: true}
 
 func TestWarm(t *testing.T) { hosttest.Run(t, warm) }
 
+func TestReady(t *testing.T) { hosttest.RunWarm(t, warm) }
+
 func BenchmarkTask(b *testing.B) { hosttest.Bench(b, under) }
 
 func BenchmarkWarm(b *testing.B) { hosttest.Bench(b, warm) }

@@ -139,14 +139,22 @@ func (s *Sandbox) Open(ctx context.Context, spec sandbox.Spec) error {
 		return err
 	}
 	defer leave()
-	cold, err := s.adopt(ctx, spec)
+	home, err := s.adopt(ctx, spec)
+	if home != nil {
+		defer home.Close()
+	}
 	if err == nil {
 		return nil
 	}
 	if err := s.remove(context.WithoutCancel(ctx), spec.Task); err != nil {
 		return err
 	}
-	if err := cold(ctx); err != nil {
+	if home != nil {
+		err = s.launchIn(ctx, home, spec)
+	} else {
+		err = s.launch(ctx, spec.Task, spec, spec.NetNS == "")
+	}
+	if err != nil {
 		return errors.Join(err, s.remove(context.WithoutCancel(ctx), spec.Task))
 	}
 	return nil

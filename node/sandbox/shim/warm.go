@@ -243,35 +243,21 @@ func (s *Sandbox) release(task string) {
 	delete(s.reserved, task)
 }
 
-// adopt opens the sandbox that is reserved for a task. Where it cannot, what it
-// returns starts a shim that makes another in the same network namespace.
-func (s *Sandbox) adopt(ctx context.Context, spec sandbox.Spec) (cold func(context.Context) error, err error) {
-	cold = func(ctx context.Context) error { return s.launch(ctx, spec.Task, spec, spec.NetNS == "") }
+// adopt opens the sandbox that is reserved for a task. The file is the network
+// namespace it is in, where the caller names no other.
+func (s *Sandbox) adopt(ctx context.Context, spec sandbox.Spec) (home *os.File, err error) {
 	s.mu.Lock()
 	own, ok := s.reserved[spec.Task]
 	s.mu.Unlock()
 	if !ok {
-		return cold, errors.New("no sandbox is reserved")
-	}
-	if spec.NetNS != "" && !sameFile(spec.NetNS, own) {
-		return cold, errors.New("a sandbox is reserved in another network namespace")
+		return nil, errors.New("no sandbox is reserved")
 	}
 	if spec.NetNS == "" || spec.NetNS == own {
-		f, err := os.Open(own) // it may have no other name
-		if err != nil {
-			return cold, err
+		if home, err = os.Open(own); err != nil {
+			return nil, err
 		}
-		there := spec
-		there.NetNS = ""
-		cold = func(ctx context.Context) error {
-			defer f.Close()
-			return netns.Do(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), func() error { return s.launch(ctx, spec.Task, there, false) })
-		}
-		defer func() {
-			if err == nil {
-				f.Close()
-			}
-		}()
+	} else if !sameFile(spec.NetNS, own) {
+		return nil, errors.New("the sandbox is in another network namespace")
 	}
 	ask, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -279,5 +265,11 @@ func (s *Sandbox) adopt(ctx context.Context, spec sandbox.Spec) (cold func(conte
 	if err = errors.Join(err, errorOf(a)); err == nil {
 		s.release(spec.Task)
 	}
-	return cold, err
+	return home, err
+}
+
+// launchIn starts a task's shim in an open network namespace.
+func (s *Sandbox) launchIn(ctx context.Context, home *os.File, spec sandbox.Spec) error {
+	spec.NetNS = ""
+	return netns.Do(fmt.Sprintf("/proc/self/fd/%d", home.Fd()), func() error { return s.launch(ctx, spec.Task, spec, false) })
 }
