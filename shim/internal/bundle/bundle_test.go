@@ -1,7 +1,9 @@
 package bundle
 
 import (
+	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	erofsfs "gvisor.dev/gvisor/pkg/erofs"
 
 	"neargate/shim/api"
 )
@@ -144,5 +148,77 @@ func TestCopyContent(t *testing.T) {
 	}
 	if err := CopyContent(root, "/escape", to); err == nil {
 		t.Error("a link led out of the root file system")
+	}
+}
+
+// TestPauseImage reads the image with the package that gVisor reads it with.
+func TestPauseImage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "image")
+	if err := PauseImage(file); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := erofsfs.OpenImage(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	found := map[string]uint16{}
+	read := func(nid uint64) erofsfs.Inode {
+		n, err := image.Inode(nid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	root := read(image.RootNid())
+	err = root.IterDirents(func(name string, kind uint8, nid uint64) error {
+		n := read(nid)
+		found[name] = n.Mode()
+		if want, err := executable(runtime.GOARCH, pausePrograms["/"+name]); err == nil {
+			at, err := n.DataOffset()
+			if err != nil {
+				return err
+			}
+			if got, err := image.BytesAt(at, n.Size()); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("/%s has %d bytes, want %d; %v", name, len(got), len(want), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]uint16{".": modeDir, "..": modeDir, "dev": modeDir, "proc": modeDir, "sys": modeDir, "tmp": modeDir, "pause": modeFile, "hostname": modeFile}
+	if !maps.Equal(found, want) || root.Nlink() != 6 {
+		t.Errorf("the image has %v; the root %d links", found, root.Nlink())
+	}
+	mounted(t, file)
+}
+
+// mounted checks that the host's kernel reads the image, too, where it can.
+func mounted(t *testing.T, file string) {
+	if b, _ := os.ReadFile("/proc/filesystems"); os.Getuid() != 0 || !bytes.Contains(b, []byte("\terofs\n")) {
+		return
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "erofs", "-o", "ro,loop", file, dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+	defer func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	want, err := executable(runtime.GOARCH, pauseCode)
+	if got, rerr := os.ReadFile(filepath.Join(dir, "pause")); err != nil || rerr != nil || !bytes.Equal(got, want) {
+		t.Errorf("/pause has %d bytes, want %d; %v", len(got), len(want), rerr)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 6 {
+		t.Errorf("the root has %v, %v", entries, err)
 	}
 }

@@ -96,13 +96,16 @@ func words(w ...uint32) []byte {
 	return b
 }
 
+// pausePrograms are the programs of a sandbox's root, by path.
+var pausePrograms = map[string]map[string][]byte{"/pause": pauseCode, HostnamePath: hostnameCode}
+
 // PauseRoot makes a root file system with nothing but /pause, a program that
 // sleeps for ever and costs a page, and the one at HostnamePath.
 func PauseRoot(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, code := range map[string]map[string][]byte{"/pause": pauseCode, HostnamePath: hostnameCode} {
+	for name, code := range pausePrograms {
 		b, err := executable(runtime.GOARCH, code)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io/fs"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/sentry/control"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/runsc/boot"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/specutils"
@@ -121,7 +123,8 @@ func (g *gvisor) Open() error {
 	if err := os.MkdirAll(g.dir("overlay"), 0o700); err != nil {
 		return err
 	}
-	if err := bundle.PauseRoot(g.dir("pause")); err != nil {
+	image := g.dir("pause.img")
+	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.dir("pause"), 0o700)); err != nil {
 		return err
 	}
 	pause := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
@@ -131,7 +134,10 @@ func (g *gvisor) Open() error {
 	if err != nil {
 		return err
 	}
-	s.Annotations = map[string]string{typeAnnotation: "sandbox"}
+	s.Mounts = nil // gVisor makes those it needs
+	s.Annotations = map[string]string{
+		typeAnnotation: "sandbox", boot.RootfsPrefix + "source": image, boot.RootfsPrefix + "type": "erofs",
+	}
 	dir := g.dir("bundle", sandboxID)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
