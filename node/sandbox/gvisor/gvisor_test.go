@@ -19,8 +19,12 @@ func TestWarm(t *testing.T) { hosttest.Run(t, warm) }
 
 func TestReady(t *testing.T) { hosttest.RunWarm(t, warm) }
 
-func BenchmarkTask(b *testing.B) { hosttest.Bench(b, under) }
+func BenchmarkStart(b *testing.B) {
+	hosttest.BenchStart(b, map[string]hosttest.Runtime{"cold": under, "warm": warm})
+}
 
-func BenchmarkWarm(b *testing.B) { hosttest.Bench(b, warm) }
+func BenchmarkBurst(b *testing.B) { hosttest.BenchBurst(b, under) }
 
-func BenchmarkRaw(b *testing.B) { hosttest.BenchRaw(b, under) }
+func BenchmarkBeside(b *testing.B) { hosttest.BenchBeside(b, under) }
+
+func BenchmarkBesideWarm(b *testing.B) { hosttest.BenchBeside(b, warm) }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestGateBound runs many launches, with what follows and what nobody waits for:
@@ -23,7 +24,7 @@ func TestGateBound(t *testing.T) {
 	for i := range 400 {
 		all.Go(func() {
 			if i%10 == 0 {
-				leave, err := g.idle(t.Context())
+				leave, err := g.idle(t.Context(), 0, time.Minute)
 				if err != nil {
 					t.Error(err)
 					return
@@ -82,7 +83,7 @@ func TestGateOrder(t *testing.T) {
 			}
 		}
 	}
-	queue("later", &g.later, 1, g.idle)
+	queue("later", &g.later, 1, func(ctx context.Context) (func(), error) { return g.idle(ctx, 0, time.Minute) })
 	queue("first", &g.first, 1, g.enter)
 	queue("second", &g.first, 2, g.enter)
 	one()

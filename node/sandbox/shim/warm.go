@@ -25,6 +25,10 @@ const warmPrefix = ".warm-"
 // is not needed yet.
 const retryMin, retryMax = time.Second, time.Minute
 
+// calm and hurry say when a sandbox is made for a task to come: when no task was
+// started for so long, or else at the first chance after the latter.
+const calm, hurry = 200 * time.Millisecond, 2 * time.Second
+
 // ready is a started sandbox without a task.
 type ready struct {
 	name  string // of its directory
@@ -50,7 +54,7 @@ func (s *Sandbox) Run(ctx context.Context, log *slog.Logger) error {
 			}
 			continue
 		}
-		leave, err := s.gate.idle(ctx)
+		leave, err := s.gate.idle(ctx, calm, hurry)
 		if err != nil {
 			return err
 		}
@@ -202,6 +206,7 @@ func (s *Sandbox) Reserve(ctx context.Context, task string) (namespace string, o
 	if _, err := os.Lstat(s.link(task)); err == nil {
 		return "", false, nil // it is open, or Open will see
 	}
+	s.gate.touch()
 	for {
 		r, ok := s.take(task)
 		if !ok {

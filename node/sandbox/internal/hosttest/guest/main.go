@@ -44,6 +44,9 @@ func run(does string, args []string) (int, error) {
 		return 0, nil
 	case "exit":
 		return strconv.Atoi(args[0])
+	case "greet":
+		fmt.Println("ready")
+		return 0, nil
 	case "say":
 		fmt.Println("to output")
 		fmt.Fprintln(os.Stderr, "to error output")
