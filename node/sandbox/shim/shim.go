@@ -211,6 +211,7 @@ func begin(ctx context.Context, cmd *exec.Cmd, cfg api.Config) error {
 	}
 	defer out.Close()
 	cmd.Stdout = ready
+	go hastenMoves()
 	err = cmd.Start()
 	ready.Close()
 	if err != nil {

@@ -170,18 +170,6 @@ func (g Group) Add(pid int) error {
 	return errors.Join(errs...)
 }
 
-// Warm makes the next move of a process quick, with version 1: the first one
-// after a while waits for all processors, some ten milliseconds, during which
-// the caller has other things to do.
-func Warm() {
-	b, _ := os.ReadFile("/proc/self/cgroup")
-	for line := range strings.Lines(string(b)) {
-		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 && f[1] == "pids" {
-			_ = write(filepath.Join(root, "pids", f[2]), "cgroup.procs", "0") // where it is already
-		}
-	}
-}
-
 // Weight is the cpu.weight of version 2 for shares of version 1, by the formula
 // of the Kubernetes enhancement 2254.
 func Weight(shares int) int {

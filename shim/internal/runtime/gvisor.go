@@ -42,10 +42,11 @@ type gvisor struct {
 	conf *config.Config
 	root *container.Container
 
-	// spawning is held while processes of the sandbox are made: gVisor passes
-	// this process's standard files on and moves it to the sandbox's cgroup for
-	// as long.
+	// spawning is held while the sandbox starts and processes of it are made: gVisor
+	// passes this process's standard files on and moves it to the sandbox's cgroup
+	// for as long.
 	spawning sync.Mutex
+	rootErr  error // of the sandbox's start; guarded by spawning
 
 	moves sync.WaitGroup // of gofers to the cgroup
 
@@ -109,9 +110,6 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
-	var warm sync.WaitGroup // before gVisor moves this process itself
-	warm.Go(cgroup.Warm)
-	defer warm.Wait()
 	if err := g.group.Create(g.limits()); err != nil {
 		return err
 	}
@@ -145,17 +143,25 @@ func (g *gvisor) Open() error {
 	if s, err = specutils.ReadSpec(dir, g.conf); err != nil {
 		return err
 	}
-	warm.Wait()
 	g.spawning.Lock()
-	defer g.spawning.Unlock()
 	if g.root, err = container.New(g.conf, container.Args{ID: sandboxID, Spec: s, BundleDir: dir}); err != nil {
+		g.spawning.Unlock()
 		return err
 	}
-	if err := g.root.Start(g.conf); err != nil {
-		return err
+	if g.waits() {
+		g.startRoot()
+		return g.rootErr
 	}
-	go func() { _, _ = g.root.Wait() }() // reaps the sandbox and its gofer
+	go g.startRoot() // there are other things to do for a container until it is needed
 	return nil
+}
+
+// startRoot starts the sandbox, with spawning held, which it releases.
+func (g *gvisor) startRoot() {
+	defer g.spawning.Unlock()
+	if g.rootErr = g.root.Start(g.conf); g.rootErr == nil {
+		go func() { _, _ = g.root.Wait() }() // reaps the sandbox
+	}
 }
 
 // Create implements Runtime.
@@ -194,6 +200,9 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	}
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
+	if g.rootErr != nil {
+		return g.rootErr
+	}
 	b.box, err = container.New(g.conf, container.Args{ID: id, Spec: s, BundleDir: dir})
 	if err == nil && !g.group.CloneInto() {
 		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
@@ -296,7 +305,7 @@ func (g *gvisor) Sandbox() api.Process {
 	if g.root == nil {
 		return api.Process{}
 	}
-	return proc.Of(g.root.SandboxPid())
+	return proc.Of(g.root.Sandbox.Getpid())
 }
 
 // Settle implements Runtime.

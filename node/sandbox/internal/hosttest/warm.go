@@ -375,6 +375,24 @@ func (h *Host) warm() map[string]bool {
 	return names
 }
 
+// full waits until as many sandboxes are ready as shall be.
+func (h *Host) full(ctx context.Context) {
+	h.t.Helper()
+	for ; ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
+		ready, _ := filepath.Glob(h.Config.Dir + "/.warm-*/" + api.SocketFile)
+		tasks, _ := filepath.Glob(h.Config.Dir + "/*")
+		for _, t := range tasks {
+			if to, err := os.Readlink(t); err == nil && h.warm()[to] {
+				ready = ready[1:]
+			}
+		}
+		if len(ready) >= h.Config.Warm {
+			return
+		}
+	}
+	h.t.Error("sandboxes do not get ready")
+}
+
 // warmDaemon is what a daemon does with sandboxes that are ready: it reserves one
 // for the task t, and one for the task reserved, and waits until two more are
 // ready.
