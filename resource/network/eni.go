@@ -72,11 +72,15 @@ func PrivateDNSName(region, ip string) string {
 	if ip == "" {
 		return ""
 	}
-	domain := region + ".compute.internal"
+	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + PrivateDomain(region)
+}
+
+// PrivateDomain is the domain of a region's private names.
+func PrivateDomain(region string) string {
 	if region == "us-east-1" {
-		domain = "ec2.internal"
+		return "ec2.internal"
 	}
-	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + domain
+	return region + ".compute.internal"
 }
 
 // PublicDNSName is the public name of a public address in a VPC with DNS host
@@ -85,11 +89,15 @@ func PublicDNSName(region, ip string) string {
 	if ip == "" {
 		return ""
 	}
-	domain := region + ".compute"
+	return "ec2-" + strings.ReplaceAll(ip, ".", "-") + "." + PublicDomain(region)
+}
+
+// PublicDomain is the domain of a region's public names.
+func PublicDomain(region string) string {
 	if region == "us-east-1" {
-		domain = "compute-1"
+		return "compute-1.amazonaws.com"
 	}
-	return "ec2-" + strings.ReplaceAll(ip, ".", "-") + "." + domain + ".amazonaws.com"
+	return region + ".compute.amazonaws.com"
 }
 
 // PrivateAddress says that an address of a subnet is taken, and by which

@@ -29,7 +29,9 @@ type Config struct {
 	Bin     string // neargate-runsc
 	RuncBin string // runc, where it is used
 	InitBin string // neargate-init
-	Warm    int    // sandboxes that Run keeps ready for tasks to come; gVisor's only
+
+	Warm     int // sandboxes that Run keeps ready for tasks to come; gVisor's only
+	WarmDisk int // MiB of their disks; a task that wants another size waits until it has that
 }
 
 // patience bounds waits for a shim to appear or to go.
@@ -58,7 +60,11 @@ type taskLock struct {
 	users int // who hold or wait for it
 }
 
-var _ sandbox.Sandbox = (*Sandbox)(nil)
+var (
+	_ sandbox.Sandbox   = (*Sandbox)(nil)
+	_ sandbox.Restarter = (*Sandbox)(nil)
+	_ sandbox.Meter     = (*Sandbox)(nil)
+)
 
 // New is a sandbox whose shims use a runtime of package api.
 func New(cfg Config, runtime string) *Sandbox {
@@ -69,9 +75,9 @@ func New(cfg Config, runtime string) *Sandbox {
 	}
 }
 
-// LogFile is where a container's output goes, a record of package api a line.
-func (s *Sandbox) LogFile(task, container string) string {
-	return filepath.Join(s.dir(task), api.LogDir, container)
+// LogDir is where a container's output goes, in segments; see package api.
+func (s *Sandbox) LogDir(task, container string) string {
+	return filepath.Join(s.link(task), api.LogDir, container)
 }
 
 // Network is the path of a task's network namespace: the one it was given, or its

@@ -95,7 +95,7 @@ func (s *Sandbox) warm(ctx context.Context) error {
 	}
 	name := filepath.Base(dir)
 	defer s.lock(name)()
-	err = s.launch(ctx, name, sandbox.Spec{}, true)
+	err = s.launch(ctx, name, sandbox.Spec{Disk: s.cfg.WarmDisk}, true)
 	if err == nil {
 		err = s.offer(name)
 	}

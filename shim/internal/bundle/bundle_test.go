@@ -39,7 +39,7 @@ func TestPause(t *testing.T) {
 		t.Errorf("it ended by itself: %v", cmd.ProcessState)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		for _, codes := range []map[string][]byte{pauseCode, hostnameCode} {
+		for _, codes := range pausePrograms {
 			if b, err := executable(arch, codes); err != nil || len(b) > 256 {
 				t.Errorf("%s: %d bytes, %v", arch, len(b), err)
 			}
@@ -93,6 +93,33 @@ func TestHostname(t *testing.T) {
 		if is := <-got; (is == c.name) != (c.code == 0) {
 			t.Errorf("hostname %q after %q", is, c.name)
 		}
+	}
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	if err := PauseRoot(dir); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file, text string
+		code       int
+	}{{file, "20000 30000", 0}, {filepath.Join(dir, "absent"), "x", int(syscall.ENOENT)}, {"/dev/full", "x", int(syscall.ENOSPC)}} {
+		cmd := exec.Command(filepath.Join(dir, WritePath), c.file, c.text)
+		_ = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != c.code {
+			t.Errorf("%s: exit code %d, want %d", c.file, code, c.code)
+		}
+	}
+	if b, err := os.ReadFile(file); string(b) != "20000 30000" {
+		t.Errorf("wrote %q, %v", b, err)
+	}
+	if b, err := executable("arm64", writeCode); err != nil || len(b) > 256 {
+		t.Errorf("arm64: %d bytes, %v", len(b), err)
 	}
 }
 
@@ -192,7 +219,7 @@ func TestPauseImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]uint16{".": modeDir, "..": modeDir, "dev": modeDir, "proc": modeDir, "sys": modeDir, "tmp": modeDir, "pause": modeFile, "hostname": modeFile}
+	want := map[string]uint16{".": modeDir, "..": modeDir, "dev": modeDir, "proc": modeDir, "sys": modeDir, "tmp": modeDir, "pause": modeFile, "hostname": modeFile, "write": modeFile}
 	if !maps.Equal(found, want) || root.Nlink() != 6 {
 		t.Errorf("the image has %v; the root %d links", found, root.Nlink())
 	}
@@ -218,7 +245,7 @@ func mounted(t *testing.T, file string) {
 		t.Errorf("/pause has %d bytes, want %d; %v", len(got), len(want), rerr)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 6 {
+	if err != nil || len(entries) != 7 {
 		t.Errorf("the root has %v, %v", entries, err)
 	}
 }

@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -32,8 +33,8 @@ const modeDir, modeFile = 0o040755, 0o100755
 // that gVisor mounts on: it can serve that by itself, without a gofer.
 func PauseImage(file string) error {
 	nodes := []erofsNode{{"dev", modeDir, nil}, {"proc", modeDir, nil}, {"sys", modeDir, nil}, {"tmp", modeDir, nil}}
-	for name, codes := range pausePrograms {
-		b, err := executable(runtime.GOARCH, codes)
+	for _, name := range slices.Sorted(maps.Keys(pausePrograms)) {
+		b, err := executable(runtime.GOARCH, pausePrograms[name])
 		if err != nil {
 			return err
 		}

@@ -97,10 +97,10 @@ func words(w ...uint32) []byte {
 }
 
 // pausePrograms are the programs of a sandbox's root, by path.
-var pausePrograms = map[string]map[string][]byte{"/pause": pauseCode, HostnamePath: hostnameCode}
+var pausePrograms = map[string]map[string][]byte{"/pause": pauseCode, HostnamePath: hostnameCode, WritePath: writeCode}
 
 // PauseRoot makes a root file system with nothing but /pause, a program that
-// sleeps for ever and costs a page, and the one at HostnamePath.
+// sleeps for ever and costs a page, and those at HostnamePath and WritePath.
 func PauseRoot(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

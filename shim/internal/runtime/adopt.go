@@ -1,18 +1,14 @@
 package runtime
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"sync"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/control/client"
 	"gvisor.dev/gvisor/pkg/sentry/control"
-	"gvisor.dev/gvisor/runsc/specutils"
 
 	"neargate/shim/api"
 	"neargate/shim/internal/bundle"
@@ -36,12 +32,11 @@ func (g *gvisor) waits() bool { return g.cfg.Spec.Task == "" }
 
 // Adopt implements Adopter.
 func (g *gvisor) Adopt(s api.Spec) error {
+	had := g.cfg.Spec.Disk
 	g.cfg.Spec = s
-	conf, err := g.config()
-	if err != nil {
+	if err := g.resizeDisk(had); err != nil {
 		return err
 	}
-	g.conf = conf
 	var all sync.WaitGroup
 	errs := make([]error, 3)
 	all.Go(func() { errs[0] = errors.Join(g.group.Create(g.limits()), g.group.Weigh(1024)) })
@@ -53,6 +48,24 @@ func (g *gvisor) Adopt(s api.Spec) error {
 		return err
 	}
 	return links.release()
+}
+
+// resizeDisk begins to make another disk where the one that was made in advance
+// has the wrong size. Nothing is on it yet.
+func (g *gvisor) resizeDisk(had int) error {
+	if had == g.cfg.Spec.Disk {
+		return nil
+	}
+	dir, err := g.disk() // it was begun with the sandbox
+	if had > 0 && err == nil {
+		err = unix.Unmount(dir, unix.MNT_DETACH)
+	}
+	if err != nil {
+		return fmt.Errorf("disk of the sandbox: %w", err)
+	}
+	g.diskOnce = sync.Once{}
+	g.makeDisk()
+	return nil
 }
 
 // control is the path of the sandbox's control socket.
@@ -83,13 +96,7 @@ func (g *gvisor) tellHostname() error {
 	if g.cfg.Spec.Hostname == "" {
 		return nil
 	}
-	admin := []string{"CAP_SYS_ADMIN"}
-	caps, err := specutils.Capabilities(true, &specs.LinuxCapabilities{Bounding: admin, Effective: admin, Permitted: admin})
-	if err != nil {
-		return err
-	}
-	e := &control.ExecArgs{Argv: []string{bundle.HostnamePath, g.cfg.Spec.Hostname}, WorkingDirectory: "/", ContainerID: sandboxID, Capabilities: caps}
-	code, err := g.exec(context.Background(), e)
+	code, err := g.runInRoot([]string{bundle.HostnamePath, g.cfg.Spec.Hostname}, "CAP_SYS_ADMIN")
 	if err == nil && code != 0 {
 		err = unix.Errno(code)
 	}
@@ -97,23 +104,4 @@ func (g *gvisor) tellHostname() error {
 		return fmt.Errorf("hostname %q: %w", g.cfg.Spec.Hostname, err)
 	}
 	return nil
-}
-
-// exec runs a command in the sandbox with nothing to read and nobody who hears it.
-func (g *gvisor) exec(ctx context.Context, e *control.ExecArgs) (int32, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer null.Close()
-	e.FilePayload = control.NewFilePayload(map[int]*os.File{0: null, 1: null, 2: null}, nil)
-	sandbox := g.root.Sandbox
-	pid, err := sandbox.Execute(g.conf, e)
-	if err != nil {
-		return 0, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = sandbox.SignalProcess(e.ContainerID, pid, unix.SIGKILL, false) })
-	defer stop()
-	ws, err := sandbox.WaitPID(e.ContainerID, pid)
-	return exitCode(ws), errors.Join(err, ctx.Err())
 }

@@ -6,7 +6,8 @@ import (
 	"flag"
 	"io/fs"
 	"os"
-	"strconv"
+	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -48,14 +49,19 @@ type gvisor struct {
 	spawning sync.Mutex
 	rootErr  error // of the sandbox's start; guarded by spawning
 
-	moves sync.WaitGroup // of gofers to the cgroup
+	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
+	memory memory
+
+	cpu split
 
 	mu  sync.Mutex
 	all map[string]*gvisorContainer
 }
 
 type gvisorContainer struct {
+	fate
 	id    string
+	root  string
 	spec  api.Container
 	box   *container.Container
 	stdio [3]*os.File
@@ -63,33 +69,24 @@ type gvisorContainer struct {
 
 func newGVisor(h *host) (*gvisor, error) {
 	log.SetTarget(quiet{})
-	g := &gvisor{host: h, all: map[string]*gvisorContainer{}}
-	var err error
-	g.conf, err = g.config()
-	return g, err
-}
-
-// config is runsc's configuration for the task.
-func (h *host) config() (*config.Config, error) {
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
-	overlay := "root:dir=" + h.dir("overlay")
-	if h.cfg.Spec.Disk > 0 {
-		overlay += ",size=" + strconv.Itoa(h.cfg.Spec.Disk) + "m"
-	}
 	for _, f := range [][2]string{
 		{"root", h.dir("runsc")},
 		{"platform", "systrap"},
 		{"host-settings", "ignore"},
 		{"net-raw", "true"},
 		{"allow-suid", "true"},
-		{"overlay2", overlay},
+		{"overlay2", "none"}, // the host's, on the task's disk
 	} {
 		if err := flags.Set(f[0], f[1]); err != nil {
 			return nil, err
 		}
 	}
-	return config.NewFromFlags(flags)
+	conf, err := config.NewFromFlags(flags)
+	g := &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}
+	g.memory.g = g
+	return g, err
 }
 
 // quiet drops gVisor's log.
@@ -110,6 +107,7 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	g.makeDisk()
 	if err := g.group.Create(g.limits()); err != nil {
 		return err
 	}
@@ -118,15 +116,11 @@ func (g *gvisor) Open() error {
 			return err
 		}
 	}
-	if err := os.MkdirAll(g.dir("overlay"), 0o700); err != nil {
-		return err
-	}
 	image := g.dir("pause.img")
 	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.dir("pause"), 0o700)); err != nil {
 		return err
 	}
-	pause := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
-	s, err := bundle.Spec(pause, bundle.Options{
+	s, err := bundle.Spec(g.pause(), bundle.Options{
 		Root: g.dir("pause"), NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, CgroupPath: g.group.Path(), Rlimits: nofile(),
 	})
 	if err != nil {
@@ -156,6 +150,12 @@ func (g *gvisor) Open() error {
 	return nil
 }
 
+// makeDisk makes the task's disk beside what follows; a container will ask how it
+// went.
+func (g *gvisor) makeDisk() {
+	g.moves.Go(func() { _, _ = g.disk() })
+}
+
 // startRoot starts the sandbox, with spawning held, which it releases.
 func (g *gvisor) startRoot() {
 	defer g.spawning.Unlock()
@@ -164,34 +164,74 @@ func (g *gvisor) startRoot() {
 	}
 }
 
+// started waits for the sandbox's start.
+func (g *gvisor) started() error {
+	g.spawning.Lock()
+	defer g.spawning.Unlock()
+	return g.rootErr
+}
+
+// pause is the root container.
+func (g *gvisor) pause() api.Container {
+	return api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
+}
+
 // Create implements Runtime.
 func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
-	g.mu.Lock()
+	disk, err := g.disk()
+	if err != nil {
+		return err
+	}
 	id := g.nextID()
-	b := &gvisorContainer{id: id, spec: c, stdio: stdio}
-	g.all[c.Name] = b
-	g.mu.Unlock()
-
-	root, err := bundle.Overlay(g.dir("rootfs", id), c.Layers)
+	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err == nil {
 		err = keepTmp(root)
+	}
+	if err == nil && len(c.Sysctls) > 0 {
+		err = errors.Join(g.started(), g.sysctl(c.Sysctls))
 	}
 	if err != nil {
 		return err
 	}
-	o := bundle.Options{
-		Root: root, NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID, Rlimits: nofile(),
-		Volume: func(m api.Mount) (string, error) { return g.volume(root, m) },
+	return g.create(&gvisorContainer{id: id, root: root, spec: c, stdio: stdio})
+}
+
+// Restart implements Runtime.
+func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
+	b := g.find(name)
+	if err := b.box.Destroy(); err != nil { // with its gofer
+		return err
 	}
-	if n := g.cfg.Spec.Processes; n > 0 {
-		o.Rlimits = append(o.Rlimits, api.Ulimit{Name: "RLIMIT_NPROC", Soft: uint64(n), Hard: uint64(n)})
+	again := &gvisorContainer{id: g.nextID(), root: b.root, spec: b.spec, stdio: stdio}
+	if err := g.create(again); err != nil {
+		return err
+	}
+	return g.Start(name)
+}
+
+// create makes a container in a root file system.
+func (g *gvisor) create(b *gvisorContainer) error {
+	g.mu.Lock()
+	g.all[b.spec.Name] = b
+	g.mu.Unlock()
+	files, err := g.files(b.spec)
+	if err != nil {
+		return err
+	}
+	c := b.spec
+	c.Mounts = append(slices.Clone(c.Mounts), files...)
+	o := bundle.Options{
+		Root: b.root, NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID,
+		Rlimits: nofile(), Processes: g.cfg.Spec.Processes,
+		Volume: func(m api.Mount) (string, error) { return g.volume(b.root, m) },
 	}
 	s, err := bundle.Spec(c, o)
 	if err != nil {
 		return err
 	}
+	s.Linux.Sysctl = nil // of all containers, and set
 	s.Annotations = map[string]string{typeAnnotation: "container", sandboxAnnotation: sandboxID}
-	dir := g.dir("bundle", id)
+	dir := g.dir("bundle", b.id)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -203,7 +243,7 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	if g.rootErr != nil {
 		return g.rootErr
 	}
-	b.box, err = container.New(g.conf, container.Args{ID: id, Spec: s, BundleDir: dir})
+	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
 	if err == nil && !g.group.CloneInto() {
 		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
 	}
@@ -238,10 +278,25 @@ func keepTmp(root string) error {
 // Start implements Runtime.
 func (g *gvisor) Start(name string) error {
 	b := g.find(name)
+	if err := g.memory.keep(b); err != nil {
+		return err
+	}
 	if err := g.start(b); err != nil {
+		b.over.Store(true)
+		return startError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
+	}
+	if err := g.tellLimit(b); err != nil {
 		return err
 	}
 	return g.limitCPU()
+}
+
+// tellLimit lets the container see its memory limit where programs look for it.
+func (g *gvisor) tellLimit(b *gvisorContainer) error {
+	if b.spec.Memory == 0 {
+		return nil
+	}
+	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), itoa(b.spec.Memory<<20))
 }
 
 func (g *gvisor) start(b *gvisorContainer) error {
@@ -261,12 +316,15 @@ func (g *gvisor) start(b *gvisorContainer) error {
 
 // Wait implements Runtime.
 func (g *gvisor) Wait(name string) Status {
-	ws, err := g.find(name).box.Wait()
+	b := g.find(name)
+	ws, err := b.box.Wait()
+	b.over.Store(true)
 	if err != nil { // the sandbox is gone
-		return Status{Code: killed, OOM: g.group.OOMKills() > 0}
+		return Status{Code: killed, OOM: b.oom.Load() || g.group.OOMKills() > 0}
 	}
+	_ = g.killAll(b) // who shares a PID namespace does not end with its process 1
 	code := exitCode(ws)
-	return Status{Code: code, OOM: code == killed && g.group.OOMKills() > 0}
+	return Status{Code: code, OOM: code == killed && (b.oom.Load() || g.group.OOMKills() > 0)}
 }
 
 func exitCode(ws unix.WaitStatus) int32 {
@@ -297,7 +355,18 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 	for _, gid := range p.User.AdditionalGids {
 		e.ExtraKGIDs = append(e.ExtraKGIDs, auth.KGID(gid))
 	}
-	return g.exec(ctx, e)
+	sandbox := b.box.Sandbox
+	pid, err := sandbox.Execute(g.conf, e)
+	if err != nil {
+		if code := execCode(err); code != 0 {
+			return code, nil
+		}
+		return 0, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = sandbox.SignalProcess(b.id, pid, unix.SIGKILL, false) })
+	defer stop()
+	ws, err := sandbox.WaitPID(b.id, pid)
+	return exitCode(ws), errors.Join(err, ctx.Err())
 }
 
 // Sandbox implements Runtime.

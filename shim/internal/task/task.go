@@ -17,6 +17,7 @@ import (
 
 	"neargate/shim/api"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/output"
 	"neargate/shim/internal/proc"
 	"neargate/shim/internal/runtime"
 )
@@ -37,17 +38,18 @@ type shim struct {
 	endOnce, quitOnce sync.Once
 	adopting          sync.Mutex // held by an adopt
 
-	mu    sync.Mutex
-	state api.State
-	live  map[string]*live
+	mu      sync.Mutex
+	state   api.State
+	live    map[string]*live
+	unsaved bool // the state file is older than the state
 }
 
 // live is what the state of a container does not say.
 type live struct {
 	mu      sync.Mutex // held by Create and Start
 	created bool
-	output  *output
-	over    chan struct{} // closed when it has ended
+	output  *output.Output
+	over    chan struct{} // closed when it has ended; replaced by a start again, under the shim's mutex
 }
 
 // Run is a shim: it reads its configuration from in, answers at the socket, says
@@ -87,6 +89,7 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 		return nil, nil, err
 	}
 	if err := s.rt.Open(); err != nil {
+		s.rt.Settle()
 		return nil, nil, err
 	}
 	if s.waits() {
@@ -171,6 +174,9 @@ func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 		}
 		return answerOf(s.create(*r.Container))
 	case api.OpStart:
+		if r.Run > 0 {
+			return answerOf(s.startAgain(r.Name, r.Run))
+		}
 		return answerOf(s.start(r.Name))
 	case api.OpWait:
 		exit, err := s.wait(ctx, r.Name)
@@ -190,6 +196,11 @@ func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 		st := s.state
 		st.Containers = append([]api.ContainerState(nil), st.Containers...)
 		return api.Answer{State: &st}
+	case api.OpStats:
+		st, err := s.stats()
+		a := answerOf(err)
+		a.Stats = st
+		return a
 	case api.OpClose:
 		return answerOf(s.close())
 	}
@@ -209,7 +220,7 @@ func (s *shim) find(name string) (*live, api.ContainerState, error) {
 }
 
 // update changes a container's state and saves all.
-func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) error {
+func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.state.Containers {
@@ -217,7 +228,7 @@ func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) 
 			change(c)
 		}
 	}
-	return save(s.cfg.Dir, &s.state, sync)
+	s.save(sync)
 }
 
 func (s *shim) create(c api.Container) error {
@@ -237,18 +248,19 @@ func (s *shim) create(c api.Container) error {
 		return nil
 	}
 	var err error
-	if l.output, err = openOutput(filepath.Join(s.cfg.Dir, api.LogDir), c.Name); err != nil {
+	if l.output, err = output.Open(filepath.Join(s.cfg.Dir, api.LogDir, c.Name), c.Log); err != nil {
 		return err
 	}
-	if err := s.rt.Create(c, l.output.stdio); err != nil {
-		l.output.close()
+	if err := s.rt.Create(c, l.output.Stdio); err != nil {
+		l.output.Close()
 		return err
 	}
 	l.created = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.Containers = append(s.state.Containers, api.ContainerState{Container: c, Process: s.rt.Process(c.Name)})
-	return save(s.cfg.Dir, &s.state, false)
+	s.save(false)
+	return nil
 }
 
 func (s *shim) start(name string) error {
@@ -264,41 +276,49 @@ func (s *shim) start(name string) error {
 	if err := s.rt.Start(name); err != nil {
 		return err
 	}
-	l.output.started()
-	if err := s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() }); err != nil {
-		return err
-	}
-	go s.follow(name, l)
+	l.output.Started()
+	s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() })
+	go s.follow(name, l.output, l.over)
 	return nil
 }
 
 // follow records a container's exit.
-func (s *shim) follow(name string, l *live) {
+func (s *shim) follow(name string, o *output.Output, over chan struct{}) {
 	st := s.rt.Wait(name)
-	l.output.ended()
+	o.Ended()
 	exit := &api.Exit{Code: st.Code, OOM: st.OOM, At: time.Now()}
-	_ = s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
-	close(l.over)
+	s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
+	close(over)
+}
+
+// over is closed when the container's last run has ended.
+func (s *shim) over(l *live) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.over
 }
 
 func (s *shim) wait(ctx context.Context, name string) (*api.Exit, error) {
-	l, _, err := s.find(name)
-	if err != nil {
-		return nil, err
+	for {
+		l, _, err := s.find(name)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-s.over(l):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.ending:
+		}
+		select {
+		case <-s.ending:
+			return nil, errNotFound
+		default:
+		}
+		if _, c, err := s.find(name); err != nil || c.Exit != nil {
+			return c.Exit, err
+		} // or it was started again
 	}
-	select {
-	case <-l.over:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.ending:
-	}
-	select {
-	case <-s.ending:
-		return nil, errNotFound
-	default:
-	}
-	_, c, err := s.find(name)
-	return c.Exit, err
 }
 
 func (s *shim) signal(r api.Request) error {
@@ -310,7 +330,7 @@ func (s *shim) signal(r api.Request) error {
 		return errNotRunning
 	}
 	select {
-	case <-l.over:
+	case <-s.over(l):
 		return nil
 	default:
 	}
@@ -324,9 +344,9 @@ func (s *shim) signal(r api.Request) error {
 // ends waits a little for the end of a container that could not be reached.
 func (s *shim) ends(l *live) bool {
 	select {
-	case <-l.over:
+	case <-s.over(l):
 		return true
-	case <-time.After(2 * drain):
+	case <-time.After(2 * output.Drain):
 		return false
 	}
 }
@@ -342,7 +362,7 @@ func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
 	code, err := s.rt.Exec(ctx, r.Name, r.Args)
 	if err != nil && ctx.Err() == nil {
 		select {
-		case <-l.over:
+		case <-s.over(l):
 			return 0, errNotRunning
 		default:
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -24,10 +25,9 @@ import (
 
 // Runtime is a sandbox under test.
 type Runtime struct {
-	New             func(shim.Config) *shim.Sandbox
-	Gvisor          bool // a kernel of its own
-	ContainerMemory bool // keeps a container's own memory limit
-	Warm            bool // every task gets a sandbox that was ready
+	New    func(shim.Config) *shim.Sandbox
+	Gvisor bool // a kernel of its own
+	Warm   bool // every task gets a sandbox that was ready
 }
 
 // Host is where a test's tasks run.
@@ -62,7 +62,7 @@ func NewHost(t testing.TB, rt Runtime) *Host {
 	}}
 	h.image(filepath.Join(bin, "guest"))
 	if rt.Warm {
-		h.Config.Warm = 2
+		h.Config.Warm, h.Config.WarmDisk = 2, 1<<10
 	}
 	h.Sandbox = rt.New(h.Config)
 	t.Cleanup(h.finish)
@@ -127,7 +127,12 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	bin := filepath.Join(cache, "neargate", "test-bin")
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
+	if err != nil {
+		return err
+	}
+	checkout := crc32.ChecksumIEEE(root) // each has its own
+	bin := filepath.Join(cache, "neargate", fmt.Sprintf("test-bin-%08x", checkout))
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
@@ -137,10 +142,6 @@ func build() error {
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
-	if err != nil {
 		return err
 	}
 	for _, b := range []struct{ out, dir, pkg, cgo string }{
@@ -175,7 +176,7 @@ func (h *Host) image(guest string) {
 
 // Container is a container that runs the guest.
 func (h *Host) Container(name string, args ...string) sandbox.Container {
-	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...)}
+	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...), Log: api.Log{Mode: api.Blocking}}
 }
 
 // Kit is the host for sandboxtest.
@@ -269,7 +270,13 @@ func (h *Host) left() []string {
 
 // Output is what a container wrote to standard output and error.
 func (h *Host) Output(task, name string) (out, err string) {
-	b, _ := os.ReadFile(h.LogFile(task, name))
+	dir := h.LogDir(task, name)
+	segments, _ := api.Segments(dir)
+	var b []byte
+	for _, n := range segments {
+		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
+		b = append(b, segment...)
+	}
 	for line := range bytes.Lines(b) {
 		r, ok := api.ParseRecord(line)
 		if !ok {
