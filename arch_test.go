@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
 	"node":             {".", "resource", "arn", "internal"},
 	"node/network":     {".", "node/firewall", "resource", "arn", "internal"},
+	"node/vpc":         {".", "node/network", "node/firewall", "resource", "store", "arn", "internal"},
 	"node/agent.go":    {"node", "resource", "store", "arn", "internal"},
 	"dataplane":        {".", "resource", "arn", "internal"},
 	"node/sandbox":     {".", "shim/api", "internal"},

@@ -2,7 +2,11 @@
 // what they may do. It decides; it never speaks a wire protocol.
 package auth
 
-import "context"
+import (
+	"context"
+
+	"neargate/resource/identity"
+)
 
 // Caller is the proven identity behind a request together with where the
 // request is addressed. It is attached to the context before a service sees the
@@ -18,6 +22,8 @@ type Caller struct {
 	SourceIP    string
 	UserAgent   string
 	Secure      bool // the request came over TLS
+
+	session *identity.Session // of ForTask
 }
 
 type callerKey struct{}

@@ -127,6 +127,9 @@ func FindPrincipal(tx store.Tx, c Caller) (Principal, error) {
 }
 
 func (p *parser) principal(tx store.Tx, c Caller) (Principal, error) {
+	if c.session != nil {
+		return p.session(tx, c.session)
+	}
 	s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
 	if err != nil {
 		return Principal{}, err

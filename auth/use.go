@@ -47,11 +47,18 @@ func (s *seen) forget(key string) {
 // note records that the caller's access key, or the role behind its session, was
 // used for a service.
 func (d *Directory) note(ctx context.Context, c Caller, service string, now time.Time) error {
-	if !d.seen.claim(c.AccessKeyID, now) {
+	key := c.AccessKeyID
+	if c.session != nil {
+		key = c.session.RoleID
+	}
+	if !d.seen.claim(key, now) {
 		return nil
 	}
 	at := now.UTC().Truncate(time.Second)
 	err := d.store.Update(ctx, func(tx store.Tx) error {
+		if s := c.session; s != nil {
+			return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: at, Region: c.Region})
+		}
 		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
 		if err != nil {
 			return err
@@ -66,7 +73,7 @@ func (d *Directory) note(ctx context.Context, c Caller, service string, now time
 		return tables.KeyUses.Put(tx, &identity.KeyUse{ID: c.AccessKeyID, At: at, Service: service, Region: c.Region})
 	})
 	if err != nil {
-		d.seen.forget(c.AccessKeyID)
+		d.seen.forget(key)
 	}
 	return err
 }

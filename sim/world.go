@@ -18,6 +18,7 @@ import (
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
+	"neargate/resource/network"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
@@ -82,7 +83,7 @@ func New(c Config) *World {
 	w.store = &recorder{inner: mem.New(opts...), commit: w.committed}
 	w.api = w.client()
 	for _, r := range []loop.Runner{
-		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids),
+		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids, network.PublicPool(network.PublicRange())),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
 	} {
 		w.Add(r)

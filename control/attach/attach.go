@@ -46,8 +46,16 @@ type Action struct {
 	Remove bool
 }
 
-// New is the controller. ids mints the ids of interfaces.
-func New(ids *arn.Source) loop.Runner {
+// minter makes interfaces: it has ids and public addresses.
+type minter struct {
+	ids    *arn.Source
+	public network.Pool
+}
+
+// New is the controller. ids mints the ids of interfaces, public holds the
+// installation's public addresses.
+func New(ids *arn.Source, public network.Pool) loop.Runner {
+	m := minter{ids, public}
 	outputs := slices.Concat(tables.Tasks.Prefixes(), tables.NetworkInterfaces.Prefixes(),
 		tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes())
 	return loop.Controller[Key, State, Action]{
@@ -56,7 +64,7 @@ func New(ids *arn.Source) loop.Runner {
 		Outputs: outputs,
 		Load:    load,
 		Plan:    Plan,
-		Write:   func(tx store.Tx, a Action) error { return write(tx, ids, a) },
+		Write:   func(tx store.Tx, a Action) error { return m.write(tx, a) },
 	}
 }
 
@@ -128,7 +136,7 @@ func choose(t *compute.Task, subnets []network.Subnet) []network.Subnet {
 	return slices.Concat(in[start:], in[:start])
 }
 
-func write(tx store.Tx, ids *arn.Source, a Action) error {
+func (m minter) write(tx store.Tx, a Action) error {
 	t := &a.Task
 	switch {
 	case a.Fail != "":
@@ -141,7 +149,7 @@ func write(tx store.Tx, ids *arn.Source, a Action) error {
 		}
 		t.Attachment.Status = compute.Deleted
 	default:
-		if err := attach(tx, ids, t, a); err != nil {
+		if err := m.attach(tx, t, a); err != nil {
 			return err
 		}
 	}
@@ -150,8 +158,8 @@ func write(tx store.Tx, ids *arn.Source, a Action) error {
 
 // attach makes the interface in the first subnet with a free address, or records
 // why there is none.
-func attach(tx store.Tx, ids *arn.Source, t *compute.Task, a Action) error {
-	eni := ids.EC2("eni")
+func (m minter) attach(tx store.Tx, t *compute.Task, a Action) error {
+	eni := m.ids.EC2("eni")
 	for i := range a.Make {
 		s := &a.Make[i]
 		ip, err := address.Allocate(tx, s, eni)
@@ -163,7 +171,7 @@ func attach(tx store.Tx, ids *arn.Source, t *compute.Task, a Action) error {
 			return err
 		}
 		t.Attachment.Failure = ""
-		return fill(tx, t, s, eni, ids.EC2("eni-attach"), ip, a.At)
+		return m.fill(tx, t, s, eni, ip, a.At)
 	}
 	return nil
 }
@@ -178,7 +186,7 @@ func exhausted(t *compute.Task, subnet string) string {
 }
 
 // fill records the interface and what the task shows of it.
-func fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, attachment, ip string, at time.Time) error {
+func (m minter) fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, ip string, at time.Time) error {
 	vpc, err := tables.Vpcs.Get(tx, t.Account, t.Region, s.Vpc)
 	if err != nil {
 		return err
@@ -187,10 +195,10 @@ func fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, attachment, ip s
 	if err != nil {
 		return err
 	}
-	e := network.FargateInterface(s, eni, attachment, t.AttachmentARN(), groups, at)
+	e := network.FargateInterface(s, eni, m.ids.EC2("eni-attach"), t.AttachmentARN(), groups, at)
 	e.Addresses = []string{ip}
 	if t.Spec.Network.AssignPublicIP == "ENABLED" {
-		e.PublicIP, err = address.AllocatePublic(tx, t.Account, t.Region, eni)
+		e.PublicIP, err = address.AllocatePublic(tx, m.public, t.Account, t.Region, eni)
 		if err != nil {
 			return err
 		}

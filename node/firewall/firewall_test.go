@@ -46,6 +46,7 @@ func sample() Policy {
 			{Number: 90, Protocol: "6", Action: "deny", CIDR: "192.0.2.0/24", From: 22, To: 22},
 			{Egress: true, Number: 100, Protocol: "-1", Action: "allow", CIDR: network.AnyIPv4},
 		}}},
+		Endpoints: []Endpoint{{addr("10.0.0.2"), UDP, 53}, {addr("169.254.170.2"), TCP, 80}},
 	}
 }
 

@@ -27,6 +27,16 @@ type Policy struct {
 	Interfaces []Interface    // on this host, with distinct names
 	Groups     []Group        // every group that is used or referred to
 	ACLs       []ACL
+	Endpoints  []Endpoint // what the VPC's own namespace answers
+}
+
+// Endpoint is a service that AWS offers inside every VPC under an address of its
+// own, as the resolver. Neither security groups nor network ACLs apply to it.
+// Source: Amazon VPC User Guide, Control subnet traffic with network ACLs.
+type Endpoint struct {
+	Address  netip.Addr
+	Protocol int // IANA number, TCP or UDP
+	Port     int
 }
 
 // Interface is a network interface as the firewall sees it.
@@ -55,6 +65,8 @@ type ACL struct {
 
 // Protocol numbers. Source: IANA, Assigned Internet Protocol Numbers.
 const (
+	TCP          = protocolTCP
+	UDP          = protocolUDP
 	protocolICMP = 1
 	protocolTCP  = 6
 	protocolUDP  = 17

@@ -40,7 +40,7 @@ func Render(p Policy) Ruleset {
 	p.Interfaces = slices.Clone(p.Interfaces)
 	slices.SortFunc(p.Interfaces, func(a, b Interface) int { return strings.Compare(a.Name, b.Name) })
 	r := Ruleset{Table: tableVPC, Sets: sets(p)}
-	r.Chains = append(r.Chains, Chain{Name: "input", Hook: &Hook{"filter", "input", 0, Drop}})
+	r.Chains = append(r.Chains, Chain{"input", &Hook{"filter", "input", 0, Drop}, inputRules(p)})
 	if len(p.ACLs) > 0 {
 		r.Chains = append(r.Chains, Chain{"acl", &Hook{"filter", "forward", priorityACL, Accept}, []Rule{
 			{Do: Statement{Op: LookupInput, Set: mapACLOut}}, {Do: Statement{Op: LookupOutput, Set: mapACLIn}},
@@ -60,6 +60,23 @@ func Render(p Policy) Ruleset {
 	r.Chains = append(r.Chains, groupChains(p)...)
 	r.Chains = append(r.Chains, aclChains(p)...)
 	return r
+}
+
+// inputRules let interfaces reach the endpoints in the VPC's own namespace, and
+// nothing else reach it.
+func inputRules(p Policy) []Rule {
+	if len(p.Endpoints) == 0 {
+		return nil
+	}
+	rules := []Rule{{[]Match{{Field: InputSource, Not: true, Set: setAddresses}}, decide(Drop)}}
+	for _, e := range p.Endpoints {
+		rules = append(rules, Rule{[]Match{
+			{Field: Destination, Prefix: netip.PrefixFrom(e.Address, e.Address.BitLen())},
+			{Field: Protocol, Min: e.Protocol, Max: e.Protocol},
+			{Field: DestinationPort, Min: e.Port, Max: e.Port},
+		}, decide(Accept)})
+	}
+	return rules
 }
 
 func egressRules(p Policy) []Rule {

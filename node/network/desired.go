@@ -56,6 +56,7 @@ type VPC struct {
 	Interfaces []Interface
 	Groups     []firewall.Group // those that interfaces carry or that these refer to
 	ACLs       []firewall.ACL
+	Endpoints  []firewall.Endpoint // served by whoever listens in the VPC's namespace, see Manager.Space
 }
 
 // Subnet is a subnet with the routes of its route table.
@@ -167,7 +168,7 @@ func (v VPC) subnet(id string) Subnet {
 
 // policy is what package firewall needs of the VPC.
 func (v VPC) policy() firewall.Policy {
-	p := firewall.Policy{CIDRs: v.CIDRs, Groups: v.Groups, ACLs: v.ACLs}
+	p := firewall.Policy{CIDRs: v.CIDRs, Groups: v.Groups, ACLs: v.ACLs, Endpoints: v.Endpoints}
 	if v.Gateway {
 		p.Gateway = deviceGateway
 	}

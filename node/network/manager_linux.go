@@ -56,6 +56,9 @@ func Open(dir, root string, h Host) (*Manager, error) {
 // Namespace is the file that names an interface's network namespace.
 func (m *Manager) Namespace(eni string) string { return m.path(Name(eni)) }
 
+// Space is the file that names a VPC's network namespace, while there is one.
+func (m *Manager) Space(vpc string) string { return m.path(nameVPC(vpc)) }
+
 func (m *Manager) path(space string) string {
 	if space == "" {
 		return m.root

@@ -188,6 +188,9 @@ func wantedVPC(v VPC) space {
 			s.routes[destination{table: table, prefix: r.Destination}] = to
 		}
 	}
+	for _, e := range v.Endpoints {
+		s.addresses[e.Address] = true
+	}
 	for _, i := range v.Interfaces {
 		if len(i.Addresses) == 0 {
 			continue

@@ -26,16 +26,17 @@ func NewPool(prefix netip.Prefix, low, high int) Pool {
 // the last. Source: Amazon VPC User Guide, Subnet CIDR blocks.
 func SubnetPool(cidr netip.Prefix) Pool { return NewPool(cidr, 4, 1) }
 
-// publicReserved is how many addresses at the start of the public pool are kept
-// for service endpoints.
-const publicReserved = 1024
+// publicReserved is how many addresses at the start of a public pool are kept for
+// the host, which has the second, and for service endpoints.
+const publicReserved = 256
 
-// PublicPool is the pool of public addresses: the range set aside for
-// benchmarking (RFC 2544), which no real host has. Its first 1,024 addresses
-// (198.18.0.0/22) are kept for service endpoints.
-func PublicPool() Pool {
-	return NewPool(netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18}), 15), publicReserved, 1)
-}
+// PublicRange is where installations take their public addresses from: the range
+// set aside for benchmarking (RFC 2544), which no real host has.
+func PublicRange() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18}), 15) }
+
+// PublicPool is the pool of public addresses of an installation that has the
+// range p.
+func PublicPool(p netip.Prefix) Pool { return NewPool(p, publicReserved, 1) }
 
 // Size is how many addresses the pool hands out.
 func (p Pool) Size() int { return p.size }

@@ -169,7 +169,7 @@ func TestTaskInterfacesBelongToFargate(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		public, err := address.AllocatePublic(tx, e.Account, e.Region, e.ID)
+		public, err := address.AllocatePublic(tx, network.PublicPool(network.PublicRange()), e.Account, e.Region, e.ID)
 		if err != nil {
 			return err
 		}

@@ -62,8 +62,8 @@ func Take(tx store.Tx, s *network.Subnet, eni, addr string) error {
 
 // AllocatePublic takes a free address of the installation's public pool for the
 // interface.
-func AllocatePublic(tx store.Tx, account, region, eni string) (string, error) {
-	return pick(tx, network.PublicPool(), eni, tables.PublicAddresses, nil, func(addr string) network.PublicAddress {
+func AllocatePublic(tx store.Tx, pool network.Pool, account, region, eni string) (string, error) {
+	return pick(tx, pool, eni, tables.PublicAddresses, nil, func(addr string) network.PublicAddress {
 		return network.PublicAddress{Address: addr, Account: account, Region: region, ENI: eni}
 	})
 }

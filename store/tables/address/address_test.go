@@ -134,7 +134,7 @@ func TestConcurrentPublicAddressesAreUnique(t *testing.T) {
 			// candidates are the same and they compete for each.
 			var got string
 			err := st.Update(context.Background(), func(tx store.Tx) (err error) {
-				got, err = AllocatePublic(tx, fmt.Sprint("account-", i%2), "us-east-1", fmt.Sprint("eni-", i/2))
+				got, err = AllocatePublic(tx, network.PublicPool(network.PublicRange()), fmt.Sprint("account-", i%2), "us-east-1", fmt.Sprint("eni-", i/2))
 				return err
 			})
 			mu.Lock()
@@ -161,7 +161,7 @@ func TestDeleteInterface(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		public, err := AllocatePublic(tx, e.Account, e.Region, e.ID)
+		public, err := AllocatePublic(tx, network.PublicPool(network.PublicRange()), e.Account, e.Region, e.ID)
 		if err != nil {
 			return err
 		}

@@ -20,9 +20,6 @@ import (
 	"neargate/wire/shape"
 )
 
-// principal is who assumes the roles of tasks.
-const principal = "ecs-tasks.amazonaws.com"
-
 // roles are the roles of a task, as far as it has any.
 func roles(d *taskdef.Definition, o *taskdef.Override) (out []string) {
 	for _, role := range []string{launch.TaskRole(d, o), launch.ExecutionRole(d, o)} {
@@ -37,7 +34,7 @@ func roles(d *taskdef.Definition, o *taskdef.Override) (out []string) {
 // may be nil.
 func Pass(tx store.Tx, c auth.Caller, now time.Time, d *taskdef.Definition, o *taskdef.Override) error {
 	for _, role := range roles(d, o) {
-		err := auth.MayPass(tx, c, now, role, principal)
+		err := auth.MayPass(tx, c, now, role, auth.TaskPrincipal)
 		var denied *auth.Denied
 		if errors.As(err, &denied) {
 			return shape.NewError("AccessDeniedException", http.StatusBadRequest, denied.Error())
@@ -76,5 +73,5 @@ func assumable(tx store.Tx, t ref.Tenant, role string) (bool, error) {
 	if err != nil || !found || account != t.Account || ok && r.ARN() != role {
 		return false, err
 	}
-	return auth.ServiceMayAssume(&r, principal, arn.New("ecs", t.Region, t.Account, "task/*"))
+	return auth.ServiceMayAssume(&r, auth.TaskPrincipal, arn.New("ecs", t.Region, t.Account, "task/*"))
 }

@@ -1,0 +1,452 @@
+// Package vpc keeps a host's part of the installation's VPCs in the kernel as the
+// store says: it reads the records of the EC2 API, package network makes them
+// real.
+//
+// Which interfaces are on the host is known by the tasks that run on it: Plug
+// adds the one of a task, and it goes when its record does. A VPC is on the host
+// while one of its interfaces is.
+package vpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"neargate/node/network"
+	"neargate/resource/compute"
+	record "neargate/resource/network"
+	"neargate/store"
+	"neargate/store/tables"
+)
+
+const (
+	// auditEvery is how often the kernel is compared with what is wanted although
+	// nothing changed.
+	auditEvery = 30 * time.Second
+	// linger is how long a VPC without interfaces stays: the next task may be near.
+	linger = 3 * time.Second
+	// gather is how long more changes are waited for before they are acted on.
+	gather = 2 * time.Millisecond
+	// retryAfter is the pause after a failure.
+	retryAfter = time.Second
+)
+
+// Config is what a Keeper works with.
+type Config struct {
+	Store   store.Store
+	Manager *network.Manager
+	Node    string // name of the host
+	// Serve serves what AWS offers inside the VPC, in the network namespace that a
+	// file names; nil: nothing.
+	Serve func(v View, space string) (Server, error)
+	Log   *slog.Logger
+}
+
+// Server serves the endpoints of one VPC until it is closed.
+type Server interface {
+	io.Closer
+	// Set tells it what the VPC has become.
+	Set(v View)
+}
+
+// View is a VPC with what its endpoints must know of it.
+type View struct {
+	VPC        record.Vpc
+	Interfaces []record.NetworkInterface // on every host
+}
+
+// TaskKey is a task's primary key.
+type TaskKey struct{ Account, Region, Cluster, ID string }
+
+// Plugged is a task's interface on this host.
+type Plugged struct {
+	Namespace string // the file of its network namespace
+	VPC       record.Vpc
+	Subnet    record.Subnet
+	Interface record.NetworkInterface
+}
+
+// Keeper keeps the VPCs of a host.
+type Keeper struct {
+	cfg Config
+
+	mu      sync.Mutex
+	mine    map[string]plug // by interface id
+	vpcs    map[string]vpc  // by id
+	emptyAt time.Time       // since when a VPC may be without interfaces; zero: none is
+}
+
+// plug is an interface of this host.
+type plug struct {
+	task TaskKey
+	vpc  string
+	from string // an existing namespace it was plugged into
+}
+
+// vpc is a VPC on this host.
+type vpc struct {
+	account, region string
+	is              network.VPC // as last applied
+	view            View
+	space           uint64 // the inode of its namespace while it is served
+	server          Server
+}
+
+// New is the keeper of a host. Start comes first.
+func New(cfg Config) *Keeper {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Keeper{cfg: cfg, mine: map[string]plug{}, vpcs: map[string]vpc{}}
+}
+
+// Start finds the interfaces of the host's tasks and levels the kernel with them,
+// also after an earlier process. It returns the revision after which Run follows.
+func (k *Keeper) Start(ctx context.Context) (store.Rev, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var at store.Rev
+	err := k.cfg.Store.View(ctx, func(tx store.Tx) error {
+		at = tx.Rev()
+		return k.find(tx)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return at, k.audit(ctx)
+}
+
+// find reads which interfaces the host's tasks have.
+func (k *Keeper) find(tx store.Tx) error {
+	for t, err := range tables.Tasks.By(tx, tables.TasksByNode, k.cfg.Node) {
+		if err != nil {
+			return err
+		}
+		if t.Attachment.ENI == "" || t.Attachment.Status == compute.Deleted {
+			continue
+		}
+		e, ok, err := tables.NetworkInterfaces.Find(tx, t.Account, t.Region, t.Attachment.ENI)
+		if err != nil {
+			return err
+		}
+		if ok {
+			k.add(&t, &e, "")
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) add(t *compute.Task, e *record.NetworkInterface, from string) {
+	k.mine[e.ID] = plug{TaskKey{t.Account, t.Region, t.Cluster, t.ID}, e.Vpc, from}
+	if _, ok := k.vpcs[e.Vpc]; !ok {
+		k.vpcs[e.Vpc] = vpc{account: t.Account, region: t.Region}
+	}
+}
+
+// Plug makes the task's interface real and returns where it is. from is the file
+// of an existing network namespace to put it into; empty: a new one. To plug what
+// is plugged changes nothing.
+func (k *Keeper) Plug(ctx context.Context, t *compute.Task, from string) (Plugged, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var p Plugged
+	err := k.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		if p.Interface, err = tables.NetworkInterfaces.Get(tx, t.Account, t.Region, t.Attachment.ENI); err != nil {
+			return err
+		}
+		if p.VPC, err = tables.Vpcs.Get(tx, t.Account, t.Region, p.Interface.Vpc); err != nil {
+			return err
+		}
+		p.Subnet, err = tables.Subnets.Get(tx, t.Account, t.Region, p.Interface.Subnet)
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("network interface %q: %w", t.Attachment.ENI, err)
+	}
+	p.Namespace = k.cfg.Manager.Namespace(p.Interface.ID)
+	_, known := k.mine[p.Interface.ID]
+	if known && k.vpcs[p.Interface.Vpc].server != nil {
+		return p, nil
+	}
+	k.add(t, &p.Interface, from)
+	if err := k.refresh(ctx, p.Interface.Vpc); err != nil {
+		if !known {
+			delete(k.mine, p.Interface.ID)
+			k.emptyAt = time.Now()
+		}
+		return p, err
+	}
+	return p, nil
+}
+
+// Find is the task that an address of a VPC belongs to, if it is on this host.
+func (k *Keeper) Find(vpc string, a netip.Addr) (TaskKey, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, i := range k.vpcs[vpc].is.Interfaces {
+		if slices.Contains(i.Addresses, a) {
+			return k.mine[i.ID].task, true
+		}
+	}
+	return TaskKey{}, false
+}
+
+// refresh levels one VPC with the store.
+func (k *Keeper) refresh(ctx context.Context, id string) error {
+	v := k.vpcs[id]
+	want, view, err := k.build(ctx, id, v)
+	if err != nil {
+		return err
+	}
+	if len(want.Interfaces) == 0 && k.emptyAt.IsZero() {
+		k.emptyAt = time.Now()
+	}
+	if !equal(want, v.is) {
+		if _, err := k.cfg.Manager.Update(want); err != nil {
+			return err
+		}
+	}
+	v.is, v.view = want, view
+	err = k.serve(&v)
+	k.vpcs[id] = v
+	return err
+}
+
+// audit compares everything with the kernel, and forgets VPCs without interfaces.
+func (k *Keeper) audit(ctx context.Context) error {
+	k.emptyAt = time.Time{}
+	var all []network.VPC
+	for _, id := range slices.Sorted(maps.Keys(k.vpcs)) {
+		v := k.vpcs[id]
+		want, view, err := k.build(ctx, id, v)
+		if err != nil {
+			return err
+		}
+		if v.is, v.view = want, view; len(want.Interfaces) == 0 {
+			if v.server != nil {
+				err = v.server.Close()
+			}
+			delete(k.vpcs, id)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		k.vpcs[id] = v
+		all = append(all, want)
+	}
+	changed, err := k.cfg.Manager.Reconcile(all)
+	if len(changed) > 0 {
+		k.cfg.Log.Debug("levelled the network", "changes", changed)
+	}
+	if err != nil {
+		return err
+	}
+	for id, v := range k.vpcs {
+		if err := k.serve(&v); err != nil {
+			return err
+		}
+		k.vpcs[id] = v
+	}
+	return nil
+}
+
+// serve tells the VPC's server what has become of it, and starts one where there
+// is none in the VPC's namespace, which somebody may have made anew.
+func (k *Keeper) serve(v *vpc) error {
+	if k.cfg.Serve == nil {
+		return nil
+	}
+	space := k.cfg.Manager.Space(v.is.ID)
+	info, err := os.Stat(space)
+	if err != nil {
+		return err
+	}
+	inode := info.Sys().(*syscall.Stat_t).Ino
+	if v.server != nil && v.space == inode {
+		v.server.Set(v.view)
+		return nil
+	}
+	if v.server != nil {
+		if err := v.server.Close(); err != nil {
+			return err
+		}
+	}
+	if v.server, err = k.cfg.Serve(v.view, space); err != nil {
+		v.server = nil
+		return fmt.Errorf("endpoints of %s: %w", v.is.ID, err)
+	}
+	v.space = inode
+	return nil
+}
+
+// build reads what is wanted of a VPC, and forgets interfaces that are gone.
+func (k *Keeper) build(ctx context.Context, id string, v vpc) (want network.VPC, view View, err error) {
+	err = k.cfg.Store.View(ctx, func(tx store.Tx) error {
+		want, view, err = desired(tx, v.account, v.region, id, k.mine)
+		return err
+	})
+	if err != nil {
+		return want, view, err
+	}
+	maps.DeleteFunc(k.mine, func(eni string, p plug) bool {
+		return p.vpc == id && !slices.ContainsFunc(want.Interfaces, func(i network.Interface) bool { return i.ID == eni })
+	})
+	return want, view, nil
+}
+
+// Run follows the store after a revision until ctx ends.
+func (k *Keeper) Run(ctx context.Context, after store.Rev) error {
+	events := make(chan change)
+	go k.follow(ctx, after, events)
+	wake := time.NewTimer(auditEvery)
+	defer wake.Stop()
+	auditAt := time.Now().Add(auditEvery)
+	dirty := map[string]bool{}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case c := <-events:
+			k.mark(c, dirty)
+			k.drain(events, dirty)
+		case <-wake.C:
+		}
+		now := time.Now()
+		if dirty[everything] {
+			auditAt = now
+		}
+		auditAt = k.step(ctx, dirty, now, auditAt)
+		wake.Reset(max(time.Until(auditAt), 0))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var err error
+	for id, v := range k.vpcs {
+		if v.server != nil {
+			err = errors.Join(err, v.server.Close())
+			v.server = nil
+			k.vpcs[id] = v
+		}
+	}
+	return errors.Join(ctx.Err(), err)
+}
+
+// everything marks all VPCs in a set of dirty ones.
+const everything = ""
+
+// step levels what is dirty, or everything when it is time, and returns when
+// everything has its next turn.
+func (k *Keeper) step(ctx context.Context, dirty map[string]bool, now, auditAt time.Time) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !now.Before(auditAt) {
+		if err := k.audit(ctx); err != nil && ctx.Err() == nil {
+			k.cfg.Log.Error("levelling the network", "error", err)
+			return now.Add(retryAfter)
+		}
+		clear(dirty)
+		return now.Add(auditEvery)
+	}
+	for id := range dirty {
+		if _, ok := k.vpcs[id]; ok {
+			if err := k.refresh(ctx, id); err != nil && ctx.Err() == nil {
+				k.cfg.Log.Warn("levelling a VPC", "vpc", id, "error", err)
+				return now.Add(retryAfter)
+			}
+		}
+	}
+	clear(dirty)
+	if at := k.emptyAt.Add(linger); !k.emptyAt.IsZero() && at.Before(auditAt) {
+		return at
+	}
+	return auditAt
+}
+
+// mark notes which VPCs a change concerns.
+func (k *Keeper) mark(c change, dirty map[string]bool) {
+	if c.all {
+		dirty[everything] = true
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id, v := range k.vpcs {
+		if v.account == c.account && v.region == c.region {
+			dirty[id] = true
+		}
+	}
+}
+
+func (k *Keeper) drain(events <-chan change, dirty map[string]bool) {
+	over := time.NewTimer(gather)
+	defer over.Stop()
+	for {
+		select {
+		case c := <-events:
+			k.mark(c, dirty)
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// change is a change of the store: of something in an account and region, or
+// unknown ones.
+type change struct {
+	account, region string
+	all             bool
+}
+
+// follow watches the tables of the network.
+func (k *Keeper) follow(ctx context.Context, after store.Rev, events chan<- change) {
+	send := func(c change) bool {
+		select {
+		case events <- c:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for ctx.Err() == nil {
+		for e, err := range k.cfg.Store.Watch(ctx, after, watched()...) {
+			if err != nil {
+				break
+			}
+			after = e.Rev
+			_, s := store.Segments(e.Key)
+			if len(s) > 1 && !send(change{account: s[0], region: s[1]}) {
+				return
+			}
+		}
+		err := k.cfg.Store.View(ctx, func(tx store.Tx) error { after = tx.Rev(); return nil })
+		if err != nil {
+			select {
+			case <-time.After(retryAfter):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		send(change{all: true})
+	}
+}
+
+// watched are the tables a VPC is built from.
+func watched() []string {
+	var all []string
+	for _, name := range []string{
+		tables.Vpcs.Name, tables.Subnets.Name, tables.RouteTables.Name, tables.InternetGateways.Name,
+		tables.NetworkAcls.Name, tables.SecurityGroups.Name, tables.SecurityGroupRules.Name, tables.NetworkInterfaces.Name,
+	} {
+		all = append(all, store.Prefix(name))
+	}
+	return all
+}
