@@ -80,6 +80,7 @@ func verbs() map[string]verb {
 		"spin":     {"THREADS DURATION", 2, spin},
 		"fork":     {"COUNT DURATION", 2, fork},
 		"fill":     {"FILE [MIB]", 1, fill},
+		"reserve":  {"FILE MIB", 2, reserve},
 		"serve":    {"ADDRESS [TEXT]", 1, serve},
 		"get":      {"URL", 1, get},
 		"dial":     {"ADDRESS [TIMEOUT]", 1, dial},

@@ -138,3 +138,30 @@ func fill(args []string) error {
 	}
 	return err
 }
+
+// reserve takes so many MiB of disk in a file without writing them, as much as
+// there is, and keeps the file.
+func reserve(args []string) error {
+	most, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(args[0])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const step = 64
+	n := 0
+	for ; n < most; n += step {
+		if err = syscall.Fallocate(int(f.Fd()), 0, int64(n)<<20, step<<20); err != nil {
+			break
+		}
+	}
+	fmt.Println("reserved", n)
+	if errors.Is(err, syscall.ENOSPC) {
+		fmt.Println("full: no space left on device")
+		return nil
+	}
+	return err
+}
