@@ -9,7 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"neargate/node"
+	"neargate/node/image"
 	"neargate/node/sandbox"
 	"neargate/node/sandbox/fake"
 	"neargate/resource/compute"
@@ -45,6 +48,25 @@ func script(_ string, c sandbox.Container) fake.Behaviour {
 	return fake.Behaviour{StartTakes: time.Second, StopTakes: 2 * time.Second}
 }
 
+// shelf has every image but "missing", each five seconds away.
+type shelf struct{}
+
+func (shelf) Pull(_ context.Context, r image.Request) (image.Image, error) {
+	if r.Ref == "missing" {
+		return image.Image{}, errors.New("not found")
+	}
+	time.Sleep(5 * time.Second)
+	img, _, err := shelf{}.Find(r.Task, r.Ref)
+	return img, err
+}
+
+func (shelf) Find(_, ref string) (image.Image, bool, error) {
+	return image.Image{Digest: "sha256:" + ref, Config: ocispec.ImageConfig{Cmd: []string{"/app"}}}, true, nil
+}
+
+func (shelf) Release(string) error  { return nil }
+func (shelf) Retain([]string) error { return nil }
+
 func newBench(t *testing.T) *bench {
 	return &bench{t: t, st: mem.New(mem.Paranoid()), sandbox: fake.New(script)}
 }
@@ -53,13 +75,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) agent() {
 	b.kill()
 	ctx, cancel := context.WithCancel(b.t.Context())
-	host := node.NewHost(ctx, b.sandbox, func(_ context.Context, image string) (string, error) {
-		if image == "missing" {
-			return "", errors.New("not found")
-		}
-		time.Sleep(5 * time.Second)
-		return "sha256:" + image, nil
-	})
+	host := node.NewHost(ctx, node.Parts{Sandbox: b.sandbox, Images: shelf{}})
 	a := node.NewAgent(hosts.Node{Name: "n", CPU: 4096, Memory: 8192}, b.st, host, nil)
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx, host.Reports()) }()
@@ -196,7 +212,8 @@ func TestEnds(t *testing.T) {
 	}{
 		{"exits", compute.EssentialContainerExited, "Essential container in task exited", 7, ""},
 		{"oom", compute.EssentialContainerExited, "Essential container in task exited", 137, "OutOfMemoryError: Container killed due to memory usage"},
-		{"broken", compute.TaskFailedToStart, "Task failed to start", -1, "CannotStartContainerError: exec format error"},
+		{"broken", compute.TaskFailedToStart, "Task failed to start", -1, "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: " +
+			"OCI runtime create failed: runc create failed: unable to start container process: exec format error: unknown"},
 		{"missing", compute.TaskFailedToStart, "CannotPullContainerError: not found", -1, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -4,23 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
-	"syscall"
 	"time"
 
+	"neargate/node/container"
+	"neargate/node/image"
 	"neargate/node/sandbox"
 	"neargate/node/task"
+	"neargate/node/vpc"
+	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
+	"neargate/shim/api"
 )
 
-const reasonOOM = "OutOfMemoryError: Container killed due to memory usage"
+// Parts are what a Host works with. A host without a network, images or logs, as
+// one that runs nothing, leaves those out.
+type Parts struct {
+	Sandbox sandbox.Sandbox
+	Network *vpc.Keeper
+	Images  Images
+	Logs    Logs
+	// Environment is what ECS sets for a container; nil: nothing.
+	Environment func(t *compute.Task, container string) []string
+	Log         *slog.Logger
+}
+
+// Images makes images available and keeps those of tasks; an image.Library does.
+type Images interface {
+	Pull(ctx context.Context, req image.Request) (image.Image, error)
+	Find(task, ref string) (image.Image, bool, error)
+	Release(task string) error
+	Retain(tasks []string) error
+}
+
+// Logs takes what containers write to where their definitions say.
+type Logs interface {
+	// Open prepares for the output of a container that is about to be created.
+	Open(ctx context.Context, t *compute.Task, container string, c *taskdef.Logging) (api.Log, error)
+	// Follow takes the output of a started container, also after a restart.
+	Follow(t *compute.Task, container string, c *taskdef.Logging)
+	// Finish returns when all output of a task that is over has been taken.
+	Finish(ctx context.Context, task string) error
+}
 
 // Host is the Worker of a real host: it runs jobs in a sandbox, each in a
 // goroutine of its own, and sends what comes of them.
 type Host struct {
-	ctx     context.Context
-	sandbox sandbox.Sandbox
-	pull    func(ctx context.Context, image string) (digest string, err error)
+	ctx context.Context
+	Parts
 	reports chan Report
 
 	mu    sync.Mutex
@@ -29,26 +61,36 @@ type Host struct {
 
 // lane is what goes on for one task.
 type lane struct {
-	ctx       context.Context
-	cancel    context.CancelFunc
-	jobs      sync.WaitGroup
-	following map[string]bool // by container name
+	ctx    context.Context
+	cancel context.CancelFunc
+	jobs   sync.WaitGroup
+
+	mu        sync.Mutex
+	images    map[string]image.Image // by container name
+	following map[string]bool        // by container name
 }
 
-// NewHost is a worker that uses the sandbox until ctx ends. pull makes an image
-// available and returns its digest; its error is the text ECS shows.
-func NewHost(ctx context.Context, s sandbox.Sandbox, pull func(ctx context.Context, image string) (string, error)) *Host {
-	return &Host{ctx: ctx, sandbox: s, pull: pull, reports: make(chan Report), lanes: map[string]*lane{}}
+// NewHost is a worker that uses the parts until ctx ends.
+func NewHost(ctx context.Context, p Parts) *Host {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Host{ctx: ctx, Parts: p, reports: make(chan Report), lanes: map[string]*lane{}}
 }
 
 // Reports brings the answers to jobs.
 func (h *Host) Reports() <-chan Report { return h.reports }
 
-// Found implements Worker.
+// Found implements Worker. Images are kept for what is found.
 func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, error) {
-	all, err := h.sandbox.List(ctx)
+	all, err := h.Sandbox.List(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found := map[string]map[string]task.Found{}
+	var ids []string
 	for _, s := range all {
+		ids = append(ids, s.Task)
 		found[s.Task] = map[string]task.Found{}
 		for _, c := range s.Containers {
 			if !c.Started {
@@ -61,6 +103,9 @@ func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, err
 			found[s.Task][c.Name] = f
 		}
 	}
+	if h.Images != nil {
+		err = h.Images.Retain(ids)
+	}
 	return found, err
 }
 
@@ -71,7 +116,7 @@ func (h *Host) Do(j Job) {
 	id := j.Task.ID
 	l := h.lanes[id]
 	if l == nil {
-		l = &lane{following: map[string]bool{}}
+		l = &lane{images: map[string]image.Image{}, following: map[string]bool{}}
 		l.ctx, l.cancel = context.WithCancel(h.ctx)
 		h.lanes[id] = l
 	}
@@ -83,16 +128,37 @@ func (h *Host) Do(j Job) {
 	l.jobs.Go(func() { h.perform(l, j) })
 }
 
-// unplug ends everything else that goes on for the task first.
+// unplug ends everything else that goes on for the task first. What its containers
+// wrote is kept before their files go.
 func (h *Host) unplug(l *lane, j Job) {
 	l.cancel()
 	l.jobs.Wait()
-	for failures := 0; h.sandbox.Close(h.ctx, j.Task.ID) != nil; failures++ {
+	for failures := 0; ; failures++ {
+		err := h.clear(j.Task.ID)
+		if err == nil {
+			break
+		}
+		h.Log.Warn("removing a task", "task", j.Task.ID, "error", err)
 		if !pause(h.ctx, min(time.Second<<failures, time.Minute)) {
 			return
 		}
 	}
 	h.report(h.ctx, j, task.Event{Kind: task.Unplugged})
+}
+
+func (h *Host) clear(id string) error {
+	if h.Logs != nil {
+		if err := h.Logs.Finish(h.ctx, id); err != nil {
+			return err
+		}
+	}
+	if err := h.Sandbox.Close(h.ctx, id); err != nil {
+		return err
+	}
+	if h.Images != nil {
+		return h.Images.Release(id)
+	}
+	return nil
 }
 
 // report sends an answer, unless the job was cancelled.
@@ -105,10 +171,9 @@ func (h *Host) report(ctx context.Context, j Job, e task.Event) {
 }
 
 func (h *Host) perform(l *lane, j Job) {
-	id, name, image := j.Task.ID, "", ""
+	name := ""
 	if i := j.Action.Container; i < len(j.Task.Spec.Containers) {
-		c := j.Task.Spec.Containers[i]
-		name, image = c.Name, c.Image
+		name = j.Task.Spec.Containers[i].Name
 	}
 	done := func(ok, failed task.Kind, name string, err error) {
 		if err != nil {
@@ -119,55 +184,52 @@ func (h *Host) perform(l *lane, j Job) {
 	}
 	switch j.Action.Verb {
 	case task.Plug:
-		err := h.sandbox.Open(l.ctx, sandbox.Spec{Task: id, CPU: j.Task.Spec.CPU, Memory: j.Task.Spec.Memory})
-		done(task.Plugged, task.PlugFailed, "ResourceInitializationError", err)
+		done(task.Plugged, task.PlugFailed, "ResourceInitializationError", h.plug(l.ctx, &j))
 	case task.Pull:
-		digest, err := h.pull(l.ctx, image)
+		digest, err := h.pull(l, &j, name)
 		if err != nil {
 			done(0, task.PullFailed, "CannotPullContainerError", err)
 			return
 		}
 		h.report(l.ctx, j, task.Event{Kind: task.ImagePulled, Digest: digest})
 	case task.Create:
-		err := h.sandbox.Create(l.ctx, id, containerOf(&j.Definition, name, image))
-		done(task.MadeReady, task.CreateFailed, "CannotCreateContainerError", err)
+		done(task.MadeReady, task.CreateFailed, "CannotCreateContainerError", h.create(l, &j, name))
 	case task.Start:
-		err := h.sandbox.Start(l.ctx, id, name)
-		done(task.Started, task.StartFailed, "CannotStartContainerError", err)
-		if err == nil {
-			h.follow(l, j, name)
+		err := h.Sandbox.Start(l.ctx, j.Task.ID, name)
+		if err != nil {
+			done(0, task.StartFailed, "CannotStartContainerError", container.Failure(h.described(l, &j, name), err))
+			return
 		}
+		h.report(l.ctx, j, task.Event{Kind: task.Started})
+		h.follow(l, j, name)
 	case task.Follow:
 		h.follow(l, j, name)
 	case task.Signal:
-		h.signal(l, id, name, syscall.SIGTERM)
+		h.signal(l, &j, name, false)
 	case task.Kill:
-		h.signal(l, id, name, syscall.SIGKILL)
-	}
-}
-
-// signal signals a container. One that cannot be signalled is killed later, or
-// removed with its task.
-func (h *Host) signal(l *lane, id, name string, sig syscall.Signal) {
-	for h.sandbox.Signal(l.ctx, id, name, sig) != nil && sig == syscall.SIGKILL && pause(l.ctx, retryAfter) {
+		h.signal(l, &j, name, true)
 	}
 }
 
 // follow reports a container's health while it runs, and its exit.
 func (h *Host) follow(l *lane, j Job, name string) {
-	h.mu.Lock()
+	l.mu.Lock()
 	twice := l.following[name]
 	l.following[name] = true
-	h.mu.Unlock()
+	l.mu.Unlock()
 	if twice {
 		return
 	}
+	d := j.Definition.Container(name)
+	if h.Logs != nil && d != nil && d.LogConfiguration != nil {
+		h.Logs.Follow(&j.Task, name, d.LogConfiguration)
+	}
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()
-	if d := j.Definition.Container(name); d != nil && d.HealthCheck != nil {
+	if d != nil && container.HealthCommand(d.HealthCheck) != nil {
 		l.jobs.Go(func() { h.watchHealth(ctx, j, name, d.HealthCheck) })
 	}
-	exit, err := h.sandbox.Wait(l.ctx, j.Task.ID, name)
+	exit, err := h.Sandbox.Wait(l.ctx, j.Task.ID, name)
 	cancel()
 	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code}
 	switch {
@@ -188,7 +250,7 @@ func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskd
 	begin := time.Now()
 	for pause(ctx, health.interval) {
 		attempt, cancel := context.WithTimeout(ctx, health.timeout)
-		code, err := h.sandbox.Exec(attempt, j.Task.ID, name, healthCommand(check.Command))
+		code, err := h.Sandbox.Exec(attempt, j.Task.ID, name, container.HealthCommand(check))
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -199,31 +261,7 @@ func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskd
 	}
 }
 
-// healthCommand is the command line of a health check.
-func healthCommand(command []string) []string {
-	switch {
-	case len(command) > 1 && command[0] == "CMD":
-		return command[1:]
-	case len(command) > 1 && command[0] == "CMD-SHELL":
-		return []string{"/bin/sh", "-c", command[1]}
-	}
-	return command
-}
-
-func containerOf(def *taskdef.Definition, name, image string) sandbox.Container {
-	c := sandbox.Container{Name: name, Image: image}
-	d := def.Container(name)
-	if d == nil {
-		return c
-	}
-	c.Args = append(append([]string{}, d.EntryPoint...), d.Command...)
-	for _, v := range d.Environment {
-		if v.Value != nil {
-			c.Env = append(c.Env, v.Name+"="+*v.Value)
-		}
-	}
-	return c
-}
+const reasonOOM = "OutOfMemoryError: Container killed due to memory usage"
 
 // named is an error that brings its own ECS error name.
 type named interface {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
+	"neargate/resource/network"
 	"neargate/service"
 	"neargate/store/etcd"
 	"neargate/wire"
@@ -34,6 +36,7 @@ type options struct {
 	noAuth, noThrottle  bool
 	limitsFile          string
 	logLevel, logFormat string
+	host                hostOptions
 }
 
 // grace is how long requests in progress may take when the daemon ends.
@@ -50,6 +53,8 @@ type daemon struct {
 	admin  *admin
 	limits limits
 	key    [32]byte // seals pagination tokens
+	pool   netip.Prefix
+	tasks  *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -106,6 +111,13 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	if d.pool, err = o.host.publicPool(o.dir); err != nil {
+		return err
+	}
+	if d.tasks, err = d.openHost(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.tasks.close()) }()
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
@@ -155,11 +167,13 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids) {
+	for _, c := range controllers(time.Now, d.ids, network.PublicPool(d.pool)) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })
-	part("node", d.runNode)
+	if err := d.runHost(ctx, part); err != nil {
+		cancel(err)
+	}
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err

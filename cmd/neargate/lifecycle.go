@@ -40,6 +40,12 @@ func up(ctx context.Context, std stdio, args []string) error {
 	fs.BoolVar(&o.noAuth, "no-auth", false, "accept any credentials and unsigned calls (loopback addresses only)")
 	fs.BoolVar(&o.noThrottle, "no-throttle", false, "lift AWS's API and launch rate limits")
 	fs.StringVar(&o.limitsFile, "limits", "", "`FILE` with other rate limits than AWS's (docs/limits.md)")
+	fs.StringVar(&o.host.runtime, "runtime", runtimeGVisor, "what tasks run in: gvisor, runc, or fake, which runs nothing")
+	fs.StringVar(&o.host.registries, "registries", "", "`FILE` with mirrors of registries (docs/images.md)")
+	fs.StringVar(&o.host.uplinks, "uplink", "auto", "`DEVICES` to the internet, separated by commas; auto: those of the default routes; none: tasks reach no further than this host")
+	fs.StringVar(&o.host.pool, "public-pool", "", "`CIDR` in 198.18.0.0/15 that public addresses come from (default a free /20)")
+	fs.IntVar(&o.host.cpu, "cpu", 0, "CPU `UNITS`, 1024 a vCPU, that tasks may ask for in all (default 16 vCPUs for each CPU)")
+	fs.IntVar(&o.host.memory, "memory", 0, "`MIB` that tasks may ask for in all (default the machine's)")
 	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	detach := fs.Bool("d", false, "run in the background")
@@ -123,18 +129,50 @@ next:
 
 func down(ctx context.Context, std stdio, args []string) error {
 	fs, dir := flags(std, "down")
+	keep := fs.Bool("keep-tasks", false, "end only the daemon; tasks go on, and the next start takes them over")
 	if err := parse(fs, args, 0); err != nil {
 		return err
 	}
 	d := install.Dir(*dir)
 	run, err := d.Running()
-	if errors.Is(err, install.ErrNotRunning) {
+	switch {
+	case err == nil:
+		err = end(ctx, d, run)
+	case errors.Is(err, install.ErrNotRunning):
 		fmt.Fprintln(std.out, "neargate is not running")
+		err = nil
+	}
+	if err != nil || *keep {
+		return err
+	}
+	if err := dismantle(ctx, std, d); err != nil {
+		return err
+	}
+	if run.PID != 0 {
+		fmt.Fprintln(std.out, "neargate has stopped")
+	}
+	return nil
+}
+
+// dismantle removes what an installation without a daemon has on the machine.
+func dismantle(ctx context.Context, std stdio, d install.Dir) error {
+	if _, err := os.Stat(string(d)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+	release, err := d.Lock()
 	if err != nil {
 		return err
 	}
+	defer release()
+	any, err := retire(ctx, d)
+	if any && err == nil {
+		fmt.Fprintln(std.out, "tasks and their networks are removed")
+	}
+	return err
+}
+
+// end ends a daemon and waits until it has.
+func end(ctx context.Context, d install.Dir, run install.Run) error {
 	if err := syscall.Kill(run.PID, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("process %d: %w", run.PID, err)
 	}
@@ -147,7 +185,6 @@ func down(ctx context.Context, std stdio, args []string) error {
 			release, err := d.Lock()
 			if err == nil {
 				release()
-				fmt.Fprintln(std.out, "neargate has stopped")
 				return nil
 			}
 		case <-deadline:

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"os"
-	"runtime"
 	"time"
 
 	"neargate/arn"
@@ -17,9 +14,7 @@ import (
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
-	"neargate/node"
-	"neargate/node/sandbox/fake"
-	host "neargate/resource/node"
+	"neargate/resource/network"
 	"neargate/service"
 	"neargate/service/ec2"
 	"neargate/service/ecs"
@@ -42,9 +37,9 @@ func services(d service.Deps, launches task.Rate, events logs.Events) []shape.Se
 }
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
-func controllers(now func() time.Time, ids *arn.Source) []loop.Runner {
+func controllers(now func() time.Time, ids *arn.Source, public network.Pool) []loop.Runner {
 	return []loop.Runner{
-		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids),
+		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
 		expire.Sessions(), expire.DeletionTasks(),
 	}
@@ -54,33 +49,3 @@ func controllers(now func() time.Time, ids *arn.Source) []loop.Runner {
 func (d *daemon) env() loop.Env {
 	return loop.Env{Store: d.store, Seed: seed(), Log: d.log, Observe: func(p loop.Pass) { d.tel.Pass(p.Controller, p.Took, p.Err) }}
 }
-
-// Size of the fake node: it runs nothing, so it has room for what a rack has.
-const fakeCPU, fakeMemory = 4096 << 10, 16 << 20 // 4,096 vCPU in units, 16 TiB in MiB
-
-// runNode is the agent of this host. Its sandbox is the fake one: tasks go
-// through their life cycle and run nothing.
-func (d *daemon) runNode(ctx context.Context) error {
-	self, err := d.self()
-	if err != nil {
-		return err
-	}
-	worker := node.NewHost(ctx, fake.New(nil), noImages)
-	return node.NewAgent(self, d.store, worker, d.log).Run(ctx, worker.Reports())
-}
-
-// self describes this host. Its name is the same at every start.
-func (d *daemon) self() (host.Node, error) {
-	name, err := os.Hostname()
-	if err != nil {
-		return host.Node{}, err
-	}
-	arch := "x86_64"
-	if runtime.GOARCH == "arm64" {
-		arch = "arm64"
-	}
-	return host.Node{Name: name, Architecture: arch, CPU: fakeCPU, Memory: fakeMemory}, nil
-}
-
-// noImages answers for the fake node, which pulls nothing and so knows no digest.
-func noImages(context.Context, string) (string, error) { return "", nil }

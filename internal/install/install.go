@@ -4,10 +4,13 @@ package install
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -65,6 +68,38 @@ func (d Dir) Logs() string { return d.path("logs") }
 
 // CA is the folder of the installation's certificate authority.
 func (d Dir) CA() string { return d.path("ca") }
+
+// Images is the folder of image layers.
+func (d Dir) Images() string { return d.path("images") }
+
+// Tasks is the folder of the sandboxes.
+func (d Dir) Tasks() string { return d.path("tasks") }
+
+// Tag tells the machine's installations apart, in the names of what they have in
+// the kernel. It depends on the path only, so that an installation made anew at a
+// path clears up after the one before.
+func (d Dir) Tag() string {
+	abs, err := filepath.Abs(string(d))
+	if err != nil {
+		abs = string(d)
+	}
+	h := sha256.Sum256([]byte(abs))
+	return hex.EncodeToString(h[:5])
+}
+
+// Spaces is the folder in which network namespaces are named. It does not outlive
+// the kernel.
+func (d Dir) Spaces() string { return filepath.Join("/run/neargate", d.Tag()) }
+
+// Cgroup is the parent of the tasks' cgroups, below each hierarchy.
+func (d Dir) Cgroup() string { return "/neargate/" + d.Tag() }
+
+// Pool is the range of public addresses that SavePool kept, and os.ErrNotExist
+// before.
+func (d Dir) Pool() (p netip.Prefix, err error) { return p, d.load("pool.json", &p) }
+
+// SavePool keeps the installation's range of public addresses.
+func (d Dir) SavePool(p netip.Prefix) error { return d.save("pool.json", p) }
 
 // Log is the file a daemon in the background logs to.
 func (d Dir) Log() string { return d.path("neargate.log") }

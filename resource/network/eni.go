@@ -72,11 +72,15 @@ func PrivateDNSName(region, ip string) string {
 	if ip == "" {
 		return ""
 	}
-	domain := region + ".compute.internal"
+	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + InternalDomain(region)
+}
+
+// InternalDomain is the domain of the private DNS names of a region.
+func InternalDomain(region string) string {
 	if region == "us-east-1" {
-		domain = "ec2.internal"
+		return "ec2.internal"
 	}
-	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + domain
+	return region + ".compute.internal"
 }
 
 // PublicDNSName is the public name of a public address in a VPC with DNS host

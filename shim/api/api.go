@@ -32,6 +32,10 @@ type Spec struct {
 	NetNS     string // path of the network namespace; empty: one of its own with only lo
 	Hostname  string // of all containers; empty: the runtime's
 	SharePID  bool   // containers see each other's processes
+
+	// Files are put into every container that mounts nothing there itself: text by
+	// absolute path.
+	Files map[string]string
 }
 
 // Container is a container to be made.
@@ -52,6 +56,7 @@ type Container struct {
 	Init            bool // a small init is process 1: it forwards signals and reaps
 	CPUShares       int  // weight among the task's containers; 0: the least. Kept by runc only.
 	Memory          int  // MiB, hard; 0: only the task's. Kept by runc only.
+	Log             Log
 }
 
 // User is whom a process runs as.

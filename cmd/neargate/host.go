@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"neargate/internal/install"
+	"neargate/node"
+	"neargate/node/image"
+	"neargate/node/network"
+	"neargate/node/sandbox/fake"
+	"neargate/node/sandbox/gvisor"
+	"neargate/node/sandbox/runc"
+	"neargate/node/sandbox/shim"
+	"neargate/node/vpc"
+	record "neargate/resource/network"
+	host "neargate/resource/node"
+	"neargate/store"
+)
+
+// Runtimes of --runtime.
+const (
+	runtimeGVisor = "gvisor"
+	runtimeRunc   = "runc"
+	runtimeFake   = "fake" // takes tasks through their life cycle and runs nothing
+)
+
+// hostOptions are the flags about what tasks run on.
+type hostOptions struct {
+	runtime     string
+	registries  string // file
+	uplinks     string // auto, none, or devices
+	pool        string // range of public addresses; empty: one that is free
+	cpu, memory int    // what tasks may ask for in all, in units and MiB; 0: by the machine
+}
+
+// poolBits is the size of the range of public addresses an installation takes: 4,096.
+const poolBits = 20
+
+// maxTasksPath keeps the paths of sandboxes' sockets within what a Unix socket's
+// address holds. Source: unix(7).
+const maxTasksPath = 108 - len("/0123456789abcdef0123456789abcdef/runsc/runsc-pause.sock") - 1
+
+// tasksHost is what this machine runs tasks with. The fake one has only parts.
+type tasksHost struct {
+	parts  node.Parts
+	keeper *vpc.Keeper
+	images *image.Library
+	after  store.Rev // the keeper follows the store from here on
+}
+
+// openHost makes the machine ready to run tasks.
+func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
+	if d.host.runtime == runtimeFake {
+		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Log: d.log}}, nil
+	}
+	box, err := d.host.sandbox(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	h := &tasksHost{}
+	if h.keeper, err = d.openNetwork(); err != nil {
+		return nil, err
+	}
+	registries := image.Registries{}
+	if d.host.registries != "" {
+		if registries, err = image.ReadRegistries(d.host.registries); err != nil {
+			return nil, err
+		}
+	}
+	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: registries, Log: d.log}); err != nil {
+		return nil, err
+	}
+	h.parts = node.Parts{Sandbox: box, Network: h.keeper, Images: h.images, Log: d.log}
+	if h.after, err = h.keeper.Start(ctx); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+// close lets go of what the host holds; tasks go on.
+func (h *tasksHost) close() error {
+	if h.images == nil {
+		return nil
+	}
+	return h.images.Close()
+}
+
+// runHost is the agent of this host with what it works with, until ctx ends.
+func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Context) error)) error {
+	self, err := d.self()
+	if err != nil {
+		return err
+	}
+	h := d.tasks
+	if h.keeper != nil {
+		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
+		part("images", h.images.Run)
+	}
+	part("node", func(ctx context.Context) error {
+		worker := node.NewHost(ctx, h.parts)
+		return node.NewAgent(self, d.store, worker, d.log).Run(ctx, worker.Reports())
+	})
+	return nil
+}
+
+// sandbox is the runtime of an installation.
+func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
+	tasks, err := filepath.Abs(dir.Tasks())
+	if err != nil {
+		return nil, err
+	}
+	if len(tasks) > maxTasksPath {
+		return nil, fmt.Errorf("the data directory's path is %d characters too long for the sockets of sandboxes: choose a shorter one", len(tasks)-maxTasksPath)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	bin := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
+	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc")}
+	needs := []string{cfg.Bin, cfg.InitBin}
+	if o.runtime == runtimeRunc {
+		needs = append(needs, cfg.RuncBin)
+	}
+	for _, file := range needs {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("--runtime %s needs %s, which make builds: %w", o.runtime, file, err)
+		}
+	}
+	switch o.runtime {
+	case runtimeGVisor:
+		return gvisor.New(cfg), nil
+	case runtimeRunc:
+		return runc.New(cfg), nil
+	}
+	return nil, fmt.Errorf("--runtime: %s, %s or %s, not %q", runtimeGVisor, runtimeRunc, runtimeFake, o.runtime)
+}
+
+// openNetwork is the keeper of the host's VPCs.
+func (d *daemon) openNetwork() (*vpc.Keeper, error) {
+	uplinks, err := d.host.devices()
+	if err != nil {
+		return nil, err
+	}
+	m, err := network.Open(d.dir.Spaces(), "", network.Host{
+		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
+	})
+	if err != nil {
+		return nil, err
+	}
+	self, err := d.self()
+	if err != nil {
+		return nil, err
+	}
+	return vpc.New(vpc.Config{Store: d.store, Manager: m, Node: self.Name, Log: d.log}), nil
+}
+
+// devices are those that lead to the internet.
+func (o hostOptions) devices() ([]string, error) {
+	switch o.uplinks {
+	case "auto":
+		return network.DefaultUplinks("")
+	case "none", "":
+		return nil, nil
+	}
+	return strings.Split(o.uplinks, ","), nil
+}
+
+// publicPool is the installation's range of public addresses: the one named, or
+// the one of its first start.
+func (o hostOptions) publicPool(dir install.Dir) (netip.Prefix, error) {
+	within := record.PublicRange()
+	if o.pool != "" {
+		p, err := netip.ParsePrefix(o.pool)
+		if err != nil || p != p.Masked() || !within.Contains(p.Addr()) || p.Bits() < within.Bits() || p.Bits() > 23 {
+			return p, fmt.Errorf("--public-pool: %q is no range of at least 512 addresses in %s", o.pool, within)
+		}
+		return p, dir.SavePool(p)
+	}
+	p, err := dir.Pool()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return p, err
+	}
+	if o.runtime == runtimeFake {
+		return within, nil
+	}
+	if p, err = network.FreePool("", dir.Tag(), within, poolBits); err != nil {
+		return p, err
+	}
+	return p, dir.SavePool(p)
+}
+
+// Size of the fake node: it runs nothing, so it has room for what a rack has.
+const fakeCPU, fakeMemory = 4096 << 10, 16 << 20 // 4,096 vCPU in units, 16 TiB in MiB
+
+// cpuShare is how many vCPUs tasks may ask for, for each CPU of the machine: most
+// tasks wait most of the time, and each gets what it asked for at most.
+const cpuShare = 16
+
+// self describes this host. Its name is the same at every start.
+func (d *daemon) self() (host.Node, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return host.Node{}, err
+	}
+	arch := "x86_64"
+	if runtime.GOARCH == "arm64" {
+		arch = "arm64"
+	}
+	n := host.Node{Name: name, Architecture: arch, CPU: d.host.cpu, Memory: d.host.memory}
+	if d.host.runtime == runtimeFake {
+		n.CPU, n.Memory = fakeCPU, fakeMemory
+		return n, nil
+	}
+	if n.CPU == 0 {
+		n.CPU = runtime.NumCPU() * cpuShare << 10
+	}
+	if n.Memory == 0 {
+		n.Memory, err = machineMemory()
+	}
+	return n, err
+}
+
+// machineMemory is the machine's memory in MiB.
+func machineMemory() (int, error) {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	var kib int
+	for line := range strings.Lines(string(b)) {
+		if _, err := fmt.Sscanf(line, "MemTotal: %d kB", &kib); err == nil {
+			return kib >> 10, nil
+		}
+	}
+	return 0, errors.New("/proc/meminfo does not tell the memory")
+}
+
+// retire removes everything an installation has on the machine, but not its data
+// directory: tasks, network, mounts and cgroups, whatever left them. No daemon may
+// be running. It reports whether there was anything.
+func retire(ctx context.Context, dir install.Dir) (any bool, err error) {
+	tasks, err := os.ReadDir(dir.Tasks())
+	if err == nil {
+		any = slices.ContainsFunc(tasks, fs.DirEntry.IsDir)
+		box, err := hostOptions{runtime: runtimeGVisor}.sandbox(dir)
+		if err != nil {
+			return any, err
+		}
+		if err := box.Retire(ctx); err != nil {
+			return any, err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if _, err := os.Stat(dir.Spaces()); errors.Is(err, fs.ErrNotExist) {
+		return any, nil
+	}
+	pool, err := dir.Pool()
+	if err != nil {
+		return any, err
+	}
+	m, err := network.Open(dir.Spaces(), "", network.Host{Tag: dir.Tag(), Pool: pool, Address: pool.Addr().Next()})
+	if err != nil {
+		return any, err
+	}
+	return true, m.Remove()
+}

@@ -1,0 +1,141 @@
+package node
+
+import (
+	"context"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"neargate/node/container"
+	"neargate/node/image"
+	"neargate/node/sandbox"
+	"neargate/node/vpc"
+	"neargate/resource/compute"
+	"neargate/resource/network"
+)
+
+// plug makes a task's sandbox with its network interface in it.
+func (h *Host) plug(ctx context.Context, j *Job) error {
+	t, n := &j.Task, container.Net{}
+	if h.Network != nil && t.Attachment.ENI != "" {
+		p, err := h.Network.Plug(ctx, t, "")
+		if err != nil {
+			return err
+		}
+		n = netOf(&p)
+	}
+	return h.Sandbox.Open(ctx, container.Spec(t, &j.Definition, n))
+}
+
+// netOf is what a sandbox needs of its interface.
+func netOf(p *vpc.Plugged) container.Net {
+	n := container.Net{NetNS: p.Namespace, Search: []string{network.InternalDomain(p.VPC.Region)}}
+	if cidr, err := netip.ParsePrefix(p.VPC.CIDR); err == nil {
+		n.Resolvers = []string{vpc.Resolver(cidr).String()}
+	}
+	return n
+}
+
+// pull makes a container's image available and returns its digest.
+func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
+	if h.Images == nil {
+		return "", nil
+	}
+	ref := imageOf(&j.Task, name)
+	begin := time.Now()
+	log := h.Log.With("task", j.Task.ID, "image", ref)
+	told := begin
+	img, err := h.Images.Pull(l.ctx, image.Request{
+		Task: j.Task.ID, Ref: ref, Arch: j.Task.Spec.Architecture,
+		Progress: func(p image.Progress) {
+			if time.Since(told) >= time.Second {
+				told = time.Now()
+				log.Info("pulling", "done", p.Done, "of", p.Total)
+			}
+		},
+	})
+	if err != nil {
+		log.Info("not pulled", "error", err)
+		return "", err
+	}
+	log.Info("pulled", "digest", img.Digest, "bytes", img.Size, "took", time.Since(begin).Round(time.Millisecond))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.images[name] = img
+	return img.Digest, nil
+}
+
+// imageOf is the image that a task's container asks for.
+func imageOf(t *compute.Task, name string) string {
+	for _, c := range t.Spec.Containers {
+		if c.Name == name {
+			return c.Image
+		}
+	}
+	return ""
+}
+
+// image is a container's image, also one that was pulled before a restart.
+func (h *Host) image(l *lane, t *compute.Task, name string) (image.Image, bool) {
+	l.mu.Lock()
+	img, ok := l.images[name]
+	l.mu.Unlock()
+	if ok || h.Images == nil {
+		return img, ok
+	}
+	img, ok, err := h.Images.Find(t.ID, imageOf(t, name))
+	return img, ok && err == nil
+}
+
+// container describes a container of a task.
+func (h *Host) container(l *lane, j *Job, name string) (sandbox.Container, error) {
+	if h.Images == nil {
+		return sandbox.Container{Name: name, Image: imageOf(&j.Task, name)}, nil
+	}
+	images := map[string]container.Image{}
+	for _, c := range j.Task.Spec.Containers {
+		if img, ok := h.image(l, &j.Task, c.Name); ok {
+			images[c.Name] = container.Image{Layers: img.Layers, Config: img.Config, User: img.User}
+		}
+	}
+	var env []string
+	if h.Environment != nil {
+		env = h.Environment(&j.Task, name)
+	}
+	return container.Container(&j.Task, &j.Definition, name, images, env)
+}
+
+// described is a container as far as it can be described.
+func (h *Host) described(l *lane, j *Job, name string) sandbox.Container {
+	c, _ := h.container(l, j, name)
+	return c
+}
+
+// create makes a container, and first the log stream it writes to.
+func (h *Host) create(l *lane, j *Job, name string) error {
+	c, err := h.container(l, j, name)
+	if err != nil {
+		return err
+	}
+	if d := j.Definition.Container(name); h.Logs != nil && d != nil && d.LogConfiguration != nil {
+		if c.Log, err = h.Logs.Open(l.ctx, &j.Task, name, d.LogConfiguration); err != nil {
+			return err
+		}
+	}
+	if err := h.Sandbox.Create(l.ctx, j.Task.ID, c); err != nil {
+		return container.Failure(c, err)
+	}
+	return nil
+}
+
+// signal sends a container its stop signal, or kills it. One that cannot be
+// stopped is killed later; one that cannot be killed goes with its task.
+func (h *Host) signal(l *lane, j *Job, name string, kill bool) {
+	sig := syscall.SIGKILL
+	if !kill {
+		img, _ := h.image(l, &j.Task, name)
+		sig = container.StopSignal(img.Config.StopSignal)
+	}
+	for h.Sandbox.Signal(l.ctx, j.Task.ID, name, sig) != nil && kill && pause(l.ctx, retryAfter) {
+	}
+}
