@@ -40,7 +40,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	shared = story.Installation{Program: bin, Dir: filepath.Join(dir, "data")}
-	if err := shared.Up("--no-throttle"); err != nil {
+	if err := shared.Up("--runtime", "fake", "--no-throttle"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -53,5 +53,5 @@ func testMain(m *testing.M) int {
 func TestStories(t *testing.T) {
 	e2e, err := filepath.Abs(".")
 	check(t, err)
-	story.Stage{Dir: "testdata/stories", E2E: e2e, Shared: shared}.Run(t)
+	story.Stage{Dir: "testdata/stories", E2E: e2e, Shared: shared, Flags: []string{"--runtime", "fake"}}.Run(t)
 }

@@ -37,6 +37,13 @@ func nameOf(s os.Signal) string {
 	return s.String()
 }
 
+// forever blocks in a way that Go's runtime does not take for a deadlock.
+func forever() error {
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
 // raw prints a string as Go quotes it, without a line feed of its own.
 func raw(args []string) error {
 	s, err := strconv.Unquote(`"` + args[0] + `"`)
@@ -100,7 +107,7 @@ func suicide(args []string) error {
 	if err := syscall.Kill(os.Getpid(), list[0].(syscall.Signal)); err != nil {
 		return err
 	}
-	select {}
+	return forever()
 }
 
 func trap(args []string) error {
@@ -122,7 +129,7 @@ func deaf(args []string) error {
 	}
 	signal.Ignore(list...)
 	fmt.Println("deaf to", strings.Join(args, " "))
-	select {}
+	return forever()
 }
 
 func wait(args []string) error {

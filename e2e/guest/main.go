@@ -64,7 +64,7 @@ func verbs() map[string]verb {
 		"raw":      {"GO-STRING", 1, raw},
 		"lines":    {"COUNT RATE PREFIX [PADDING]", 3, lines},
 		"sleep":    {"DURATION", 1, sleep},
-		"forever":  {"", 0, func([]string) error { select {} }},
+		"forever":  {"", 0, func([]string) error { return forever() }},
 		"exit":     {"CODE", 1, exit},
 		"signal":   {"SIGNAL: sends itself", 1, suicide},
 		"trap":     {"CODE SIGNAL...: prints the first to come and exits", 2, trap},

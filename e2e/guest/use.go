@@ -15,7 +15,7 @@ import (
 // held says how long to hold what was taken: for ever, if nothing is said.
 func held(args []string) error {
 	if len(args) == 0 {
-		select {}
+		return forever()
 	}
 	return sleep(args)
 }

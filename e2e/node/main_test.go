@@ -97,7 +97,7 @@ func prepare() (over func(), err error) {
 
 // runtimes are those a test is for: all, or the one that NEARGATE_STORY_RUNTIME
 // names.
-func runtimes(t *testing.T, names ...string) []string {
+func runtimes(names ...string) []string {
 	if only := os.Getenv("NEARGATE_STORY_RUNTIME"); only != "" {
 		names = []string{only}
 	}

@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -55,18 +58,28 @@ func newWorld(t *testing.T, runtime string, flags ...string) *world {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ngw") // t.TempDir is too long for sockets
 	ok(t, err)
-	n := worlds.Add(1)
+	data := filepath.Join(dir, "data")
+	n := (os.Getpid()*8 + int(worlds.Add(1))) % 255
 	w := &world{
-		Installation: story.Installation{Program: program, Dir: filepath.Join(dir, "data")}, runtime: runtime,
-		pool: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, byte(os.Getpid() % 128), byte(n * 32)}), 27),
+		Installation: story.Installation{Program: program, Dir: data}, runtime: runtime,
+		pool: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + n/128), byte(n % 128 * 2), 0}), 23),
 	}
-	w.flags = append([]string{"--runtime", runtime, "--registries", registries, "--public-pool", w.pool.String(), "--no-throttle"}, flags...)
-	w.scope = leak.Scope{Words: []string{dir}, Pool: w.pool}
+	w.flags = append([]string{"--runtime", runtime, "--registries", registries, "--public-pool", w.pool.String(), "--uplink", "none", "--no-throttle"}, flags...)
+	w.scope = leak.Scope{Words: append(marks(data), dir), Pool: w.pool}
 	w.before, err = leak.Take(w.scope)
 	ok(t, err)
 	t.Cleanup(func() { w.finish(t, dir) })
 	ok(t, w.Up(w.flags...))
 	return w
+}
+
+// marks are words in the names of everything that an installation has in the
+// kernel.
+func marks(data string) []string {
+	h := sha256.Sum256([]byte(data))
+	tag := hex.EncodeToString(h[:5])
+	h = sha256.Sum256([]byte(tag))
+	return []string{tag, "ng-" + strings.ToLower(base32.HexEncoding.EncodeToString(h[:]))[:5]}
 }
 
 // finish stops the world and checks that nothing is left of it but its data.
