@@ -24,6 +24,11 @@ func specOf(t *compute.Task, def *taskdef.Definition) task.Spec {
 		if d := def.Container(c.Name); d != nil {
 			to.StartTimeout = seconds(d.StartTimeout, 0)
 			to.StopTimeout = seconds(d.StopTimeout, task.DefaultStopTimeout)
+			if r := d.RestartPolicy; r != nil {
+				to.Restart = task.Restart{
+					Enabled: r.Enabled, Ignored: r.IgnoredExitCodes, Period: seconds(r.RestartAttemptPeriod, task.DefaultRestartPeriod),
+				}
+			}
 			for _, dep := range d.DependsOn {
 				if i, ok := index[dep.ContainerName]; ok {
 					to.DependsOn = append(to.DependsOn, task.Dependency{Container: i, Condition: task.Condition(dep.Condition)})

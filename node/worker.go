@@ -98,7 +98,7 @@ func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, err
 			}
 			f := task.Found{Running: c.Exit == nil}
 			if c.Exit != nil {
-				f.ExitCode = &c.Exit.Code
+				f.ExitCode, f.ExitedAt, f.Reason = &c.Exit.Code, c.Exit.At, exitReason(c.Exit)
 			}
 			found[s.Task][c.Name] = f
 		}
@@ -194,8 +194,8 @@ func (h *Host) perform(l *lane, j Job) {
 		h.report(l.ctx, j, task.Event{Kind: task.ImagePulled, Digest: digest})
 	case task.Create:
 		done(task.MadeReady, task.CreateFailed, "CannotCreateContainerError", h.create(l, &j, name))
-	case task.Start:
-		err := h.Sandbox.Start(l.ctx, j.Task.ID, name)
+	case task.Start, task.StartAgain:
+		err := h.start(l.ctx, j.Task.ID, name, j.Action.Restart)
 		if err != nil {
 			done(0, task.StartFailed, "CannotStartContainerError", container.Failure(h.described(l, &j, name), err))
 			return
@@ -231,14 +231,15 @@ func (h *Host) follow(l *lane, j Job, name string) {
 	}
 	exit, err := h.Sandbox.Wait(l.ctx, j.Task.ID, name)
 	cancel()
-	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code}
+	l.mu.Lock()
+	delete(l.following, name) // it may be started again
+	l.mu.Unlock()
+	e := task.Event{Kind: task.Exited, ExitCode: &exit.Code, At: exit.At, Reason: exitReason(&exit)}
 	switch {
 	case err != nil && l.ctx.Err() != nil:
 		return
 	case err != nil:
 		e = task.Event{Kind: task.Exited, Reason: reason("ContainerVanishedError", err)}
-	case exit.OOM:
-		e.Reason = reasonOOM
 	}
 	h.report(l.ctx, j, e)
 }
@@ -247,7 +248,7 @@ func (h *Host) follow(l *lane, j Job, name string) {
 // change.
 func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskdef.HealthCheck) {
 	health := newHealth(check)
-	begin := time.Now()
+	begin := startOf(j, name)
 	for pause(ctx, health.interval) {
 		attempt, cancel := context.WithTimeout(ctx, health.timeout)
 		code, err := h.Sandbox.Exec(attempt, j.Task.ID, name, container.HealthCommand(check))
@@ -260,8 +261,6 @@ func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskd
 		}
 	}
 }
-
-const reasonOOM = "OutOfMemoryError: Container killed due to memory usage"
 
 // named is an error that brings its own ECS error name.
 type named interface {

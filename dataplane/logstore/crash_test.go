@@ -48,7 +48,7 @@ func appendForEver(dir string) error {
 				for i := range records {
 					records[i] = logs.Record{Time: start.UnixMilli(), Message: fmt.Sprintf("%d %d %d %s", os.Getpid(), batch, i, strings.Repeat("x", i*20))}
 				}
-				if err := s.Append(logs.StreamID{Group: 1, Stream: stream}, time.Now(), records); err != nil {
+				if err := s.AppendFrom(source(stream), fmt.Append(nil, os.Getpid(), " ", batch), logs.StreamID{Group: 1, Stream: stream}, time.Now(), records); err != nil {
 					failed <- err
 				}
 				out.Lock()
@@ -74,7 +74,9 @@ func TestKill(t *testing.T) {
 		s := open(t, Config{Dir: dir})
 		stored := map[string]bool{}
 		for stream := range uint64(crashStreams) {
-			checkBatches(t, stream, read(t, s, everything, false, logs.StreamID{Group: 1, Stream: stream}), stored)
+			events := read(t, s, everything, false, logs.StreamID{Group: 1, Stream: stream})
+			checkBatches(t, stream, events, stored)
+			checkCursor(t, s, stream, events)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -87,6 +89,26 @@ func TestKill(t *testing.T) {
 	}
 	if len(acknowledged) == 0 {
 		t.Error("nothing was acknowledged")
+	}
+}
+
+func source(stream uint64) string { return fmt.Sprint("task/", stream) }
+
+// checkCursor checks that a stream's cursor is that of its last batch.
+func checkCursor(t *testing.T, s *Store, stream uint64, events []logs.Event) {
+	t.Helper()
+	c, err := s.Cursor(source(stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events) == 0 {
+		if c != nil {
+			t.Errorf("stream %d: cursor %q without events", stream, c)
+		}
+		return
+	}
+	if last := events[len(events)-1].Message; !strings.HasPrefix(last, string(c)+" ") {
+		t.Errorf("stream %d: cursor %q, the last event is %.30s", stream, c, last)
 	}
 }
 

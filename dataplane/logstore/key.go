@@ -10,9 +10,10 @@ import (
 
 // Kinds of keys, their first byte. All numbers are big endian.
 const (
-	kindEvent = 'e' // group, stream, time, sequence number: the message
-	kindStat  = 's' // group, stream: the stream's stat
-	kindSeq   = 'n' // stripe: the last sequence number given there
+	kindEvent  = 'e' // group, stream, time, sequence number: the message
+	kindStat   = 's' // group, stream: the stream's stat
+	kindSeq    = 'n' // stripe: the last sequence number given there
+	kindCursor = 'c' // the name of a source: its cursor
 )
 
 const (
@@ -31,6 +32,8 @@ func streamPrefix(id logs.StreamID) []byte {
 func statKey(id logs.StreamID) []byte {
 	return binary.BigEndian.AppendUint64(groupPrefix(kindStat, id.Group), id.Stream)
 }
+
+func cursorKey(source string) []byte { return append([]byte{kindCursor}, source...) }
 
 func seqKey(stripe byte) []byte { return []byte{kindSeq, stripe} }
 

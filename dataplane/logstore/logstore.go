@@ -99,15 +99,24 @@ func (s *Store) Append(id logs.StreamID, now time.Time, records []logs.Record) e
 	if len(records) == 0 {
 		return nil
 	}
+	return s.append(id, now, records, nil)
+}
+
+// append adds records and, with them or not at all, the cursor of a source.
+func (s *Store) append(id logs.StreamID, now time.Time, records []logs.Record, c *cursorOf) error {
 	if u, err := s.fs.GetDiskUsage(s.dir); err == nil && u.AvailBytes < spareRoom {
 		return ErrFull
 	}
-	size := 256
+	size := 256 + c.size()
 	for _, r := range records {
 		size += len(r.Message) + eventKeyLen + 16
 	}
 	b := s.db.NewBatchWithSize(size)
-	first, err := s.apply(b, id, now, records)
+	err := c.put(b)
+	var first uint64
+	if err == nil {
+		first, err = s.apply(b, id, now, records)
+	}
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}

@@ -385,11 +385,17 @@ func TestHealthCommand(t *testing.T) {
 func TestFailure(t *testing.T) {
 	const prefix = "CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 	for _, c := range []struct{ program, said, want string }{
-		{"nope", `starting container: error finding executable "nope" in PATH [/bin /usr/bin]: no such file or directory`, `exec: "nope": executable file not found in $PATH`},
-		{"nope", `runc: exit status 1: exec: "nope": executable file not found in $PATH`, `exec: "nope": executable file not found in $PATH`},
-		{"/opt/run.sh", `failed to load /opt/run.sh: no such file or directory`, `exec: "/opt/run.sh": stat /opt/run.sh: no such file or directory`},
-		{"/", `exec: "/": permission denied`, `exec: "/": permission denied`},
-		{"/bin/x", `failed to load /bin/x: exec format error`, `exec /bin/x: exec format error`},
+		// As gVisor and runc said it.
+		{"nope", `starting sub-container [nope]: error finding executable "nope" in PATH [/usr/bin /bin]: no such file or directory`, `exec: "nope": executable file not found in $PATH`},
+		{"nope", `create failed: unable to start container process: error during container init: exec: "nope": executable file not found in $PATH (exit status 1)`, `exec: "nope": executable file not found in $PATH`},
+		{"noexec", `starting sub-container [noexec]: error finding executable "noexec" in PATH [/usr/bin /bin]: permission denied`, `exec: "noexec": executable file not found in $PATH`},
+		{"/nope", `starting sub-container [/nope]: creating process: failed to load /nope: no such file or directory`, `exec: "/nope": stat /nope: no such file or directory`},
+		{"/nope", `create failed: unable to start container process: error during container init: exec: "/nope": stat /nope: no such file or directory (exit status 1)`, `exec: "/nope": stat /nope: no such file or directory`},
+		{"./bin/x", `starting sub-container [./bin/x]: creating process: failed to load /bin/x: no such file or directory`, `exec: "./bin/x": stat ./bin/x: no such file or directory`},
+		{"/bin/noexec", `starting sub-container [/bin/noexec]: creating process: failed to load /bin/noexec: permission denied`, `exec: "/bin/noexec": permission denied`},
+		{"/bin", `create failed: unable to start container process: error during container init: exec: "/bin": is a directory (exit status 1)`, `exec: "/bin": is a directory`},
+		{"text", `starting sub-container [text]: creating process: failed to load /bin/text: exec format error`, `exec text: exec format error`},
+		{"sh", `create failed: sysctl "net.core.nosuch" not allowed in host network namespace (exit status 1)`, `sysctl "net.core.nosuch" not allowed in host network namespace`},
 		{"sh", "something\n  else", "something else"},
 		{"", "no space left on device", "no space left on device"},
 	} {
@@ -400,6 +406,9 @@ func TestFailure(t *testing.T) {
 		if got := named(t, Failure(sandbox.Container{Args: args}, errors.New(c.said))); got != prefix+c.want+": unknown" {
 			t.Errorf("%q: %q", c.said, got)
 		}
+	}
+	if e := cannotCreate("x"); Failure(sandbox.Container{}, fmt.Errorf("creating: %w", e)) != e {
+		t.Error("an error of this package was worded anew")
 	}
 	if got := Failure(sandbox.Container{}, errors.New(strings.Repeat("x", 9000))).Error(); len(got) > 1000 {
 		t.Errorf("%d bytes", len(got))

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -14,13 +15,21 @@ func notStarted(why string) error {
 		"failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: " + why + ": unknown"}
 }
 
-// notFound is how gVisor and runc say that no directory of PATH has the program.
-var notFound = regexp.MustCompile(`error finding executable "[^"]*" in PATH .*no such file or directory|executable file not found in \$PATH`)
+// How gVisor and runc say that no directory of PATH has the program, and what they
+// wrap their reasons in.
+var (
+	notFound = regexp.MustCompile(`error finding executable "[^"]*" in PATH|executable file not found in \$PATH`)
+	wrapping = regexp.MustCompile(`^(create failed: |unable to start container process: |error during container init: |` +
+		`starting (root|sub-)container( \[[^\]]*\])?: |creating process: )+| \(exit status \d+\)$`)
+)
 
 // Failure is the error ECS shows when the sandbox failed to create or to start a
 // container: whatever runtime it uses, what it says of the program is said in the
-// words of Fargate's. It is an *Error.
+// words of Fargate's. It is an *Error; one that is already stays.
 func Failure(c sandbox.Container, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
 	said, program := err.Error(), ""
 	if len(c.Args) > 0 {
 		program = c.Args[0]
@@ -35,7 +44,7 @@ func Failure(c sandbox.Container, err error) error {
 	case program != "" && about(said, program, "exec format error"):
 		return notStarted(fmt.Sprintf("exec %s: exec format error", program))
 	}
-	return notStarted(oneLine(said))
+	return notStarted(oneLine(wrapping.ReplaceAllString(said, "")))
 }
 
 // about reports whether an error says something of a program.

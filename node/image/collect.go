@@ -6,11 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/errdefs"
 )
 
 // collectEvery is how often Run looks what may be removed; abandoned is how long
@@ -44,38 +40,44 @@ func (l *Library) Collect(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return l.collect(ctx, now, full)
-}
-
-// relieve makes room at once.
-func (l *Library) relieve(ctx context.Context) error { return l.collect(ctx, l.now(), true) }
-
-func (l *Library) collect(ctx context.Context, now time.Time, full bool) error {
 	l.collecting.Lock()
 	defer l.collecting.Unlock()
 	l.forget(func(r *record) bool { return now.Sub(r.used) > l.keep })
-	err := l.sweep(ctx, now.Add(-abandoned), false)
-	if !full || err != nil {
-		return err
-	}
-	if err := l.sweep(ctx, now.Add(time.Minute), true); err != nil {
+	if _, err := l.sweep(now.Add(-abandoned), false); err != nil || !full {
 		return err
 	}
 	for ctx.Err() == nil {
 		relaxed, _, err := l.fullness()
-		if relaxed || err != nil {
+		if err != nil || relaxed {
 			return err
 		}
-		oldest := l.oldest()
-		if oldest == nil {
-			return nil
-		}
-		l.forget(func(r *record) bool { return r == oldest })
-		if err := l.sweep(ctx, now.Add(time.Minute), true); err != nil {
+		if freed, err := l.shrink(now); err != nil || !freed {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// relieve makes some room at once and reports whether it could.
+func (l *Library) relieve() (freed bool, err error) {
+	l.collecting.Lock()
+	defer l.collecting.Unlock()
+	return l.shrink(l.now())
+}
+
+// shrink removes what is only good to have, or else the image that was not used
+// for longest.
+func (l *Library) shrink(now time.Time) (freed bool, err error) {
+	all := now.Add(abandoned) // whatever its age
+	if freed, err = l.sweep(all, true); freed || err != nil {
+		return freed, err
+	}
+	oldest := l.oldest()
+	if oldest == nil {
+		return false, nil
+	}
+	l.forget(func(r *record) bool { return r == oldest })
+	return l.sweep(all, true)
 }
 
 // fullness reports whether the file system is empty enough, or too full.
@@ -134,52 +136,42 @@ func (l *Library) forget(gone func(*record) bool) {
 
 // sweep removes blobs and layers that no image has and no pull holds, and that
 // are older than a time. The layers of images as they came go too, if packed.
-func (l *Library) sweep(ctx context.Context, before time.Time, packed bool) error {
+func (l *Library) sweep(before time.Time, packed bool) (freed bool, err error) {
 	blobs, layers := l.wanted(packed)
-	err := l.content.Walk(ctx, func(info content.Info) error {
-		d := info.Digest.String()
-		if blobs[d] || !info.CreatedAt.Before(before) {
-			return nil
-		}
-		return l.unless(d, func() error { return os.Remove(l.blobPath(d)) })
-	})
-	err = errors.Join(ignoreMissing(err), l.sweepPartial(ctx, before))
-	entries, e := os.ReadDir(l.path("layers"))
-	err = errors.Join(err, e)
-	for _, entry := range entries {
-		info, e := entry.Info()
-		if e != nil || layers[entry.Name()] || !info.ModTime().Before(before) {
-			continue
-		}
-		err = errors.Join(err, l.unless(entry.Name(), func() error {
-			return os.Rename(l.path("layers", entry.Name()), l.path("unpack", "gone-"+entry.Name()))
-		}))
+	remove := func(path string) error {
+		freed = true
+		return os.Remove(path)
 	}
-	gone, e := filepath.Glob(l.path("unpack", "gone-*"))
+	err = errors.Join(
+		l.sweepDir("blobs", before, blobs, remove),
+		l.sweepDir("partial", before, nil, remove),
+		l.sweepDir("layers", before, layers, func(dir string) error {
+			freed = true
+			return os.Rename(dir, l.path("unpack", gonePrefix+filepath.Base(dir)))
+		}))
+	gone, e := filepath.Glob(l.path("unpack", gonePrefix+"*"))
 	err = errors.Join(err, e)
 	for _, dir := range gone {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
-	return err
+	return freed, err
 }
 
-// sweepPartial removes downloads that nobody went on with.
-func (l *Library) sweepPartial(ctx context.Context, before time.Time) error {
-	statuses, err := l.content.ListStatuses(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range statuses {
-		_, digest, _ := strings.Cut(s.Ref, "-")
-		if !s.UpdatedAt.Before(before) {
+// gonePrefix begins the names of directories that are being removed.
+const gonePrefix = "gone-"
+
+// sweepDir removes what is in a directory, but nothing that is wanted, is not
+// older than a time, or is held.
+func (l *Library) sweepDir(dir string, before time.Time, wanted map[string]bool, remove func(path string) error) error {
+	entries, err := os.ReadDir(l.path(dir))
+	for _, e := range entries {
+		info, statErr := e.Info()
+		if statErr != nil || wanted[e.Name()] || !info.ModTime().Before(before) {
 			continue
 		}
-		err := l.unless(digest, func() error { return l.content.Abort(ctx, s.Ref) })
-		if err != nil && !errdefs.IsNotFound(err) {
-			return err
-		}
+		err = errors.Join(err, l.unless(e.Name(), func() error { return remove(l.path(dir, e.Name())) }))
 	}
-	return nil
+	return err
 }
 
 // unless does something unless a pull holds the key or an image has come to have
@@ -219,11 +211,4 @@ func (l *Library) wanted(packed bool) (blobs, layers map[string]bool) {
 
 func hasBlob(blobs []blob, digest string) bool {
 	return slices.ContainsFunc(blobs, func(b blob) bool { return b.Digest == digest })
-}
-
-func ignoreMissing(err error) error {
-	if os.IsNotExist(err) {
-		return nil
-	}
-	return err
 }

@@ -30,6 +30,7 @@ const (
 	stageRef      = "ref pull"
 )
 
+// Error implements error.
 func (e *Error) Error() string {
 	if e.Attempts == 0 {
 		return e.Text
@@ -40,6 +41,7 @@ func (e *Error) Error() string {
 // ECSName is the name ECS gives such errors.
 func (e *Error) ECSName() string { return "CannotPullContainerError" }
 
+// Unwrap returns what caused it.
 func (e *Error) Unwrap() error { return e.Err }
 
 // permanent is an error that stays the same however often one tries.
@@ -55,7 +57,6 @@ const attempts = 5
 // reasons that may pass and without having got anywhere: do says how far it is.
 func (l *Library) try(ctx context.Context, stage string, do func() (reached int64, err error)) error {
 	var best int64
-	relieved := false
 	for n := 1; ; n++ {
 		reached, err := do()
 		switch {
@@ -63,12 +64,15 @@ func (l *Library) try(ctx context.Context, stage string, do func() (reached int6
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case isFull(err) && !relieved:
-			relieved = true
-			if e := l.relieve(ctx); e != nil {
+		case isFull(err):
+			freed, e := l.relieve()
+			if e != nil {
 				l.log.Error("images could not be removed from a full disk", "error", e)
 			}
-			continue
+			if freed {
+				n--
+				continue
+			}
 		}
 		status, _ := errors.AsType[remoteerrors.ErrUnexpectedStatus](err)
 		switch {

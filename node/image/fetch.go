@@ -1,16 +1,16 @@
 package image
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
-	"github.com/containerd/errdefs"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -28,91 +28,99 @@ func (p *pull) fetch(ctx context.Context, desc ocispec.Descriptor) (int64, error
 		return 0, err
 	}
 	defer unlock()
-	if _, err := p.content.Info(ctx, desc.Digest); err == nil {
+	if exists(p.path("blobs", key)) {
 		p.reached(key, desc.Size)
 		return desc.Size, nil
-	} else if !errdefs.IsNotFound(err) {
-		return 0, err
 	}
 	give, err := take(ctx, p.downloads)
 	if err != nil {
 		return 0, err
 	}
 	defer give()
-	reached, err := p.download(ctx, desc)
-	if err != nil {
-		return reached, err
-	}
-	now := p.now()
-	return desc.Size, os.Chtimes(p.blobPath(desc.Digest.String()), now, now)
-}
-
-// blobPath is the file of a blob.
-func (l *Library) blobPath(digest string) string {
-	return l.path("content", "blobs", algorithm(digest), encoded(digest))
+	return p.download(ctx, desc)
 }
 
 // download continues a download where it was interrupted, or begins it. What
 // turns out to be wrong is thrown away.
-func (p *pull) download(ctx context.Context, desc ocispec.Descriptor) (reached int64, err error) {
-	ref := remotes.MakeRefKey(ctx, desc)
-	w, err := p.content.Writer(ctx, content.WithRef(ref), content.WithDescriptor(desc))
-	if err != nil {
-		return 0, err
-	}
-	defer w.Close()
-	at, err := w.Status()
-	if err != nil {
-		return 0, err
-	}
-	if err := p.room(desc.Size - at.Offset); err != nil {
-		return at.Offset, fmt.Errorf("failed to copy: %w", err)
-	}
+func (p *pull) download(ctx context.Context, desc ocispec.Descriptor) (at int64, err error) {
 	key := desc.Digest.String()
-	p.reached(key, at.Offset)
-	counted := &counted{ReadCloser: io.NopCloser(bytes.NewReader(nil)), at: at.Offset, tell: func(n int64) { p.reached(key, n) }}
-	if at.Offset < desc.Size {
-		if counted.ReadCloser, err = p.fetcher.Fetch(ctx, desc); err != nil {
-			return at.Offset, err
-		}
-		defer counted.Close()
-	}
-	err = content.Copy(ctx, w, counted, desc.Size, desc.Digest)
-	if errdefs.IsFailedPrecondition(err) { // too long, or another digest
-		if e := p.content.Abort(ctx, ref); e != nil && !errdefs.IsNotFound(e) {
-			return 0, e
-		}
+	part := p.path("partial", key)
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
 		return 0, err
 	}
-	return counted.at, err
-}
-
-// counted tells how far a reader is.
-type counted struct {
-	io.ReadCloser
-	at   int64
-	tell func(int64)
-}
-
-// Read implements io.Reader.
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.ReadCloser.Read(b)
-	if n > 0 {
-		c.at += int64(n)
-		c.tell(c.at)
+	defer func() {
+		now := p.now()
+		err = errors.Join(err, os.Chtimes(part, now, now))
+		if err == nil {
+			err = os.Rename(part, p.path("blobs", key))
+		}
+	}()
+	defer func() { err = errors.Join(err, f.Close()) }()
+	sum := desc.Digest.Algorithm().Hash()
+	if at, err = io.Copy(sum, f); err != nil {
+		return 0, err
 	}
-	return n, err
+	p.reached(key, at)
+	if at < desc.Size {
+		if err = p.room(desc.Size - at); err == nil {
+			at, err = p.copy(ctx, f, sum, at, desc)
+		}
+		if err != nil && err != errTooLong {
+			return at, err
+		}
+	}
+	got := fmt.Sprintf("%s:%x", desc.Digest.Algorithm(), sum.Sum(nil))
+	if at != desc.Size || got != key {
+		return 0, errors.Join(fmt.Errorf("failed commit on ref %q: unexpected commit digest %s, expected %s", remotes.MakeRefKey(ctx, desc), got, key), f.Truncate(0))
+	}
+	return at, f.Sync()
 }
 
-// Seek implements io.Seeker.
-func (c *counted) Seek(offset int64, whence int) (int64, error) {
-	s, ok := c.ReadCloser.(io.Seeker)
-	if !ok {
-		return offset, nil // nothing is left to read
+// errTooLong says that a registry sends more than the blob has.
+var errTooLong = errors.New("too long")
+
+// copy downloads what is missing of a blob after the first bytes.
+func (p *pull) copy(ctx context.Context, f io.Writer, sum hash.Hash, at int64, desc ocispec.Descriptor) (int64, error) {
+	key, first := desc.Digest.String(), at
+	rc, err := p.fetcher.Fetch(ctx, desc)
+	if err != nil {
+		return at, fmt.Errorf("failed to copy: %w", err)
 	}
-	at, err := s.Seek(offset, whence)
-	c.at = at
-	return at, err
+	defer rc.Close()
+	if at > 0 {
+		s, ok := rc.(io.Seeker)
+		if !ok {
+			return at, fmt.Errorf("unable to resume write to %v", key)
+		}
+		if _, err := s.Seek(at, io.SeekStart); err != nil {
+			return at, fmt.Errorf("unable to resume write to %v: %w", key, err)
+		}
+	}
+	buf := make([]byte, 128<<10)
+	for {
+		n, err := rc.Read(buf)
+		if at+int64(n) > desc.Size {
+			return at, errTooLong
+		}
+		if n > 0 {
+			if _, e := f.Write(buf[:n]); e != nil {
+				return at, fmt.Errorf("failed to copy: %w", e)
+			}
+			sum.Write(buf[:n])
+			at += int64(n)
+			p.reached(key, at)
+		}
+		switch {
+		case err == nil:
+		case err == io.EOF && at == desc.Size:
+			return at, nil
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return at, fmt.Errorf("short read: expected %d bytes but got %d: %w", desc.Size-first, at-first, io.ErrUnexpectedEOF)
+		default:
+			return at, fmt.Errorf("failed to copy: %w", err)
+		}
+	}
 }
 
 // room is an error unless n more bytes may be written.
@@ -122,7 +130,7 @@ func (l *Library) room(n int64) error {
 		return err
 	}
 	if free < l.reserve+uint64(max(n, 0)) {
-		return syscall.ENOSPC
+		return &fs.PathError{Op: "write", Path: "blobs", Err: syscall.ENOSPC}
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 //
 // On disk, under Config.Dir, which only root may enter:
 //
-//	content/  blobs as they came, by digest, and those half come (containerd's content store)
+//	blobs/    what came from registries, by digest
+//	partial/  what came in part, by digest
 //	layers/   a directory for each unpacked layer, named after its chain id
 //	unpack/   what is being unpacked or removed; emptied at Open
 //	images/   a file for each image: its blobs, layers and configuration
@@ -24,8 +25,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/distribution/reference"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
@@ -69,7 +68,6 @@ type Library struct {
 
 	pause, dialTimeout, idleTimeout time.Duration
 
-	content          content.Store
 	downloads        chan struct{} // a place for each blob on its way
 	unpacks          chan struct{} // and for each layer being unpacked
 	fetching, making keyed         // blobs by digest, layers by name
@@ -111,7 +109,7 @@ func Open(c Config) (*Library, error) {
 }
 
 func (l *Library) open() error {
-	for _, d := range []string{"", "content", "layers", "images", "pins"} {
+	for _, d := range []string{"", "blobs", "partial", "layers", "images", "pins"} {
 		if err := os.MkdirAll(l.path(d), 0o700); err != nil {
 			return err
 		}
@@ -130,9 +128,6 @@ func (l *Library) open() error {
 		return err
 	}
 	if err := os.Mkdir(l.path("unpack"), 0o700); err != nil {
-		return err
-	}
-	if l.content, err = local.NewStore(l.path("content")); err != nil {
 		return err
 	}
 	return l.load()

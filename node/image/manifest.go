@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -28,7 +28,6 @@ type document struct {
 	Manifests []ocispec.Descriptor `json:"manifests"`
 	Config    *ocispec.Descriptor  `json:"config"`
 	Layers    []ocispec.Descriptor `json:"layers"`
-	FSLayers  json.RawMessage      `json:"fsLayers"`
 }
 
 // resolve asks the registry what the reference names now, and finds the manifest
@@ -48,6 +47,9 @@ func (p *pull) resolve(ctx context.Context) error {
 
 // find looks for the platform's manifest at a descriptor and below.
 func (p *pull) find(ctx context.Context, desc ocispec.Descriptor, depth int) error {
+	if strings.HasPrefix(desc.MediaType, "application/vnd.docker.distribution.manifest.v1") {
+		return permanent{fmt.Errorf("media type %q is no longer supported", desc.MediaType)}
+	}
 	data, err := p.read(ctx, desc)
 	if err != nil {
 		return err
@@ -57,8 +59,6 @@ func (p *pull) find(ctx context.Context, desc ocispec.Descriptor, depth int) err
 		return permanent{fmt.Errorf("manifest %s: %w", desc.Digest, err)}
 	}
 	switch {
-	case doc.FSLayers != nil || strings.Contains(desc.MediaType, "manifest.v1"):
-		return permanent{fmt.Errorf("media type %q is no longer supported", images.MediaTypeDockerSchema1Manifest)}
 	case doc.Manifests != nil && (doc.Config != nil || doc.Layers != nil):
 		return permanent{fmt.Errorf("manifest %s is an index as well", desc.Digest)}
 	case doc.Config != nil:
@@ -131,7 +131,7 @@ func (p *pull) read(ctx context.Context, desc ocispec.Descriptor) ([]byte, error
 	if _, err := p.fetch(ctx, desc); err != nil {
 		return nil, err
 	}
-	data, err := content.ReadBlob(ctx, p.content, desc)
+	data, err := os.ReadFile(p.path("blobs", desc.Digest.String()))
 	if err != nil {
 		return nil, err
 	}

@@ -150,11 +150,6 @@ func encoded(digest string) string {
 	return e
 }
 
-func algorithm(digest string) string {
-	a, _, _ := strings.Cut(digest, ":")
-	return a
-}
-
 const tmpSuffix = ".tmp"
 
 // writeJSON replaces a file as a whole.

@@ -98,7 +98,7 @@ func (r *remote) host(host, scheme, path string, dial func(context.Context, stri
 	}
 	return docker.RegistryHost{
 		Client: client, Authorizer: docker.NewDockerAuthorizer(auth...),
-		Host: host, Scheme: scheme, Path: path + "/v2",
+		Host: host, Scheme: scheme, Path: "/v2" + path,
 		Capabilities: docker.HostCapabilityPull | docker.HostCapabilityResolve,
 	}
 }

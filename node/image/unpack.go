@@ -65,7 +65,7 @@ func (p *pull) unpack(ctx context.Context, i int) error {
 
 // damaged removes a blob that is no longer what it was when it came.
 func (p *pull) damaged(d ocispec.Descriptor) bool {
-	file := p.blobPath(d.Digest.String())
+	file := p.path("blobs", d.Digest.String())
 	f, err := os.Open(file)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
@@ -107,7 +107,7 @@ func (p *pull) make(ctx context.Context, i int) error {
 // extract unpacks layer i into a directory and verifies that it is the archive
 // the image's configuration names.
 func (p *pull) extract(ctx context.Context, i int, dir string) error {
-	blob, err := os.Open(p.blobPath(p.layers[i].packed.Digest.String()))
+	blob, err := os.Open(p.path("blobs", p.layers[i].packed.Digest.String()))
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,11 @@ func (m *machine) hear(e Event) {
 }
 
 func (m *machine) hearContainer(e Event) {
-	if e.Container >= len(m.s.Boxes) || !m.move(e.Container, e.Kind) {
+	if e.Container >= len(m.s.Boxes) || e.Kind == Exited && m.restart(e) {
+		return
+	}
+	again := m.s.Boxes[e.Container].Stage == Restarting
+	if !m.move(e.Container, e.Kind) {
 		return
 	}
 	b, c := &m.s.Boxes[e.Container], &m.s.Reported.Containers[e.Container]
@@ -83,6 +87,13 @@ func (m *machine) hearContainer(e Event) {
 		m.s.PullsTo = m.now
 		m.stop(compute.TaskFailedToStart, e.Reason)
 	case CreateFailed, StartFailed:
+		if again {
+			c.ExitCode, c.Reason = b.LastExit, e.Reason
+			if essential {
+				m.stop(compute.EssentialContainerExited, reasonExited)
+			}
+			return
+		}
 		if strings.HasPrefix(e.Reason, "ResourceInitializationError") {
 			m.stop(compute.TaskFailedToStart, e.Reason)
 			return
@@ -95,7 +106,10 @@ func (m *machine) hearContainer(e Event) {
 		c.Last, c.Started = compute.Running, true
 		c.ImageDigest = b.Digest
 		c.RuntimeID = RuntimeID(m.spec.ID, c.Name)
-		b.StartedAt = m.now
+		c.StartedAt = m.now
+		if again {
+			c.Restarts++
+		}
 	case Exited:
 		c.ExitCode, c.Reason = e.ExitCode, e.Reason
 		if essential {
@@ -327,7 +341,9 @@ func (m *machine) move(i int, k Kind) bool {
 	return true
 }
 
-func (m *machine) act(v Verb, container int) { m.do = append(m.do, Action{v, container}) }
+func (m *machine) act(v Verb, container int) {
+	m.do = append(m.do, Action{Verb: v, Container: container})
+}
 
 // advance moves the task's lastStatus if its life cycle knows the step.
 func (m *machine) advance(st step) {

@@ -8,16 +8,17 @@ type Stage uint8
 
 // The stages of a container.
 const (
-	Waiting   Stage = iota // nothing done yet
-	Pulling                // its image is being pulled
-	Pulled                 // ready to be created when its dependencies allow
-	Creating               // being created
-	Created                // created, not started
-	Starting               // being started
-	Running                // its process runs
-	Signalled              // was told to stop
-	Killed                 // was killed, the exit is not yet seen
-	Ended                  // over, for good
+	Waiting    Stage = iota // nothing done yet
+	Pulling                 // its image is being pulled
+	Pulled                  // ready to be created when its dependencies allow
+	Creating                // being created
+	Created                 // created, not started
+	Starting                // being started
+	Running                 // its process runs
+	Restarting              // its process has exited and is being started again
+	Signalled               // was told to stop
+	Killed                  // was killed, the exit is not yet seen
+	Ended                   // over, for good
 	stages
 )
 
@@ -32,15 +33,16 @@ const (
 	CreateFailed             // with a Reason
 	Started                  // the container's process runs
 	StartFailed              // with a Reason
-	Exited                   // with the ExitCode if it is known, and a Reason if it was no plain exit
+	Exited                   // with the ExitCode if it is known, a Reason if it was no plain exit, and when
 	HealthSeen               // with the Health
 
-	pull   // the machine's own decisions
-	create //
-	start  //
-	signal //
-	kill   //
-	abort  //
+	pull    // the machine's own decisions
+	create  //
+	start   //
+	restart //
+	signal  //
+	kill    //
+	abort   //
 	containerEvents
 
 	Attached     // the task's interface exists
@@ -58,16 +60,17 @@ const none = stages
 
 // next is the life cycle of a container. Ended has no way out.
 var next = [stages][containerEvents]Stage{
-	Waiting:   row(on{pull, Pulling}, on{abort, Ended}),
-	Pulling:   row(on{ImagePulled, Pulled}, on{PullFailed, Ended}, on{abort, Ended}),
-	Pulled:    row(on{create, Creating}, on{abort, Ended}),
-	Creating:  row(on{MadeReady, Created}, on{CreateFailed, Ended}),
-	Created:   row(on{start, Starting}, on{abort, Ended}),
-	Starting:  row(on{Started, Running}, on{StartFailed, Ended}),
-	Running:   row(on{HealthSeen, Running}, on{signal, Signalled}, on{Exited, Ended}),
-	Signalled: row(on{kill, Killed}, on{Exited, Ended}),
-	Killed:    row(on{Exited, Ended}),
-	Ended:     row(),
+	Waiting:    row(on{pull, Pulling}, on{abort, Ended}),
+	Pulling:    row(on{ImagePulled, Pulled}, on{PullFailed, Ended}, on{abort, Ended}),
+	Pulled:     row(on{create, Creating}, on{abort, Ended}),
+	Creating:   row(on{MadeReady, Created}, on{CreateFailed, Ended}),
+	Created:    row(on{start, Starting}, on{abort, Ended}),
+	Starting:   row(on{Started, Running}, on{StartFailed, Ended}),
+	Running:    row(on{HealthSeen, Running}, on{restart, Restarting}, on{signal, Signalled}, on{Exited, Ended}),
+	Restarting: row(on{Started, Running}, on{StartFailed, Ended}),
+	Signalled:  row(on{kill, Killed}, on{Exited, Ended}),
+	Killed:     row(on{Exited, Ended}),
+	Ended:      row(),
 }
 
 type on struct {

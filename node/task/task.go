@@ -4,9 +4,9 @@
 // Amazon ECS on Fargate.
 //
 // Every action is answered by an event: Plug by Plugged or PlugFailed, Pull by
-// ImagePulled or PullFailed, Create by MadeReady or CreateFailed, Start by Started
-// or StartFailed and later Exited, Signal and Kill by Exited, Unplug by Unplugged,
-// Follow by Exited.
+// ImagePulled or PullFailed, Create by MadeReady or CreateFailed, Start and
+// StartAgain by Started or StartFailed and later Exited, Signal and Kill by Exited,
+// Unplug by Unplugged, Follow by Exited.
 package task
 
 import (
@@ -32,6 +32,7 @@ type Container struct {
 	DependsOn    []Dependency
 	StartTimeout time.Duration // for those that depend on it; 0: no limit
 	StopTimeout  time.Duration // from the stop signal to the kill
+	Restart      Restart
 }
 
 // DefaultStopTimeout is ECS's stopTimeout where a definition has none.
@@ -68,10 +69,10 @@ type State struct {
 
 // Box is what the node knows of a container besides what it reports.
 type Box struct {
-	Stage     Stage
-	Digest    string
-	StartedAt time.Time
-	KillAt    time.Time // when Signalled
+	Stage    Stage
+	Digest   string
+	KillAt   time.Time // when Signalled
+	LastExit *int32    // when Restarting: how it exited
 }
 
 // Link is the state of the task's sandbox and interface on the node.
@@ -93,6 +94,7 @@ type Event struct {
 	Reason    string
 	Digest    string
 	ExitCode  *int32
+	At        time.Time // when it exited; zero: now
 	Health    string
 	Intent    compute.Intent
 }
@@ -102,20 +104,22 @@ type Verb uint8
 
 // The verbs.
 const (
-	Plug   Verb = iota // make the sandbox and plug the interface into it
-	Pull               // pull the container's image
-	Create             // create the container
-	Start              // start its process
-	Signal             // send its stop signal
-	Kill               // kill it
-	Unplug             // remove everything of the task
-	Follow             // report the exit and the health of a container that runs already
+	Plug       Verb = iota // make the sandbox and plug the interface into it
+	Pull                   // pull the container's image
+	Create                 // create the container
+	Start                  // start its process
+	Signal                 // send its stop signal
+	Kill                   // kill it
+	Unplug                 // remove everything of the task
+	Follow                 // report the exit and the health of a container that runs already
+	StartAgain             // start the process of a container that has exited, on the same file system
 )
 
 // Action is something to do for a task.
 type Action struct {
 	Verb      Verb
 	Container int // index, for a container's actions
+	Restart   int // for StartAgain: the how manieth it is of the container
 }
 
 // The texts of ECS.
@@ -143,11 +147,16 @@ func New(spec *Spec, reported compute.TaskState) State {
 	return State{Reported: reported, Intent: compute.Intent{Desired: compute.Running}, Boxes: make([]Box, len(spec.Containers))}
 }
 
-// Found is what is found of a container on a node whose agent starts again.
+// Found is what is found of a container on a node whose agent starts again. What is
+// not known of it is zero.
 type Found struct {
-	Running  bool
-	ExitCode *int32 // of one that is over
-	Digest   string
+	Running   bool
+	ExitCode  *int32 // of one that is over
+	ExitedAt  time.Time
+	Reason    string // of one that is over, if it was no plain exit
+	Digest    string
+	StartedAt time.Time // last
+	Restarts  int
 }
 
 // Adopt is the state of a task after a restart of the agent. found is by
@@ -175,17 +184,30 @@ func Adopt(spec *Spec, reported compute.TaskState, intent compute.Intent, found 
 		case over, c.Last == compute.Stopped:
 			s.Boxes[i].Stage = Ended
 		case ok, c.Last == compute.Running:
-			s.Boxes[i] = Box{Stage: Running, Digest: f.Digest, StartedAt: now}
-			c.Last, c.Started = compute.Running, true
+			s.Boxes[i] = Box{Stage: Running, Digest: f.Digest}
+			recall(c, f, now)
 			if f.Running {
-				follow = append(follow, Action{Follow, i})
+				follow = append(follow, Action{Verb: Follow, Container: i})
 			} else {
-				events = append(events, Event{Kind: Exited, Container: i, ExitCode: f.ExitCode})
+				events = append(events, Event{Kind: Exited, Container: i, ExitCode: f.ExitCode, Reason: f.Reason, At: f.ExitedAt})
 			}
 		}
 	}
 	s, do := apply(spec, s, append(events, Event{Kind: Tick}), now)
 	return s, append(follow, do...)
+}
+
+// recall is what was reported of a container that was started, and what is found of
+// it: the report may be a start behind.
+func recall(c *compute.ContainerState, f Found, now time.Time) {
+	c.Last, c.Started = compute.Running, true
+	c.Restarts = max(c.Restarts, f.Restarts)
+	switch {
+	case !f.StartedAt.IsZero():
+		c.StartedAt = f.StartedAt
+	case c.StartedAt.IsZero():
+		c.StartedAt = now
+	}
 }
 
 func anyStarted(r compute.TaskState) bool {
@@ -226,11 +248,11 @@ func Deadline(spec *Spec, s State) time.Time {
 
 // giveUpAt is when those that wait for container i stop waiting.
 func (s *State) giveUpAt(spec *Spec, i int) time.Time {
-	limit := spec.Containers[i].StartTimeout
-	if limit == 0 || s.Boxes[i].StartedAt.IsZero() {
+	limit, started := spec.Containers[i].StartTimeout, s.Reported.Containers[i].StartedAt
+	if limit == 0 || started.IsZero() {
 		return time.Time{}
 	}
-	return s.Boxes[i].StartedAt.Add(limit)
+	return started.Add(limit)
 }
 
 // met reports whether a dependency is satisfied.

@@ -22,7 +22,7 @@ type story struct {
 	log  []string
 }
 
-var verbs = map[Verb]string{Plug: "plug", Pull: "pull", Create: "create", Start: "start", Signal: "signal", Kill: "kill", Unplug: "unplug", Follow: "follow"}
+var verbs = map[Verb]string{Plug: "plug", Pull: "pull", Create: "create", Start: "start", Signal: "signal", Kill: "kill", Unplug: "unplug", Follow: "follow", StartAgain: "restart"}
 
 func begin(t *testing.T, cs ...Container) *story {
 	spec := Spec{ID: "t", Containers: cs}
@@ -304,11 +304,11 @@ func TestAdopt(t *testing.T) {
 		want   string
 		code   compute.StopCode
 	}{
-		"still runs":         {map[string]Found{"app": {Running: true}}, compute.Intent{}, "[{7 0}]", ""},
-		"has exited":         {map[string]Found{"app": {ExitCode: new(int32(4))}}, compute.Intent{}, "[{6 0}]", compute.EssentialContainerExited},
-		"is gone":            {nil, compute.Intent{}, "[{6 0}]", compute.EssentialContainerExited},
-		"should stop":        {map[string]Found{"app": {Running: true}}, userStop.Intent, "[{7 0} {4 0}]", compute.UserInitiated},
-		"should stop, empty": {map[string]Found{}, userStop.Intent, "[{6 0}]", compute.UserInitiated},
+		"still runs":         {map[string]Found{"app": {Running: true}}, compute.Intent{}, "[{7 0 0}]", ""},
+		"has exited":         {map[string]Found{"app": {ExitCode: new(int32(4))}}, compute.Intent{}, "[{6 0 0}]", compute.EssentialContainerExited},
+		"is gone":            {nil, compute.Intent{}, "[{6 0 0}]", compute.EssentialContainerExited},
+		"should stop":        {map[string]Found{"app": {Running: true}}, userStop.Intent, "[{7 0 0} {4 0 0}]", compute.UserInitiated},
+		"should stop, empty": {map[string]Found{}, userStop.Intent, "[{6 0 0}]", compute.UserInitiated},
 	} {
 		s, do := Adopt(&y.spec, y.s.Reported, c.intent, c.found, y.now.Add(time.Hour))
 		if fmt.Sprint(do) != c.want || s.Intent.StopCode != c.code {
@@ -345,7 +345,11 @@ func TestProperties(t *testing.T) {
 			before := s
 			var do []Action
 			s, do = Next(&spec, s, e, now)
-			if err := lawful(&spec, before, s, do, done); err != nil {
+			err := lawful(&spec, before, s, do, done)
+			if err == nil {
+				err = restartsByPolicy(&spec, before, s, e, do, now)
+			}
+			if err != nil {
 				t.Fatalf("seed %d: %v after %+v\nspec %+v\nstate %+v", seed, err, e, spec, s)
 			}
 			for _, a := range do {
@@ -378,6 +382,9 @@ func randomSpec(r *rand.Rand) Spec {
 	for i := range 1 + r.IntN(4) {
 		c := Container{Name: fmt.Sprint("c", i), Essential: i == 0 || r.IntN(2) == 0, HealthCheck: r.IntN(2) == 0,
 			StopTimeout: time.Duration(2+r.IntN(30)) * time.Second, StartTimeout: time.Duration(r.IntN(2)*r.IntN(60)) * time.Second}
+		if r.IntN(3) == 0 {
+			c.Restart = Restart{Enabled: r.IntN(4) > 0, Ignored: []int32{0}[:r.IntN(2)], Period: time.Duration(r.IntN(3)*60) * time.Second}
+		}
 		for j := range i {
 			if r.IntN(3) == 0 {
 				c.DependsOn = append(c.DependsOn, Dependency{j, []Condition{OnStart, OnComplete, OnSuccess, OnHealthy}[r.IntN(4)]})
@@ -422,7 +429,7 @@ func answer(r *rand.Rand, a Action) []Event {
 		return pick(ImagePulled, PullFailed)
 	case Create:
 		return pick(MadeReady, CreateFailed)
-	case Start:
+	case Start, StartAgain:
 		return pick(Started, StartFailed)
 	case Signal:
 		if fails {
@@ -459,7 +466,7 @@ func lawful(spec *Spec, a, b State, do []Action, done map[Action]int) error {
 		if done[x]++; done[x] > 1 {
 			return fmt.Errorf("%s %d twice", verbs[x.Verb], x.Container)
 		}
-		if a.Intent.Desired == compute.Stopped && x.Verb < Signal {
+		if a.Intent.Desired == compute.Stopped && (x.Verb < Signal || x.Verb == StartAgain) {
 			return fmt.Errorf("%s %d while stopping", verbs[x.Verb], x.Container)
 		}
 		if x.Verb == Create {
@@ -483,4 +490,113 @@ func lawful(spec *Spec, a, b State, do []Action, done map[Action]int) error {
 		}
 	}
 	return nil
+}
+
+// restartsByPolicy checks that a container is started again when its policy says so,
+// and only then.
+func restartsByPolicy(spec *Spec, a, b State, e Event, do []Action, now time.Time) error {
+	for i := range b.Boxes {
+		policy, was := spec.Containers[i].Restart, a.Reported.Containers[i]
+		due := e.Kind == Exited && e.Container == i && a.Boxes[i].Stage == Running && a.Intent.Desired != compute.Stopped &&
+			policy.Enabled && e.ExitCode != nil && !slices.Contains(policy.Ignored, *e.ExitCode) && now.Sub(was.StartedAt) >= policy.Period
+		if done := slices.Contains(do, Action{StartAgain, i, was.Restarts + 1}); done != due {
+			return fmt.Errorf("container %d is started again: %v", i, done)
+		}
+		is := b.Reported.Containers[i]
+		if due && (is.Last != compute.Running || is.ExitCode != nil) {
+			return fmt.Errorf("container %d shows its restart: %+v", i, is)
+		}
+		again := 0
+		if a.Boxes[i].Stage == Restarting && e.Kind == Started && e.Container == i {
+			again = 1
+		}
+		if is.Restarts != was.Restarts+again {
+			return fmt.Errorf("container %d: %d restarts after %d", i, is.Restarts, was.Restarts)
+		}
+	}
+	return nil
+}
+
+// TestEssentialExitsWhileOthersStart has the task end before it ever ran: what is on
+// its way is waited for, what is not is left.
+func TestEssentialExitsWhileOthersStart(t *testing.T) {
+	y := begin(t, app, Container{Name: "made"}, Container{Name: "starting"}, after("waits", false, 2, OnComplete)).tell(attached, plugged)
+	for i := range 4 {
+		y.tell(pulled(i))
+	}
+	y.tell(of(MadeReady, 0), of(MadeReady, 2), of(Started, 0))
+	y.log = nil
+	y.tell(exit(0, 3)).did("")
+	y.ended(compute.EssentialContainerExited, "Essential container in task exited")
+	y.tell(of(MadeReady, 1)).did("")
+	y.tell(of(Started, 2)).did("signal starting")
+	y.tell(exit(2, 143)).did("unplug")
+	y.tell(unplugged, detached).did("DEPROVISIONING/8, STOPPED/9")
+	r := y.s.Reported
+	if !r.StartedAt.IsZero() || r.ExecutionStoppedAt.IsZero() || r.StoppedAt.IsZero() || r.Connectivity != "CONNECTED" {
+		t.Errorf("%+v", r)
+	}
+	for i, code := range []int32{3, -1, 143, -1} {
+		c := r.Containers[i]
+		if c.Last != compute.Stopped || c.RuntimeID == "" || (code < 0) != (c.ExitCode == nil) || code >= 0 && *c.ExitCode != code {
+			t.Errorf("container %+v", c)
+		}
+	}
+}
+
+// TestSidecarsMayFail has containers that are not essential fail in every way.
+func TestSidecarsMayFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		events []Event
+		code   int32 // -1: none
+		reason string
+	}{
+		"create":   {[]Event{{Kind: CreateFailed, Container: 1, Reason: "CannotCreateContainerError: x"}}, -1, "CannotCreateContainerError: x"},
+		"start":    {[]Event{of(MadeReady, 1), {Kind: StartFailed, Container: 1, Reason: "CannotStartContainerError: x"}}, -1, "CannotStartContainerError: x"},
+		"exit":     {[]Event{of(MadeReady, 1), of(Started, 1), exit(1, 9)}, 9, ""},
+		"memory":   {[]Event{of(MadeReady, 1), of(Started, 1), {Kind: Exited, Container: 1, ExitCode: new(int32(137)), Reason: "OutOfMemoryError: x"}}, 137, "OutOfMemoryError: x"},
+		"vanished": {[]Event{of(MadeReady, 1), of(Started, 1), {Kind: Exited, Container: 1, Reason: "ContainerVanishedError: x"}}, -1, "ContainerVanishedError: x"},
+	} {
+		y := begin(t, app, Container{Name: "side"}).tell(attached, plugged, pulled(0), pulled(1), of(MadeReady, 0)).tell(c.events...).tell(of(Started, 0))
+		got := y.s.Reported.Containers[1]
+		code := int32(-1)
+		if got.ExitCode != nil {
+			code = *got.ExitCode
+		}
+		if y.s.Reported.Last != compute.Running || got.Last != compute.Stopped || code != c.code || got.Reason != c.reason {
+			t.Errorf("%s: task %s, %+v", name, y.s.Reported.Last, got)
+		}
+		y.log = nil
+		y.tell(userStop, exit(0, 0)).did("signal app, unplug")
+	}
+}
+
+// TestStartTimeout has the containers that wait give up for each condition that has
+// to come about; START has when the container runs.
+func TestStartTimeout(t *testing.T) {
+	for _, c := range []struct {
+		condition Condition
+		gives     bool
+	}{{OnComplete, true}, {OnSuccess, true}, {OnHealthy, true}, {OnStart, false}} {
+		y := begin(t, Container{Name: "dep", HealthCheck: true, StartTimeout: 10 * time.Second}, after("app", true, 0, c.condition))
+		y.tell(attached, plugged, pulled(0), pulled(1), of(MadeReady, 0), of(Started, 0))
+		at := y.s.Reported.Containers[0].StartedAt.Add(10 * time.Second)
+		if got := Deadline(&y.spec, y.s); got.Equal(at) != c.gives {
+			t.Errorf("%s: deadline %v", c.condition, got)
+		}
+		y.now = at.Add(-2 * time.Second)
+		if y.tell(of(Tick, 0)); y.s.Intent.Desired == compute.Stopped {
+			t.Errorf("%s: gave up early", c.condition)
+		}
+		y.tell(of(Tick, 0))
+		if (y.s.Intent.Desired == compute.Stopped) != c.gives {
+			t.Errorf("%s: %+v", c.condition, y.s.Intent)
+		}
+	}
+	// A dependency that does not start in time is not what it bounds.
+	y := begin(t, Container{Name: "dep", StartTimeout: time.Second}, after("app", true, 0, OnComplete)).tell(attached, plugged, pulled(0), pulled(1))
+	y.now = y.now.Add(time.Hour)
+	if y.tell(of(Tick, 0)); y.s.Intent.Desired == compute.Stopped {
+		t.Error("gave up on a container that was not started")
+	}
 }

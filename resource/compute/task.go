@@ -168,6 +168,8 @@ type ContainerState struct {
 	Reason      string `json:",omitempty"`
 	Health      string `json:",omitempty"`
 	Started     bool
+	StartedAt   time.Time `json:",omitzero"`  // last
+	Restarts    int       `json:",omitempty"` // by its restart policy
 }
 
 // WantsInterface reports whether a network interface has to be made for the task.

@@ -13,7 +13,7 @@ const (
 	SocketFile = "shim.sock"  // where the shim answers
 	StateFile  = "state.json" // a State, replaced as a whole and synced
 	LockFile   = "lock"       // locked, flock(2), as long as the shim lives
-	LogDir     = "log"        // a file per container, named after it; see Record
+	LogDir     = "log"        // a directory per container, named after it; see SegmentFile
 )
 
 // Runtimes a shim can use.
@@ -33,8 +33,9 @@ type Spec struct {
 	Hostname  string // of all containers; empty: the runtime's
 	SharePID  bool   // containers see each other's processes
 
-	// Files are put into every container that mounts nothing there itself: text by
-	// absolute path.
+	// Files are put into every container at absolute paths, whatever its image has
+	// there, but not where it mounts something itself. Containers may write to
+	// them, and share them.
 	Files map[string]string
 }
 

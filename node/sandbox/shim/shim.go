@@ -58,8 +58,8 @@ func New(cfg Config, runtime string) *Sandbox {
 	return &Sandbox{cfg: cfg, runtime: runtime, tasks: map[string]*taskLock{}}
 }
 
-// LogFile is where a container's output goes, a record of package api a line.
-func (s *Sandbox) LogFile(task, container string) string {
+// LogDir is where a container's output goes, in segments; see package api.
+func (s *Sandbox) LogDir(task, container string) string {
 	return filepath.Join(s.dir(task), api.LogDir, container)
 }
 

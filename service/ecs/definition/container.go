@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,6 +81,9 @@ func containerSecrets(d *taskdef.Definition, c *taskdef.Container) error {
 	}
 	set := map[string]bool{}
 	for _, v := range c.Environment {
+		if strings.TrimSpace(v.Name) == "" {
+			return refuse("Environment variable name cannot be null or blank.")
+		}
 		set[v.Name] = true
 	}
 	seen := map[string]bool{}
@@ -119,13 +123,49 @@ func containerLog(d *taskdef.Definition, c *taskdef.Container) error {
 		return err
 	}
 	if log.LogDriver == "awslogs" {
-		required := []string{"awslogs-region", "awslogs-group"}
-		if slices.ContainsFunc(required, func(o string) bool { return log.Options[o] == "" }) {
-			return refuse("Log driver awslogs requires options: awslogs-region, awslogs-group")
+		if err := awslogs(c, log); err != nil {
+			return err
 		}
 	}
 	if len(log.SecretOptions) > 0 && d.ExecutionRoleArn == nil {
 		return refuse("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+	}
+	return nil
+}
+
+// awslogsOptions are the options of the awslogs driver. Source: LogConfiguration
+// API reference.
+var awslogsOptions = []string{
+	taskdef.LogGroup, taskdef.LogRegion, taskdef.LogStreamPrefix, taskdef.LogCreateGroup,
+	taskdef.LogDatetime, taskdef.LogMultiline, taskdef.LogMode, taskdef.LogBuffer,
+}
+
+// awslogs checks the options of the awslogs driver. Whether a pattern can be
+// compiled shows when a task starts.
+func awslogs(c *taskdef.Container, log *taskdef.Logging) error {
+	if log.Options[taskdef.LogRegion] == "" || log.Options[taskdef.LogGroup] == "" {
+		return refuse("Log driver awslogs requires options: awslogs-region, awslogs-group")
+	}
+	var unknown []string
+	for _, o := range slices.Sorted(maps.Keys(log.Options)) {
+		if !slices.Contains(awslogsOptions, o) {
+			unknown = append(unknown, o)
+		}
+	}
+	if len(unknown) > 0 {
+		return refuse("Log driver awslogs disallows options: %s", strings.Join(unknown, ", "))
+	}
+	if log.Options[taskdef.LogDatetime] != "" && log.Options[taskdef.LogMultiline] != "" {
+		return refuse("you cannot configure log opt '%s' and '%s' at the same time", taskdef.LogDatetime, taskdef.LogMultiline)
+	}
+	if _, ok := log.Mode(taskdef.LogNonBlocking); !ok {
+		return setting("logConfiguration.options.mode", c)
+	}
+	if _, ok := log.BufferSize(); !ok {
+		return setting("logConfiguration.options.max-buffer-size", c)
+	}
+	if _, ok := log.CreatesGroup(); !ok {
+		return setting("logConfiguration.options.awslogs-create-group", c)
 	}
 	return nil
 }
@@ -201,6 +241,11 @@ var capabilities = []string{"ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEN
 	"SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM"}
 
 func containerLinux(_ *taskdef.Definition, c *taskdef.Container) error {
+	for _, s := range c.SystemControls {
+		if deref(s.Namespace) == "" || s.Value == nil {
+			return setting("systemControls", c)
+		}
+	}
 	l := c.LinuxParameters
 	if l == nil {
 		return nil

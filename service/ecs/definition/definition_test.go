@@ -164,6 +164,15 @@ func TestRegisterRefuses(t *testing.T) {
 	type in = ecs.RegisterTaskDefinitionInput
 	type cd = ecs.ContainerDefinition
 	bridge := func(i *in) { i.NetworkMode = new("bridge") }
+	logTo := func(options ...string) *in {
+		all := map[string]string{"awslogs-region": "us-east-1", "awslogs-group": "g", "awslogs-stream-prefix": "p"}
+		for i := 0; i < len(options); i += 2 {
+			all[options[i]] = options[i+1]
+		}
+		return fargate(
+			func(i *in) { i.ExecutionRoleArn = new("exec") },
+			app(func(c *cd) { c.LogConfiguration = &ecs.LogConfiguration{LogDriver: new("awslogs"), Options: all} }))
+	}
 	for want, input := range map[string]*in{
 		"InvalidParameterException: Invalid 'cpu' setting for task.": fargate(func(i *in) {
 			i.Cpu = new("bad")
@@ -228,6 +237,13 @@ func TestRegisterRefuses(t *testing.T) {
 		"ClientException: Fargate requires task definition to have execution role ARN to support log driver awslogs.": fargate(app(func(c *cd) {
 			c.LogConfiguration = &ecs.LogConfiguration{LogDriver: new("awslogs"), Options: map[string]string{"awslogs-region": "r", "awslogs-group": "g", "awslogs-stream-prefix": "p"}}
 		})),
+		"ClientException: Log driver awslogs requires options: awslogs-stream-prefix":                           logTo("awslogs-stream-prefix", ""),
+		"ClientException: Log driver awslogs disallows options: awslogs-endpoint":                               logTo("awslogs-endpoint", "x"),
+		"ClientException: Invalid 'logConfiguration.options.mode' setting for container 'app'.":                 logTo("mode", "sometimes"),
+		"ClientException: Invalid 'logConfiguration.options.max-buffer-size' setting for container 'app'.":      logTo("max-buffer-size", "much"),
+		"ClientException: Invalid 'logConfiguration.options.awslogs-create-group' setting for container 'app'.": logTo("awslogs-create-group", "maybe"),
+		"ClientException: you cannot configure log opt 'awslogs-datetime-format' and 'awslogs-multiline-pattern' at the same time": logTo(
+			"awslogs-datetime-format", "%Y", "awslogs-multiline-pattern", "^x"),
 		"ClientException: Log driver awslogs requires options: awslogs-region, awslogs-group": fargate(app(func(c *cd) { c.LogConfiguration = &ecs.LogConfiguration{LogDriver: new("awslogs")} })),
 		"ClientException: Fargate compatible task definitions do not support privileged":      fargate(app(func(c *cd) { c.Privileged = new(true) })),
 		"ClientException: Fargate compatible task definitions do not support tmpfs": fargate(app(func(c *cd) {

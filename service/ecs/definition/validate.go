@@ -35,13 +35,13 @@ func first(d *taskdef.Definition, checks ...func(*taskdef.Definition) error) err
 }
 
 // validate checks everything that does not depend on defaults, in the order in
-// which ECS reports: names, the task's size, then members, then containers. It
-// normalises the size and the roles.
+// which ECS reports: names, the task's size, then members, then containers; what ECS
+// would take and is not built comes last. It normalises the size and the roles.
 func validate(d *taskdef.Definition) error {
 	return first(d,
-		validateFamily, normaliseSize, validateWords, refuseUnbuilt, normaliseRoles, validatePlacement,
+		validateFamily, normaliseSize, validateWords, normaliseRoles, validatePlacement,
 		validateStorage, validateContainerNames, validateVolumes, validateContainers, validateDependencies,
-		validateSums,
+		validateSums, refuseUnbuilt,
 	)
 }
 

@@ -114,7 +114,7 @@ func (h *host) disk() (string, error) {
 }
 
 // volume finds the directory of a volume, and makes it at its first use; root is
-// the image's root file system.
+// the image's root file system, whose content goes into a volume that is empty.
 func (h *host) volume(root string, m api.Mount) (string, error) {
 	h.volumes.Lock()
 	defer h.volumes.Unlock()
@@ -126,8 +126,11 @@ func (h *host) volume(root string, m api.Mount) (string, error) {
 		return "", errors.New("volume name " + m.Volume)
 	}
 	dir := filepath.Join(on, "volume", m.Volume)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
+	if in, err := os.ReadDir(dir); err == nil {
+		if m.Copy && len(in) == 0 { // others have it mounted
+			err = bundle.CopyContent(root, m.Target, dir)
+		}
+		return dir, err
 	}
 	fresh := dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o755)); err != nil {

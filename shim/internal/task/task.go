@@ -17,6 +17,7 @@ import (
 
 	"neargate/shim/api"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/output"
 	"neargate/shim/internal/proc"
 	"neargate/shim/internal/runtime"
 )
@@ -45,7 +46,7 @@ type shim struct {
 type live struct {
 	mu      sync.Mutex // held by Create and Start
 	created bool
-	output  *output
+	output  *output.Output
 	over    chan struct{} // closed when it has ended
 }
 
@@ -225,11 +226,11 @@ func (s *shim) create(c api.Container) error {
 		return nil
 	}
 	var err error
-	if l.output, err = openOutput(filepath.Join(s.cfg.Dir, api.LogDir), c.Name); err != nil {
+	if l.output, err = output.Open(filepath.Join(s.cfg.Dir, api.LogDir, c.Name), c.Log); err != nil {
 		return err
 	}
-	if err := s.rt.Create(c, l.output.stdio); err != nil {
-		l.output.close()
+	if err := s.rt.Create(c, l.output.Stdio); err != nil {
+		l.output.Close()
 		return err
 	}
 	l.created = true
@@ -252,7 +253,7 @@ func (s *shim) start(name string) error {
 	if err := s.rt.Start(name); err != nil {
 		return err
 	}
-	l.output.started()
+	l.output.Started()
 	if err := s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() }); err != nil {
 		return err
 	}
@@ -263,7 +264,7 @@ func (s *shim) start(name string) error {
 // follow records a container's exit.
 func (s *shim) follow(name string, l *live) {
 	st := s.rt.Wait(name)
-	l.output.ended()
+	l.output.Ended()
 	exit := &api.Exit{Code: st.Code, OOM: st.OOM, At: time.Now()}
 	_ = s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
 	close(l.over)
@@ -314,7 +315,7 @@ func (s *shim) ends(l *live) bool {
 	select {
 	case <-l.over:
 		return true
-	case <-time.After(2 * drain):
+	case <-time.After(2 * output.Drain):
 		return false
 	}
 }

@@ -117,7 +117,7 @@ func (h *Host) image(guest string) {
 
 // Container is a container that runs the guest.
 func (h *Host) Container(name string, args ...string) sandbox.Container {
-	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...)}
+	return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: append([]string{"/guest"}, args...), Log: api.Log{Mode: api.Blocking}}
 }
 
 // Kit is the host for sandboxtest.
@@ -205,7 +205,13 @@ func (h *Host) left() []string {
 
 // Output is what a container wrote to standard output and error.
 func (h *Host) Output(task, name string) (out, err string) {
-	b, _ := os.ReadFile(h.LogFile(task, name))
+	dir := h.LogDir(task, name)
+	segments, _ := api.Segments(dir)
+	var b []byte
+	for _, n := range segments {
+		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
+		b = append(b, segment...)
+	}
 	for line := range bytes.Lines(b) {
 		r, ok := api.ParseRecord(line)
 		if !ok {

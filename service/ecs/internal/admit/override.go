@@ -3,6 +3,7 @@ package admit
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"neargate/aws/ecs"
 	"neargate/internal/convert"
@@ -89,9 +90,12 @@ func (c Capacity) overriddenContainers(d *taskdef.Definition, o *taskdef.Overrid
 				return err
 			}
 		}
+		if len(oc.EnvironmentFiles) > 0 {
+			return Unsupported("Amazon S3")
+		}
 		for _, e := range oc.Environment {
-			if e.Name == "" {
-				return invalid("The name of an environment variable can not be empty.")
+			if strings.TrimSpace(e.Name) == "" {
+				return invalid("Environment variable name cannot be null or blank.")
 			}
 		}
 	}
