@@ -139,7 +139,7 @@ func endsUnseen(t *testing.T, w *world, c *tenant) {
 	time.Sleep(4 * time.Second) // the container's own time; nobody could tell its end
 	w.start(t, c)
 	x := c.stopped(t, short)
-	if k := container(t, x, "main"); k.ExitCode == nil || *k.ExitCode != 9 || x.StopCode != types.TaskStopCodeEssentialContainerExited {
+	if !exited(t, x, "main", 9) || x.StopCode != types.TaskStopCodeEssentialContainerExited {
 		t.Error(told(x))
 	}
 	c.running(t, arn)
@@ -200,7 +200,7 @@ func sandboxCrash(t *testing.T, w *world, c *tenant) {
 	_, sandbox := w.processes(t, arn)
 	kill(t, sandbox)
 	x := c.stopped(t, arn)
-	if k := container(t, x, "main"); k.ExitCode == nil || *k.ExitCode != 137 || x.StopCode != types.TaskStopCodeEssentialContainerExited {
+	if !exited(t, x, "main", 137) || x.StopCode != types.TaskStopCodeEssentialContainerExited {
 		t.Error(told(x))
 	}
 	_, public := c.addresses(t, c.task(t, c.replacement(t, "sandbox", arn)))

@@ -49,7 +49,7 @@ func exitCodes(t *testing.T, c *tenant) {
 	}
 	endings := []ending{
 		{"zero", []string{"exit", "0"}, 0}, {"seven", []string{"exit", "7"}, 7}, {"high", []string{"exit", "255"}, 255},
-		{"killed", []string{"signal", "KILL"}, 137}, {"fault", []string{"signal", "SEGV"}, 139},
+		{"killed", []string{"signal", "KILL"}, 137}, {"ended", []string{"signal", "TERM"}, 143},
 	}
 	arns := map[string]string{}
 	for _, e := range endings {
@@ -60,7 +60,7 @@ func exitCodes(t *testing.T, c *tenant) {
 	for _, e := range endings {
 		x := c.stopped(t, arns[e.name])
 		k := container(t, x, "main")
-		if x.StopCode != types.TaskStopCodeEssentialContainerExited || *x.StoppedReason != "Essential container in task exited" || k.ExitCode == nil || *k.ExitCode != e.code || k.Reason != nil {
+		if x.StopCode != types.TaskStopCodeEssentialContainerExited || *x.StoppedReason != "Essential container in task exited" || !exited(t, x, "main", e.code) || k.Reason != nil {
 			t.Errorf("%s: %s", e.name, told(x))
 		}
 		times := []*time.Time{x.CreatedAt, x.ConnectivityAt, x.PullStartedAt, x.PullStoppedAt, x.StartedAt, x.ExecutionStoppedAt, x.StoppedAt}
@@ -80,7 +80,7 @@ func exitCodes(t *testing.T, c *tenant) {
 	x := c.until(t, arn, "without its side container", func(x types.Task) bool {
 		return container(t, x, "side").ExitCode != nil || *x.LastStatus == "STOPPED"
 	})
-	if side := container(t, x, "side"); *x.LastStatus != "RUNNING" || *side.ExitCode != 0 || *side.LastStatus != "STOPPED" {
+	if side := container(t, x, "side"); *x.LastStatus != "RUNNING" || !exited(t, x, "side", 0) || *side.LastStatus != "STOPPED" {
 		t.Error(told(x))
 	}
 }
@@ -148,8 +148,8 @@ func stops(t *testing.T, c *tenant) {
 		t.Error(told(x))
 	}
 	for name, code := range map[string]int32{"quit": 0, "polite": 3, "deaf": 137} {
-		if k := container(t, x, name); k.ExitCode == nil || *k.ExitCode != code {
-			t.Errorf("%s: %s", name, exitCode(k))
+		if !exited(t, x, name, code) {
+			t.Errorf("%s: %s", name, told(x))
 		}
 	}
 	eventually(t, "the log", func() bool { return len(c.events(t, group, "quit", arn)) >= 2 })
@@ -226,7 +226,7 @@ func dependencies(t *testing.T, c *tenant) {
 	if k := container(t, x, "never"); x.StopCode != types.TaskStopCodeTaskFailedToStart || *x.StoppedReason != "Task failed to start" || k.ExitCode != nil || k.Reason != nil {
 		t.Error(told(x))
 	}
-	if k := container(t, x, "bad"); k.ExitCode == nil || *k.ExitCode != 7 {
+	if !exited(t, x, "bad", 7) {
 		t.Error(told(x))
 	}
 }
@@ -332,7 +332,7 @@ func process(t *testing.T, c *tenant) {
 	// A Go program changes its own soft limit; a shell tells.
 	shell := types.ContainerDefinition{Name: aws.String("main"), Image: aws.String("busybox"), Ulimits: k.Ulimits,
 		Command: []string{"sh", "-c", `test "$(ulimit -Sn) $(ulimit -Hn)" = "1000 2000"`}}
-	if x := c.stopped(t, c.guests(t, shell)); *container(t, x, "main").ExitCode != 0 {
+	if x := c.stopped(t, c.guests(t, shell)); !exited(t, x, "main", 0) {
 		t.Error("the soft limit is another:", told(x))
 	}
 }
@@ -355,7 +355,7 @@ func overrides(t *testing.T, c *tenant) {
 		ContainerOverrides: []types.ContainerOverride{{Name: aws.String("main"), Command: []string{"print", "overridden", "then", "facts"},
 			Environment: []types.KeyValuePair{{Name: aws.String("FROM"), Value: aws.String("override")}, {Name: aws.String("TWO"), Value: aws.String("2")}}}}}})
 	x := c.stopped(t, arn)
-	if *x.Cpu != "512" || *x.Memory != "1024" || *container(t, x, "main").ExitCode != 0 {
+	if *x.Cpu != "512" || *x.Memory != "1024" || !exited(t, x, "main", 0) {
 		t.Error(told(x), *x.Cpu, *x.Memory)
 	}
 	eventually(t, "two lines", func() bool { return len(c.events(t, group, "main", arn)) == 2 })

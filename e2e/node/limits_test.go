@@ -89,8 +89,7 @@ const outOfMemory = "OutOfMemoryError: Container killed due to memory usage"
 func taskMemory(t *testing.T, c *tenant) {
 	arn := c.guests(t, guestContainer("main", "alloc", "2000"))
 	x := c.stopped(t, arn)
-	k := container(t, x, "main")
-	if x.StopCode != types.TaskStopCodeEssentialContainerExited || k.ExitCode == nil || *k.ExitCode != 137 || aws.ToString(k.Reason) != outOfMemory {
+	if x.StopCode != types.TaskStopCodeEssentialContainerExited || !exited(t, x, "main", 137) || aws.ToString(container(t, x, "main").Reason) != outOfMemory {
 		t.Error(told(x))
 	}
 }
@@ -102,7 +101,7 @@ func containerMemory(t *testing.T, c *tenant) {
 	arn, _, public := c.server(t, definition{Cpu: aws.String("256"), Memory: aws.String("1024"),
 		ContainerDefinitions: []types.ContainerDefinition{guestContainer("main", "serve", ":80"), hog}})
 	x := c.until(t, arn, "without the hog", func(x types.Task) bool { return container(t, x, "hog").ExitCode != nil })
-	if k := container(t, x, "hog"); *k.ExitCode != 137 || aws.ToString(k.Reason) != outOfMemory {
+	if k := container(t, x, "hog"); !exited(t, x, "hog", 137) || aws.ToString(k.Reason) != outOfMemory {
 		t.Error(told(x))
 	}
 	answers(t, public)

@@ -299,6 +299,13 @@ func exitCode(k types.Container) string {
 	return fmt.Sprint("exit code ", *k.ExitCode)
 }
 
+// exited reports whether a container ended with a code.
+func exited(t *testing.T, x types.Task, name string, code int32) bool {
+	t.Helper()
+	k := container(t, x, name)
+	return k.ExitCode != nil && *k.ExitCode == code
+}
+
 func container(t *testing.T, x types.Task, name string) types.Container {
 	t.Helper()
 	for _, k := range x.Containers {
