@@ -8,10 +8,13 @@ import (
 
 	"neargate/node/container"
 	"neargate/node/image"
+	"neargate/node/logdriver"
 	"neargate/node/sandbox"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
+	"neargate/resource/compute/taskdef"
 	"neargate/resource/network"
+	"neargate/shim/api"
 )
 
 // plug makes a task's sandbox with its network interface in it.
@@ -29,7 +32,7 @@ func (h *Host) plug(ctx context.Context, j *Job) error {
 
 // netOf is what a sandbox needs of its interface.
 func netOf(p *vpc.Plugged) container.Net {
-	n := container.Net{NetNS: p.Namespace, Search: []string{network.InternalDomain(p.VPC.Region)}}
+	n := container.Net{NetNS: p.Namespace, Search: []string{network.PrivateDomain(p.VPC.Region)}}
 	if cidr, err := netip.ParsePrefix(p.VPC.CIDR); err == nil {
 		n.Resolvers = []string{vpc.Resolver(cidr).String()}
 	}
@@ -118,7 +121,7 @@ func (h *Host) create(l *lane, j *Job, name string) error {
 		return err
 	}
 	if d := j.Definition.Container(name); h.Logs != nil && d != nil && d.LogConfiguration != nil {
-		if c.Log, err = h.Logs.Open(l.ctx, &j.Task, name, d.LogConfiguration); err != nil {
+		if c.Log, err = h.openLog(l.ctx, &j.Task, name, d.LogConfiguration); err != nil {
 			return err
 		}
 	}
@@ -126,6 +129,18 @@ func (h *Host) create(l *lane, j *Job, name string) error {
 		return container.Failure(c, err)
 	}
 	return nil
+}
+
+// openLog makes the log stream of a container.
+func (h *Host) openLog(ctx context.Context, t *compute.Task, name string, l *taskdef.Logging) (api.Log, error) {
+	owner := logdriver.Task{ID: t.ID, Account: t.Account, ExecutionRole: t.Spec.ExecutionRole}
+	if h.LogMode != nil {
+		var err error
+		if owner.DefaultMode, err = h.LogMode(ctx, t); err != nil {
+			return api.Log{}, err
+		}
+	}
+	return h.Logs.Open(ctx, owner, name, l)
 }
 
 // signal sends a container its stop signal, or kills it. One that cannot be

@@ -10,12 +10,12 @@ import (
 
 	"neargate/node/container"
 	"neargate/node/image"
+	"neargate/node/logdriver"
 	"neargate/node/sandbox"
 	"neargate/node/task"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
-	"neargate/shim/api"
 )
 
 // Parts are what a Host works with. A host without a network, images or logs, as
@@ -24,7 +24,9 @@ type Parts struct {
 	Sandbox sandbox.Sandbox
 	Network *vpc.Keeper
 	Images  Images
-	Logs    Logs
+	Logs    *logdriver.Driver
+	// LogMode is the account's defaultLogDriverMode for a task; nil: non-blocking.
+	LogMode func(ctx context.Context, t *compute.Task) (string, error)
 	// Environment is what ECS sets for a container; nil: nothing.
 	Environment func(t *compute.Task, container string) []string
 	Log         *slog.Logger
@@ -36,16 +38,6 @@ type Images interface {
 	Find(task, ref string) (image.Image, bool, error)
 	Release(task string) error
 	Retain(tasks []string) error
-}
-
-// Logs takes what containers write to where their definitions say.
-type Logs interface {
-	// Open prepares for the output of a container that is about to be created.
-	Open(ctx context.Context, t *compute.Task, container string, c *taskdef.Logging) (api.Log, error)
-	// Follow takes the output of a started container, also after a restart.
-	Follow(t *compute.Task, container string, c *taskdef.Logging)
-	// Finish returns when all output of a task that is over has been taken.
-	Finish(ctx context.Context, task string) error
 }
 
 // Host is the Worker of a real host: it runs jobs in a sandbox, each in a
@@ -221,8 +213,10 @@ func (h *Host) follow(l *lane, j Job, name string) {
 		return
 	}
 	d := j.Definition.Container(name)
-	if h.Logs != nil && d != nil && d.LogConfiguration != nil {
-		h.Logs.Follow(&j.Task, name, d.LogConfiguration)
+	if h.Logs != nil {
+		if err := h.Logs.Follow(j.Task.ID, name); err != nil {
+			h.Log.Error("following a log", "task", j.Task.ID, "container", name, "error", err)
+		}
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()

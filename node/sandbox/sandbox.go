@@ -22,11 +22,13 @@ type Sandbox interface {
 	// Start starts a created container's process; nil if it was started before.
 	Start(ctx context.Context, task, container string) error
 	// Wait returns when the container's process has ended, at once if it had
-	// before, or when ctx ends.
+	// before, or when ctx ends. The process is that of the last start.
 	Wait(ctx context.Context, task, container string) (Exit, error)
 	// Signal sends a signal to a started container's process; nil if it is over.
 	Signal(ctx context.Context, task, container string, sig syscall.Signal) error
-	// Exec runs a command in a running container and returns its exit code.
+	// Exec runs a command in a running container and returns its exit code: as in
+	// Docker 127 where the command is not found, 126 where it cannot be run. The
+	// command is killed when ctx ends.
 	Exec(ctx context.Context, task, container string, command []string) (int32, error)
 	// Close kills and removes everything of a task; nil if there is nothing. Waits
 	// for its containers return ErrNotFound.
@@ -34,6 +36,21 @@ type Sandbox interface {
 	// List tells of every sandbox, ordered by task, containers in the order of
 	// their creation.
 	List(ctx context.Context) ([]Status, error)
+}
+
+// Restarter starts containers again.
+type Restarter interface {
+	// Restart starts a container that has ended for the n-th time after its first
+	// start, in the file system it left and with the same output; nil if it was
+	// started so often before. One that runs, or was started less than n-1 times
+	// again, is an error and stays as it is.
+	Restart(ctx context.Context, task, container string, n int) error
+}
+
+// Meter tells what tasks use.
+type Meter interface {
+	// Stats tells what a task and its running containers use.
+	Stats(ctx context.Context, task string) (Stats, error)
 }
 
 // Errors of sandboxes.
@@ -57,6 +74,10 @@ type (
 	Ulimit = api.Ulimit
 	// Exit is how a container's process ended.
 	Exit = api.Exit
+	// Stats are what a task uses at a moment.
+	Stats = api.Stats
+	// Usage is what processes use.
+	Usage = api.Usage
 )
 
 // Status is a sandbox as List finds it.
@@ -67,7 +88,8 @@ type Status struct {
 
 // ContainerStatus is a container as List finds it.
 type ContainerStatus struct {
-	Name    string
-	Started bool
-	Exit    *Exit // nil until it is over
+	Name     string
+	Started  bool
+	Restarts int   // how often it was started again
+	Exit     *Exit // of the last start; nil until it is over
 }

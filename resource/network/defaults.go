@@ -42,7 +42,7 @@ func Defaults(account, region string) Furniture {
 	}
 	var f Furniture
 	f.DhcpOptions = DhcpOptions{Account: account, Region: region, ID: id("dopt"), Values: []DhcpOption{
-		{"domain-name", []string{internalDomain(region)}},
+		{"domain-name", []string{PrivateDomain(region)}},
 		{"domain-name-servers", []string{"AmazonProvidedDNS"}},
 	}}
 	f.Vpc = Vpc{
@@ -102,13 +102,6 @@ func defaultAclEntries() []NetworkAclEntry {
 		}
 	}
 	return entries
-}
-
-func internalDomain(region string) string {
-	if region == "us-east-1" {
-		return "ec2.internal"
-	}
-	return region + ".compute.internal"
 }
 
 // derivedID is an EC2 id that follows from the parts alone.

@@ -72,11 +72,11 @@ func PrivateDNSName(region, ip string) string {
 	if ip == "" {
 		return ""
 	}
-	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + InternalDomain(region)
+	return "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + PrivateDomain(region)
 }
 
-// InternalDomain is the domain of the private DNS names of a region.
-func InternalDomain(region string) string {
+// PrivateDomain is the domain of a region's private names.
+func PrivateDomain(region string) string {
 	if region == "us-east-1" {
 		return "ec2.internal"
 	}
@@ -89,11 +89,15 @@ func PublicDNSName(region, ip string) string {
 	if ip == "" {
 		return ""
 	}
-	domain := region + ".compute"
+	return "ec2-" + strings.ReplaceAll(ip, ".", "-") + "." + PublicDomain(region)
+}
+
+// PublicDomain is the domain of a region's public names.
+func PublicDomain(region string) string {
 	if region == "us-east-1" {
-		domain = "compute-1"
+		return "compute-1.amazonaws.com"
 	}
-	return "ec2-" + strings.ReplaceAll(ip, ".", "-") + "." + domain + ".amazonaws.com"
+	return region + ".compute.amazonaws.com"
 }
 
 // PrivateAddress says that an address of a subnet is taken, and by which

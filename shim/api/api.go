@@ -56,7 +56,7 @@ type Container struct {
 	Sysctls         map[string]string
 	Init            bool // a small init is process 1: it forwards signals and reaps
 	CPUShares       int  // weight among the task's containers; 0: the least. Kept by runc only.
-	Memory          int  // MiB, hard; 0: only the task's. Kept by runc only.
+	Memory          int  // MiB, hard; 0: only the task's
 	Log             Log
 }
 
@@ -108,10 +108,32 @@ type Process struct {
 // ContainerState is what a shim knows of a container.
 type ContainerState struct {
 	Container Container
-	Process   Process // of runc: process 1
-	StartedAt time.Time
-	Exit      *Exit // nil until it is over
+	Process   Process   // of runc: process 1
+	StartedAt time.Time // the last time
+	Restarts  int       // how often it was started again
+	Exit      *Exit     // of the last run; nil until that is over
 }
+
+// Stats are what a task uses at a moment.
+type Stats struct {
+	At         time.Time
+	Task       Usage            // of all containers and the sandbox itself
+	Disk       Space            // of what the containers write; zero without a limit
+	Containers map[string]Usage // of those that run
+}
+
+// Usage is what processes use.
+type Usage struct {
+	CPU         uint64 // nanoseconds, since the start
+	Memory      uint64 // bytes, with page cache where the host counts it
+	Cache       uint64 // of these, page cache that gives way
+	MaxMemory   uint64 // the most there were; 0: not known
+	MemoryLimit uint64 // bytes; 0: none of its own
+	Processes   int    // with threads; of a task in gVisor, the host's
+}
+
+// Space is room on a disk, in bytes.
+type Space struct{ Used, Limit uint64 }
 
 // Op is what a request asks for.
 type Op string
@@ -119,11 +141,12 @@ type Op string
 // Operations.
 const (
 	OpCreate Op = "create" // Container
-	OpStart  Op = "start"  // Name
+	OpStart  Op = "start"  // Name, Run
 	OpWait   Op = "wait"   // Name; answered when it is over
 	OpSignal Op = "signal" // Name, Signal
 	OpExec   Op = "exec"   // Name, Args; the command is killed when the caller hangs up
 	OpState  Op = "state"
+	OpStats  Op = "stats"
 	OpClose  Op = "close" // kills and removes everything; the shim ends
 )
 
@@ -134,6 +157,7 @@ type Request struct {
 	Container *Container
 	Signal    syscall.Signal
 	Args      []string
+	Run       int // which start of the container: 0 the first, n the n-th again
 }
 
 // Kind is the kind of an error, for the daemon to act on.
@@ -153,6 +177,7 @@ type Answer struct {
 	Exit  *Exit
 	Code  int32 // of an exec
 	State *State
+	Stats *Stats
 }
 
 // Config is what a shim is started with, as JSON on its standard input; file 3 is

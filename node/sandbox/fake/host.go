@@ -4,6 +4,7 @@ package fake
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"syscall"
 	"time"
@@ -36,14 +37,15 @@ type Host struct {
 }
 
 type container struct {
-	task    string
-	spec    sandbox.Container
-	does    Behaviour
-	started bool
-	endsAt  time.Time // zero: not known
-	endCode int32
-	over    bool
-	oom     bool
+	task     string
+	spec     sandbox.Container
+	does     Behaviour
+	started  bool
+	restarts int
+	endsAt   time.Time // zero: not known
+	endCode  int32
+	over     bool
+	oom      bool
 }
 
 // NewHost is an empty host. A nil script gives every container the zero
@@ -97,6 +99,32 @@ func (h *Host) Start(task, name string, now time.Time) error {
 	case c.does.StartError != nil:
 		return c.does.StartError
 	}
+	c.start(now)
+	return nil
+}
+
+// Restart starts a container that has ended for the n-th time again.
+func (h *Host) Restart(task, name string, n int, now time.Time) error {
+	c := h.find(task, name)
+	switch {
+	case c == nil:
+		return sandbox.ErrNotFound
+	case !c.started:
+		return sandbox.ErrNotRunning
+	case c.restarts == n && n > 0:
+		return nil
+	case c.restarts != n-1 || c.exit(now) == nil:
+		return fmt.Errorf("fake: start %d again of a container that runs, or was started %d times again", n, c.restarts)
+	case c.does.StartError != nil:
+		return c.does.StartError
+	}
+	c.restarts, c.over, c.oom, c.endsAt, c.endCode = n, false, false, time.Time{}, 0
+	c.start(now)
+	return nil
+}
+
+// start begins a container's life.
+func (c *container) start(now time.Time) {
 	c.started = true
 	if c.does.Life > 0 || c.does.OOM {
 		c.endsAt, c.endCode = now.Add(c.does.Life), c.does.Code
@@ -104,7 +132,6 @@ func (h *Host) Start(task, name string, now time.Time) error {
 			c.endCode, c.oom = 137, true
 		}
 	}
-	return nil
 }
 
 // Signal sends a signal.
@@ -140,6 +167,22 @@ func (h *Host) Exec(task, name string, now time.Time) (int32, error) {
 	return 0, nil
 }
 
+// Stats tells of a process in each running container, that uses nothing.
+func (h *Host) Stats(task string, now time.Time) (sandbox.Stats, error) {
+	all, ok := h.boxes[task]
+	if !ok {
+		return sandbox.Stats{}, sandbox.ErrNotFound
+	}
+	st := sandbox.Stats{At: now, Containers: map[string]sandbox.Usage{}}
+	for _, c := range all {
+		if c.started && c.exit(now) == nil {
+			st.Containers[c.spec.Name] = sandbox.Usage{Processes: 1, MemoryLimit: uint64(c.spec.Memory) << 20}
+			st.Task.Processes++
+		}
+	}
+	return st, nil
+}
+
 // Close removes a task's sandbox.
 func (h *Host) Close(task string) { delete(h.boxes, task) }
 
@@ -166,7 +209,7 @@ func (h *Host) List(now time.Time) []sandbox.Status {
 	for task, cs := range h.boxes {
 		s := sandbox.Status{Task: task}
 		for _, c := range cs {
-			s.Containers = append(s.Containers, sandbox.ContainerStatus{Name: c.spec.Name, Started: c.started, Exit: c.exit(now)})
+			s.Containers = append(s.Containers, sandbox.ContainerStatus{Name: c.spec.Name, Started: c.started, Restarts: c.restarts, Exit: c.exit(now)})
 		}
 		all = append(all, s)
 	}

@@ -16,7 +16,11 @@ type Sandbox struct {
 	changed chan struct{} // closed and replaced at every change
 }
 
-var _ sandbox.Sandbox = (*Sandbox)(nil)
+var (
+	_ sandbox.Sandbox   = (*Sandbox)(nil)
+	_ sandbox.Restarter = (*Sandbox)(nil)
+	_ sandbox.Meter     = (*Sandbox)(nil)
+)
 
 // New is a sandbox whose containers behave by the script; nil: they run until
 // told to stop.
@@ -58,6 +62,20 @@ func (s *Sandbox) Start(ctx context.Context, task, name string) error {
 		return ctx.Err()
 	}
 	return s.do(ctx, func(now time.Time) error { return s.host.Start(task, name, now) })
+}
+
+// Restart implements sandbox.Restarter.
+func (s *Sandbox) Restart(ctx context.Context, task, name string, n int) error {
+	return s.do(ctx, func(now time.Time) error { return s.host.Restart(task, name, n, now) })
+}
+
+// Stats implements sandbox.Meter.
+func (s *Sandbox) Stats(ctx context.Context, task string) (st sandbox.Stats, err error) {
+	err = s.do(ctx, func(now time.Time) error {
+		st, err = s.host.Stats(task, now)
+		return err
+	})
+	return st, err
 }
 
 // Wait implements sandbox.Sandbox.

@@ -8,6 +8,5 @@ import (
 	"neargate/shim/api"
 )
 
-// New is a sandbox for tasks of untrusted programs. A container's own memory
-// limit is not kept, only the task's.
+// New is a sandbox for tasks of untrusted programs.
 func New(cfg shim.Config) *shim.Sandbox { return shim.New(cfg, api.GVisor) }

@@ -7,7 +7,7 @@ import (
 	"neargate/node/sandbox/runc"
 )
 
-var under = hosttest.Runtime{New: runc.New, ContainerMemory: true}
+var under = hosttest.Runtime{New: runc.New}
 
 func TestMain(m *testing.M) { hosttest.Main(m, under) }
 

@@ -16,12 +16,16 @@ import (
 // Kit is an implementation under test and containers of it that behave as the
 // tests need.
 type Kit struct {
-	Sandbox sandbox.Sandbox
-	Polite  func(name string) sandbox.Container             // runs until SIGTERM, exits 0 then
-	Deaf    func(name string) sandbox.Container             // runs and ignores SIGTERM
-	Exits   func(name string, code int32) sandbox.Container // exits at once
-	Broken  func(name string) sandbox.Container             // cannot be started
-	Ready   func(task, name string)                         // waits until a Polite or Deaf is prepared for signals; nil: from its start
+	Sandbox interface {
+		sandbox.Sandbox
+		sandbox.Restarter
+		sandbox.Meter
+	}
+	Polite func(name string) sandbox.Container             // runs until SIGTERM, exits 0 then
+	Deaf   func(name string) sandbox.Container             // runs and ignores SIGTERM
+	Exits  func(name string, code int32) sandbox.Container // exits at once
+	Broken func(name string) sandbox.Container             // cannot be started
+	Ready  func(task, name string)                         // waits until a Polite or Deaf is prepared for signals; nil: from its start
 }
 
 // patience bounds every wait of a test.
@@ -42,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) Kit) {
 		{"Absent", absent},
 		{"Broken", broken},
 		{"Exec", execs},
+		{"Restart", restart},
+		{"Stats", stats},
 		{"Neighbours", neighbours},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,6 +183,58 @@ func execs(t *testing.T, ctx context.Context, k Kit) {
 	wait(t, ctx, k, "t1", "b")
 	if _, err := k.Sandbox.Exec(ctx, "t1", "b", []string{"true"}); !errors.Is(err, sandbox.ErrNotRunning) {
 		t.Errorf("exec in an ended container: %v, want ErrNotRunning", err)
+	}
+}
+
+func restart(t *testing.T, ctx context.Context, k Kit) {
+	run(t, ctx, k, "t1", k.Exits("a", 7), k.Polite("b"))
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil {
+			t.Errorf("%s was started again", what)
+		}
+	}
+	refused("one that is not there", k.Sandbox.Restart(ctx, "t1", "absent", 1))
+	refused("one that runs", k.Sandbox.Restart(ctx, "t1", "b", 1))
+	wait(t, ctx, k, "t1", "a")
+	refused("the second time before the first", k.Sandbox.Restart(ctx, "t1", "a", 2))
+	refused("the first start", k.Sandbox.Restart(ctx, "t1", "a", 0))
+	for n := 1; n <= 2; n++ {
+		ok(t, k.Sandbox.Restart(ctx, "t1", "a", n))
+		if e := wait(t, ctx, k, "t1", "a"); e.Code != 7 {
+			t.Errorf("exit %+v, started again %d times", e, n)
+		}
+		ok(t, k.Sandbox.Restart(ctx, "t1", "a", n))
+	}
+	ready(k, "t1", "b")
+	ok(t, k.Sandbox.Signal(ctx, "t1", "b", syscall.SIGTERM))
+	wait(t, ctx, k, "t1", "b")
+	ok(t, k.Sandbox.Restart(ctx, "t1", "b", 1))
+	still(t, ctx, k, "t1", "b")
+	l := status(t, ctx, k)[0].Containers
+	if l[0].Restarts != 2 || l[0].Exit == nil || l[1].Restarts != 1 || l[1].Exit != nil {
+		t.Errorf("listed %+v", l)
+	}
+	ok(t, k.Sandbox.Signal(ctx, "t1", "b", syscall.SIGKILL))
+	if e := wait(t, ctx, k, "t1", "b"); e.Code != 137 {
+		t.Errorf("exit %+v after a kill", e)
+	}
+}
+
+func stats(t *testing.T, ctx context.Context, k Kit) {
+	if _, err := k.Sandbox.Stats(ctx, "t1"); !errors.Is(err, sandbox.ErrNotFound) {
+		t.Errorf("stats of no task: %v", err)
+	}
+	limited := k.Polite("a")
+	limited.Memory = 100
+	run(t, ctx, k, "t1", limited, k.Exits("b", 0))
+	ok(t, k.Sandbox.Create(ctx, "t1", k.Polite("c")))
+	wait(t, ctx, k, "t1", "b")
+	st, err := k.Sandbox.Stats(ctx, "t1")
+	ok(t, err)
+	a, here := st.Containers["a"]
+	if !here || len(st.Containers) != 1 || a.Processes < 1 || a.MemoryLimit != 100<<20 || st.At.IsZero() {
+		t.Errorf("stats %+v", st)
 	}
 }
 

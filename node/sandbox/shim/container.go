@@ -3,9 +3,11 @@ package shim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"neargate/node/sandbox"
 	"neargate/shim/api"
@@ -21,6 +23,30 @@ func (s *Sandbox) Create(ctx context.Context, task string, c sandbox.Container) 
 func (s *Sandbox) Start(ctx context.Context, task, container string) error {
 	_, err := s.ask(ctx, task, api.Request{Op: api.OpStart, Name: container})
 	return err
+}
+
+// Restart implements sandbox.Restarter.
+func (s *Sandbox) Restart(ctx context.Context, task, container string, n int) error {
+	if n < 1 {
+		return fmt.Errorf("sandbox: start %d again", n)
+	}
+	_, err := s.ask(ctx, task, api.Request{Op: api.OpStart, Name: container, Run: n})
+	if errors.Is(err, api.ErrGone) {
+		return sandbox.ErrNotRunning
+	}
+	return err
+}
+
+// Stats implements sandbox.Meter.
+func (s *Sandbox) Stats(ctx context.Context, task string) (sandbox.Stats, error) {
+	a, err := s.ask(ctx, task, api.Request{Op: api.OpStats})
+	if errors.Is(err, api.ErrGone) {
+		return sandbox.Stats{}, sandbox.ErrNotRunning
+	}
+	if err != nil {
+		return sandbox.Stats{}, err
+	}
+	return *a.Stats, nil
 }
 
 // Wait implements sandbox.Sandbox. Where the shim is dead the state file tells.
@@ -44,7 +70,7 @@ func (s *Sandbox) Wait(ctx context.Context, task, container string) (sandbox.Exi
 
 // left is what a dead shim's state file says of a container.
 func (s *Sandbox) left(task, container string) (api.ContainerState, error) {
-	st, err := s.state(task)
+	st, err := s.remains(task)
 	if err != nil {
 		return api.ContainerState{}, err
 	}
@@ -114,9 +140,21 @@ func (s *Sandbox) look(ctx context.Context, task string) (api.State, error) {
 	if !hangs && !errors.Is(err, api.ErrGone) {
 		return api.State{}, err
 	}
-	st, err := s.state(task)
+	st, err := s.remains(task)
 	if errors.Is(err, sandbox.ErrNotFound) {
 		return st, errors.Join(err, s.Close(ctx, task))
+	}
+	return st, err
+}
+
+// remains is the state file of a task that was ended. A container that ran when
+// its shim died was killed with it, if a full disk kept the file from saying so.
+func (s *Sandbox) remains(task string) (api.State, error) {
+	st, err := s.state(task)
+	for i := range st.Containers {
+		if c := &st.Containers[i]; !c.StartedAt.IsZero() && c.Exit == nil {
+			c.Exit = &api.Exit{Code: 128 + int32(syscall.SIGKILL), At: time.Now()}
+		}
 	}
 	return st, err
 }
@@ -125,7 +163,7 @@ func statusOf(task string, st api.State) sandbox.Status {
 	status := sandbox.Status{Task: task}
 	for _, c := range st.Containers {
 		status.Containers = append(status.Containers, sandbox.ContainerStatus{
-			Name: c.Container.Name, Started: !c.StartedAt.IsZero(), Exit: c.Exit,
+			Name: c.Container.Name, Started: !c.StartedAt.IsZero(), Restarts: c.Restarts, Exit: c.Exit,
 		})
 	}
 	return status

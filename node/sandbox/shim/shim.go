@@ -51,7 +51,11 @@ type taskLock struct {
 	users int // who hold or wait for it
 }
 
-var _ sandbox.Sandbox = (*Sandbox)(nil)
+var (
+	_ sandbox.Sandbox   = (*Sandbox)(nil)
+	_ sandbox.Restarter = (*Sandbox)(nil)
+	_ sandbox.Meter     = (*Sandbox)(nil)
+)
 
 // New is a sandbox whose shims use a runtime of package api.
 func New(cfg Config, runtime string) *Sandbox {

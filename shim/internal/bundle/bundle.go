@@ -45,10 +45,12 @@ type Options struct {
 	Hostname   string
 	PIDNS      string // path; empty: a new one
 	SharePID   bool   // no PID namespace of its own: that of the sandbox
+	CgroupNS   bool   // a cgroup namespace of its own
 	CgroupPath string
 	InitBin    string
 	Volume     func(m api.Mount) (dir string, err error)
 	Rlimits    []api.Ulimit // unless the container says otherwise
+	Processes  int          // the most of a user; 0: as many as the container says
 	ClampLimit bool         // limits above the shim's own hard limit are lowered to it
 }
 
@@ -77,6 +79,9 @@ func Spec(c api.Container, o Options) (*specs.Spec, error) {
 	}
 	if !o.SharePID {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: o.PIDNS})
+	}
+	if o.CgroupNS {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	return s, nil
 }
@@ -123,6 +128,9 @@ func rlimits(c api.Container, o Options) []specs.POSIXRlimit {
 			all = append(all, l)
 		}
 	}
+	if n := uint64(o.Processes); n > 0 {
+		all = atMost(all, api.Ulimit{Name: "RLIMIT_NPROC", Soft: n, Hard: n})
+	}
 	var out []specs.POSIXRlimit
 	for _, l := range all {
 		if o.ClampLimit && l.Name == "RLIMIT_NOFILE" {
@@ -134,6 +142,17 @@ func rlimits(c api.Container, o Options) []specs.POSIXRlimit {
 		out = append(out, specs.POSIXRlimit{Type: l.Name, Soft: l.Soft, Hard: l.Hard})
 	}
 	return out
+}
+
+// atMost adds a limit, or lowers the one there is to it.
+func atMost(all []api.Ulimit, l api.Ulimit) []api.Ulimit {
+	for i := range all {
+		if x := &all[i]; x.Name == l.Name {
+			x.Soft, x.Hard = min(x.Soft, l.Soft), min(x.Hard, l.Hard)
+			return all
+		}
+	}
+	return append(all, l)
 }
 
 func mountsOf(c api.Container, o Options) ([]specs.Mount, error) {

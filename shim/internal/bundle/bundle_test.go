@@ -32,12 +32,39 @@ func TestPause(t *testing.T) {
 		t.Errorf("it ended by itself: %v", cmd.ProcessState)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		if b, err := pauseELF(arch); err != nil || len(b) > 256 {
+		if b, err := executable(arch, pauseCode); err != nil || len(b) > 256 {
 			t.Errorf("%s: %d bytes, %v", arch, len(b), err)
 		}
 	}
-	if _, err := pauseELF("mips"); err == nil {
+	if _, err := executable("mips", pauseCode); err == nil {
 		t.Error("a pause for a machine it has no code for")
+	}
+}
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	if err := PauseRoot(dir); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file, text string
+		code       int
+	}{{file, "20000 30000", 0}, {filepath.Join(dir, "absent"), "x", int(syscall.ENOENT)}, {"/dev/full", "x", int(syscall.ENOSPC)}} {
+		cmd := exec.Command(filepath.Join(dir, WritePath), c.file, c.text)
+		_ = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != c.code {
+			t.Errorf("%s: exit code %d, want %d", c.file, code, c.code)
+		}
+	}
+	if b, err := os.ReadFile(file); string(b) != "20000 30000" {
+		t.Errorf("wrote %q, %v", b, err)
+	}
+	if b, err := executable("arm64", writeCode); err != nil || len(b) > 256 {
+		t.Errorf("arm64: %d bytes, %v", len(b), err)
 	}
 }
 

@@ -59,24 +59,32 @@ func words(w ...uint32) []byte {
 	return b
 }
 
+// pausePrograms are the programs of a sandbox's root, by path.
+var pausePrograms = map[string]map[string][]byte{"/pause": pauseCode, WritePath: writeCode}
+
 // PauseRoot makes a root file system with nothing but /pause, a program that
-// sleeps for ever and costs a page.
+// sleeps for ever and costs a page, and the one at WritePath.
 func PauseRoot(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	b, err := pauseELF(runtime.GOARCH)
-	if err != nil {
-		return err
+	for name, code := range pausePrograms {
+		b, err := executable(runtime.GOARCH, code)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o755); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(filepath.Join(dir, "pause"), b, 0o755)
+	return nil
 }
 
-// pauseELF is a 64-bit executable of one segment. Source: elf(5).
-func pauseELF(arch string) ([]byte, error) {
-	machine, code := map[string]uint16{"amd64": 62, "arm64": 183}[arch], pauseCode[arch]
+// executable is a 64-bit executable of one segment. Source: elf(5).
+func executable(arch string, codes map[string][]byte) ([]byte, error) {
+	machine, code := map[string]uint16{"amd64": 62, "arm64": 183}[arch], codes[arch]
 	if code == nil {
-		return nil, fmt.Errorf("no pause program for %s", arch)
+		return nil, fmt.Errorf("no program for %s", arch)
 	}
 	const base, headers = 0x400000, 64 + 56
 	size := uint64(headers + len(code))

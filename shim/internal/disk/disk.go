@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,17 +15,22 @@ import (
 // attempts bounds the race for a free loop device.
 const attempts = 100
 
-// Mount makes a file system of so many MiB in a file and mounts it at dir.
+// inodeBytes is what ext4 keeps an inode for, and what that takes of the disk.
+const inodeBytes, inodeSize = 16 << 10, 256
+
+// Mount makes a file system with room for so many MiB in a file and mounts it at
+// dir.
 func Mount(file, dir string, mib int) error {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := f.Truncate(int64(mib) << 20); err != nil {
+	room := int64(mib) << 20
+	if err := f.Truncate(room + room*inodeSize/inodeBytes + room/512 + 2<<20); err != nil { // tables, bitmaps, superblocks
 		return err
 	}
-	mkfs := exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode",
+	mkfs := exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", "-I", strconv.Itoa(inodeSize), "-i", strconv.Itoa(inodeBytes), "-O", "^has_journal,^resize_inode",
 		"-E", "lazy_itable_init=1,nodiscard", file)
 	if out, err := mkfs.CombinedOutput(); err != nil {
 		return fmt.Errorf("mkfs.ext4: %w: %s", err, out)

@@ -6,7 +6,8 @@ import (
 	"flag"
 	"io/fs"
 	"os"
-	"strconv"
+	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -46,14 +47,19 @@ type gvisor struct {
 	// as long.
 	spawning sync.Mutex
 
-	moves sync.WaitGroup // of gofers to the cgroup
+	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
+	memory memory
+
+	cpu split
 
 	mu  sync.Mutex
 	all map[string]*gvisorContainer
 }
 
 type gvisorContainer struct {
+	fate
 	id    string
+	root  string
 	spec  api.Container
 	box   *container.Container
 	stdio [3]*os.File
@@ -63,24 +69,22 @@ func newGVisor(h *host) (*gvisor, error) {
 	log.SetTarget(quiet{})
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
-	overlay := "root:dir=" + h.dir("overlay")
-	if h.cfg.Spec.Disk > 0 {
-		overlay += ",size=" + strconv.Itoa(h.cfg.Spec.Disk) + "m"
-	}
 	for _, f := range [][2]string{
 		{"root", h.dir("runsc")},
 		{"platform", "systrap"},
 		{"host-settings", "ignore"},
 		{"net-raw", "true"},
 		{"allow-suid", "true"},
-		{"overlay2", overlay},
+		{"overlay2", "none"}, // the host's, on the task's disk
 	} {
 		if err := flags.Set(f[0], f[1]); err != nil {
 			return nil, err
 		}
 	}
 	conf, err := config.NewFromFlags(flags)
-	return &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}, err
+	g := &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}
+	g.memory.g = g
+	return g, err
 }
 
 // quiet drops gVisor's log.
@@ -104,17 +108,14 @@ func (g *gvisor) Open() error {
 	var warm sync.WaitGroup // before gVisor moves this process itself
 	warm.Go(cgroup.Warm)
 	defer warm.Wait()
+	g.moves.Go(func() { _, _ = g.disk() }) // beside the start; a container will ask how it went
 	if err := g.group.Create(g.limits()); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(g.dir("overlay"), 0o700); err != nil {
 		return err
 	}
 	if err := bundle.PauseRoot(g.dir("pause")); err != nil {
 		return err
 	}
-	pause := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
-	s, err := bundle.Spec(pause, bundle.Options{
+	s, err := bundle.Spec(g.pause(), bundle.Options{
 		Root: g.dir("pause"), NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, CgroupPath: g.group.Path(), Rlimits: nofile(),
 	})
 	if err != nil {
@@ -141,34 +142,67 @@ func (g *gvisor) Open() error {
 	return nil
 }
 
+// pause is the root container.
+func (g *gvisor) pause() api.Container {
+	return api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
+}
+
 // Create implements Runtime.
 func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
-	g.mu.Lock()
+	disk, err := g.disk()
+	if err != nil {
+		return err
+	}
 	id := g.nextID()
-	b := &gvisorContainer{id: id, spec: c, stdio: stdio}
-	g.all[c.Name] = b
-	g.mu.Unlock()
-
-	root, err := bundle.Overlay(g.dir("rootfs", id), c.Layers)
+	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err == nil {
 		err = keepTmp(root)
+	}
+	if err == nil {
+		err = g.sysctl(c.Sysctls)
 	}
 	if err != nil {
 		return err
 	}
-	o := bundle.Options{
-		Root: root, NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID, Rlimits: nofile(),
-		Volume: func(m api.Mount) (string, error) { return g.volume(root, m) },
+	return g.create(&gvisorContainer{id: id, root: root, spec: c, stdio: stdio})
+}
+
+// Restart implements Runtime.
+func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
+	b := g.find(name)
+	if err := b.box.Destroy(); err != nil { // with its gofer
+		return err
 	}
-	if n := g.cfg.Spec.Processes; n > 0 {
-		o.Rlimits = append(o.Rlimits, api.Ulimit{Name: "RLIMIT_NPROC", Soft: uint64(n), Hard: uint64(n)})
+	again := &gvisorContainer{id: g.nextID(), root: b.root, spec: b.spec, stdio: stdio}
+	if err := g.create(again); err != nil {
+		return err
+	}
+	return g.Start(name)
+}
+
+// create makes a container in a root file system.
+func (g *gvisor) create(b *gvisorContainer) error {
+	g.mu.Lock()
+	g.all[b.spec.Name] = b
+	g.mu.Unlock()
+	files, err := g.files(b.spec)
+	if err != nil {
+		return err
+	}
+	c := b.spec
+	c.Mounts = append(slices.Clone(c.Mounts), files...)
+	o := bundle.Options{
+		Root: b.root, NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID,
+		Rlimits: nofile(), Processes: g.cfg.Spec.Processes,
+		Volume: func(m api.Mount) (string, error) { return g.volume(b.root, m) },
 	}
 	s, err := bundle.Spec(c, o)
 	if err != nil {
 		return err
 	}
+	s.Linux.Sysctl = nil // of all containers, and set
 	s.Annotations = map[string]string{typeAnnotation: "container", sandboxAnnotation: sandboxID}
-	dir := g.dir("bundle", id)
+	dir := g.dir("bundle", b.id)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -177,7 +211,7 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	}
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
-	b.box, err = container.New(g.conf, container.Args{ID: id, Spec: s, BundleDir: dir})
+	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
 	if err == nil && !g.group.CloneInto() {
 		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
 	}
@@ -212,10 +246,25 @@ func keepTmp(root string) error {
 // Start implements Runtime.
 func (g *gvisor) Start(name string) error {
 	b := g.find(name)
+	if err := g.memory.keep(b); err != nil {
+		return err
+	}
 	if err := g.start(b); err != nil {
+		b.over.Store(true)
+		return startError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
+	}
+	if err := g.tellLimit(b); err != nil {
 		return err
 	}
 	return g.limitCPU()
+}
+
+// tellLimit lets the container see its memory limit where programs look for it.
+func (g *gvisor) tellLimit(b *gvisorContainer) error {
+	if b.spec.Memory == 0 {
+		return nil
+	}
+	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), itoa(b.spec.Memory<<20))
 }
 
 func (g *gvisor) start(b *gvisorContainer) error {
@@ -235,12 +284,15 @@ func (g *gvisor) start(b *gvisorContainer) error {
 
 // Wait implements Runtime.
 func (g *gvisor) Wait(name string) Status {
-	ws, err := g.find(name).box.Wait()
+	b := g.find(name)
+	ws, err := b.box.Wait()
+	b.over.Store(true)
 	if err != nil { // the sandbox is gone
-		return Status{Code: killed, OOM: g.group.OOMKills() > 0}
+		return Status{Code: killed, OOM: b.oom.Load() || g.group.OOMKills() > 0}
 	}
+	_ = g.killAll(b) // who shares a PID namespace does not end with its process 1
 	code := exitCode(ws)
-	return Status{Code: code, OOM: code == killed && g.group.OOMKills() > 0}
+	return Status{Code: code, OOM: code == killed && (b.oom.Load() || g.group.OOMKills() > 0)}
 }
 
 func exitCode(ws unix.WaitStatus) int32 {
@@ -280,6 +332,9 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 	sandbox := b.box.Sandbox
 	pid, err := sandbox.Execute(g.conf, e)
 	if err != nil {
+		if code := execCode(err); code != 0 {
+			return code, nil
+		}
 		return 0, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = sandbox.SignalProcess(b.id, pid, unix.SIGKILL, false) })

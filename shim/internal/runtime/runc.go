@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +31,8 @@ const patience = 5 * time.Second
 // runc runs a task's containers as processes of the host, in namespaces.
 type runc struct {
 	*host
-	pause api.Process // process 1 of the task's PID namespace, where it has one
+	pause api.Process    // process 1 of the task's PID namespace, where it has one
+	left  sync.WaitGroup // what calls leave
 
 	mu  sync.Mutex
 	all map[string]*runcContainer
@@ -38,6 +40,8 @@ type runc struct {
 
 type runcContainer struct {
 	id      string
+	root    string
+	spec    api.Container
 	process api.Process
 	mu      sync.Mutex // held while the pid is used
 	over    bool       // reaped: the pid may be another's
@@ -48,6 +52,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Open implements Runtime.
 func (r *runc) Open() error {
 	s := r.cfg.Spec
+	r.left.Go(func() { _, _ = r.disk() }) // beside the start; a container will ask how it went
 	if err := r.group.Create(cgroup.Limits{Memory: s.Memory, Processes: s.Processes}); err != nil {
 		return err
 	}
@@ -79,22 +84,48 @@ func (r *runc) openPID() error {
 
 // Create implements Runtime.
 func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
-	r.mu.Lock()
-	b := &runcContainer{id: r.nextID()}
-	r.all[c.Name] = b
-	r.mu.Unlock()
-
 	disk, err := r.disk()
 	if err != nil {
 		return err
 	}
-	root, err := bundle.Overlay(filepath.Join(disk, b.id), c.Layers)
+	id := r.nextID()
+	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err != nil {
 		return err
 	}
+	return r.make(&runcContainer{id: id, root: root, spec: c}, stdio)
+}
+
+// Restart implements Runtime.
+func (r *runc) Restart(name string, stdio [3]*os.File) error {
+	b := r.find(name)
+	if err := r.command(context.Background(), "delete", b.id).run(); err != nil {
+		return err
+	}
+	if err := r.make(&runcContainer{id: r.nextID(), root: b.root, spec: b.spec}, stdio); err != nil {
+		return err
+	}
+	return r.Start(name)
+}
+
+// make makes a container in a root file system.
+func (r *runc) make(b *runcContainer, stdio [3]*os.File) error {
+	r.mu.Lock()
+	r.all[b.spec.Name] = b
+	r.mu.Unlock()
+	files, err := r.files(b.spec)
+	if err != nil {
+		return err
+	}
+	c := b.spec
+	c.Mounts = append(slices.Clone(c.Mounts), files...)
+	if c.Sysctls, err = r.sysctl(c.Sysctls); err != nil {
+		return err
+	}
 	o := bundle.Options{
-		Root: root, NetNS: r.netNS(), Hostname: r.cfg.Spec.Hostname, InitBin: r.cfg.InitBin, Rlimits: nofile(), ClampLimit: true,
-		Volume: func(m api.Mount) (string, error) { return r.volume(root, m) },
+		Root: b.root, NetNS: r.netNS(), Hostname: r.cfg.Spec.Hostname, InitBin: r.cfg.InitBin, CgroupNS: r.group.CloneInto(),
+		Rlimits: nofile(), ClampLimit: true,
+		Volume: func(m api.Mount) (string, error) { return r.volume(b.root, m) },
 	}
 	if r.pause.PID > 0 {
 		o.PIDNS = "/proc/" + itoa(r.pause.PID) + "/ns/pid"
@@ -205,6 +236,12 @@ func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, err
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		if code := execCode(f); code != 0 {
+			return code, nil
+		}
+		return 0, f
+	}
 	if x, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exitCode(unix.WaitStatus(x.Sys().(syscall.WaitStatus))), nil
 	}
@@ -215,7 +252,7 @@ func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, err
 func (r *runc) Sandbox() api.Process { return api.Process{} }
 
 // Settle implements Runtime.
-func (r *runc) Settle() {}
+func (r *runc) Settle() { r.left.Wait() }
 
 // Process implements Runtime.
 func (r *runc) Process(name string) api.Process { return r.find(name).process }
@@ -251,7 +288,17 @@ func (c command) run() error {
 		_ = json.Unmarshal(line, &last)
 	}
 	if last.Level == "error" {
-		return fmt.Errorf("%s (%w)", strings.TrimPrefix(last.Msg, "runc "), err)
+		return &failure{strings.TrimPrefix(last.Msg, "runc "), err}
 	}
 	return err
 }
+
+// failure is runc's own, not that of a command it ran.
+type failure struct {
+	says string
+	err  error
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("%s (%v)", f.says, f.err) }
+
+func (f *failure) Unwrap() error { return f.err }

@@ -28,13 +28,18 @@ type Runtime interface {
 	Create(c api.Container, stdio [3]*os.File) error
 	// Start starts a container's process.
 	Start(name string) error
+	// Restart makes and starts a container that is over once more, in the file
+	// system it left. Its standard files are as Create's.
+	Restart(name string, stdio [3]*os.File) error
 	// Wait returns how a started container's process ended.
 	Wait(name string) Status
 	// Signal sends a signal; nil if the process is over.
 	Signal(name string, sig syscall.Signal) error
-	// Exec runs a command and returns its exit code; the command is killed when
-	// ctx ends.
+	// Exec runs a command and returns its exit code, 127 or 126 where it is not
+	// found or cannot be run; the command is killed when ctx ends.
 	Exec(ctx context.Context, name string, args []string) (int32, error)
+	// Usage is what running containers use.
+	Usage(names []string) (map[string]api.Usage, error)
 	// Sandbox is the process whose end is the end of all, zero where there is
 	// none.
 	Sandbox() api.Process
@@ -70,10 +75,13 @@ type host struct {
 	cfg   api.Config
 	group cgroup.Group
 
-	diskOnce sync.Once
-	diskErr  error
-	volumes  sync.Mutex
-	ids      atomic.Int32
+	diskOnce   sync.Once
+	diskErr    error
+	filesOnce  sync.Once
+	filesErr   error
+	fileMounts []api.Mount
+	volumes    sync.Mutex
+	ids        atomic.Int32
 }
 
 // nextID is an id for a container, of the same length as the others.

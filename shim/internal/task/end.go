@@ -34,7 +34,8 @@ func End(dir, group string) error {
 			c.Exit = &api.Exit{Code: 128 + int32(unix.SIGKILL), OOM: oom, At: time.Now()}
 		}
 	}
-	return errors.Join(save(dir, s, true), os.RemoveAll(filepath.Join(dir, api.SocketFile)))
+	_ = save(dir, s, true) // a disk may be full; who reads the file knows that the shim is dead
+	return os.RemoveAll(filepath.Join(dir, api.SocketFile))
 }
 
 // end kills a task's processes, removes its cgroup, and unmounts what this

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"neargate/shim/api"
 )
@@ -25,7 +26,10 @@ func save(dir string, s *api.State, sync bool) error {
 	if sync {
 		err = errors.Join(err, f.Sync())
 	}
-	if err := errors.Join(err, f.Close(), os.Rename(name+".new", name)); err != nil || !sync {
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name+".new"))
+	}
+	if err := os.Rename(name+".new", name); err != nil || !sync {
 		return err
 	}
 	d, err := os.Open(dir)
@@ -33,6 +37,41 @@ func save(dir string, s *api.State, sync bool) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// again is how long after a save that failed the next is tried.
+const again = 500 * time.Millisecond
+
+// save saves the state, with s.mu held. A disk that is full takes nothing from
+// what runs: the file stays as it was, and is written when there is room.
+func (s *shim) save(sync bool) {
+	if save(s.cfg.Dir, &s.state, sync) == nil {
+		s.unsaved = false
+		return
+	}
+	if !s.unsaved {
+		s.unsaved = true
+		go s.saveLater()
+	}
+}
+
+func (s *shim) saveLater() {
+	for tick := time.Tick(again); ; {
+		select {
+		case <-s.ending:
+			return
+		case <-tick:
+		}
+		s.mu.Lock()
+		if s.unsaved && save(s.cfg.Dir, &s.state, true) == nil {
+			s.unsaved = false
+		}
+		done := !s.unsaved
+		s.mu.Unlock()
+		if done {
+			return
+		}
+	}
 }
 
 func load(dir string) (*api.State, error) {

@@ -37,9 +37,10 @@ type shim struct {
 	quit              chan struct{}
 	endOnce, quitOnce sync.Once
 
-	mu    sync.Mutex
-	state api.State
-	live  map[string]*live
+	mu      sync.Mutex
+	state   api.State
+	live    map[string]*live
+	unsaved bool // the state file is older than the state
 }
 
 // live is what the state of a container does not say.
@@ -47,7 +48,7 @@ type live struct {
 	mu      sync.Mutex // held by Create and Start
 	created bool
 	output  *output.Output
-	over    chan struct{} // closed when it has ended
+	over    chan struct{} // closed when it has ended; replaced by a start again, under the shim's mutex
 }
 
 // Run is a shim: it reads its configuration from in, answers at the socket, says
@@ -87,6 +88,7 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 		return nil, nil, err
 	}
 	if err := s.rt.Open(); err != nil {
+		s.rt.Settle()
 		return nil, nil, err
 	}
 	s.state.Sandbox = s.rt.Sandbox()
@@ -160,6 +162,9 @@ func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 		}
 		return answerOf(s.create(*r.Container))
 	case api.OpStart:
+		if r.Run > 0 {
+			return answerOf(s.startAgain(r.Name, r.Run))
+		}
 		return answerOf(s.start(r.Name))
 	case api.OpWait:
 		exit, err := s.wait(ctx, r.Name)
@@ -179,6 +184,11 @@ func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 		st := s.state
 		st.Containers = append([]api.ContainerState(nil), st.Containers...)
 		return api.Answer{State: &st}
+	case api.OpStats:
+		st, err := s.stats()
+		a := answerOf(err)
+		a.Stats = st
+		return a
 	case api.OpClose:
 		return answerOf(s.close())
 	}
@@ -198,7 +208,7 @@ func (s *shim) find(name string) (*live, api.ContainerState, error) {
 }
 
 // update changes a container's state and saves all.
-func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) error {
+func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.state.Containers {
@@ -206,7 +216,7 @@ func (s *shim) update(name string, sync bool, change func(*api.ContainerState)) 
 			change(c)
 		}
 	}
-	return save(s.cfg.Dir, &s.state, sync)
+	s.save(sync)
 }
 
 func (s *shim) create(c api.Container) error {
@@ -237,7 +247,8 @@ func (s *shim) create(c api.Container) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.Containers = append(s.state.Containers, api.ContainerState{Container: c, Process: s.rt.Process(c.Name)})
-	return save(s.cfg.Dir, &s.state, false)
+	s.save(false)
+	return nil
 }
 
 func (s *shim) start(name string) error {
@@ -254,40 +265,48 @@ func (s *shim) start(name string) error {
 		return err
 	}
 	l.output.Started()
-	if err := s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() }); err != nil {
-		return err
-	}
-	go s.follow(name, l)
+	s.update(name, false, func(c *api.ContainerState) { c.StartedAt = time.Now() })
+	go s.follow(name, l.output, l.over)
 	return nil
 }
 
 // follow records a container's exit.
-func (s *shim) follow(name string, l *live) {
+func (s *shim) follow(name string, o *output.Output, over chan struct{}) {
 	st := s.rt.Wait(name)
-	l.output.Ended()
+	o.Ended()
 	exit := &api.Exit{Code: st.Code, OOM: st.OOM, At: time.Now()}
-	_ = s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
-	close(l.over)
+	s.update(name, true, func(c *api.ContainerState) { c.Exit = exit })
+	close(over)
+}
+
+// over is closed when the container's last run has ended.
+func (s *shim) over(l *live) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.over
 }
 
 func (s *shim) wait(ctx context.Context, name string) (*api.Exit, error) {
-	l, _, err := s.find(name)
-	if err != nil {
-		return nil, err
+	for {
+		l, _, err := s.find(name)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-s.over(l):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.ending:
+		}
+		select {
+		case <-s.ending:
+			return nil, errNotFound
+		default:
+		}
+		if _, c, err := s.find(name); err != nil || c.Exit != nil {
+			return c.Exit, err
+		} // or it was started again
 	}
-	select {
-	case <-l.over:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.ending:
-	}
-	select {
-	case <-s.ending:
-		return nil, errNotFound
-	default:
-	}
-	_, c, err := s.find(name)
-	return c.Exit, err
 }
 
 func (s *shim) signal(r api.Request) error {
@@ -299,7 +318,7 @@ func (s *shim) signal(r api.Request) error {
 		return errNotRunning
 	}
 	select {
-	case <-l.over:
+	case <-s.over(l):
 		return nil
 	default:
 	}
@@ -313,7 +332,7 @@ func (s *shim) signal(r api.Request) error {
 // ends waits a little for the end of a container that could not be reached.
 func (s *shim) ends(l *live) bool {
 	select {
-	case <-l.over:
+	case <-s.over(l):
 		return true
 	case <-time.After(2 * output.Drain):
 		return false
@@ -331,7 +350,7 @@ func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
 	code, err := s.rt.Exec(ctx, r.Name, r.Args)
 	if err != nil && ctx.Err() == nil {
 		select {
-		case <-l.over:
+		case <-s.over(l):
 			return 0, errNotRunning
 		default:
 		}

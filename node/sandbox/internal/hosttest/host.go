@@ -4,6 +4,7 @@ package hosttest
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,9 +22,8 @@ import (
 
 // Runtime is a sandbox under test.
 type Runtime struct {
-	New             func(shim.Config) *shim.Sandbox
-	Gvisor          bool // a kernel of its own
-	ContainerMemory bool // keeps a container's own memory limit
+	New    func(shim.Config) *shim.Sandbox
+	Gvisor bool // a kernel of its own
 }
 
 // Host is where a test's tasks run.
@@ -69,7 +69,12 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	bin := filepath.Join(cache, "neargate", "test-bin")
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
+	if err != nil {
+		return err
+	}
+	checkout := crc32.ChecksumIEEE(root) // each has its own
+	bin := filepath.Join(cache, "neargate", fmt.Sprintf("test-bin-%08x", checkout))
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
@@ -79,10 +84,6 @@ func build() error {
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "neargate").Output()
-	if err != nil {
 		return err
 	}
 	for _, b := range []struct{ out, dir, pkg, cgo string }{

@@ -45,6 +45,19 @@ func Run(t *testing.T, rt Runtime) {
 		{"SharedPID", sharedPID},
 		{"Memory", memory},
 		{"ContainerMemory", containerMemory},
+		{"SharedMemory", sharedMemory},
+		{"Stats", stats},
+		{"Files", files},
+		{"Again", again},
+		{"SharedDisk", sharedDisk},
+		{"Bomb", bomb},
+		{"Signals", signals},
+		{"Unhandled", unhandled},
+		{"KillsAll", killsAll},
+		{"Sysctl", sysctl},
+		{"ExecCodes", execCodes},
+		{"Program", program},
+		{"FullDisk", fullDisk},
 		{"CPU", cpu},
 		{"Processes", processes},
 		{"Disk", disk},
@@ -229,19 +242,6 @@ func memory(t *testing.T, h *Host, _ Runtime) {
 	h.exits("u", "a", 0, false)
 	if _, err := h.Exec(t.Context(), "n", "a", []string{"true"}); err != nil {
 		t.Error("the neighbour:", err)
-	}
-}
-
-func containerMemory(t *testing.T, h *Host, rt Runtime) {
-	if !rt.ContainerMemory {
-		t.Skip("only the task's limit is kept")
-	}
-	c := h.Container("a", "alloc", "256")
-	c.Memory = 64
-	h.run(sandbox.Spec{Task: "t", Memory: 512}, c, h.Container("b", "polite"))
-	h.exits("t", "a", 137, true)
-	if _, err := h.Exec(t.Context(), "t", "b", []string{"true"}); err != nil {
-		t.Error("the container beside it:", err)
 	}
 }
 

@@ -52,6 +52,27 @@ func run(does string, args []string) (int, error) {
 		return 0, json.NewEncoder(os.Stdout).Encode(facts())
 	case "alloc":
 		return 0, alloc(args[0])
+	case "hold":
+		if err := alloc(args[0]); err != nil {
+			return 0, err
+		}
+		return 0, untilTerm()
+	case "share":
+		return 0, share(args[0])
+	case "touch":
+		return 0, touch(args[0])
+	case "signals":
+		return 0, signals()
+	case "default":
+		return 0, byDefault()
+	case "ps":
+		return 0, ps()
+	case "append":
+		return 0, appendTo(args[0])
+	case "put":
+		return 0, put(args[0], args[1])
+	case "bomb":
+		return 0, bomb()
 	case "spin":
 		for begin := time.Now(); time.Since(begin) < time.Minute; {
 		}
@@ -76,6 +97,7 @@ func run(does string, args []string) (int, error) {
 	return 0, errors.New("what is " + does + "?")
 }
 
+// untilTerm waits for SIGTERM.
 func untilTerm() error {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGTERM)

@@ -1,0 +1,115 @@
+package runtime
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gvisor.dev/gvisor/pkg/sentry/control"
+	"gvisor.dev/gvisor/runsc/specutils"
+
+	"neargate/shim/internal/bundle"
+)
+
+// sysctlName is a parameter's name: no way out of /proc/sys.
+var sysctlName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$`)
+
+func checkSysctls(all map[string]string) error {
+	for name := range all {
+		if !sysctlName.MatchString(name) {
+			return fmt.Errorf("sysctl %q: no name of a parameter", name)
+		}
+	}
+	return nil
+}
+
+// sysctl sets parameters of the shim's own network namespace, where that is the
+// task's: runc takes it for the host's. It returns those that are left to runc.
+func (r *runc) sysctl(all map[string]string) (map[string]string, error) {
+	if err := checkSysctls(all); err != nil || r.cfg.Spec.NetNS != "" {
+		return all, err
+	}
+	left := map[string]string{}
+	for name, value := range all {
+		if !strings.HasPrefix(name, "net.") {
+			left[name] = value
+			continue
+		}
+		file := filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))
+		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+			return nil, fmt.Errorf("sysctl %s: %w", name, err)
+		}
+	}
+	return left, nil
+}
+
+// sysctl sets parameters of the sandbox's network, which are of all its
+// containers. gVisor has few that can be set: one it lacks, or keeps at another
+// value, is an error.
+func (g *gvisor) sysctl(all map[string]string) error {
+	if err := checkSysctls(all); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		file, value := filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/")), all[name]
+		have, err := g.readInRoot(file)
+		if err != nil || !strings.HasPrefix(name, "net.") {
+			return fmt.Errorf("sysctl %s: gVisor has no such parameter that can be set", name)
+		}
+		if same(have, value) {
+			continue
+		}
+		code, err := g.runInRoot([]string{bundle.WritePath, file, value})
+		if err != nil {
+			return fmt.Errorf("sysctl %s: %w", name, err)
+		}
+		if have, _ = g.readInRoot(file); code != 0 || !same(have, value) {
+			return fmt.Errorf("sysctl %s: gVisor keeps it at %q and cannot make it %q", name, strings.TrimSpace(have), value)
+		}
+	}
+	return nil
+}
+
+// same reports whether values are equal, however their parts are separated.
+func same(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
+
+// readInRoot reads a small file as the root container sees it.
+func (g *gvisor) readInRoot(file string) (string, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	err = g.root.Sandbox.ReadFile(sandboxID, file, 0, 4096, w) // less than a pipe holds
+	w.Close()
+	b, _ := io.ReadAll(r)
+	return string(b), err
+}
+
+// runInRoot runs a program in the root container and returns its exit code.
+func (g *gvisor) runInRoot(args []string) (int32, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	caps, err := specutils.Capabilities(true, bundle.Process(g.pause(), bundle.Options{}).Capabilities)
+	if err != nil {
+		return 0, err
+	}
+	sandbox := g.root.Sandbox
+	pid, err := sandbox.Execute(g.conf, &control.ExecArgs{
+		Argv: args, Envv: []string{"PATH=/"}, WorkingDirectory: "/", ContainerID: sandboxID, Capabilities: caps,
+		FilePayload: control.NewFilePayload(map[int]*os.File{0: null, 1: null, 2: null}, nil),
+	})
+	if err != nil {
+		return 0, err
+	}
+	ws, err := sandbox.WaitPID(sandboxID, pid)
+	return exitCode(ws), err
+}
