@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// serve answers at an address: / with a text, /headers with the caller's address,
-// /do with the output of a guest.
+// serve answers at an address: / with a text, /from with the caller's address, /do
+// with the output of a guest, /try/ADDRESS with what dialing that gives.
 func serve(args []string) error {
 	text := "hello\n"
 	if len(args) > 1 {
@@ -26,6 +26,9 @@ func serve(args []string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, text) })
 	mux.HandleFunc("GET /from", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, r.RemoteAddr) })
+	mux.HandleFunc("GET /try/{address}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, try(r.PathValue("address"), 2*time.Second))
+	})
 	mux.HandleFunc("POST /do", func(w http.ResponseWriter, r *http.Request) {
 		var command []string
 		if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&command); err != nil {
@@ -70,20 +73,23 @@ func dial(args []string) error {
 		}
 		patience = d
 	}
-	c, err := net.DialTimeout("tcp", args[0], patience)
+	fmt.Println(try(args[0], patience))
+	return nil
+}
+
+func try(address string, patience time.Duration) string {
+	c, err := net.DialTimeout("tcp", address, patience)
 	var t net.Error
 	switch {
 	case err == nil:
-		fmt.Println("open", c.LocalAddr())
-		return c.Close()
+		defer c.Close()
+		return "open " + c.LocalAddr().String()
 	case errors.Is(err, syscall.ECONNREFUSED):
-		fmt.Println("refused")
+		return "refused"
 	case errors.As(err, &t) && t.Timeout():
-		fmt.Println("silent")
-	default:
-		fmt.Println(err)
+		return "silent"
 	}
-	return nil
+	return err.Error()
 }
 
 func resolve(args []string) error {

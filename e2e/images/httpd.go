@@ -36,7 +36,7 @@ exec httpd -DFOREGROUND "$@"
 // machine's architecture.
 func Httpd() Recipe {
 	return Recipe{
-		Names: []string{"docker/library/httpd:latest", "docker/library/httpd:2.4", "docker/library/httpd:2.4-alpine"},
+		Names: []string{"docker/library/httpd:latest", "docker/library/httpd:2.4", "docker/library/httpd:2.4-alpine", "library/httpd:latest"},
 		From:  fingerprint("1", fmt.Sprint(httpdPackages, httpdWithout), httpdConf, httpdForeground, runtime.GOARCH),
 		Make:  func() (mutate.Appendable, error) { return makeHttpd() },
 	}
@@ -112,7 +112,7 @@ func finishDebian(t *tree) {
 // Busybox is a shell and the usual tools in one static program.
 func Busybox() Recipe {
 	return Recipe{
-		Names: []string{"docker/library/busybox:latest"},
+		Names: []string{"docker/library/busybox:latest", "library/busybox:latest"},
 		From:  fingerprint("1", runtime.GOARCH),
 		Make: func() (mutate.Appendable, error) {
 			t, err := busybox()

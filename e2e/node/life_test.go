@@ -137,8 +137,12 @@ func stops(t *testing.T, c *tenant) {
 	polite := guestContainer("polite", "trap", "3", "TERM")
 	deaf := guestContainer("deaf", "deaf", "TERM")
 	deaf.StopTimeout = aws.Int32(2)
+	polite.LogConfiguration, deaf.LogConfiguration = quit.LogConfiguration, quit.LogConfiguration
 	arn := c.run(t, definition{ContainerDefinitions: []types.ContainerDefinition{quit, polite, deaf}, ExecutionRoleArn: aws.String(c.role)})
 	c.running(t, arn)
+	for _, name := range []string{"quit", "polite", "deaf"} {
+		eventually(t, name+" listens", func() bool { return len(c.events(t, group, name, arn)) > 0 })
+	}
 	begin := time.Now()
 	x := c.stop(t, arn)
 	if took := time.Since(begin); took < 2*time.Second || took > 25*time.Second {
