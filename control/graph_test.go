@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +12,6 @@ import (
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
-	"neargate/resource/network"
 )
 
 var update = flag.Bool("update", false, "write docs/controllers.md")
@@ -21,7 +21,7 @@ func TestGraph(t *testing.T) {
 	page := "# The controllers\n\n" +
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
-		loop.Graph(deploy.New(nil, nil), place.Place(), place.Hosts(), attach.New(nil, network.Pool{}), expire.Tasks(), expire.Services(), expire.Clusters(),
+		loop.Graph(deploy.New(nil, nil), place.Place(), place.Hosts(), attach.New(nil, netip.Prefix{}), expire.Tasks(), expire.Services(), expire.Clusters(),
 			expire.Sessions(), expire.DeletionTasks())
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"neargate/arn"
@@ -18,7 +19,6 @@ import (
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
-	"neargate/resource/network"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
@@ -83,7 +83,7 @@ func New(c Config) *World {
 	w.store = &recorder{inner: mem.New(opts...), commit: w.committed}
 	w.api = w.client()
 	for _, r := range []loop.Runner{
-		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids, network.PublicPool(network.PublicRange())),
+		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids, netip.Prefix{}),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
 	} {
 		w.Add(r)

@@ -14,6 +14,9 @@ import (
 	"neargate/node/metadata"
 	"neargate/resource/compute"
 	"neargate/resource/logs"
+	"neargate/service"
+	"neargate/service/ecs"
+	logservice "neargate/service/logs"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/wire"
@@ -29,6 +32,25 @@ type asTask struct {
 	ids   *arn.Source
 	logs  awslogs.API
 	ecs   awsecs.API
+}
+
+// asTask is how this installation calls in the name of tasks.
+func (d *daemon) asTask() asTask {
+	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	return asTask{
+		gate: gate{auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
+		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),
+	}
+}
+
+// logMode is the account's defaultLogDriverMode for a task.
+func (a asTask) logMode(ctx context.Context, t *compute.Task) (mode string, err error) {
+	err = a.store.View(ctx, func(tx store.Tx) error {
+		s, _, err := tables.AccountSettings.Find(tx, t.Account, t.Region, "defaultLogDriverMode", "")
+		mode = s.Value
+		return err
+	})
+	return mode, err
 }
 
 // admit is a context for a call with a role of a task, and the call's request id.

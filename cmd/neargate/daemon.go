@@ -22,7 +22,6 @@ import (
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
-	"neargate/resource/network"
 	"neargate/service"
 	"neargate/store/etcd"
 	"neargate/wire"
@@ -167,7 +166,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids, network.PublicPool(d.pool)) {
+	for _, c := range controllers(time.Now, d.ids, d.pool) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })

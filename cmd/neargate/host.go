@@ -5,22 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
+	"neargate/dataplane/dns"
 	"neargate/internal/install"
 	"neargate/node"
 	"neargate/node/image"
+	"neargate/node/inspect"
+	"neargate/node/logdriver"
+	"neargate/node/metadata"
 	"neargate/node/network"
 	"neargate/node/sandbox/fake"
 	"neargate/node/sandbox/gvisor"
 	"neargate/node/sandbox/runc"
 	"neargate/node/sandbox/shim"
+	"neargate/node/task"
 	"neargate/node/vpc"
+	"neargate/resource/compute"
 	record "neargate/resource/network"
 	host "neargate/resource/node"
 	"neargate/store"
@@ -54,6 +62,7 @@ type tasksHost struct {
 	parts  node.Parts
 	keeper *vpc.Keeper
 	images *image.Library
+	logs   *logdriver.Driver
 	after  store.Rev // the keeper follows the store from here on
 }
 
@@ -67,9 +76,19 @@ func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 		return nil, err
 	}
 	h := &tasksHost{}
-	if h.keeper, err = d.openNetwork(); err != nil {
+	manager, err := d.openNetwork()
+	if err != nil {
 		return nil, err
 	}
+	self, err := d.self()
+	if err != nil {
+		return nil, err
+	}
+	calls := d.asTask()
+	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), pool: d.pool, log: d.log}
+	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
+	shown := inspect.New(d.store, h.keeper, box, manager.Namespace)
+	places.metadata = func(vpc string) http.Handler { return metadata.Handler(vpc, shown, protector{calls}) }
 	registries := image.Registries{}
 	if d.host.registries != "" {
 		if registries, err = image.ReadRegistries(d.host.registries); err != nil {
@@ -79,11 +98,22 @@ func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: registries, Log: d.log}); err != nil {
 		return nil, err
 	}
-	h.parts = node.Parts{Sandbox: box, Network: h.keeper, Images: h.images, Log: d.log}
-	if h.after, err = h.keeper.Start(ctx); err != nil {
+	h.logs = logdriver.New(logdriver.Config{Dir: box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
+	h.parts = node.Parts{
+		Sandbox: box, Network: h.keeper, Images: h.images, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
+	}
+	if err = h.logs.Sweep(); err == nil {
+		h.after, err = h.keeper.Start(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
+}
+
+// environment is what ECS sets in a container.
+func environment(t *compute.Task, container string) []string {
+	return metadata.Env(t, task.RuntimeID(t.ID, container))
 }
 
 // close lets go of what the host holds; tasks go on.
@@ -91,6 +121,7 @@ func (h *tasksHost) close() error {
 	if h.images == nil {
 		return nil
 	}
+	h.logs.Close()
 	return h.images.Close()
 }
 
@@ -145,23 +176,15 @@ func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
 	return nil, fmt.Errorf("--runtime: %s, %s or %s, not %q", runtimeGVisor, runtimeRunc, runtimeFake, o.runtime)
 }
 
-// openNetwork is the keeper of the host's VPCs.
-func (d *daemon) openNetwork() (*vpc.Keeper, error) {
+// openNetwork is what makes the host's network.
+func (d *daemon) openNetwork() (*network.Manager, error) {
 	uplinks, err := d.host.devices()
 	if err != nil {
 		return nil, err
 	}
-	m, err := network.Open(d.dir.Spaces(), "", network.Host{
+	return network.Open(d.dir.Spaces(), "", network.Host{
 		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
 	})
-	if err != nil {
-		return nil, err
-	}
-	self, err := d.self()
-	if err != nil {
-		return nil, err
-	}
-	return vpc.New(vpc.Config{Store: d.store, Manager: m, Node: self.Name, Log: d.log}), nil
 }
 
 // devices are those that lead to the internet.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"time"
 
 	"neargate/arn"
@@ -14,7 +15,6 @@ import (
 	"neargate/control/expire"
 	"neargate/control/loop"
 	"neargate/control/place"
-	"neargate/resource/network"
 	"neargate/service"
 	"neargate/service/ec2"
 	"neargate/service/ecs"
@@ -37,7 +37,7 @@ func services(d service.Deps, launches task.Rate, events logs.Events) []shape.Se
 }
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
-func controllers(now func() time.Time, ids *arn.Source, public network.Pool) []loop.Runner {
+func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix) []loop.Runner {
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -52,10 +53,13 @@ type minter struct {
 	public network.Pool
 }
 
-// New is the controller. ids mints the ids of interfaces, public holds the
-// installation's public addresses.
-func New(ids *arn.Source, public network.Pool) loop.Runner {
-	m := minter{ids, public}
+// New is the controller. ids mints the ids of interfaces, public is the
+// installation's range of public addresses; zero: all of network.PublicRange.
+func New(ids *arn.Source, public netip.Prefix) loop.Runner {
+	if !public.IsValid() {
+		public = network.PublicRange()
+	}
+	m := minter{ids, network.PublicPool(public)}
 	outputs := slices.Concat(tables.Tasks.Prefixes(), tables.NetworkInterfaces.Prefixes(),
 		tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes())
 	return loop.Controller[Key, State, Action]{

@@ -3,6 +3,7 @@ package attach
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, st: mem.New(mem.Paranoid())}
-	w.step = New(arn.NewSource(rand.NewChaCha8([32]byte{})), network.PublicPool(network.PublicRange())).Stepper(1)
+	w.step = New(arn.NewSource(rand.NewChaCha8([32]byte{})), netip.Prefix{}).Stepper(1)
 	w.update(func(tx store.Tx) error {
 		if err := tables.EnsureDefaultNetwork(tx, "1", "us-east-1"); err != nil {
 			return err

@@ -16,12 +16,13 @@ const (
 	abandoned    = time.Hour
 )
 
-// Run removes what nobody uses, now and every minute until ctx ends.
+// Run removes what nobody uses, and sees to it that layers reach the disk, now and
+// every minute until ctx ends.
 func (l *Library) Run(ctx context.Context) error {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
 	for {
-		if err := l.Collect(ctx, l.now()); err != nil && ctx.Err() == nil {
+		if err := errors.Join(l.settle(), l.Collect(ctx, l.now())); err != nil && ctx.Err() == nil {
 			l.log.Error("images could not be collected", "error", err)
 		}
 		select {

@@ -75,8 +75,8 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewSource(time.Now().UnixNano()))
 	pulled, resumed := 0, 0
-	for range 12 {
-		out := runAndKill(t, dir, refs, time.Duration(20+r.Intn(400))*time.Millisecond)
+	for round := 0; round < 10 || round < 60 && (pulled == 0 || resumed == 0); round++ {
+		out := runAndKill(t, dir, refs, time.Duration((20+r.Intn(400))*(1+round/10))*time.Millisecond)
 		pulled += strings.Count(out, "\n")
 		l := open(t, Config{Dir: dir})
 		if entries, err := os.ReadDir(l.path("unpack")); err != nil || len(entries) > 0 {

@@ -277,7 +277,7 @@ func TestStall(t *testing.T) {
 	img := simple(t, "amd64", "base", noise(1, 64<<10))
 	ref := h.push(t, "app:1", img)
 	l := open(t, Config{})
-	l.idleTimeout, l.dialTimeout = 100*time.Millisecond, 50*time.Millisecond
+	l.idleTimeout, l.dialTimeout = 500*time.Millisecond, 200*time.Millisecond
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	h.misbehave(blobs(topLayer(t, img), times(1, func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) bool {

@@ -74,7 +74,7 @@ func (p *pull) download(ctx context.Context, desc ocispec.Descriptor) (at int64,
 	if at != desc.Size || got != key {
 		return 0, errors.Join(fmt.Errorf("failed commit on ref %q: unexpected commit digest %s, expected %s", remotes.MakeRefKey(ctx, desc), got, key), f.Truncate(0))
 	}
-	return at, f.Sync()
+	return at, nil
 }
 
 // errTooLong says that a registry sends more than the blob has.

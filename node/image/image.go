@@ -9,9 +9,11 @@
 //	unpack/   what is being unpacked or removed; emptied at Open
 //	images/   a file for each image: its blobs, layers and configuration
 //	pins/     a file for each task: the images it uses
+//	settled   which layers would survive a loss of power
 //
-// A blob or layer is under its name only when it is whole and synced, so that a
-// crash at any moment leaves nothing that is half there.
+// A blob or layer is under its name only when it is whole, so that a crash of the
+// process at any moment leaves nothing that is half there. What a crash of the
+// machine may have spoilt is found by its digest, or by not being settled.
 package image
 
 import (
@@ -22,6 +24,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +81,9 @@ type Library struct {
 	images map[string]*record  // by the digest of their manifest
 	pins   map[string][]pin    // by task, in the order they were made
 	held   map[string]*holding // what pulls use: blobs by digest, layers by name
+
+	settled settled
+	fresh   map[string]bool // layers made since they were last settled, by name
 }
 
 // holding is a blob or layer that pulls use.
@@ -90,7 +96,7 @@ type holding struct {
 // has it open at a time.
 func Open(c Config) (*Library, error) {
 	l := &Library{
-		dir: filepath.Clean(c.Dir), registries: c.Registries, now: c.Now, free: c.Free, log: c.Log,
+		dir: c.Dir, registries: c.Registries, now: c.Now, free: c.Free, log: c.Log,
 		keep: or(c.Keep, keep), high: or(c.High, high), low: or(c.Low, low), reserve: or(c.Reserve, reserve),
 		pause: or(c.Pause, pause), dialTimeout: dialTimeout, idleTimeout: idleTimeout,
 		downloads: make(chan struct{}, or(c.Parallel, parallel)), unpacks: make(chan struct{}, 2),
@@ -108,13 +114,18 @@ func Open(c Config) (*Library, error) {
 	return l, nil
 }
 
-func (l *Library) open() error {
+func (l *Library) open() (err error) {
+	if l.dir, err = filepath.Abs(l.dir); err != nil {
+		return err
+	}
+	if strings.ContainsAny(l.dir, `:,\`) {
+		return fmt.Errorf("overlayfs cannot take the name of %s", l.dir)
+	}
 	for _, d := range []string{"", "blobs", "partial", "layers", "images", "pins"} {
 		if err := os.MkdirAll(l.path(d), 0o700); err != nil {
 			return err
 		}
 	}
-	var err error
 	if l.lock, err = os.OpenFile(l.path("lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
@@ -128,6 +139,9 @@ func (l *Library) open() error {
 		return err
 	}
 	if err := os.Mkdir(l.path("unpack"), 0o700); err != nil {
+		return err
+	}
+	if err := l.revive(); err != nil {
 		return err
 	}
 	return l.load()
@@ -193,7 +207,8 @@ func (l *Library) Find(task, ref string) (Image, bool, error) {
 	return Image{}, false, nil
 }
 
-// Release drops what a task has pinned; nil if that is nothing.
+// Release drops what a task has pinned; nil if that is nothing. A pull of the
+// task's that still goes on pins again.
 func (l *Library) Release(task string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

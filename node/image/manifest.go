@@ -135,6 +135,10 @@ func (p *pull) read(ctx context.Context, desc ocispec.Descriptor) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	if got := desc.Digest.Algorithm().FromBytes(data); got != desc.Digest {
+		p.damaged(desc) // and comes anew the next time
+		return nil, fmt.Errorf("document %s has the digest %s on disk", desc.Digest, got)
+	}
 	if int64(len(data)) != desc.Size {
 		return nil, permanent{fmt.Errorf("%s has %d bytes, not %d", desc.Digest, len(data), desc.Size)}
 	}

@@ -223,6 +223,9 @@ func TestPins(t *testing.T) {
 	if _, err := Open(Config{Dir: dir}); err == nil {
 		t.Fatal("a library was opened twice")
 	}
+	if _, err := Open(Config{Dir: t.TempDir() + "/a:b"}); err == nil {
+		t.Fatal("a library was opened whose layers cannot be mounted")
+	}
 	reopen := func() {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)

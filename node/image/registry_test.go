@@ -22,7 +22,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	client "github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // hub is a registry on loopback that can be made to misbehave.
@@ -205,6 +207,9 @@ func pack(t testing.TB, files ...file) []byte {
 
 func layerOf(t testing.TB, archive []byte, c compression.Compression) v1.Layer {
 	t.Helper()
+	if c == compression.None {
+		return static.NewLayer(archive, types.OCIUncompressedLayer)
+	}
 	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil },
 		tarball.WithCompression(c))
 	if err != nil {

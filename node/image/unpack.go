@@ -64,8 +64,8 @@ func (p *pull) unpack(ctx context.Context, i int) error {
 }
 
 // damaged removes a blob that is no longer what it was when it came.
-func (p *pull) damaged(d ocispec.Descriptor) bool {
-	file := p.path("blobs", d.Digest.String())
+func (l *Library) damaged(d ocispec.Descriptor) bool {
+	file := l.path("blobs", d.Digest.String())
 	f, err := os.Open(file)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
@@ -75,12 +75,11 @@ func (p *pull) damaged(d ocispec.Descriptor) bool {
 	if _, err := io.Copy(v, f); err != nil || v.Verified() {
 		return false
 	}
-	p.log.Warn("a blob is damaged and is downloaded again", "digest", d.Digest)
+	l.log.Warn("a blob is damaged and is downloaded again", "digest", d.Digest)
 	return os.Remove(file) == nil
 }
 
-// make unpacks layer i beside the others, and puts it there when it is whole and
-// on disk.
+// make unpacks layer i beside the others, and puts it there when it is whole.
 func (p *pull) make(ctx context.Context, i int) error {
 	dir, err := os.MkdirTemp(p.path("unpack"), "")
 	if err != nil {
@@ -94,11 +93,13 @@ func (p *pull) make(ctx context.Context, i int) error {
 	if err := p.extract(ctx, i, dir); err != nil {
 		return within(dir, err)
 	}
-	if err := syncAll(dir); err != nil {
-		return err
-	}
 	now := p.now()
 	if err := os.Chtimes(dir, now, now); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.made(p.layers[i].name); err != nil {
 		return err
 	}
 	return os.Rename(dir, p.path("layers", p.layers[i].name))
@@ -287,16 +288,6 @@ func (m *metered) Read(b []byte) (int, error) {
 	n, err := m.Reader.Read(b)
 	m.left -= n
 	return n, err
-}
-
-// syncAll waits until the file system of a directory is on disk.
-func syncAll(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return unix.Syncfs(int(f.Fd()))
 }
 
 // diskUsage is what the files of a layer take; hard links count once.

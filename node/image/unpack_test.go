@@ -130,6 +130,15 @@ func TestTree(t *testing.T) {
 	old := syscall.Umask(0o077)
 	i := mustPull(t, l, "t", h.push(t, "tree:1", img))
 	syscall.Umask(old)
+	for n, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "home/.wh.a"} {
+		layers, err := img.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, l.path("blobs", digestOf(t, layers[n]))); !strings.HasPrefix(got, magic) {
+			t.Errorf("layer %d begins with %q", n, got[:4])
+		}
+	}
 	root := mount(t, i)
 	got := list(t, root)
 	golden := filepath.Join("testdata", "tree.txt")
@@ -333,26 +342,36 @@ func (r raw) Size() (int64, error)                { return int64(len(r.text)), n
 func (r raw) RawManifest() ([]byte, error)        { return []byte(r.text), nil }
 func (r raw) MediaType() (types.MediaType, error) { return r.mt, nil }
 
-// TestDamaged checks that a blob that rots on disk is downloaded again.
+// TestDamaged checks that blobs that rot on disk are downloaded again.
 func TestDamaged(t *testing.T) {
 	h := newHub(t)
 	l := open(t, Config{})
 	img := simple(t, "amd64", noise(1, 5000))
 	ref := h.push(t, "app:1", img)
-	i := mustPull(t, l, "t", ref)
-	b := l.path("blobs", topLayer(t, img))
-	data := []byte(read(t, b))
-	data[len(data)/2] ^= 1
-	if err := os.WriteFile(b, data, 0o600); err != nil {
+	config, err := img.ConfigName()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(i.Layers[0]); err != nil {
-		t.Fatal(err)
-	}
-	h.seen()
-	mustPull(t, l, "t", ref)
-	if got := count(h.seen(), "GET blobs"); got != 1 {
-		t.Errorf("%d blobs were downloaded", got)
+	for digest, want := range map[string]string{
+		topLayer(t, img): "GET blobs",
+		config.String():  "GET blobs",
+		digestOf(t, img): "GET manifests",
+	} {
+		i := mustPull(t, l, "t", ref)
+		b := l.path("blobs", digest)
+		for _, data := range []string{read(t, b)[1:] + "x", ""} {
+			if err := os.WriteFile(b, []byte(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(i.Layers[0]); err != nil {
+				t.Fatal(err)
+			}
+			h.seen()
+			mustPull(t, l, "t", ref)
+			if got := h.seen(); count(got, want) != 1 || len(got) != 1+count(got, "HEAD manifests") {
+				t.Errorf("%s was damaged: %v", digest, got)
+			}
+		}
 	}
 }
 

@@ -398,12 +398,17 @@ func (h *Host) fill(file string) {
 
 // records are what a container wrote.
 func (h *Host) records(task, name string) []api.Record {
-	b, err := os.ReadFile(h.LogFile(task, name))
+	dir := h.LogDir(task, name)
+	segments, err := api.Segments(dir)
 	h.ok(err)
 	var all []api.Record
-	for line := range strings.Lines(string(b)) {
-		if r, ok := api.ParseRecord([]byte(line)); ok {
-			all = append(all, r)
+	for _, n := range segments {
+		b, err := os.ReadFile(api.SegmentFile(dir, n))
+		h.ok(err)
+		for line := range strings.Lines(string(b)) {
+			if r, ok := api.ParseRecord([]byte(line)); ok {
+				all = append(all, r)
+			}
 		}
 	}
 	return all

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"neargate/dataplane/dns"
+	"neargate/internal/netns"
+	"neargate/node/metadata"
+	"neargate/node/vpc"
+)
+
+// endpoints serves what AWS offers inside every VPC: the resolver and the task
+// metadata.
+type endpoints struct {
+	resolver *dns.Resolver
+	metadata func(vpc string) http.Handler
+	pool     netip.Prefix
+	log      *slog.Logger
+}
+
+// vpcServer serves the endpoints of one VPC.
+type vpcServer struct {
+	*endpoints
+	id      string
+	cancel  context.CancelFunc
+	serving sync.WaitGroup
+}
+
+// serve opens the sockets of a VPC in its network namespace.
+func (e *endpoints) serve(v vpc.View, space string) (vpc.Server, error) {
+	cidr, err := netip.ParsePrefix(v.VPC.CIDR)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &vpcServer{endpoints: e, id: v.VPC.ID, cancel: cancel}
+	var lc net.ListenConfig
+	lc.Control = freeBind // an address may come and go with the VPC's attributes
+	err = netns.Do(space, func() error {
+		l, err := lc.Listen(ctx, "tcp4", port(vpc.Metadata(), vpc.MetadataPort))
+		if err != nil {
+			return err
+		}
+		s.run(func() error { return metadata.Serve(ctx, l, e.metadata(s.id)) })
+		for _, a := range []netip.Addr{vpc.Resolver(cidr), vpc.LinkLocalResolver()} {
+			udp, err := lc.ListenPacket(ctx, "udp4", port(a, vpc.DNSPort))
+			if err != nil {
+				return err
+			}
+			tcp, err := lc.Listen(ctx, "tcp4", port(a, vpc.DNSPort))
+			if err != nil {
+				udp.Close()
+				return err
+			}
+			s.run(func() error { return e.resolver.Serve(ctx, s.id, udp, tcp) })
+		}
+		return nil
+	})
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.Set(v)
+	return s, nil
+}
+
+func port(a netip.Addr, p int) string { return net.JoinHostPort(a.String(), strconv.Itoa(p)) }
+
+// freeBind lets a socket have an address that the namespace does not have yet.
+func freeBind(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+func (s *vpcServer) run(serve func() error) {
+	s.serving.Go(func() {
+		if err := serve(); err != nil {
+			s.log.Error("an endpoint of a VPC", "vpc", s.id, "error", err)
+		}
+	})
+}
+
+// Set implements vpc.Server.
+func (s *vpcServer) Set(v vpc.View) {
+	c := dns.Config{
+		Region: v.VPC.Region, Support: v.VPC.DNSSupport, Hostnames: v.VPC.DNSHostnames, Pool: s.pool, Public: map[netip.Addr]netip.Addr{},
+	}
+	if cidr, err := netip.ParsePrefix(v.VPC.CIDR); err == nil {
+		c.CIDRs = append(c.CIDRs, cidr)
+	}
+	for _, i := range v.Interfaces {
+		private, err := netip.ParseAddr(i.Primary())
+		if err != nil {
+			continue
+		}
+		if public, err := netip.ParseAddr(i.PublicIP); err == nil {
+			c.Public[public] = private
+		}
+	}
+	s.resolver.Set(s.id, c)
+}
+
+// Close implements vpc.Server.
+func (s *vpcServer) Close() error {
+	s.cancel()
+	s.serving.Wait()
+	s.resolver.Remove(s.id)
+	return nil
+}
