@@ -216,6 +216,9 @@ func (c *tenant) start(t *testing.T, in ecs.RunTaskInput) string {
 	}
 	arn := *out.Tasks[0].TaskArn
 	t.Cleanup(func() {
+		if t.Failed() {
+			c.explain(t, arn)
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if _, err := c.ecs.StopTask(ctx, &ecs.StopTaskInput{Task: aws.String(arn)}); err != nil {
@@ -223,6 +226,22 @@ func (c *tenant) start(t *testing.T, in ecs.RunTaskInput) string {
 		}
 	})
 	return arn
+}
+
+// explain logs how a task is and what its containers said, as far as that is there.
+func (c *tenant) explain(t *testing.T, arn string) {
+	out, err := c.ecs.DescribeTasks(cleanup(), &ecs.DescribeTasksInput{Tasks: []string{arn}})
+	if err != nil || len(out.Tasks) == 0 {
+		t.Logf("%s: %v", arn, err)
+		return
+	}
+	t.Logf("%s: %s", arn, told(out.Tasks[0]))
+	found, _ := filepath.Glob(filepath.Join(c.Dir, "tasks", arn[strings.LastIndex(arn, "/")+1:], "log", "*"))
+	for _, f := range found {
+		if b, err := os.ReadFile(f); err == nil && len(b) > 0 {
+			t.Logf("%s: %s", filepath.Base(f), b[max(0, len(b)-2000):])
+		}
+	}
 }
 
 // run registers a definition and starts a task of it.
