@@ -72,7 +72,7 @@ type Mount struct {
 	Volume   string // or the name of a volume of the task, made at its first use
 	Target   string
 	ReadOnly bool
-	Copy     bool // a new volume begins with what the image has at Target
+	Copy     bool // an empty volume gets what the image has at Target
 }
 
 // Ulimit is a resource limit; the name is as RLIMIT_NOFILE.
