@@ -143,16 +143,22 @@ func (g Group) limit2(l Limits) error {
 func (g Group) LimitCPU(units int) error {
 	quota := strconv.Itoa(max(leastQuota, units*period/1024))
 	if g.v2 {
-		return errors.Join(
-			write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)),
-			write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units))),
-		)
+		return errors.Join(write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)), g.Weigh(units))
 	}
 	return errors.Join(
 		write(g.dir("cpu"), "cpu.cfs_period_us", strconv.Itoa(period)),
 		write(g.dir("cpu"), "cpu.cfs_quota_us", quota),
-		write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units))),
+		g.Weigh(units),
 	)
+}
+
+// Weigh gives the group a weight beside others, in CPU units; a new group has
+// 1024.
+func (g Group) Weigh(units int) error {
+	if g.v2 {
+		return write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units)))
+	}
+	return write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units)))
 }
 
 // Add moves a process into the group.
@@ -167,18 +173,6 @@ func (g Group) Add(pid int) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Warm makes the next move of a process quick, with version 1: the first one
-// after a while waits for all processors, some ten milliseconds, during which
-// the caller has other things to do.
-func Warm() {
-	b, _ := os.ReadFile("/proc/self/cgroup")
-	for line := range strings.Lines(string(b)) {
-		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 && f[1] == "pids" {
-			_ = write(filepath.Join(mounted, "pids", f[2]), "cgroup.procs", "0") // where it is already
-		}
-	}
 }
 
 // Weight is the cpu.weight of version 2 for shares of version 1, by the formula

@@ -261,9 +261,9 @@ func memory(t *testing.T, h *Host, rt Runtime) {
 
 func cpu(t *testing.T, h *Host, _ Runtime) {
 	h.run(sandbox.Spec{Task: "t", CPU: 256}, h.Container("a", "spin"), h.Container("b", "spin"))
-	used, begin := cpuTime(t, h.Config.Cgroup+"/t"), time.Now()
+	used, begin := cpuTime(t, h.state("t").Cgroup), time.Now()
 	time.Sleep(2 * time.Second) // the period that is measured
-	used, took := cpuTime(t, h.Config.Cgroup+"/t")-used, time.Since(begin)
+	used, took := cpuTime(t, h.state("t").Cgroup)-used, time.Since(begin)
 	if share := used.Seconds() / took.Seconds(); share > 0.35 || share < 0.05 {
 		t.Errorf("a quarter of a vCPU used %.2f of one", share)
 	}

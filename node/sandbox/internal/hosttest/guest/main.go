@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,6 +45,9 @@ func run(does string, args []string) (int, error) {
 		return 0, nil
 	case "exit":
 		return strconv.Atoi(args[0])
+	case "greet":
+		fmt.Println("ready")
+		return 0, nil
 	case "say":
 		fmt.Println("to output")
 		fmt.Fprintln(os.Stderr, "to error output")
@@ -93,7 +97,7 @@ func run(does string, args []string) (int, error) {
 		fmt.Print(string(b))
 		return 0, err
 	case "serve":
-		return 0, serve(args[0])
+		return 0, serve(args[0], strings.Join(args[1:], " "))
 	case "dial":
 		return 0, dial(args[0])
 	case "sleep":
@@ -137,8 +141,26 @@ func facts() view.Facts {
 	}
 	b, _ = os.ReadFile("/proc/meminfo")
 	_, _ = fmt.Sscanf(string(b), "MemTotal: %d", &f.MemTotal)
+	b, _ = os.ReadFile("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+	f.MemLimit, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+	f.CPUs = runtime.NumCPU()
+	f.Links, f.Routes = network()
 	f.RootWritable = os.WriteFile("/probe", nil, 0o600) == nil
 	return f
+}
+
+// network is the network as the process sees it.
+func network() (links, routes string) {
+	all, err := net.Interfaces()
+	for _, l := range all {
+		addresses, _ := l.Addrs()
+		links += fmt.Sprintln(l, addresses)
+	}
+	b, _ := os.ReadFile("/proc/net/route")
+	if err != nil {
+		links = err.Error()
+	}
+	return links, string(b)
 }
 
 // alloc touches so many MiB.
@@ -194,7 +216,8 @@ func fill(file string) error {
 	return fmt.Errorf("the disk did not get full: %w", err)
 }
 
-func serve(addr string) error {
+// serve says hello, and more, to whoever connects.
+func serve(addr, more string) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -205,7 +228,7 @@ func serve(addr string) error {
 		if err != nil {
 			return err
 		}
-		_, _ = io.WriteString(c, "hello")
+		_, _ = io.WriteString(c, "hello"+more)
 		c.Close()
 	}
 }
