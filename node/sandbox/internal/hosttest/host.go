@@ -204,24 +204,9 @@ func (h *Host) left() []string {
 	return left
 }
 
-// log are the segments of a container's log, one after the other.
-func (h *Host) log(task, name string) (all []byte) {
-	dir := h.LogDir(task, name)
-	segments, _ := api.Segments(dir)
-	for _, n := range segments {
-		b, _ := os.ReadFile(api.SegmentFile(dir, n))
-		all = append(all, b...)
-	}
-	return all
-}
-
 // Output is what a container wrote to standard output and error.
 func (h *Host) Output(task, name string) (out, err string) {
-	for line := range bytes.Lines(h.log(task, name)) {
-		r, ok := api.ParseRecord(line)
-		if !ok {
-			h.t.Errorf("log record %q", line)
-		}
+	for _, r := range h.records(task, name) {
 		text := string(r.Bytes)
 		if !r.Partial {
 			text += "\n"
@@ -233,6 +218,24 @@ func (h *Host) Output(task, name string) (out, err string) {
 		}
 	}
 	return out, err
+}
+
+// records are what a container wrote.
+func (h *Host) records(task, name string) []api.Record {
+	dir := h.LogDir(task, name)
+	segments, _ := api.Segments(dir)
+	var all []api.Record
+	for _, n := range segments {
+		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
+		for line := range bytes.Lines(segment) {
+			r, ok := api.ParseRecord(line)
+			if !ok {
+				h.t.Errorf("log record %q", line)
+			}
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // Until waits until a container has written something, and returns all it wrote

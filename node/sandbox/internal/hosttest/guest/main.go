@@ -70,6 +70,8 @@ func run(does string, args []string) (int, error) {
 		return 0, byDefault()
 	case "ps":
 		return 0, ps()
+	case "trace":
+		return 0, trace(args[0])
 	case "append":
 		return 0, appendTo(args[0])
 	case "put":
