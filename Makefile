@@ -23,8 +23,7 @@ $(BIN)/neargate:
 	$(GO) build -trimpath -ldflags="-s -w" -o $@ ./cmd/neargate
 
 # The sandbox's binaries are pinned by modules of their own, so that a start of
-# one does not pay for the daemon's packages; runc needs a C compiler. The daemon
-# does not use them yet: its node is the fake one.
+# one does not pay for the daemon's packages; runc needs a C compiler.
 .PHONY: sandboxes
 sandboxes: $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/runc
 
@@ -39,14 +38,20 @@ $(BIN)/runc:
 	scripts/need.sh cc
 	cd shim/runc && CGO_ENABLED=1 $(GO) build -trimpath -ldflags="-s -w" -o ../../$@ github.com/opencontainers/runc
 
+# Makes images and serves them on loopback, in place of registries on the internet.
+.PHONY: $(BIN)/neargate-registry
+$(BIN)/neargate-registry:
+	cd e2e && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ ./registry
+
 .PHONY: demo
-demo: build
-	scripts/need.sh aws
+demo: build sandboxes $(BIN)/neargate-registry
+	scripts/need.sh aws curl ext4
 	scripts/demo.sh
 
 .PHONY: down
 down: build
 	$(BIN)/neargate down
+	scripts/registry.sh stop
 
 .PHONY: test
 test: check generated e2e
@@ -71,9 +76,9 @@ generated:
 	cd tools && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: e2e
-e2e: build
-	scripts/need.sh aws boto3 node
-	cd e2e && $(GO) vet ./... && $(GO) test ./...
+e2e: build sandboxes
+	scripts/need.sh aws boto3 node curl ext4
+	cd e2e && $(GO) vet ./... && $(GO) test -timeout 30m ./...
 
 .PHONY: bench
 bench: build

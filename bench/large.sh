@@ -12,6 +12,6 @@ go test -run '^$' -bench Large -benchtime 1x ./sim | grep Benchmark
 
 go run ./bench/fill -data-dir "$data"
 before=$(date +%s%N)
-bin/neargate up -d --no-throttle --data-dir "$data" --listen 127.0.0.1:0 >/dev/null
+bin/neargate up -d --runtime fake --no-throttle --data-dir "$data" --listen 127.0.0.1:0 >/dev/null
 echo "start with 100,000 tasks: $((($(date +%s%N) - before) / 1000000)) ms"
 bin/bench-api -large "$data" -length 3s "$@"

@@ -22,6 +22,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"neargate/e2e/story"
 )
 
 // row is one statement about how AWS was recorded to answer, as a call that shows
@@ -55,7 +57,7 @@ type client struct {
 
 func newClient(t *testing.T) *client {
 	t.Helper()
-	vars, err := shared.account()
+	vars, err := shared.Account()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +148,14 @@ type answer struct {
 func (c *client) call(t *testing.T, service, operation, input string, edit func(*http.Request, *[]byte)) answer {
 	t.Helper()
 	header := http.Header{}
-	if prefix, ok := targets[service]; ok {
+	if prefix, ok := story.Target(service); ok {
 		if input == "" {
 			input = "{}"
 		}
 		header.Set("X-Amz-Target", prefix+"."+operation)
 		header.Set("Content-Type", "application/x-amz-json-1.1")
 	} else {
-		input = strings.TrimSuffix("Action="+operation+"&Version="+versions[service]+"&"+input, "&")
+		input = strings.TrimSuffix("Action="+operation+"&Version="+story.Version(service)+"&"+input, "&")
 		header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	}
 	req, err := http.NewRequest(http.MethodPost, c.vars["AWS_ENDPOINT_URL"]+"/", nil)

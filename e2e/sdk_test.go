@@ -35,7 +35,7 @@ type sdk struct {
 
 func newSDK(t *testing.T) sdk {
 	t.Helper()
-	vars, err := shared.account()
+	vars, err := shared.Account()
 	check(t, err)
 	cfg, err := config.LoadDefaultConfig(t.Context(),
 		config.WithRegion(vars["AWS_REGION"]), config.WithBaseEndpoint(vars["AWS_ENDPOINT_URL"]),

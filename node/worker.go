@@ -88,7 +88,7 @@ func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, err
 			if !c.Started {
 				continue
 			}
-			f := task.Found{Running: c.Exit == nil}
+			f := task.Found{Running: c.Exit == nil, Restarts: c.Restarts}
 			if c.Exit != nil {
 				f.ExitCode, f.ExitedAt, f.Reason = &c.Exit.Code, c.Exit.At, exitReason(c.Exit)
 			}

@@ -5,6 +5,7 @@
 #   node   Node.js and npm
 #   cc     a C compiler
 #   nft    nftables' own program, beside which the rulesets are checked
+#   curl   curl
 #   ext4   mkfs.ext4, for disks with a quota
 set -euo pipefail
 
@@ -18,6 +19,7 @@ for what in "$@"; do
 		command -v npm >/dev/null || missing+=(npm)
 		;;
 	nft) command -v nft >/dev/null || missing+=(nftables) ;;
+	curl) command -v curl >/dev/null || missing+=(curl ca-certificates) ;;
 	ext4) command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs) ;;
 	cc) command -v cc >/dev/null || missing+=(gcc libc6-dev) ;;
 	*) echo "need.sh: unknown: $what" >&2; exit 2 ;;

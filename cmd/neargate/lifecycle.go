@@ -217,6 +217,8 @@ func env(_ context.Context, std stdio, args []string) error {
 	for _, v := range [][2]string{
 		{"AWS_ENDPOINT_URL", run.URL()}, {"AWS_ACCESS_KEY_ID", root.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", root.Secret}, {"AWS_DEFAULT_REGION", *region}, {"AWS_REGION", *region},
+		// No name leads to "streaming-" and an address.
+		{"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"},
 	} {
 		fmt.Fprintf(std.out, "export %s=%s\n", v[0], v[1])
 	}
@@ -231,7 +233,10 @@ func saveProfile(name string, run install.Run, root install.Credentials) error {
 		return err
 	}
 	return files.Save(name,
-		[]profile.Setting{{Name: "region", Value: arn.DefaultRegion}, {Name: "endpoint_url", Value: run.URL()}},
+		[]profile.Setting{
+			{Name: "region", Value: arn.DefaultRegion}, {Name: "endpoint_url", Value: run.URL()},
+			{Name: "disable_host_prefix_injection", Value: "true"},
+		},
 		[]profile.Setting{{Name: "aws_access_key_id", Value: root.AccessKeyID}, {Name: "aws_secret_access_key", Value: root.Secret}})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -265,28 +266,58 @@ func TestPacketLimit(t *testing.T) {
 	}
 }
 
-// server is a name server on loopback. Its handler gets the network's name.
-func server(t testing.TB, ip string, port int, handle func(network string, w dns.ResponseWriter, q *dns.Msg)) int {
+// sockets is a port's two kinds at every one of the addresses.
+func sockets(t testing.TB, ips ...string) (port int, udp []net.PacketConn, tcp []net.Listener) {
 	t.Helper()
-	udp, err := net.ListenPacket("udp", fmt.Sprintf("%s:%d", ip, port))
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 50 { // until a port is free at all
+		port, udp, tcp = 0, nil, nil
+		for _, ip := range ips {
+			var u net.PacketConn
+			if u, err = net.ListenPacket("udp", fmt.Sprintf("%s:%d", ip, port)); err != nil {
+				break
+			}
+			udp = append(udp, u)
+			port = u.LocalAddr().(*net.UDPAddr).Port
+			var l net.Listener
+			if l, err = net.Listen("tcp", fmt.Sprintf("%s:%d", ip, port)); err != nil {
+				break
+			}
+			tcp = append(tcp, l)
+		}
+		if err == nil {
+			return port, udp, tcp
+		}
+		for _, u := range udp {
+			u.Close()
+		}
+		for _, l := range tcp {
+			l.Close()
+		}
 	}
-	port = udp.LocalAddr().(*net.UDPAddr).Port
-	tcp, err := net.Listen("tcp", fmt.Sprintf("%s:%d", ip, port))
-	if err != nil {
-		udp.Close()
-		t.Fatal(err)
-	}
-	for _, s := range []*dns.Server{
-		{PacketConn: udp, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) { handle("udp", w, q) })},
-		{Listener: tcp, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) { handle("tcp", w, q) })},
-	} {
-		started := make(chan struct{})
-		s.NotifyStartedFunc = func() { close(started) }
-		go s.ActivateAndServe()
-		<-started
-		t.Cleanup(func() { s.Shutdown() })
+	t.Fatal(err)
+	return 0, nil, nil
+}
+
+// handle answers a query that came by a network.
+type handle func(network string, w dns.ResponseWriter, q *dns.Msg)
+
+// servers are name servers on loopback addresses, with one port.
+func servers(t testing.TB, at map[string]handle) (port int) {
+	t.Helper()
+	ips := slices.Collect(maps.Keys(at))
+	port, udp, tcp := sockets(t, ips...)
+	for i, ip := range ips {
+		for _, s := range []*dns.Server{
+			{PacketConn: udp[i], Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) { at[ip]("udp", w, q) })},
+			{Listener: tcp[i], Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) { at[ip]("tcp", w, q) })},
+		} {
+			started := make(chan struct{})
+			s.NotifyStartedFunc = func() { close(started) }
+			go s.ActivateAndServe()
+			<-started
+			t.Cleanup(func() { s.Shutdown() })
+		}
 	}
 	return port
 }
@@ -320,18 +351,10 @@ func write(t testing.TB, path string, servers ...string) {
 // listen serves a VPC on loopback and returns the address.
 func listen(t testing.TB, r *Resolver, vpc string) (address string, stop func() error) {
 	t.Helper()
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-	if err != nil {
-		udp.Close()
-		t.Fatal(err)
-	}
+	_, udp, tcp := sockets(t, "127.0.0.1")
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.Serve(ctx, vpc, udp, tcp) }()
+	go func() { done <- r.Serve(ctx, vpc, udp[0], tcp[0]) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
 		select {
@@ -342,7 +365,7 @@ func listen(t testing.TB, r *Resolver, vpc string) (address string, stop func() 
 		}
 	})
 	t.Cleanup(func() { stop() })
-	return udp.LocalAddr().String(), stop
+	return udp[0].LocalAddr().String(), stop
 }
 
 func ask(t testing.TB, network, address string, q *dns.Msg) *dns.Msg {
@@ -357,7 +380,7 @@ func ask(t testing.TB, network, address string, q *dns.Msg) *dns.Msg {
 // From the client's socket to the host's resolver and back.
 func TestEndToEnd(t *testing.T) {
 	var udp, tcp atomic.Int32
-	port := server(t, "127.0.0.1", 0, func(network string, w dns.ResponseWriter, q *dns.Msg) {
+	port := servers(t, map[string]handle{"127.0.0.1": func(network string, w dns.ResponseWriter, q *dns.Msg) {
 		m := reply(q, "192.0.2.1", 300)
 		if strings.HasPrefix(q.Question[0].Name, "large.") {
 			for i := range 200 {
@@ -371,7 +394,7 @@ func TestEndToEnd(t *testing.T) {
 			tcp.Add(1)
 		}
 		w.WriteMsg(m)
-	})
+	}})
 	host := NewHost(resolvConf(t, "127.0.0.1"))
 	host.port = fmt.Sprint(port)
 	r := New(host)

@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"strconv"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"neargate/arn"
 	"neargate/node/usage"
 	"neargate/resource/compute"
+	"neargate/resource/compute/taskdef"
 )
 
 // document is a task's metadata, in the order Fargate writes it.
@@ -170,11 +172,9 @@ func containerDocument(v *View, i int) container {
 		d.CreatedAt = d.StartedAt // Fargate tells one time for both
 	}
 	if def := v.Definition.Container(spec.Name); def != nil {
-		for k, l := range def.DockerLabels {
-			d.Labels[k] = l
-		}
+		maps.Copy(d.Labels, def.DockerLabels)
 		if log := def.LogConfiguration; log != nil {
-			d.LogDriver, d.LogOptions = log.LogDriver, logOptions(log.LogDriver, log.Options, spec.Name, t.ID)
+			d.LogDriver, d.LogOptions = log.LogDriver, logOptions(log, spec.Name, t.ID)
 		}
 		if def.RestartPolicy != nil && def.RestartPolicy.Enabled {
 			d.RestartCount = &c.Restarts
@@ -212,15 +212,13 @@ func networkDocument(v *View) networkOf {
 }
 
 // logOptions are a container's log options with the stream that they lead to.
-func logOptions(driver string, options map[string]string, name, task string) map[string]string {
-	out := map[string]string{}
-	for k, v := range options {
-		if driver == "awslogs" && k == "awslogs-stream-prefix" {
-			k, v = "awslogs-stream", v+"/"+name+"/"+task
-		}
-		out[k] = v
+func logOptions(l *taskdef.Logging, name, task string) map[string]string {
+	options := maps.Clone(l.Options)
+	if l.LogDriver == "awslogs" && options != nil {
+		delete(options, taskdef.LogStreamPrefix)
+		options["awslogs-stream"] = l.Stream(name, task)
 	}
-	return out
+	return options
 }
 
 // v3 leaves out what version 4 added. Source: Task metadata endpoint version 3

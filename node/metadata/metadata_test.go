@@ -26,8 +26,6 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
-
 var begin = time.Date(2026, 9, 1, 12, 0, 0, 123456789, time.UTC)
 
 const (
@@ -81,7 +79,7 @@ func sample(id, ip string) View {
 			{},
 		},
 		ZoneID: "use1-az1",
-		Network: Network{Subnet: netip.MustParsePrefix("10.1.16.0/20"), Nameservers: []netip.Addr{addr("10.1.0.2")},
+		Network: Network{Subnet: netip.MustParsePrefix("10.1.16.0/20"), Nameservers: []netip.Addr{netip.MustParseAddr("10.1.0.2")},
 			Search: []string{"ec2.internal"}},
 		Stats: func(context.Context) (usage.Pair, error) {
 			at := func(s int, cpu time.Duration) usage.Figures {
@@ -98,15 +96,15 @@ func sample(id, ip string) View {
 	}
 }
 
-// host knows tasks by VPC and address.
-type host map[string]View
+// hostTasks are tasks by VPC and address.
+type hostTasks map[string]View
 
-func (h host) Find(vpc string, a netip.Addr) (View, bool) {
+func (h hostTasks) Find(vpc string, a netip.Addr) (View, bool) {
 	v, ok := h[vpc+" "+a.String()]
 	return v, ok
 }
 
-var tasks = host{"vpc-1 10.1.16.5": sample(taskA, "10.1.16.5"), "vpc-1 10.1.16.6": sample(taskB, "10.1.16.6"), "vpc-2 10.1.16.5": sample(taskB, "10.1.16.5")}
+var tasks = hostTasks{"vpc-1 10.1.16.5": sample(taskA, "10.1.16.5"), "vpc-1 10.1.16.6": sample(taskB, "10.1.16.6"), "vpc-2 10.1.16.5": sample(taskB, "10.1.16.5")}
 
 func kept() (usage.Clock, error) {
 	return usage.Clock{At: begin.Add(time.Hour), Synchronized: true, Error: 556966 * time.Nanosecond}, nil
@@ -169,7 +167,7 @@ func TestGolden(t *testing.T) {
 func TestBare(t *testing.T) {
 	v := View{Task: compute.Task{Account: "1", Region: "us-east-1", Cluster: "c", ID: "t", Spec: compute.TaskSpec{
 		Containers: []compute.ContainerSpec{{Name: "app"}, {Name: "side"}}}}, Containers: []Container{{ID: "t-1"}}}
-	e := newEndpoint("vpc-1", host{"vpc-1 10.1.16.5": v}, nil)
+	e := newEndpoint("vpc-1", hostTasks{"vpc-1 10.1.16.5": v}, nil)
 	e.clock = func() (usage.Clock, error) { return usage.Clock{}, errors.New("no clock") }
 	for _, path := range []string{"/v4/t-1", "/v4/t-1/task", "/v4/t-1/taskWithTags", "/v3/t-1", "/v3/t-1/task"} {
 		w := call(e, "10.1.16.5", "GET", path, "")
@@ -390,7 +388,7 @@ func TestProtection(t *testing.T) {
 	v := sample(taskA, "10.1.16.5")
 	v.Task.Spec.TaskRole = ""
 	p := &protector{}
-	e := newEndpoint("vpc-1", host{"vpc-1 10.1.16.5": v}, p)
+	e := newEndpoint("vpc-1", hostTasks{"vpc-1 10.1.16.5": v}, p)
 	for _, method := range []string{"GET", "PUT"} {
 		w := call(e, "10.1.16.5", method, "/api/"+taskA+"-0000000001/task-protection/v1/state", `{"ProtectionEnabled":true}`)
 		if w.Code != 403 || p.asked != "" || !strings.Contains(w.Body.String(), "no task IAM role credentials available for task") {
@@ -407,7 +405,7 @@ func TestServe(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	local := host{"vpc-1 127.0.0.2": sample(taskA, "127.0.0.2"), "vpc-1 127.0.0.3": sample(taskB, "127.0.0.3")}
+	local := hostTasks{"vpc-1 127.0.0.2": sample(taskA, "127.0.0.2"), "vpc-1 127.0.0.3": sample(taskB, "127.0.0.3")}
 	done := make(chan error, 1)
 	go func() { done <- Serve(ctx, l, Handler("vpc-1", local, nil)) }()
 	get := func(from, task string) (int, string) {

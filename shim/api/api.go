@@ -27,7 +27,7 @@ type Spec struct {
 	Task      string // the task's id; empty: of a sandbox that waits for a task, see OpAdopt
 	CPU       int    // units, 1024 a vCPU; 0: no limit
 	Memory    int    // MiB, hard, for all containers and the sandbox itself; 0: no limit
-	Processes int    // host processes and threads; 0: no limit
+	Processes int    // processes and threads; 0: no limit
 	Disk      int    // MiB of everything the containers write; 0: no limit
 	NetNS     string // path of the network namespace; empty: one of its own with only lo
 	Hostname  string // of all containers; empty: the runtime's
@@ -72,7 +72,7 @@ type Mount struct {
 	Volume   string // or the name of a volume of the task, made at its first use
 	Target   string
 	ReadOnly bool
-	Copy     bool // a new volume begins with what the image has at Target
+	Copy     bool // an empty volume gets what the image has at Target
 }
 
 // Ulimit is a resource limit; the name is as RLIMIT_NOFILE.

@@ -23,9 +23,9 @@ type Adopter interface {
 	Adopt(api.Spec) error
 }
 
-// idle is the weight, in CPU units, of a sandbox that waits for a task, and of its
+// idleWeight is the weight, in CPU units, of a sandbox that waits for a task, and of its
 // making: others come first.
-const idle = 100
+const idleWeight = 100
 
 // waits reports whether the sandbox has no task yet.
 func (g *gvisor) waits() bool { return g.cfg.Spec.Task == "" }

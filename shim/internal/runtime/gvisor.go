@@ -85,7 +85,7 @@ func newGVisor(h *host) (*gvisor, error) {
 	}
 	conf, err := config.NewFromFlags(flags)
 	g := &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}
-	g.memory.g = g
+	g.memory.g, g.memory.more = g, make(chan struct{}, 1)
 	return g, err
 }
 
@@ -112,7 +112,7 @@ func (g *gvisor) Open() error {
 		return err
 	}
 	if g.waits() {
-		if err := g.group.Weigh(idle); err != nil {
+		if err := g.group.Weigh(idleWeight); err != nil {
 			return err
 		}
 	}
@@ -199,8 +199,10 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 // Restart implements Runtime.
 func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
 	b := g.find(name)
-	if err := b.box.Destroy(); err != nil { // with its gofer
-		return err
+	if b.box != nil { // or the last try failed before
+		if err := b.box.Destroy(); err != nil { // with its gofer
+			return err
+		}
 	}
 	again := &gvisorContainer{id: g.nextID(), root: b.root, spec: b.spec, stdio: stdio}
 	if err := g.create(again); err != nil {
@@ -322,7 +324,9 @@ func (g *gvisor) Wait(name string) Status {
 	if err != nil { // the sandbox is gone
 		return Status{Code: killed, OOM: b.oom.Load() || g.group.OOMKills() > 0}
 	}
-	_ = g.killAll(b) // who shares a PID namespace does not end with its process 1
+	if g.cfg.Spec.SharePID {
+		_ = g.killAll(b) // they do not end with its first process
+	}
 	code := exitCode(ws)
 	return Status{Code: code, OOM: code == killed && (b.oom.Load() || g.group.OOMKills() > 0)}
 }

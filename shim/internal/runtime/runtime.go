@@ -122,7 +122,7 @@ func (h *host) disk() (string, error) {
 }
 
 // volume finds the directory of a volume, and makes it at its first use; root is
-// the image's root file system, whose content goes into a volume that is empty.
+// the image's root file system, whose content an empty volume gets.
 func (h *host) volume(root string, m api.Mount) (string, error) {
 	h.volumes.Lock()
 	defer h.volumes.Unlock()
@@ -134,22 +134,13 @@ func (h *host) volume(root string, m api.Mount) (string, error) {
 		return "", errors.New("volume name " + m.Volume)
 	}
 	dir := filepath.Join(on, "volume", m.Volume)
-	if in, err := os.ReadDir(dir); err == nil {
-		if m.Copy && len(in) == 0 { // others have it mounted
-			err = bundle.CopyContent(root, m.Target, dir)
-		}
+	if err := os.MkdirAll(dir, 0o755); err != nil || !m.Copy {
 		return dir, err
 	}
-	fresh := dir + ".new"
-	if err := errors.Join(os.RemoveAll(fresh), os.MkdirAll(fresh, 0o755)); err != nil {
-		return "", err
+	if used, err := os.ReadDir(dir); err != nil || len(used) > 0 {
+		return dir, err
 	}
-	if m.Copy {
-		if err := bundle.CopyContent(root, m.Target, fresh); err != nil {
-			return "", err
-		}
-	}
-	return dir, os.Rename(fresh, dir)
+	return dir, bundle.CopyContent(root, m.Target, dir)
 }
 
 func nofile() []api.Ulimit {

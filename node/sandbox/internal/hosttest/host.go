@@ -262,18 +262,7 @@ func (h *Host) left() []string {
 
 // Output is what a container wrote to standard output and error.
 func (h *Host) Output(task, name string) (out, err string) {
-	dir := h.LogDir(task, name)
-	segments, _ := api.Segments(dir)
-	var b []byte
-	for _, n := range segments {
-		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
-		b = append(b, segment...)
-	}
-	for line := range bytes.Lines(b) {
-		r, ok := api.ParseRecord(line)
-		if !ok {
-			h.t.Errorf("log record %q", line)
-		}
+	for _, r := range h.records(task, name) {
 		text := string(r.Bytes)
 		if !r.Partial {
 			text += "\n"
@@ -285,6 +274,24 @@ func (h *Host) Output(task, name string) (out, err string) {
 		}
 	}
 	return out, err
+}
+
+// records are what a container wrote.
+func (h *Host) records(task, name string) []api.Record {
+	dir := h.LogDir(task, name)
+	segments, _ := api.Segments(dir)
+	var all []api.Record
+	for _, n := range segments {
+		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
+		for line := range bytes.Lines(segment) {
+			r, ok := api.ParseRecord(line)
+			if !ok {
+				h.t.Errorf("log record %q", line)
+			}
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // Until waits until a container has written something, and returns all it wrote

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ func run(does string, args []string) (int, error) {
 		fmt.Fprintln(os.Stderr, "to error output")
 		fmt.Print(strings.Repeat("x", 100_000), "\nno line feed")
 		return 0, nil
+	case "lines":
+		return 0, lines(args[0])
 	case "facts":
 		return 0, json.NewEncoder(os.Stdout).Encode(facts())
 	case "alloc":
@@ -71,6 +74,8 @@ func run(does string, args []string) (int, error) {
 		return 0, byDefault()
 	case "ps":
 		return 0, ps()
+	case "trace":
+		return 0, trace(args[0])
 	case "append":
 		return 0, appendTo(args[0])
 	case "put":
@@ -99,6 +104,16 @@ func run(does string, args []string) (int, error) {
 		time.Sleep(time.Hour)
 	}
 	return 0, errors.New("what is " + does + "?")
+}
+
+// lines writes numbered lines.
+func lines(n string) error {
+	count, err := strconv.Atoi(n)
+	w := bufio.NewWriter(os.Stdout)
+	for i := 0; i < count && err == nil; i++ {
+		_, err = fmt.Fprintln(w, "line", i)
+	}
+	return errors.Join(err, w.Flush())
 }
 
 // untilTerm waits for SIGTERM.

@@ -1,0 +1,37 @@
+package images
+
+import "fmt"
+
+// EnsureNamed makes images by their short names: httpd, busybox, guest, sample.
+func (l *Library) EnsureNamed(names ...string) error {
+	for _, name := range names {
+		recipes, err := named(name)
+		if err != nil {
+			return err
+		}
+		if err := l.Ensure(recipes...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func named(name string) ([]Recipe, error) {
+	switch name {
+	case "httpd":
+		return []Recipe{Httpd()}, nil
+	case "busybox":
+		return []Recipe{Busybox()}, nil
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case "guest":
+		return Guest(root)
+	case "sample":
+		return Sample(root)
+	}
+	return nil, fmt.Errorf("no image is called %q", name)
+}
