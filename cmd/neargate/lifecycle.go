@@ -41,6 +41,7 @@ func up(ctx context.Context, std stdio, args []string) error {
 	fs.BoolVar(&o.noThrottle, "no-throttle", false, "lift AWS's API and launch rate limits")
 	fs.StringVar(&o.limitsFile, "limits", "", "`FILE` with other rate limits than AWS's (docs/limits.md)")
 	fs.StringVar(&o.host.runtime, "runtime", runtimeGVisor, "what tasks run in: gvisor, runc, or fake, which runs nothing")
+	fs.IntVar(&o.host.warm, "warm", 2, "sandboxes to keep ready for tasks to come, each some 20 MB; gVisor only")
 	fs.StringVar(&o.host.registries, "registries", "", "`FILE` with mirrors of registries (docs/images.md)")
 	fs.StringVar(&o.host.uplinks, "uplink", "auto", "`DEVICES` to the internet, separated by commas; auto: those of the default routes; none: tasks reach no further than this host")
 	fs.StringVar(&o.host.pool, "public-pool", "", "`CIDR` in 198.18.0.0/15 that public addresses come from (default a free /20)")

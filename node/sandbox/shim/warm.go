@@ -37,44 +37,55 @@ type ready struct {
 
 var _ sandbox.Reserver = (*Sandbox)(nil)
 
-// Run keeps Config.Warm sandboxes ready until ctx ends. It begins with those of an
-// earlier process, and removes what that has left half done. Sandboxes are
-// started when little else is. It returns ctx's error, or that of the beginning.
-func (s *Sandbox) Run(ctx context.Context, log *slog.Logger) error {
+// Run keeps Config.Warm sandboxes ready until ctx ends, and removes those that are
+// left then. It begins with the ones of an earlier process that was killed, and
+// removes what that has left half done. Sandboxes are started when little else is.
+func (s *Sandbox) Run(ctx context.Context, log *slog.Logger) {
 	if err := s.recover(ctx); err != nil {
-		return err
+		log.Warn("sandboxes of an earlier process were left", "err", err)
 	}
-	pause := retryMin
-	for {
-		if !s.lacks() {
-			select {
-			case <-s.taken:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			continue
-		}
-		leave, err := s.gate.idle(ctx, calm, hurry)
-		if err != nil {
-			return err
-		}
-		err = s.warm(ctx)
-		leave()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	for pause := retryMin; ctx.Err() == nil; {
+		err := s.fill(ctx)
 		if err == nil {
 			pause = retryMin
 			continue
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		log.Warn("no sandbox was started in advance", "err", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return ctx.Err()
 		}
 		pause = min(2*pause, retryMax)
 	}
+	for {
+		r, ok := s.next()
+		if !ok {
+			return
+		}
+		if err := s.Close(context.WithoutCancel(ctx), r.name); err != nil {
+			log.Warn("a sandbox that was ready was left", "err", err)
+		}
+	}
+}
+
+// fill starts a sandbox when one lacks, or waits until one does or ctx ends.
+func (s *Sandbox) fill(ctx context.Context) error {
+	if !s.lacks() {
+		select {
+		case <-s.taken:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	leave, err := s.gate.idle(ctx, calm, hurry)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.warm(ctx)
 }
 
 // lacks reports whether fewer sandboxes are ready than there should be.
@@ -208,25 +219,25 @@ func (s *Sandbox) Reserve(ctx context.Context, task string) (namespace string, o
 	}
 	s.gate.touch()
 	for {
-		r, ok := s.take(task)
+		r, ok := s.next()
 		if !ok {
 			return "", false, nil
 		}
 		err := ctx.Err()
 		if err == nil && s.lives(r.name) {
 			if err = os.Symlink(r.name, s.link(task)); err == nil {
+				s.reserve(task, r)
 				return r.netns, true, nil
 			}
 		}
-		s.release(task)
 		if err = errors.Join(err, s.Close(context.WithoutCancel(ctx), r.name)); err != nil {
 			return "", false, err
 		}
 	}
 }
 
-// take takes a ready sandbox for a task.
-func (s *Sandbox) take(task string) (ready, bool) {
+// next takes a ready sandbox.
+func (s *Sandbox) next() (ready, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.ready) == 0 {
@@ -234,12 +245,17 @@ func (s *Sandbox) take(task string) (ready, bool) {
 	}
 	r := s.ready[0]
 	s.ready = s.ready[1:]
-	s.reserved[task] = r.netns
 	select {
 	case s.taken <- struct{}{}:
 	default:
 	}
 	return r, true
+}
+
+func (s *Sandbox) reserve(task string, r ready) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserved[task] = r.netns
 }
 
 func (s *Sandbox) release(task string) {

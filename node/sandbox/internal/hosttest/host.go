@@ -4,7 +4,6 @@ package hosttest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -75,14 +75,11 @@ func NewHost(t testing.TB, rt Runtime) *Host {
 // keep keeps sandboxes ready until the test ends.
 func (h *Host) keep() {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(ctx, slog.New(slog.NewTextHandler(h.t.Output(), nil))) }()
+	var run sync.WaitGroup
+	run.Go(func() { h.Run(ctx, slog.New(slog.NewTextHandler(h.t.Output(), nil))) })
 	h.stop = func() {
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			h.t.Error("keeping sandboxes ready:", err)
-		}
-		h.stop = func() {}
+		run.Wait()
 	}
 }
 
@@ -207,11 +204,6 @@ func (h *Host) finish() {
 	for _, s := range all {
 		if err := h.Close(ctx, s.Task); err != nil {
 			h.t.Error("close:", err)
-		}
-	}
-	if h.rt.Warm {
-		if err := h.Retire(ctx); err != nil {
-			h.t.Error("retire:", err)
 		}
 	}
 	if left := h.left(); len(left) > 0 {
