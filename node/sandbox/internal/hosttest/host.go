@@ -300,7 +300,7 @@ func (h *Host) records(task, name string) []api.Record {
 func (h *Host) Until(task, name, text string) string {
 	h.t.Helper()
 	var out, err string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if out, err = h.Output(task, name); strings.Contains(out, text) {
 			return out
 		}
