@@ -349,3 +349,36 @@ func FuzzQuery(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkQuery runs queries over JSON lines of about 100 bytes.
+func BenchmarkQuery(b *testing.B) {
+	var all []Event
+	for i := range 10_000 {
+		all = append(all, events(fmt.Sprintf(`{"level":"info","status":%d,"ms":%d.5,"path":"/api/v1/items/%d","user":{"name":"u%d"}}`, 200+i%4*100, i%977, i%50, i%300))[0])
+	}
+	for name, text := range map[string]string{
+		"text":  "filter @message like /items.7/ | limit 20",
+		"json":  "filter status >= 500 | fields path | sort ms desc | limit 20",
+		"stats": "stats count(*), avg(ms), pct(ms, 99), count_distinct(user.name) by bin(5m), path",
+		"parse": `parse @message '"path":"*"' as p | stats count(*) by p`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			q, err := Compile(text)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				r := q.Start(0)
+				for _, e := range all {
+					if err := r.Add(e); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := r.End(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(all)*b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}

@@ -17,10 +17,9 @@ type summary struct {
 
 // call is an aggregation in the query.
 type call struct {
-	new  func() aggregate
-	arg  expr.Node // nil: the row itself
-	text string
-	at   expr.Token
+	new func() aggregate
+	arg expr.Node // nil: the row itself
+	at  expr.Token
 }
 
 // slot is a call's place among its group's aggregations.

@@ -109,8 +109,8 @@ func (l *lexer) next() (Token, error) {
 			return Token{Class: Symbol, Text: s}, nil
 		}
 	}
-	r := l.rune()
-	return Token{}, l.fail(fmt.Sprintf("unexpected symbol found %c", r), l.at, l.at+utf8.RuneLen(max(r, 0)))
+	r, n := utf8.DecodeRuneInString(l.text[l.at:])
+	return Token{}, l.fail(fmt.Sprintf("unexpected symbol found %c", r), l.at, l.at+n)
 }
 
 func (l *lexer) rune() rune {
