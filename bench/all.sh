@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 make -s -C .. build
-for part in start api large go; do
+for part in start api large go logs sandbox; do
 	echo "== bench/$part.sh"
 	"./$part.sh"
 	echo

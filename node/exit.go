@@ -30,19 +30,12 @@ func startOf(j Job, name string) time.Time {
 	return time.Now()
 }
 
-// restarter is a sandbox that starts containers again.
-type restarter interface {
-	// Restart starts a container that has ended for the n-th time after its first
-	// start; nil if it was started so often before.
-	Restart(ctx context.Context, task, container string, n int) error
-}
-
 // start starts a container, or for the n-th time again.
 func (h *Host) start(ctx context.Context, id, name string, n int) error {
 	if n == 0 {
 		return h.Sandbox.Start(ctx, id, name)
 	}
-	r, ok := h.Sandbox.(restarter)
+	r, ok := h.Sandbox.(sandbox.Restarter)
 	if !ok {
 		return errors.New("this sandbox starts no container twice")
 	}

@@ -17,11 +17,19 @@ import (
 	"neargate/shim/api"
 )
 
-// plug makes a task's sandbox with its network interface in it.
+// plug makes a task's sandbox with its network interface in it: one that is ready,
+// where there is one.
 func (h *Host) plug(ctx context.Context, j *Job) error {
 	t, n := &j.Task, container.Net{}
+	ready := ""
+	if r, ok := h.Sandbox.(sandbox.Reserver); ok {
+		var err error
+		if ready, _, err = r.Reserve(ctx, t.ID); err != nil {
+			return err
+		}
+	}
 	if h.Network != nil && t.Attachment.ENI != "" {
-		p, err := h.Network.Plug(ctx, t, "")
+		p, err := h.Network.Plug(ctx, t, ready)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"neargate/node/container"
@@ -88,7 +89,7 @@ func (h *Host) Found(ctx context.Context) (map[string]map[string]task.Found, err
 			if !c.Started {
 				continue
 			}
-			f := task.Found{Running: c.Exit == nil}
+			f := task.Found{Running: c.Exit == nil, Restarts: c.Restarts}
 			if c.Exit != nil {
 				f.ExitCode, f.ExitedAt, f.Reason = &c.Exit.Code, c.Exit.At, exitReason(c.Exit)
 			}
@@ -126,7 +127,7 @@ func (h *Host) unplug(l *lane, j Job) {
 	l.cancel()
 	l.jobs.Wait()
 	for failures := 0; ; failures++ {
-		err := h.clear(j.Task.ID)
+		err := h.clear(&j.Task)
 		if err == nil {
 			break
 		}
@@ -138,19 +139,36 @@ func (h *Host) unplug(l *lane, j Job) {
 	h.report(h.ctx, j, task.Event{Kind: task.Unplugged})
 }
 
-func (h *Host) clear(id string) error {
+// finishWithin bounds how long a task's removal waits for its output to be stored.
+const finishWithin = time.Minute
+
+// clear removes everything of a task.
+func (h *Host) clear(t *compute.Task) error {
 	if h.Logs != nil {
-		if err := h.Logs.Finish(h.ctx, id); err != nil {
-			return err
+		ctx, cancel := context.WithTimeout(h.ctx, finishWithin)
+		defer cancel()
+		h.kill(ctx, t)
+		if err := h.Logs.Finish(ctx, t.ID); err != nil {
+			h.Log.Error("the output of a task is not stored", "task", t.ID, "error", err)
 		}
 	}
-	if err := h.Sandbox.Close(h.ctx, id); err != nil {
+	if err := h.Sandbox.Close(h.ctx, t.ID); err != nil {
 		return err
 	}
 	if h.Images != nil {
-		return h.Images.Release(id)
+		return h.Images.Release(t.ID)
 	}
 	return nil
+}
+
+// kill ends the containers that still run, as those of a task that another host
+// has taken over.
+func (h *Host) kill(ctx context.Context, t *compute.Task) {
+	for _, c := range t.Spec.Containers {
+		if h.Sandbox.Signal(ctx, t.ID, c.Name, syscall.SIGKILL) == nil {
+			_, _ = h.Sandbox.Wait(ctx, t.ID, c.Name)
+		}
+	}
 }
 
 // report sends an answer, unless the job was cancelled.

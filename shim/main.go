@@ -15,6 +15,7 @@ import (
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 
+	"neargate/shim/internal/sentry"
 	"neargate/shim/internal/task"
 )
 
@@ -26,6 +27,7 @@ func main() {
 	case len(args) == 3 && args[0] == "end":
 		err = task.End(args[1], args[2])
 	default:
+		sentry.Register()
 		cli.Run(nil, commands(), nil)
 	}
 	if err != nil {

@@ -45,6 +45,10 @@ type call struct {
 	status int
 	code   string
 	failed error // what went wrong inside
+	wrote  int   // length of the answer
+
+	events any                // output with a stream of events; nil for any other
+	cancel context.CancelFunc // of its context
 }
 
 // keepBuffer is the size above which a buffer is not kept for the next call.
@@ -57,6 +61,9 @@ func (c *call) begin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *call) release() {
+	if c.cancel != nil {
+		c.cancel()
+	}
 	raw, flat, out := c.raw, c.flat, c.out
 	*c = call{server: c.server}
 	if raw.Cap() <= keepBuffer {
@@ -119,6 +126,11 @@ func (c *call) serve() (err error) {
 	}
 	ctx, err := c.admit(in)
 	if err != nil {
+		return err
+	}
+	if c.op.out.Stream != nil {
+		ctx, c.cancel = c.streaming(ctx)
+		c.events, err = c.op.Serve(ctx, in)
 		return err
 	}
 	out, err := c.op.Serve(ctx, in)
@@ -257,7 +269,11 @@ func (c *call) answer(err error) {
 			return
 		}
 		c.fail(err)
+	} else if c.events != nil {
+		c.sendEvents(c.events)
+		return
 	}
+	c.wrote = len(c.out)
 	h := c.w.Header()
 	h["x-amzn-RequestId"] = []string{c.id} // spelled as AWS does
 	if c.svc != nil && c.svc.extended != "" {
@@ -276,7 +292,7 @@ func (c *call) answer(err error) {
 func (c *call) report() Call {
 	k := Call{
 		ID: c.id, Region: c.region, Account: c.key.Account, AccessKeyID: c.accessKeyID(), SourceIP: c.sourceIP(), UserAgent: c.r.UserAgent(),
-		Status: c.status, Code: c.code, Start: c.start, Duration: c.server.cfg.Now().Sub(c.start), Read: c.read, Wrote: len(c.out), Err: c.failed,
+		Status: c.status, Code: c.code, Start: c.start, Duration: c.server.cfg.Now().Sub(c.start), Read: c.read, Wrote: c.wrote, Err: c.failed,
 	}
 	if c.svc != nil {
 		k.Service = c.svc.ID

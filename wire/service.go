@@ -110,6 +110,9 @@ func newService(described shape.Service, plans *shape.Plans, limits []Limit) *se
 			out:       plans.Of(o.Output),
 			limit:     limitOf(limits, described.ID, o.Name),
 		}
+		if _, ok := s.protocol.(awsJSON); op.out.Stream != nil && !ok {
+			panic(fmt.Sprintf("wire: %s streams events in %s", o.Name, described.Protocol))
+		}
 		if op.limit >= 0 {
 			op.rate = limits[op.limit].Rate
 		}

@@ -39,6 +39,7 @@ type Config struct {
 	Entropy       io.Reader        // of request ids; crypto/rand if nil
 	Log           *slog.Logger     // slog.Default if nil
 	Observe       func(Call)       // told of every call after its answer; may be nil
+	Ending        context.Context  // over when the server begins to end, and streams of events with it; may be nil
 }
 
 // Gate decides whether a proven caller may make a call, and attaches the caller

@@ -12,19 +12,38 @@ import (
 
 // API answers the operations.
 type API interface {
+	CancelExportTask(context.Context, *CancelExportTaskInput) (*CancelExportTaskOutput, error)
+	CreateExportTask(context.Context, *CreateExportTaskInput) (*CreateExportTaskOutput, error)
 	CreateLogGroup(context.Context, *CreateLogGroupInput) (*CreateLogGroupOutput, error)
 	CreateLogStream(context.Context, *CreateLogStreamInput) (*CreateLogStreamOutput, error)
 	DeleteLogGroup(context.Context, *DeleteLogGroupInput) (*DeleteLogGroupOutput, error)
 	DeleteLogStream(context.Context, *DeleteLogStreamInput) (*DeleteLogStreamOutput, error)
+	DeleteMetricFilter(context.Context, *DeleteMetricFilterInput) (*DeleteMetricFilterOutput, error)
+	DeleteQueryDefinition(context.Context, *DeleteQueryDefinitionInput) (*DeleteQueryDefinitionOutput, error)
 	DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error)
+	DeleteSubscriptionFilter(context.Context, *DeleteSubscriptionFilterInput) (*DeleteSubscriptionFilterOutput, error)
+	DescribeExportTasks(context.Context, *DescribeExportTasksInput) (*DescribeExportTasksOutput, error)
 	DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
 	DescribeLogStreams(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error)
+	DescribeMetricFilters(context.Context, *DescribeMetricFiltersInput) (*DescribeMetricFiltersOutput, error)
+	DescribeQueries(context.Context, *DescribeQueriesInput) (*DescribeQueriesOutput, error)
+	DescribeQueryDefinitions(context.Context, *DescribeQueryDefinitionsInput) (*DescribeQueryDefinitionsOutput, error)
+	DescribeSubscriptionFilters(context.Context, *DescribeSubscriptionFiltersInput) (*DescribeSubscriptionFiltersOutput, error)
 	FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
 	GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
+	GetLogGroupFields(context.Context, *GetLogGroupFieldsInput) (*GetLogGroupFieldsOutput, error)
+	GetLogRecord(context.Context, *GetLogRecordInput) (*GetLogRecordOutput, error)
+	GetQueryResults(context.Context, *GetQueryResultsInput) (*GetQueryResultsOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	ListTagsLogGroup(context.Context, *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error)
 	PutLogEvents(context.Context, *PutLogEventsInput) (*PutLogEventsOutput, error)
+	PutMetricFilter(context.Context, *PutMetricFilterInput) (*PutMetricFilterOutput, error)
+	PutQueryDefinition(context.Context, *PutQueryDefinitionInput) (*PutQueryDefinitionOutput, error)
 	PutRetentionPolicy(context.Context, *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error)
+	PutSubscriptionFilter(context.Context, *PutSubscriptionFilterInput) (*PutSubscriptionFilterOutput, error)
+	StartLiveTail(context.Context, *StartLiveTailInput) (*StartLiveTailOutput, error)
+	StartQuery(context.Context, *StartQueryInput) (*StartQueryOutput, error)
+	StopQuery(context.Context, *StopQueryInput) (*StopQueryOutput, error)
 	TagLogGroup(context.Context, *TagLogGroupInput) (*TagLogGroupOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	TestMetricFilter(context.Context, *TestMetricFilterInput) (*TestMetricFilterOutput, error)
@@ -43,19 +62,38 @@ func Describe(api API) shape.Service {
 		TargetPrefix: "Logs_20140328",
 		Protocol:     shape.JSON11,
 		Operations: []shape.Operation{
+			shape.Void("CancelExportTask", api.CancelExportTask),
+			shape.Op("CreateExportTask", api.CreateExportTask),
 			shape.Void("CreateLogGroup", api.CreateLogGroup),
 			shape.Void("CreateLogStream", api.CreateLogStream),
 			shape.Void("DeleteLogGroup", api.DeleteLogGroup),
 			shape.Void("DeleteLogStream", api.DeleteLogStream),
+			shape.Void("DeleteMetricFilter", api.DeleteMetricFilter),
+			shape.Op("DeleteQueryDefinition", api.DeleteQueryDefinition),
 			shape.Void("DeleteRetentionPolicy", api.DeleteRetentionPolicy),
+			shape.Void("DeleteSubscriptionFilter", api.DeleteSubscriptionFilter),
+			shape.Op("DescribeExportTasks", api.DescribeExportTasks),
 			shape.Op("DescribeLogGroups", api.DescribeLogGroups),
 			shape.Op("DescribeLogStreams", api.DescribeLogStreams),
+			shape.Op("DescribeMetricFilters", api.DescribeMetricFilters),
+			shape.Op("DescribeQueries", api.DescribeQueries),
+			shape.Op("DescribeQueryDefinitions", api.DescribeQueryDefinitions),
+			shape.Op("DescribeSubscriptionFilters", api.DescribeSubscriptionFilters),
 			shape.Op("FilterLogEvents", api.FilterLogEvents),
 			shape.Op("GetLogEvents", api.GetLogEvents),
+			shape.Op("GetLogGroupFields", api.GetLogGroupFields),
+			shape.Op("GetLogRecord", api.GetLogRecord),
+			shape.Op("GetQueryResults", api.GetQueryResults),
 			shape.Op("ListTagsForResource", api.ListTagsForResource),
 			shape.Op("ListTagsLogGroup", api.ListTagsLogGroup),
 			shape.Op("PutLogEvents", api.PutLogEvents),
+			shape.Void("PutMetricFilter", api.PutMetricFilter),
+			shape.Op("PutQueryDefinition", api.PutQueryDefinition),
 			shape.Void("PutRetentionPolicy", api.PutRetentionPolicy),
+			shape.Void("PutSubscriptionFilter", api.PutSubscriptionFilter),
+			shape.Op("StartLiveTail", api.StartLiveTail),
+			shape.Op("StartQuery", api.StartQuery),
+			shape.Op("StopQuery", api.StopQuery),
 			shape.Void("TagLogGroup", api.TagLogGroup),
 			shape.Void("TagResource", api.TagResource),
 			shape.Op("TestMetricFilter", api.TestMetricFilter),

@@ -4,10 +4,20 @@ package logs
 
 import "neargate/wire/shape"
 
+// AccessDeniedException is a client fault answered with HTTP 400.
+func AccessDeniedException(message string) *shape.Error {
+	return &shape.Error{Code: "AccessDeniedException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // DataAlreadyAcceptedException is a client fault answered with HTTP 400.
 // It can carry expectedSequenceToken.
 func DataAlreadyAcceptedException(message string) *shape.Error {
 	return &shape.Error{Code: "DataAlreadyAcceptedException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// InvalidOperationException is a client fault answered with HTTP 400.
+func InvalidOperationException(message string) *shape.Error {
+	return &shape.Error{Code: "InvalidOperationException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }
 
 // InvalidParameterException is a client fault answered with HTTP 400.
@@ -24,6 +34,12 @@ func InvalidSequenceTokenException(message string) *shape.Error {
 // LimitExceededException is a client fault answered with HTTP 400.
 func LimitExceededException(message string) *shape.Error {
 	return &shape.Error{Code: "LimitExceededException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// MalformedQueryException is a client fault answered with HTTP 400.
+// It can carry queryCompileError.
+func MalformedQueryException(message string) *shape.Error {
+	return &shape.Error{Code: "MalformedQueryException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }
 
 // OperationAbortedException is a client fault answered with HTTP 400.
@@ -44,6 +60,16 @@ func ResourceNotFoundException(message string) *shape.Error {
 // ServiceUnavailableException is a server fault answered with HTTP 500.
 func ServiceUnavailableException(message string) *shape.Error {
 	return &shape.Error{Code: "ServiceUnavailableException", Status: 500, Fault: shape.Server, Message: message, Member: "message"}
+}
+
+// SessionStreamingException is a client fault answered with HTTP 400.
+func SessionStreamingException(message string) *shape.Error {
+	return &shape.Error{Code: "SessionStreamingException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// SessionTimeoutException is a client fault answered with HTTP 400.
+func SessionTimeoutException(message string) *shape.Error {
+	return &shape.Error{Code: "SessionTimeoutException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }
 
 // TooManyTagsException is a client fault answered with HTTP 400.

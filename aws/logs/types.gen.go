@@ -2,6 +2,32 @@
 
 package logs
 
+import "iter"
+
+// CancelExportTaskInput is the AWS shape com.amazonaws.cloudwatchlogs#CancelExportTaskRequest.
+type CancelExportTaskInput struct {
+	TaskId *string `aws:"taskId,required,len=1:512"`
+}
+
+// CancelExportTaskOutput is empty: the model names no shape for it.
+type CancelExportTaskOutput struct{}
+
+// CreateExportTaskInput is the AWS shape com.amazonaws.cloudwatchlogs#CreateExportTaskRequest.
+type CreateExportTaskInput struct {
+	Destination         *string `aws:"destination,required,len=1:512"`
+	DestinationPrefix   *string `aws:"destinationPrefix"`
+	From                *int64  `aws:"from,required,range=0:"`
+	LogGroupName        *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamNamePrefix *string `aws:"logStreamNamePrefix,len=1:512" pattern:"[^:*]*"`
+	TaskName            *string `aws:"taskName,len=1:512"`
+	To                  *int64  `aws:"to,required,range=0:"`
+}
+
+// CreateExportTaskOutput is the AWS shape com.amazonaws.cloudwatchlogs#CreateExportTaskResponse.
+type CreateExportTaskOutput struct {
+	TaskId *string `aws:"taskId"`
+}
+
 // CreateLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#CreateLogGroupRequest.
 type CreateLogGroupInput struct {
 	DeletionProtectionEnabled *bool             `aws:"deletionProtectionEnabled"`
@@ -40,6 +66,25 @@ type DeleteLogStreamInput struct {
 // DeleteLogStreamOutput is empty: the model names no shape for it.
 type DeleteLogStreamOutput struct{}
 
+// DeleteMetricFilterInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteMetricFilterRequest.
+type DeleteMetricFilterInput struct {
+	FilterName   *string `aws:"filterName,required,len=1:512" pattern:"[^:*]*"`
+	LogGroupName *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+}
+
+// DeleteMetricFilterOutput is empty: the model names no shape for it.
+type DeleteMetricFilterOutput struct{}
+
+// DeleteQueryDefinitionInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteQueryDefinitionRequest.
+type DeleteQueryDefinitionInput struct {
+	QueryDefinitionId *string `aws:"queryDefinitionId,required,len=0:256"`
+}
+
+// DeleteQueryDefinitionOutput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteQueryDefinitionResponse.
+type DeleteQueryDefinitionOutput struct {
+	Success *bool `aws:"success"`
+}
+
 // DeleteRetentionPolicyInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteRetentionPolicyRequest.
 type DeleteRetentionPolicyInput struct {
 	LogGroupName *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -47,6 +92,29 @@ type DeleteRetentionPolicyInput struct {
 
 // DeleteRetentionPolicyOutput is empty: the model names no shape for it.
 type DeleteRetentionPolicyOutput struct{}
+
+// DeleteSubscriptionFilterInput is the AWS shape com.amazonaws.cloudwatchlogs#DeleteSubscriptionFilterRequest.
+type DeleteSubscriptionFilterInput struct {
+	FilterName   *string `aws:"filterName,required,len=1:512" pattern:"[^:*]*"`
+	LogGroupName *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+}
+
+// DeleteSubscriptionFilterOutput is empty: the model names no shape for it.
+type DeleteSubscriptionFilterOutput struct{}
+
+// DescribeExportTasksInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeExportTasksRequest.
+type DescribeExportTasksInput struct {
+	Limit      *int32  `aws:"limit,range=1:50"`
+	NextToken  *string `aws:"nextToken,len=1:"`
+	StatusCode *string `aws:"statusCode,enum=CANCELLED|COMPLETED|FAILED|PENDING|PENDING_CANCEL|RUNNING"`
+	TaskId     *string `aws:"taskId,len=1:512"`
+}
+
+// DescribeExportTasksOutput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeExportTasksResponse.
+type DescribeExportTasksOutput struct {
+	ExportTasks []ExportTask `aws:"exportTasks"`
+	NextToken   *string      `aws:"nextToken"`
+}
 
 // DescribeLogGroupsInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeLogGroupsRequest.
 type DescribeLogGroupsInput struct {
@@ -83,10 +151,94 @@ type DescribeLogStreamsOutput struct {
 	NextToken  *string     `aws:"nextToken"`
 }
 
+// DescribeMetricFiltersInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeMetricFiltersRequest.
+type DescribeMetricFiltersInput struct {
+	FilterNamePrefix *string `aws:"filterNamePrefix,len=1:512" pattern:"[^:*]*"`
+	Limit            *int32  `aws:"limit,range=1:50"`
+	LogGroupName     *string `aws:"logGroupName,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	MetricName       *string `aws:"metricName,len=:255" pattern:"[^:*$]*"`
+	MetricNamespace  *string `aws:"metricNamespace,len=:255" pattern:"[^:*$]*"`
+	NextToken        *string `aws:"nextToken,len=1:"`
+}
+
+// DescribeMetricFiltersOutput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeMetricFiltersResponse.
+type DescribeMetricFiltersOutput struct {
+	MetricFilters []MetricFilter `aws:"metricFilters"`
+	NextToken     *string        `aws:"nextToken"`
+}
+
+// DescribeQueriesInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeQueriesRequest.
+type DescribeQueriesInput struct {
+	LogGroupName  *string `aws:"logGroupName,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	MaxResults    *int32  `aws:"maxResults,range=1:1000"`
+	NextToken     *string `aws:"nextToken,len=1:"`
+	QueryLanguage *string `aws:"queryLanguage,enum=CWLI|PPL|SQL"`
+	Status        *string `aws:"status,enum=Cancelled|Complete|Failed|Running|Scheduled|Timeout|Unknown"`
+}
+
+// DescribeQueriesOutput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeQueriesResponse.
+type DescribeQueriesOutput struct {
+	NextToken *string     `aws:"nextToken"`
+	Queries   []QueryInfo `aws:"queries"`
+}
+
+// DescribeQueryDefinitionsInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeQueryDefinitionsRequest.
+type DescribeQueryDefinitionsInput struct {
+	MaxResults                *int32  `aws:"maxResults,range=1:1000"`
+	NextToken                 *string `aws:"nextToken,len=1:"`
+	QueryDefinitionNamePrefix *string `aws:"queryDefinitionNamePrefix,len=1:255"`
+	QueryLanguage             *string `aws:"queryLanguage,enum=CWLI|PPL|SQL"`
+}
+
+// DescribeQueryDefinitionsOutput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeQueryDefinitionsResponse.
+type DescribeQueryDefinitionsOutput struct {
+	NextToken        *string           `aws:"nextToken"`
+	QueryDefinitions []QueryDefinition `aws:"queryDefinitions"`
+}
+
+// DescribeSubscriptionFiltersInput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeSubscriptionFiltersRequest.
+type DescribeSubscriptionFiltersInput struct {
+	FilterNamePrefix *string `aws:"filterNamePrefix,len=1:512" pattern:"[^:*]*"`
+	Limit            *int32  `aws:"limit,range=1:50"`
+	LogGroupName     *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	NextToken        *string `aws:"nextToken,len=1:"`
+}
+
+// DescribeSubscriptionFiltersOutput is the AWS shape com.amazonaws.cloudwatchlogs#DescribeSubscriptionFiltersResponse.
+type DescribeSubscriptionFiltersOutput struct {
+	NextToken           *string              `aws:"nextToken"`
+	SubscriptionFilters []SubscriptionFilter `aws:"subscriptionFilters"`
+}
+
 // Entity is the AWS shape com.amazonaws.cloudwatchlogs#Entity.
 type Entity struct {
 	Attributes    map[string]string `aws:"attributes"`
 	KeyAttributes map[string]string `aws:"keyAttributes"`
+}
+
+// ExportTask is the AWS shape com.amazonaws.cloudwatchlogs#ExportTask.
+type ExportTask struct {
+	Destination       *string                  `aws:"destination"`
+	DestinationPrefix *string                  `aws:"destinationPrefix"`
+	ExecutionInfo     *ExportTaskExecutionInfo `aws:"executionInfo"`
+	From              *int64                   `aws:"from"`
+	LogGroupName      *string                  `aws:"logGroupName"`
+	Status            *ExportTaskStatus        `aws:"status"`
+	TaskId            *string                  `aws:"taskId"`
+	TaskName          *string                  `aws:"taskName"`
+	To                *int64                   `aws:"to"`
+}
+
+// ExportTaskExecutionInfo is the AWS shape com.amazonaws.cloudwatchlogs#ExportTaskExecutionInfo.
+type ExportTaskExecutionInfo struct {
+	CompletionTime *int64 `aws:"completionTime"`
+	CreationTime   *int64 `aws:"creationTime"`
+}
+
+// ExportTaskStatus is the AWS shape com.amazonaws.cloudwatchlogs#ExportTaskStatus.
+type ExportTaskStatus struct {
+	Code    *string `aws:"code"`
+	Message *string `aws:"message"`
 }
 
 // FilterLogEventsInput is the AWS shape com.amazonaws.cloudwatchlogs#FilterLogEventsRequest.
@@ -141,6 +293,46 @@ type GetLogEventsOutput struct {
 	NextForwardToken  *string          `aws:"nextForwardToken"`
 }
 
+// GetLogGroupFieldsInput is the AWS shape com.amazonaws.cloudwatchlogs#GetLogGroupFieldsRequest.
+type GetLogGroupFieldsInput struct {
+	LogGroupIdentifier *string `aws:"logGroupIdentifier,len=1:2048" pattern:"[\\w#+=/:,.@-]*"`
+	LogGroupName       *string `aws:"logGroupName,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Time               *int64  `aws:"time,range=0:"`
+}
+
+// GetLogGroupFieldsOutput is the AWS shape com.amazonaws.cloudwatchlogs#GetLogGroupFieldsResponse.
+type GetLogGroupFieldsOutput struct {
+	LogGroupFields []LogGroupField `aws:"logGroupFields"`
+}
+
+// GetLogRecordInput is the AWS shape com.amazonaws.cloudwatchlogs#GetLogRecordRequest.
+type GetLogRecordInput struct {
+	LogRecordPointer *string `aws:"logRecordPointer,required"`
+	Unmask           *bool   `aws:"unmask"`
+}
+
+// GetLogRecordOutput is the AWS shape com.amazonaws.cloudwatchlogs#GetLogRecordResponse.
+type GetLogRecordOutput struct {
+	LogRecord map[string]string `aws:"logRecord"`
+}
+
+// GetQueryResultsInput is the AWS shape com.amazonaws.cloudwatchlogs#GetQueryResultsRequest.
+type GetQueryResultsInput struct {
+	MaxItems  *int32  `aws:"maxItems"`
+	NextToken *string `aws:"nextToken"`
+	QueryId   *string `aws:"queryId,required,len=0:256"`
+}
+
+// GetQueryResultsOutput is the AWS shape com.amazonaws.cloudwatchlogs#GetQueryResultsResponse.
+type GetQueryResultsOutput struct {
+	EncryptionKey *string          `aws:"encryptionKey"`
+	NextToken     *string          `aws:"nextToken"`
+	QueryLanguage *string          `aws:"queryLanguage"`
+	Results       [][]ResultField  `aws:"results"`
+	Statistics    *QueryStatistics `aws:"statistics"`
+	Status        *string          `aws:"status"`
+}
+
 // InputLogEvent is the AWS shape com.amazonaws.cloudwatchlogs#InputLogEvent.
 type InputLogEvent struct {
 	Message   *string `aws:"message,required,len=1:"`
@@ -167,6 +359,36 @@ type ListTagsLogGroupOutput struct {
 	Tags map[string]string `aws:"tags"`
 }
 
+// LiveTailSessionLogEvent is the AWS shape com.amazonaws.cloudwatchlogs#LiveTailSessionLogEvent.
+type LiveTailSessionLogEvent struct {
+	IngestionTime      *int64  `aws:"ingestionTime"`
+	LogGroupIdentifier *string `aws:"logGroupIdentifier"`
+	LogStreamName      *string `aws:"logStreamName"`
+	Message            *string `aws:"message"`
+	Timestamp          *int64  `aws:"timestamp"`
+}
+
+// LiveTailSessionMetadata is the AWS shape com.amazonaws.cloudwatchlogs#LiveTailSessionMetadata.
+type LiveTailSessionMetadata struct {
+	Sampled *bool `aws:"sampled"`
+}
+
+// LiveTailSessionStart is the AWS shape com.amazonaws.cloudwatchlogs#LiveTailSessionStart.
+type LiveTailSessionStart struct {
+	LogEventFilterPattern *string  `aws:"logEventFilterPattern"`
+	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes"`
+	LogStreamNames        []string `aws:"logStreamNames"`
+	RequestId             *string  `aws:"requestId"`
+	SessionId             *string  `aws:"sessionId"`
+}
+
+// LiveTailSessionUpdate is the AWS shape com.amazonaws.cloudwatchlogs#LiveTailSessionUpdate.
+type LiveTailSessionUpdate struct {
+	SessionMetadata *LiveTailSessionMetadata  `aws:"sessionMetadata"`
+	SessionResults  []LiveTailSessionLogEvent `aws:"sessionResults"`
+}
+
 // LogGroup is the AWS shape com.amazonaws.cloudwatchlogs#LogGroup.
 type LogGroup struct {
 	Arn                              *string  `aws:"arn"`
@@ -185,6 +407,12 @@ type LogGroup struct {
 	StoredBytes                      *int64   `aws:"storedBytes"`
 }
 
+// LogGroupField is the AWS shape com.amazonaws.cloudwatchlogs#LogGroupField.
+type LogGroupField struct {
+	Name    *string `aws:"name"`
+	Percent *int32  `aws:"percent"`
+}
+
 // LogStream is the AWS shape com.amazonaws.cloudwatchlogs#LogStream.
 type LogStream struct {
 	Arn                 *string `aws:"arn"`
@@ -197,11 +425,33 @@ type LogStream struct {
 	UploadSequenceToken *string `aws:"uploadSequenceToken"`
 }
 
+// MetricFilter is the AWS shape com.amazonaws.cloudwatchlogs#MetricFilter.
+type MetricFilter struct {
+	ApplyOnTransformedLogs    *bool                  `aws:"applyOnTransformedLogs"`
+	CreationTime              *int64                 `aws:"creationTime"`
+	EmitSystemFieldDimensions []string               `aws:"emitSystemFieldDimensions"`
+	FieldSelectionCriteria    *string                `aws:"fieldSelectionCriteria"`
+	FilterName                *string                `aws:"filterName"`
+	FilterPattern             *string                `aws:"filterPattern"`
+	LogGroupName              *string                `aws:"logGroupName"`
+	MetricTransformations     []MetricTransformation `aws:"metricTransformations"`
+}
+
 // MetricFilterMatchRecord is the AWS shape com.amazonaws.cloudwatchlogs#MetricFilterMatchRecord.
 type MetricFilterMatchRecord struct {
 	EventMessage    *string           `aws:"eventMessage"`
 	EventNumber     *int64            `aws:"eventNumber"`
 	ExtractedValues map[string]string `aws:"extractedValues"`
+}
+
+// MetricTransformation is the AWS shape com.amazonaws.cloudwatchlogs#MetricTransformation.
+type MetricTransformation struct {
+	DefaultValue    *float64          `aws:"defaultValue"`
+	Dimensions      map[string]string `aws:"dimensions" each:"len=:255" key:"len=:255"`
+	MetricName      *string           `aws:"metricName,required,len=:255" pattern:"[^:*$]*"`
+	MetricNamespace *string           `aws:"metricNamespace,required,len=:255" pattern:"[^:*$]*"`
+	MetricValue     *string           `aws:"metricValue,required,len=:100"`
+	Unit            *string           `aws:"unit,enum=Bits|Bits/Second|Bytes|Bytes/Second|Count|Count/Second|Gigabits|Gigabits/Second|Gigabytes|Gigabytes/Second|Kilobits|Kilobits/Second|Kilobytes|Kilobytes/Second|Megabits|Megabits/Second|Megabytes|Megabytes/Second|Microseconds|Milliseconds|None|Percent|Seconds|Terabits|Terabits/Second|Terabytes|Terabytes/Second"`
 }
 
 // OutputLogEvent is the AWS shape com.amazonaws.cloudwatchlogs#OutputLogEvent.
@@ -227,6 +477,36 @@ type PutLogEventsOutput struct {
 	RejectedLogEventsInfo *RejectedLogEventsInfo `aws:"rejectedLogEventsInfo"`
 }
 
+// PutMetricFilterInput is the AWS shape com.amazonaws.cloudwatchlogs#PutMetricFilterRequest.
+type PutMetricFilterInput struct {
+	ApplyOnTransformedLogs    *bool                  `aws:"applyOnTransformedLogs"`
+	EmitSystemFieldDimensions []string               `aws:"emitSystemFieldDimensions"`
+	FieldSelectionCriteria    *string                `aws:"fieldSelectionCriteria"`
+	FilterName                *string                `aws:"filterName,required,len=1:512" pattern:"[^:*]*"`
+	FilterPattern             *string                `aws:"filterPattern,required,len=0:1024"`
+	LogGroupName              *string                `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	MetricTransformations     []MetricTransformation `aws:"metricTransformations,required,len=1:1"`
+}
+
+// PutMetricFilterOutput is empty: the model names no shape for it.
+type PutMetricFilterOutput struct{}
+
+// PutQueryDefinitionInput is the AWS shape com.amazonaws.cloudwatchlogs#PutQueryDefinitionRequest.
+type PutQueryDefinitionInput struct {
+	ClientToken       *string          `aws:"clientToken,len=36:128,idem" pattern:"\\S{36,128}"`
+	LogGroupNames     []string         `aws:"logGroupNames" each:"len=1:512" eachpattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Name              *string          `aws:"name,required,len=1:255"`
+	Parameters        []QueryParameter `aws:"parameters"`
+	QueryDefinitionId *string          `aws:"queryDefinitionId,len=0:256"`
+	QueryLanguage     *string          `aws:"queryLanguage,enum=CWLI|PPL|SQL"`
+	QueryString       *string          `aws:"queryString,required,len=1:10000"`
+}
+
+// PutQueryDefinitionOutput is the AWS shape com.amazonaws.cloudwatchlogs#PutQueryDefinitionResponse.
+type PutQueryDefinitionOutput struct {
+	QueryDefinitionId *string `aws:"queryDefinitionId"`
+}
+
 // PutRetentionPolicyInput is the AWS shape com.amazonaws.cloudwatchlogs#PutRetentionPolicyRequest.
 type PutRetentionPolicyInput struct {
 	LogGroupName    *string `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
@@ -235,6 +515,64 @@ type PutRetentionPolicyInput struct {
 
 // PutRetentionPolicyOutput is empty: the model names no shape for it.
 type PutRetentionPolicyOutput struct{}
+
+// PutSubscriptionFilterInput is the AWS shape com.amazonaws.cloudwatchlogs#PutSubscriptionFilterRequest.
+type PutSubscriptionFilterInput struct {
+	ApplyOnTransformedLogs *bool    `aws:"applyOnTransformedLogs"`
+	DestinationArn         *string  `aws:"destinationArn,required,len=1:"`
+	Distribution           *string  `aws:"distribution,enum=ByLogStream|Random"`
+	EmitSystemFields       []string `aws:"emitSystemFields"`
+	FieldSelectionCriteria *string  `aws:"fieldSelectionCriteria"`
+	FilterName             *string  `aws:"filterName,required,len=1:512" pattern:"[^:*]*"`
+	FilterPattern          *string  `aws:"filterPattern,required,len=0:1024"`
+	LogGroupName           *string  `aws:"logGroupName,required,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	RoleArn                *string  `aws:"roleArn,len=1:"`
+}
+
+// PutSubscriptionFilterOutput is empty: the model names no shape for it.
+type PutSubscriptionFilterOutput struct{}
+
+// QueryDefinition is the AWS shape com.amazonaws.cloudwatchlogs#QueryDefinition.
+type QueryDefinition struct {
+	LastModified      *int64           `aws:"lastModified"`
+	LogGroupNames     []string         `aws:"logGroupNames"`
+	Name              *string          `aws:"name"`
+	Parameters        []QueryParameter `aws:"parameters"`
+	QueryDefinitionId *string          `aws:"queryDefinitionId"`
+	QueryLanguage     *string          `aws:"queryLanguage"`
+	QueryString       *string          `aws:"queryString"`
+}
+
+// QueryInfo is the AWS shape com.amazonaws.cloudwatchlogs#QueryInfo.
+type QueryInfo struct {
+	BytesScanned  *float64 `aws:"bytesScanned"`
+	CreateTime    *int64   `aws:"createTime"`
+	LogGroupName  *string  `aws:"logGroupName"`
+	QueryDuration *int64   `aws:"queryDuration"`
+	QueryId       *string  `aws:"queryId"`
+	QueryLanguage *string  `aws:"queryLanguage"`
+	QueryString   *string  `aws:"queryString"`
+	Status        *string  `aws:"status"`
+	UserIdentity  *string  `aws:"userIdentity"`
+}
+
+// QueryParameter is the AWS shape com.amazonaws.cloudwatchlogs#QueryParameter.
+type QueryParameter struct {
+	DefaultValue *string `aws:"defaultValue"`
+	Description  *string `aws:"description"`
+	Name         *string `aws:"name,required"`
+}
+
+// QueryStatistics is the AWS shape com.amazonaws.cloudwatchlogs#QueryStatistics.
+type QueryStatistics struct {
+	BytesScanned            *float64 `aws:"bytesScanned"`
+	EstimatedBytesSkipped   *float64 `aws:"estimatedBytesSkipped"`
+	EstimatedRecordsSkipped *float64 `aws:"estimatedRecordsSkipped"`
+	LogGroupsScanned        *float64 `aws:"logGroupsScanned"`
+	RecordsMatched          *float64 `aws:"recordsMatched"`
+	RecordsScanned          *float64 `aws:"recordsScanned"`
+	ResultCount             *float64 `aws:"resultCount"`
+}
 
 // RejectedEntityInfo is the AWS shape com.amazonaws.cloudwatchlogs#RejectedEntityInfo.
 type RejectedEntityInfo struct {
@@ -248,10 +586,76 @@ type RejectedLogEventsInfo struct {
 	TooOldLogEventEndIndex   *int32 `aws:"tooOldLogEventEndIndex"`
 }
 
+// ResultField is the AWS shape com.amazonaws.cloudwatchlogs#ResultField.
+type ResultField struct {
+	Field *string `aws:"field"`
+	Value *string `aws:"value"`
+}
+
 // SearchedLogStream is the AWS shape com.amazonaws.cloudwatchlogs#SearchedLogStream.
 type SearchedLogStream struct {
 	LogStreamName      *string `aws:"logStreamName"`
 	SearchedCompletely *bool   `aws:"searchedCompletely"`
+}
+
+// StartLiveTailInput is the AWS shape com.amazonaws.cloudwatchlogs#StartLiveTailRequest.
+type StartLiveTailInput struct {
+	LogEventFilterPattern *string  `aws:"logEventFilterPattern,len=0:1024"`
+	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,required,len=1:10" each:"len=1:2048" eachpattern:"[\\w#+=/:,.@-]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,len=1:100" each:"len=1:512" eachpattern:"[^:*]*"`
+	LogStreamNames        []string `aws:"logStreamNames,len=1:100" each:"len=1:512" eachpattern:"[^:*]*"`
+}
+
+// StartLiveTailOutput is the AWS shape com.amazonaws.cloudwatchlogs#StartLiveTailResponse.
+type StartLiveTailOutput struct {
+	ResponseStream iter.Seq2[*StartLiveTailResponseStream, error] `aws:"responseStream,stream"`
+}
+
+// StartLiveTailResponseStream is the AWS union com.amazonaws.cloudwatchlogs#StartLiveTailResponseStream.
+type StartLiveTailResponseStream struct {
+	SessionStart  *LiveTailSessionStart  `aws:"sessionStart"`
+	SessionUpdate *LiveTailSessionUpdate `aws:"sessionUpdate"`
+}
+
+// StartQueryInput is the AWS shape com.amazonaws.cloudwatchlogs#StartQueryRequest.
+type StartQueryInput struct {
+	EndTime             *int64   `aws:"endTime,required,range=0:"`
+	Limit               *int32   `aws:"limit,range=1:10000"`
+	LogGroupIdentifiers []string `aws:"logGroupIdentifiers" each:"len=1:2048" eachpattern:"[\\w#+=/:,.@-]*"`
+	LogGroupName        *string  `aws:"logGroupName,len=1:512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupNames       []string `aws:"logGroupNames" each:"len=1:512" eachpattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	QueryLanguage       *string  `aws:"queryLanguage,enum=CWLI|PPL|SQL"`
+	QueryString         *string  `aws:"queryString,required,len=0:10000"`
+	StartTime           *int64   `aws:"startTime,required,range=0:"`
+}
+
+// StartQueryOutput is the AWS shape com.amazonaws.cloudwatchlogs#StartQueryResponse.
+type StartQueryOutput struct {
+	QueryId *string `aws:"queryId"`
+}
+
+// StopQueryInput is the AWS shape com.amazonaws.cloudwatchlogs#StopQueryRequest.
+type StopQueryInput struct {
+	QueryId *string `aws:"queryId,required,len=0:256"`
+}
+
+// StopQueryOutput is the AWS shape com.amazonaws.cloudwatchlogs#StopQueryResponse.
+type StopQueryOutput struct {
+	Success *bool `aws:"success"`
+}
+
+// SubscriptionFilter is the AWS shape com.amazonaws.cloudwatchlogs#SubscriptionFilter.
+type SubscriptionFilter struct {
+	ApplyOnTransformedLogs *bool    `aws:"applyOnTransformedLogs"`
+	CreationTime           *int64   `aws:"creationTime"`
+	DestinationArn         *string  `aws:"destinationArn"`
+	Distribution           *string  `aws:"distribution"`
+	EmitSystemFields       []string `aws:"emitSystemFields"`
+	FieldSelectionCriteria *string  `aws:"fieldSelectionCriteria"`
+	FilterName             *string  `aws:"filterName"`
+	FilterPattern          *string  `aws:"filterPattern"`
+	LogGroupName           *string  `aws:"logGroupName"`
+	RoleArn                *string  `aws:"roleArn"`
 }
 
 // TagLogGroupInput is the AWS shape com.amazonaws.cloudwatchlogs#TagLogGroupRequest.

@@ -163,17 +163,18 @@ func (p protector) Protect(ctx context.Context, t *compute.Task, enabled bool, m
 }
 
 func protection(tasks []awsecs.ProtectedTask, failures []awsecs.Failure) (compute.Protection, error) {
-	for _, f := range failures {
-		return compute.Protection{}, &metadata.Failure{Reason: text(f.Reason), Detail: text(f.Detail)}
+	switch {
+	case len(failures) > 0:
+		return compute.Protection{}, &metadata.Failure{Reason: text(failures[0].Reason), Detail: text(failures[0].Detail)}
+	case len(tasks) == 0:
+		return compute.Protection{}, errors.New("ecs answered neither a task nor a failure")
 	}
-	for _, t := range tasks {
-		p := compute.Protection{Enabled: t.ProtectionEnabled != nil && *t.ProtectionEnabled}
-		if t.ExpirationDate != nil {
-			p.Until = *t.ExpirationDate
-		}
-		return p, nil
+	t := &tasks[0]
+	p := compute.Protection{Enabled: t.ProtectionEnabled != nil && *t.ProtectionEnabled}
+	if t.ExpirationDate != nil {
+		p.Until = *t.ExpirationDate
 	}
-	return compute.Protection{}, errors.New("ecs answered neither a task nor a failure")
+	return p, nil
 }
 
 func text(s *string) string {

@@ -53,7 +53,7 @@ func newClient(b *testing.B) client {
 	if err != nil {
 		b.Fatal(err)
 	}
-	door, err := d.frontDoor()
+	door, err := d.frontDoor(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"neargate/internal/profile"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/logs"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -48,6 +49,7 @@ type daemon struct {
 	tel    *telemetry.Telemetry
 	store  *etcd.Store
 	logs   *logstore.Store
+	logAPI *logs.Service
 	ids    *arn.Source
 	admin  *admin
 	limits limits
@@ -120,7 +122,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
-	if d.door, err = d.frontDoor(); err != nil {
+	if d.door, err = d.frontDoor(ctx); err != nil {
 		return err
 	}
 	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
@@ -169,7 +171,7 @@ func (d *daemon) run(ctx context.Context) error {
 	for _, c := range controllers(time.Now, d.ids, d.pool) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
-	part("log events", func(ctx context.Context) error { return d.logs.Run(ctx, d.store, d.log) })
+	d.runLogs(part)
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -182,15 +184,19 @@ func (d *daemon) run(ctx context.Context) error {
 
 // frontDoor is what listens on the port: the AWS APIs, and neargate's own pages
 // under a path no AWS API uses.
-func (d *daemon) frontDoor() (http.Handler, error) {
+// Streams of events end with ctx, before requests in progress do.
+func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
+	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}, d.limits.Launches, d.logs),
+		Services: services(deps, d.limits.Launches, d.logAPI),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
+		Ending:   ctx,
 	}
 	if d.noAuth {
 		cfg.Keys = anyone{keys{directory}}

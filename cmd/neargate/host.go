@@ -48,6 +48,7 @@ type hostOptions struct {
 	uplinks     string // auto, none, or devices
 	pool        string // range of public addresses; empty: one that is free
 	cpu, memory int    // what tasks may ask for in all, in units and MiB; 0: by the machine
+	warm        int    // sandboxes kept ready
 }
 
 // poolBits is the size of the range of public addresses an installation takes: 4,096.
@@ -57,9 +58,14 @@ const poolBits = 20
 // address holds. Source: unix(7).
 const maxTasksPath = 108 - len("/0123456789abcdef0123456789abcdef/runsc/runsc-pause.sock") - 1
 
+// warmDisk is the size of the disks of sandboxes that are kept ready, in MiB: what
+// a Fargate task has that does not ask for more.
+const warmDisk = 20 << 10
+
 // tasksHost is what this machine runs tasks with. The fake one has only parts.
 type tasksHost struct {
 	parts  node.Parts
+	box    *shim.Sandbox
 	keeper *vpc.Keeper
 	images *image.Library
 	logs   *logdriver.Driver
@@ -75,7 +81,7 @@ func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &tasksHost{}
+	h := &tasksHost{box: box}
 	manager, err := d.openNetwork()
 	if err != nil {
 		return nil, err
@@ -135,6 +141,7 @@ func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Con
 	if h.keeper != nil {
 		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
 		part("images", h.images.Run)
+		part("sandboxes", func(ctx context.Context) error { h.box.Run(ctx, d.log); return nil })
 	}
 	part("node", func(ctx context.Context) error {
 		worker := node.NewHost(ctx, h.parts)
@@ -157,7 +164,7 @@ func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
 		return nil, err
 	}
 	bin := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
-	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc")}
+	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
 	needs := []string{cfg.Bin, cfg.InitBin}
 	if o.runtime == runtimeRunc {
 		needs = append(needs, cfg.RuncBin)

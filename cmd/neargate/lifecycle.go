@@ -41,6 +41,7 @@ func up(ctx context.Context, std stdio, args []string) error {
 	fs.BoolVar(&o.noThrottle, "no-throttle", false, "lift AWS's API and launch rate limits")
 	fs.StringVar(&o.limitsFile, "limits", "", "`FILE` with other rate limits than AWS's (docs/limits.md)")
 	fs.StringVar(&o.host.runtime, "runtime", runtimeGVisor, "what tasks run in: gvisor, runc, or fake, which runs nothing")
+	fs.IntVar(&o.host.warm, "warm", 2, "sandboxes to keep ready for tasks to come, each some 20 MB; gVisor only")
 	fs.StringVar(&o.host.registries, "registries", "", "`FILE` with mirrors of registries (docs/images.md)")
 	fs.StringVar(&o.host.uplinks, "uplink", "auto", "`DEVICES` to the internet, separated by commas; auto: those of the default routes; none: tasks reach no further than this host")
 	fs.StringVar(&o.host.pool, "public-pool", "", "`CIDR` in 198.18.0.0/15 that public addresses come from (default a free /20)")
@@ -216,6 +217,8 @@ func env(_ context.Context, std stdio, args []string) error {
 	for _, v := range [][2]string{
 		{"AWS_ENDPOINT_URL", run.URL()}, {"AWS_ACCESS_KEY_ID", root.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", root.Secret}, {"AWS_DEFAULT_REGION", *region}, {"AWS_REGION", *region},
+		// No name leads to "streaming-" and an address.
+		{"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"},
 	} {
 		fmt.Fprintf(std.out, "export %s=%s\n", v[0], v[1])
 	}
@@ -230,7 +233,10 @@ func saveProfile(name string, run install.Run, root install.Credentials) error {
 		return err
 	}
 	return files.Save(name,
-		[]profile.Setting{{Name: "region", Value: arn.DefaultRegion}, {Name: "endpoint_url", Value: run.URL()}},
+		[]profile.Setting{
+			{Name: "region", Value: arn.DefaultRegion}, {Name: "endpoint_url", Value: run.URL()},
+			{Name: "disable_host_prefix_injection", Value: "true"},
+		},
 		[]profile.Setting{{Name: "aws_access_key_id", Value: root.AccessKeyID}, {Name: "aws_secret_access_key", Value: root.Secret}})
 }
 

@@ -8,11 +8,13 @@ import (
 
 	"neargate/arn"
 	"neargate/service"
+	"neargate/service/logs"
 	"neargate/store/mem"
 )
 
 func TestReadLimits(t *testing.T) {
-	all := services(service.Deps{Store: mem.New(), IDs: arn.NewSource(strings.NewReader(""))}, limits{}.Launches, nil)
+	deps := service.Deps{Store: mem.New(), IDs: arn.NewSource(strings.NewReader(""))}
+	all := services(deps, limits{}.Launches, logs.New(deps, nil))
 	if l, err := readLimits(""); err != nil || l.known(all) != nil || l.Launches.Burst != 100 {
 		t.Errorf("AWS's own: %+v, %v, %v", l, err, l.known(all))
 	}

@@ -26,12 +26,12 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, events logs.Events) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service) []shape.Service {
 	return []shape.Service{
 		awsec2.Describe(ec2.New(d)),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
-		awslogs.Describe(logs.New(d, events)),
+		awslogs.Describe(l),
 		awssts.Describe(sts.New(d)),
 	}
 }

@@ -1,11 +1,15 @@
 package logstore
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"syscall"
@@ -86,6 +90,36 @@ func mustAppend(b *testing.B, s *Store, stream uint64, batch []logs.Record) {
 	}
 }
 
+// zstd returns what compresses the lines written to it, and what tells their size
+// then; 0 where there is no zstd.
+func zstd(b *testing.B) (io.Writer, func() int64) {
+	cmd := exec.Command("zstd", "-3", "-c")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var size counter
+	cmd.Stdout = &size
+	if err := cmd.Start(); err != nil {
+		return io.Discard, func() int64 { return 0 }
+	}
+	w := bufio.NewWriter(in)
+	return w, func() int64 {
+		if err := errors.Join(w.Flush(), in.Close(), cmd.Wait()); err != nil {
+			b.Fatal(err)
+		}
+		return int64(size)
+	}
+}
+
+// counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
 // BenchmarkScan reads a store of two million events in 50 streams, and says
 // what an event takes on disk.
 func BenchmarkScan(b *testing.B) {
@@ -95,6 +129,7 @@ func BenchmarkScan(b *testing.B) {
 	r := rand.New(rand.NewSource(1))
 	var ids []logs.StreamID
 	var raw int64
+	beside, packed := zstd(b)
 	for i := range uint64(streams) {
 		ids = append(ids, logs.StreamID{Group: 1, Stream: i})
 	}
@@ -103,8 +138,12 @@ func BenchmarkScan(b *testing.B) {
 			batch := lines(r, each, k*each)
 			raw += size(batch)
 			mustAppend(b, s, i, batch)
+			for _, r := range batch {
+				fmt.Fprintln(beside, r.Message)
+			}
 		}
 	}
+	bare := packed()
 	if err := s.db.Compact(context.Background(), []byte{0}, []byte{255}, true); err != nil {
 		b.Fatal(err)
 	}
@@ -139,6 +178,7 @@ func BenchmarkScan(b *testing.B) {
 			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
 			b.ReportMetric(float64(disk)/total, "disk-B/event")
 			b.ReportMetric(float64(raw)/total, "raw-B/event")
+			b.ReportMetric(float64(bare)/total, "zstd-B/event")
 		})
 	}
 	read("newest-100", 100, true, ids[7])

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"neargate/resource/logs"
 )
@@ -12,21 +13,28 @@ import (
 // followBuffer is how many events wait for a slow follower.
 const followBuffer = 10_000
 
-// Follow yields the events that are appended to the streams of groups from its
-// call on, as they are acknowledged, and with each batch how many were left out
-// before it because the reader was slow. It ends with ctx.
-func (s *Store) Follow(ctx context.Context, groups ...uint64) iter.Seq2[[]logs.Event, int] {
-	f := &follower{groups: groups, wake: make(chan struct{}, 1)}
+// Follow yields the events that are appended, from its call on, to the streams
+// of the groups that want names, once they are acknowledged: every period, also
+// if there are none, and earlier when there are many. It ends with ctx.
+//
+// Appends call want, from many goroutines; it must answer at once.
+func (s *Store) Follow(ctx context.Context, period time.Duration, want func(group uint64) bool) iter.Seq[logs.Batch] {
+	f := &follower{want: want, many: make(chan struct{}, 1)}
 	s.tail.add(f)
 	context.AfterFunc(ctx, func() { s.tail.remove(f) })
-	return func(yield func([]logs.Event, int) bool) {
+	return func(yield func(logs.Batch) bool) {
+		tick := time.NewTicker(period)
+		defer tick.Stop()
 		for {
+			due := false
 			select {
 			case <-ctx.Done():
 				return
-			case <-f.wake:
+			case <-f.many:
+			case <-tick.C:
+				due = true
 			}
-			if !yield(f.take()) {
+			if !yield(f.take(due)) {
 				return
 			}
 		}
@@ -55,7 +63,7 @@ func (b *broadcast) publish(id logs.StreamID, first uint64, records []logs.Recor
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	for _, f := range b.followers {
-		if slices.Contains(f.groups, id.Group) {
+		if f.want(id.Group) {
 			f.put(id, first, records)
 		}
 	}
@@ -63,12 +71,12 @@ func (b *broadcast) publish(id logs.StreamID, first uint64, records []logs.Recor
 
 // follower keeps what its reader has not taken.
 type follower struct {
-	groups []uint64
-	wake   chan struct{} // holds a token while there is something to take
+	want func(group uint64) bool
+	many chan struct{} // holds a token while half the buffer is used
 
-	mu      sync.Mutex
-	events  []logs.Event
-	dropped int
+	mu     sync.Mutex
+	events []logs.Event
+	missed int
 }
 
 func (f *follower) put(id logs.StreamID, first uint64, records []logs.Record) {
@@ -78,17 +86,20 @@ func (f *follower) put(id logs.StreamID, first uint64, records []logs.Record) {
 	for i, r := range records[:n] {
 		f.events = append(f.events, logs.Event{Stream: id, At: logs.Position{Time: r.Time, Seq: first + uint64(i)}, Message: r.Message})
 	}
-	f.dropped += len(records) - n
+	f.missed += len(records) - n
+	if len(f.events) < followBuffer/2 {
+		return
+	}
 	select {
-	case f.wake <- struct{}{}:
+	case f.many <- struct{}{}:
 	default:
 	}
 }
 
-func (f *follower) take() ([]logs.Event, int) {
+func (f *follower) take(due bool) logs.Batch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	events, dropped := f.events, f.dropped
-	f.events, f.dropped = nil, 0
-	return events, dropped
+	b := logs.Batch{Events: f.events, Missed: f.missed, Due: due}
+	f.events, f.missed = nil, 0
+	return b
 }

@@ -239,34 +239,53 @@ func TestFollow(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	batches := s.Follow(ctx, 1)
+	batches := s.Follow(ctx, time.Hour, func(group uint64) bool { return group == 1 })
 	put := func(group uint64, n int) {
 		t.Helper()
 		if err := s.Append(logs.StreamID{Group: group}, start, slices.Repeat([]logs.Record{{Time: 7, Message: "x"}}, n)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put(1, 2)
-	put(2, 1)
+	put(2, followBuffer)
+	put(1, followBuffer/2-1)
 	put(1, 1)
 	round := 0
-	for events, dropped := range batches {
+	for b := range batches {
 		switch round++; round {
-		case 1:
-			if len(events) != 3 || dropped != 0 || !reflect.DeepEqual(events, read(t, s, everything, false, logs.StreamID{Group: 1})) {
-				t.Errorf("%v, %d dropped", events, dropped)
+		case 1: // half the buffer is used, long before the period is over
+			if b.Missed != 0 || b.Due || !reflect.DeepEqual(b.Events, read(t, s, everything, false, logs.StreamID{Group: 1})) {
+				t.Errorf("%d events, %d missed, due %v", len(b.Events), b.Missed, b.Due)
 			}
 			put(1, followBuffer-1)
 			put(1, 5)
 		case 2:
-			if len(events) != followBuffer || dropped != 4 {
-				t.Errorf("%d events, %d dropped", len(events), dropped)
+			if len(b.Events) != followBuffer || b.Missed != 4 {
+				t.Errorf("%d events, %d missed", len(b.Events), b.Missed)
 			}
 			cancel()
 		}
 	}
 	if round != 2 {
 		t.Errorf("%d batches", round)
+	}
+}
+
+// TestFollowEveryPeriod checks that batches come in time, also empty ones.
+func TestFollowEveryPeriod(t *testing.T) {
+	s := open(t, Config{Dir: "d", FS: vfs.NewMem()})
+	defer s.Close()
+	batches := s.Follow(t.Context(), time.Millisecond, func(uint64) bool { return true })
+	if err := s.Append(logs.StreamID{}, start, []logs.Record{{Message: "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int
+	for b := range batches {
+		if sizes = append(sizes, len(b.Events)); !b.Due || len(sizes) == 3 {
+			break
+		}
+	}
+	if !slices.Equal(sizes, []int{1, 0, 0}) {
+		t.Errorf("batches of %v events", sizes)
 	}
 }
 

@@ -26,6 +26,7 @@ type Telemetry struct {
 	registry *prometheus.Registry
 	calls    *prometheus.HistogramVec
 	passes   *prometheus.HistogramVec
+	points   *prometheus.CounterVec
 	tracer   trace.Tracer
 	provider *sdk.TracerProvider // nil without a collector
 }
@@ -56,13 +57,16 @@ func New(ctx context.Context, getenv func(string) string, version string) (*Tele
 			Name: "neargate_controller_pass_seconds", Help: "Time of one controller pass: load, plan and write.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9),
 		}, []string{"controller", "result"}),
+		points: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "neargate_logs_metric_points_total", Help: "Points that metric filters made of log events.",
+		}, []string{"account"}),
 		tracer: noop.NewTracerProvider().Tracer("neargate"),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "neargate_build_info", Help: "Always 1; the version is a label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	t.registry.MustRegister(t.calls, t.passes, info, collectors.NewGoCollector(),
+	t.registry.MustRegister(t.calls, t.passes, t.points, info, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return t, nil
@@ -109,6 +113,9 @@ func (t *Telemetry) Pass(controller string, took time.Duration, err error) {
 	}
 	t.passes.WithLabelValues(controller, result).Observe(took.Seconds())
 }
+
+// MetricPoint records a point that a metric filter of an account made.
+func (t *Telemetry) MetricPoint(account string) { t.points.WithLabelValues(account).Inc() }
 
 // Close sends what is left to the collector; it waits no longer than ctx.
 func (t *Telemetry) Close(ctx context.Context) error {

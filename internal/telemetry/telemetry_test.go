@@ -17,6 +17,7 @@ func TestMetrics(t *testing.T) {
 	}
 	tel.Call(t.Context(), Call{Service: "ecs", Operation: "RunTask", Status: 400, Code: "ClientException", Took: time.Millisecond})
 	tel.Pass("deploy", time.Millisecond, nil)
+	tel.MetricPoint("123456789012")
 	srv := httptest.NewServer(tel.Handler())
 	defer srv.Close()
 	resp, err := http.Get(srv.URL)
@@ -29,6 +30,7 @@ func TestMetrics(t *testing.T) {
 		`neargate_api_call_seconds_count{code="ClientException",operation="RunTask",service="ecs",status="400"} 1`,
 		`neargate_controller_pass_seconds_count{controller="deploy",result="ok"} 1`,
 		`neargate_build_info{version="v1.2.3"} 1`,
+		`neargate_logs_metric_points_total{account="123456789012"} 1`,
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("no %s in the metrics", want)

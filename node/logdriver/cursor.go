@@ -1,6 +1,7 @@
 package logdriver
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -20,6 +21,10 @@ type cursor struct {
 type place struct {
 	Segment uint64
 	Offset  int64
+}
+
+func (p place) before(q place) bool {
+	return cmp.Or(cmp.Compare(p.Segment, q.Segment), cmp.Compare(p.Offset, q.Offset)) < 0
 }
 
 // pending is what was read and is not in an event yet.

@@ -431,6 +431,41 @@ func TestSinkFails(t *testing.T) {
 	}
 }
 
+// TestFinishWhileWriting checks that a container that does not end cannot hold up
+// the end of its task.
+func TestFinishWhileWriting(t *testing.T) {
+	n := newNode(t)
+	s := n.open("t", "a", logging())
+	s.each = 100_000
+	for i := range 1000 {
+		s.say(fmt.Sprint("line ", i))
+	}
+	stop := make(chan struct{})
+	var writes sync.WaitGroup
+	writes.Go(func() {
+		for i := 1000; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = s.file.Write(api.Record{At: time.Now(), Bytes: fmt.Append(nil, "line ", i)}.Append(nil))
+			}
+		}
+	})
+	n.finish("t")
+	close(stop)
+	writes.Wait()
+	e := n.events("t", "a")
+	for i := range e {
+		if e[i] != fmt.Sprint("line ", i) {
+			t.Fatalf("event %d is %q", i, e[i])
+		}
+	}
+	if len(e) < 1000 {
+		t.Errorf("%d lines", len(e))
+	}
+}
+
 func TestLost(t *testing.T) {
 	n := newNode(t)
 	s := n.open("t", "a", logging())

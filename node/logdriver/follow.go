@@ -259,7 +259,8 @@ func (f *follower) finish(ctx context.Context) error {
 	}
 }
 
-// drain reads all there is. It returns when to try again if the sink fails.
+// drain reads all there is; what is written meanwhile, it need not. It returns when
+// to try again if the sink fails.
 func (f *follower) drain(ctx context.Context) (wait time.Duration, err error) {
 	release, err := f.d.slot(ctx)
 	if err != nil {
@@ -271,7 +272,8 @@ func (f *follower) drain(ctx context.Context) (wait time.Duration, err error) {
 	if f.over {
 		return 0, nil
 	}
-	for more := true; more && err == nil && ctx.Err() == nil; {
+	last, err := f.last()
+	for more := true; more && err == nil && ctx.Err() == nil && f.c.At.before(last); {
 		more, err = f.advance()
 	}
 	if err == nil && ctx.Err() == nil {
@@ -289,6 +291,20 @@ func (f *follower) drain(ctx context.Context) (wait time.Duration, err error) {
 	f.over = true
 	f.wakeUp()
 	return 0, nil
+}
+
+// last is the end of the log.
+func (f *follower) last() (place, error) {
+	segments, err := api.Segments(f.dir)
+	if err != nil || len(segments) == 0 {
+		return place{}, err
+	}
+	n := segments[len(segments)-1]
+	info, err := os.Stat(api.SegmentFile(f.dir, n))
+	if err != nil {
+		return place{}, err
+	}
+	return place{n, info.Size()}, nil
 }
 
 // remove removes the log and forgets it, in this order, that of the disk included:

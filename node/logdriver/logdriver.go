@@ -132,8 +132,8 @@ func (d *Driver) follower(task, container string) *follower {
 }
 
 // Finish returns when everything the containers of a task have written is stored,
-// and their logs are removed from the disk. None of them may run any more. Where
-// ctx ends before, the logs are followed as they were and Finish may be called
+// and their logs are removed from the disk. None of them should run any more: what
+// one writes meanwhile may be lost. Where ctx ends before, the logs are followed as they were and Finish may be called
 // again. Before it has returned without an error the task's directory must stay.
 func (d *Driver) Finish(ctx context.Context, task string) error {
 	sources, err := d.cfg.Sink.Sources(source(task, ""))

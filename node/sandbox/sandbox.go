@@ -53,6 +53,19 @@ type Meter interface {
 	Stats(ctx context.Context, task string) (Stats, error)
 }
 
+// Reserver is a Sandbox that may have sandboxes ready before there are tasks for
+// them.
+type Reserver interface {
+	// Reserve makes a sandbox that is ready the task's, if there is one, and returns
+	// the path of its network namespace. Interfaces may be plugged into that until
+	// the Open, which then takes little time: its Spec.NetNS is empty or names that
+	// namespace, by whatever path. Nothing of the Spec is given up for it; where the
+	// sandbox cannot be given something late, Open makes another in the same
+	// namespace. A second Reserve returns the same, Close removes it, List does not
+	// tell of it, and it is gone after a restart.
+	Reserve(ctx context.Context, task string) (netns string, ok bool, err error)
+}
+
 // Errors of sandboxes.
 var (
 	ErrNotFound   = errors.New("sandbox: no such task or container")

@@ -23,6 +23,13 @@ type Event struct {
 	Message string
 }
 
+// Batch is what a follower of the log store gets at a time.
+type Batch struct {
+	Events []Event // as they were acknowledged; those of a stream in order of arrival
+	Missed int     // events left out before these, as the follower was slow
+	Due    bool    // a period is over
+}
+
 // Position is a place in the order of events: by time, then by arrival. No two
 // events of one log store have the same position.
 type Position struct {

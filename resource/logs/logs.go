@@ -26,6 +26,7 @@ type Group struct {
 	Class                 string // STANDARD, INFREQUENT_ACCESS
 	RetentionDays         int32  `json:",omitempty"` // 0: events never expire
 	Tags                  []Tag  `json:",omitempty"` // by key
+	MetricFilters         int32  `json:",omitempty"` // how many it has
 }
 
 // ARN is the group's Amazon Resource Name, without the ":*" of older answers.

@@ -16,6 +16,7 @@ import (
 	"neargate/resource/logs"
 	"neargate/service"
 	"neargate/service/internal/page"
+	"neargate/service/logs/query"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/wire/shape"
@@ -31,6 +32,9 @@ type Events interface {
 	Scan(ctx context.Context, ids []logs.StreamID, span logs.Span, backward bool) iter.Seq2[logs.Event, error]
 	// Stats sums up the streams of a group that ever held an event.
 	Stats(group uint64) (map[uint64]logs.Stat, error)
+	// Follow yields what is appended to the groups that want names, from its
+	// call on, every period, and earlier when there is much. It ends with ctx.
+	Follow(ctx context.Context, period time.Duration, want func(group uint64) bool) iter.Seq[logs.Batch]
 	// DropStream and DropGroup delete events.
 	DropStream(id logs.StreamID) error
 	DropGroup(group uint64) error
@@ -38,15 +42,19 @@ type Events interface {
 
 // Service is the CloudWatch Logs API.
 type Service struct {
-	deps   service.Deps
-	events Events
-	pages  *page.Sealer
+	deps    service.Deps
+	events  Events
+	pages   *page.Sealer
+	queries *query.Runner
+	tails   sessions
 }
 
 var _ api.API = (*Service)(nil)
 
 // New returns the CloudWatch Logs API over the log events in e.
-func New(d service.Deps, e Events) *Service { return &Service{d, e, page.NewSealer(d.TokenKey)} }
+func New(d service.Deps, e Events) *Service {
+	return &Service{deps: d, events: e, pages: page.NewSealer(d.TokenKey), queries: query.New(d.Now)}
+}
 
 // id mints the id of a group or a stream.
 func (s *Service) id() (uint64, error) { return strconv.ParseUint(s.deps.IDs.Hex(16), 16, 64) }
@@ -139,8 +147,8 @@ func checkGroup(in *api.CreateLogGroupInput, g *logs.Group) error {
 // deleteBatch bounds how many streams one transaction deletes.
 const deleteBatch = 40
 
-// DeleteLogGroup deletes a log group with its streams, in batches: the group
-// goes with the last of them, and then its events.
+// DeleteLogGroup deletes a log group with its streams and metric filters, in
+// batches: the group goes with the last of them, and then its events.
 func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInput) (*api.DeleteLogGroupOutput, error) {
 	var g logs.Group
 	for more := true; more; {
@@ -148,17 +156,12 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 			if g, err = findGroup(ctx, tx, *in.LogGroupName); err != nil {
 				return err
 			}
-			streams, err := store.Collect(tables.LogStreams.Page(tx, []string{g.Account, g.Region, g.Name}, nil, deleteBatch))
+			n, err := deleteParts(tx, &g)
 			if err != nil {
 				return err
 			}
-			for _, st := range streams {
-				if err := tables.LogStreams.Delete(tx, st.Account, st.Region, st.Group, st.Name); err != nil {
-					return err
-				}
-			}
-			if more = len(streams) == deleteBatch; more {
-				return nil
+			if more = n == deleteBatch; more {
+				return tables.LogGroups.Put(tx, &g)
 			}
 			return tables.LogGroups.Delete(tx, g.Account, g.Region, g.Name)
 		})
@@ -167,6 +170,35 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 		}
 	}
 	return &api.DeleteLogGroupOutput{}, s.events.DropGroup(g.ID)
+}
+
+// deleteParts deletes at most a batch of a group's streams and metric filters.
+func deleteParts(tx store.Tx, g *logs.Group) (int, error) {
+	of := []string{g.Account, g.Region, g.Name}
+	streams, err := store.Collect(tables.LogStreams.Page(tx, of, nil, deleteBatch))
+	if err != nil {
+		return 0, err
+	}
+	for _, st := range streams {
+		if err := tables.LogStreams.Delete(tx, st.Account, st.Region, st.Group, st.Name); err != nil {
+			return 0, err
+		}
+	}
+	n := len(streams)
+	if n == deleteBatch {
+		return n, nil
+	}
+	filters, err := store.Collect(tables.MetricFilters.Page(tx, of, nil, deleteBatch-n))
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range filters {
+		if err := tables.MetricFilters.Delete(tx, f.Account, f.Region, f.Group, f.Name); err != nil {
+			return 0, err
+		}
+	}
+	g.MetricFilters -= int32(len(filters))
+	return n + len(filters), nil
 }
 
 // PutRetentionPolicy sets after how many days events of a group expire.
@@ -300,7 +332,7 @@ func describeGroup(g *logs.Group, stats map[uint64]logs.Stat) api.LogGroup {
 		stored += st.Bytes
 	}
 	v := api.LogGroup{
-		LogGroupName: &g.Name, CreationTime: new(g.CreatedAt.UnixMilli()), MetricFilterCount: new(int32(0)),
+		LogGroupName: &g.Name, CreationTime: new(g.CreatedAt.UnixMilli()), MetricFilterCount: &g.MetricFilters,
 		Arn: new(g.ARN() + ":*"), LogGroupArn: new(g.ARN()), StoredBytes: &stored, LogGroupClass: &g.Class,
 		DeletionProtectionEnabled: new(false), BearerTokenAuthenticationEnabled: new(false),
 	}

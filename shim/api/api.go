@@ -24,10 +24,10 @@ const (
 
 // Spec is a sandbox to be made.
 type Spec struct {
-	Task      string // the task's id
+	Task      string // the task's id; empty: of a sandbox that waits for a task, see OpAdopt
 	CPU       int    // units, 1024 a vCPU; 0: no limit
 	Memory    int    // MiB, hard, for all containers and the sandbox itself; 0: no limit
-	Processes int    // host processes and threads; 0: no limit
+	Processes int    // processes and threads; 0: no limit
 	Disk      int    // MiB of everything the containers write; 0: no limit
 	NetNS     string // path of the network namespace; empty: one of its own with only lo
 	Hostname  string // of all containers; empty: the runtime's
@@ -147,6 +147,7 @@ const (
 	OpExec   Op = "exec"   // Name, Args; the command is killed when the caller hangs up
 	OpState  Op = "state"
 	OpStats  Op = "stats"
+	OpAdopt  Op = "adopt" // Spec; makes a waiting sandbox a task's
 	OpClose  Op = "close" // kills and removes everything; the shim ends
 )
 
@@ -155,6 +156,7 @@ type Request struct {
 	Op        Op
 	Name      string
 	Container *Container
+	Spec      *Spec
 	Signal    syscall.Signal
 	Args      []string
 	Run       int // which start of the container: 0 the first, n the n-th again

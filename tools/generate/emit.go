@@ -86,6 +86,7 @@ func (s *service) typesFile() (string, error) {
 	var imports []string
 	for _, i := range []struct{ used, path string }{
 		{"json.RawMessage ", "encoding/json"},
+		{"iter.Seq2[", "iter"},
 		{"time.Time ", "time"},
 	} {
 		if strings.Contains(body, i.used) {
@@ -122,6 +123,9 @@ func (s *service) writeType(b *bytes.Buffer, t structType) error {
 	fields := map[string]bool{}
 	for _, name := range shape.Names() {
 		m := shape.Members[name]
+		if s.isStream(t.shape) && s.isError(m.Target) {
+			continue
+		}
 		typ, err := s.fieldType(m.Target)
 		if err != nil {
 			return err

@@ -158,6 +158,9 @@ func TestRefused(t *testing.T) {
 		{name: "stream", want: "no Go type for a blob", change: func(m *smithy.Model) {
 			m.Shapes[ns+"Blob"].Traits[smithy.Streaming] = json.RawMessage(`{}`)
 		}},
+		{name: "stream of events in a request", want: "requests cannot carry a stream", change: func(m *smithy.Model) {
+			m.Shapes[ns+"PutThingRequest"].Members["x"] = &smithy.Member{Target: ns + "ThingEvents"}
+		}},
 		{name: "foreign protocol", want: "no protocol", change: func(m *smithy.Model) {
 			s, _, _ := m.Service()
 			delete(s.Traits, smithy.JSON11)

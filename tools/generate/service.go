@@ -72,8 +72,12 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 		}
 		for i, kind := range []string{"Input", "Output"} {
 			root := structType{name + kind, roots[i], i == 0, i == 1}
-			if err := s.reach(root, add); err != nil {
+			ends, err := s.reach(root, add)
+			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			for _, e := range ends {
+				errs[e] = true
 			}
 		}
 	}
@@ -85,18 +89,26 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 }
 
 // reach adds the type of an operation's input or output and the structures
-// below it.
-func (s *service) reach(root structType, add func(structType) error) error {
+// below it. It returns the errors with which streams of events end.
+func (s *service) reach(root structType, add func(structType) error) (ends []string, err error) {
 	if err := add(root); err != nil {
-		return err
+		return nil, err
 	}
 	var below []string
 	for _, m := range s.model.Shape(root.shape).Elements() {
 		below = append(below, m.Target)
+		if !s.isStream(m.Target) {
+			continue
+		}
+		for _, e := range s.model.Shape(m.Target).Elements() {
+			if s.isError(e.Target) {
+				ends = append(ends, e.Target)
+			}
+		}
 	}
 	var failed error
-	err := s.model.Walk(below, func(id string, shape *smithy.Shape) {
-		if shape.Type != "structure" && shape.Type != "union" {
+	err = s.model.Walk(below, func(id string, shape *smithy.Shape) {
+		if shape.Type != "structure" && shape.Type != "union" || slices.Contains(ends, id) {
 			return
 		}
 		if err := add(structType{upper(smithy.Name(id)), id, root.in, root.out}); err != nil && failed == nil {
@@ -104,9 +116,9 @@ func (s *service) reach(root structType, add func(structType) error) error {
 		}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return failed
+	return ends, failed
 }
 
 // check refuses what the generated package cannot express.

@@ -42,11 +42,27 @@ func (s *service) goType(id string) (string, error) {
 
 // fieldType is the Go type of a member, which can be absent.
 func (s *service) fieldType(id string) (string, error) {
+	if s.isStream(id) {
+		return "iter.Seq2[*" + upper(smithy.Name(id)) + ", error]", nil
+	}
 	t, err := s.goType(id)
 	if err == nil && t[0] != '[' && !strings.HasPrefix(t, "map[") && t != "json.RawMessage" {
 		t = "*" + t
 	}
 	return t, err
+}
+
+// isStream reports whether a shape is a stream of events.
+func (s *service) isStream(id string) bool {
+	shape := s.model.Shape(id)
+	return shape != nil && shape.Type == "union" && shape.Traits.Has(smithy.Streaming)
+}
+
+// isError reports whether a shape is an error. As a member of a stream of events
+// it ends the stream, and the generated type does not have it.
+func (s *service) isError(id string) bool {
+	shape := s.model.Shape(id)
+	return shape != nil && shape.Traits.Has(smithy.ErrorTrait)
 }
 
 // tag is one key of a struct tag.
@@ -105,7 +121,10 @@ func (s *service) options(m *smithy.Member, in bool) []string {
 			options = append(options, "enum="+strings.Join(enumValues(shape), "|"))
 		}
 	}
-	if shape.Type == "union" {
+	switch {
+	case s.isStream(m.Target):
+		options = append(options, "stream")
+	case shape.Type == "union":
 		options = append(options, "union")
 	}
 	return options
@@ -180,6 +199,9 @@ var codePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 func (s *service) expressible(m *smithy.Member, in bool) error {
 	if !in {
 		return nil
+	}
+	if s.isStream(m.Target) {
+		return fmt.Errorf("%s: requests cannot carry a stream of events", m.Target)
 	}
 	shape := s.model.Shape(m.Target)
 	if _, err := regexp.Compile(codePoint.ReplaceAllString(s.pattern(m), `\x{$1}`)); err != nil {

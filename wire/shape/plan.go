@@ -12,7 +12,8 @@ import (
 // Kind is what the codecs tell apart in a member's type.
 type Kind uint8
 
-// The kinds. A document is any JSON value, kept as json.RawMessage.
+// The kinds. A document is any JSON value, kept as json.RawMessage. Events is a
+// stream of structures of which each has exactly one member.
 const (
 	String Kind = iota + 1
 	Bool
@@ -24,6 +25,7 @@ const (
 	Structure
 	List
 	Map
+	Events
 )
 
 // TimeFormat is a Smithy timestamp format; "" leaves it to the protocol.
@@ -42,6 +44,7 @@ type Plan struct {
 	Type    reflect.Type
 	Members []*Member // in the model's order
 	Sorted  []*Member // by name
+	Stream  *Member   // the stream of events, which is none of the members; nil for none
 	byName  map[string]*Member
 	byForm  map[string]*Member
 }
@@ -103,6 +106,10 @@ func (p *Plans) Of(t reflect.Type) *Plan {
 		}
 		m := p.member(f)
 		m.Index = i
+		if m.Kind == Events {
+			plan.Stream = m
+			continue
+		}
 		plan.Members = append(plan.Members, m)
 		plan.byName[m.Name] = m
 		plan.byForm[m.Form] = m
@@ -160,6 +167,10 @@ func (p *Plans) member(f reflect.StructField) *Member {
 			m.Flat = true
 		case "union":
 			m.Union = true
+		case "stream":
+			if m.Kind != Events {
+				panic(fmt.Sprintf("shape: %s is no stream", f.Name))
+			}
 		case "ts":
 			for v := &m.Value; v != nil; v = v.Elem {
 				v.Format = TimeFormat(arg)
@@ -201,6 +212,8 @@ func (p *Plans) value(t reflect.Type) Value {
 		v.Kind, v.Elem = Map, new(p.value(v.Type.Elem()))
 	case k == reflect.Struct:
 		v.Kind, v.Structure = Structure, p.Of(v.Type)
+	case k == reflect.Func && v.Type.CanSeq2():
+		v.Kind, v.Structure = Events, p.Of(v.Type.In(0).In(0).Elem())
 	default:
 		panic(fmt.Sprintf("shape: no wire form for %v", t))
 	}

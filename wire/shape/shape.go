@@ -6,7 +6,7 @@
 //
 // Generated structs carry everything the codecs need in tags:
 //
-//	aws:"name[,required][,len=MIN:MAX][,range=MIN:MAX][,enum=A|B][,idem][,sensitive][,ts=FORMAT][,union][,flat]"
+//	aws:"name[,required][,len=MIN:MAX][,range=MIN:MAX][,enum=A|B][,idem][,sensitive][,ts=FORMAT][,union][,flat][,stream]"
 //	each:"len=MIN:MAX,range=MIN:MAX,enum=A|B,union"  constraints of a list's elements or a map's values
 //	key:"len=MIN:MAX,enum=A|B"                  constraints of a map's keys
 //	pattern:"REGEXP"  eachpattern:"REGEXP"  keypattern:"REGEXP"  as the model spells them, anchored by the validator
@@ -18,6 +18,10 @@
 // only in types that requests reach, XML names only in those that answers reach.
 // A union is a structure of which exactly one member is present. The options
 // sensitive and ts of a list or map hold for its elements.
+//
+// A stream of events is an iterator, iter.Seq2[*UNION, error], in an output: each
+// event has one member; an error, an AWS error of the model or any other, ends it.
+// It is iterated while the answer is sent, with the context of the operation.
 //
 // An absent scalar or structure is a nil pointer, an absent list or map is nil;
 // an empty list or map is present and empty.

@@ -13,6 +13,18 @@ func TestMain(m *testing.M) { hosttest.Main(m, under) }
 
 func Test(t *testing.T) { hosttest.Run(t, under) }
 
-func BenchmarkTask(b *testing.B) { hosttest.Bench(b, under) }
+var warm = hosttest.Runtime{New: gvisor.New, Gvisor: true, Warm: true}
 
-func BenchmarkRaw(b *testing.B) { hosttest.BenchRaw(b, under) }
+func TestWarm(t *testing.T) { hosttest.Run(t, warm) }
+
+func TestReady(t *testing.T) { hosttest.RunWarm(t, warm) }
+
+func BenchmarkStart(b *testing.B) {
+	hosttest.BenchStart(b, map[string]hosttest.Runtime{"cold": under, "warm": warm})
+}
+
+func BenchmarkBurst(b *testing.B) { hosttest.BenchBurst(b, under) }
+
+func BenchmarkBeside(b *testing.B) { hosttest.BenchBeside(b, under) }
+
+func BenchmarkBesideWarm(b *testing.B) { hosttest.BenchBeside(b, warm) }

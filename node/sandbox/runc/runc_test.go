@@ -13,6 +13,10 @@ func TestMain(m *testing.M) { hosttest.Main(m, under) }
 
 func Test(t *testing.T) { hosttest.Run(t, under) }
 
-func BenchmarkTask(b *testing.B) { hosttest.Bench(b, under) }
+func BenchmarkStart(b *testing.B) {
+	hosttest.BenchStart(b, map[string]hosttest.Runtime{"cold": under})
+}
 
-func BenchmarkRaw(b *testing.B) { hosttest.BenchRaw(b, under) }
+func BenchmarkBurst(b *testing.B) { hosttest.BenchBurst(b, under) }
+
+func BenchmarkBeside(b *testing.B) { hosttest.BenchBeside(b, under) }

@@ -21,6 +21,7 @@ func (s *Sandbox) Create(ctx context.Context, task string, c sandbox.Container) 
 
 // Start implements sandbox.Sandbox.
 func (s *Sandbox) Start(ctx context.Context, task, container string) error {
+	defer s.gate.join()()
 	_, err := s.ask(ctx, task, api.Request{Op: api.OpStart, Name: container})
 	return err
 }
@@ -116,12 +117,18 @@ func (s *Sandbox) List(ctx context.Context) ([]sandbox.Status, error) {
 	}
 	var all []sandbox.Status
 	for _, e := range entries {
+		if e.Name()[0] == '.' {
+			continue
+		}
 		st, err := s.look(ctx, e.Name())
 		if errors.Is(err, sandbox.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
+		}
+		if st.Spec.Task == "" {
+			continue // reserved and not open
 		}
 		all = append(all, statusOf(e.Name(), st))
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -28,6 +29,9 @@ type Config struct {
 	Bin     string // neargate-runsc
 	RuncBin string // runc, where it is used
 	InitBin string // neargate-init
+
+	Warm     int // sandboxes that Run keeps ready for tasks to come; gVisor's only
+	WarmDisk int // MiB of their disks; a task that wants another size waits until it has that
 }
 
 // patience bounds waits for a shim to appear or to go.
@@ -40,9 +44,14 @@ const poll = time.Millisecond
 type Sandbox struct {
 	cfg     Config
 	runtime string
+	gate    gate
+	taken   chan struct{} // says that one of ready was taken
 
-	mu    sync.Mutex
-	tasks map[string]*taskLock
+	mu       sync.Mutex
+	tasks    map[string]*taskLock
+	ready    []ready
+	reserved map[string]string // network namespaces of sandboxes, by the tasks they are reserved for
+	retired  bool
 }
 
 // taskLock is held while a task's shim is started or ended.
@@ -59,12 +68,16 @@ var (
 
 // New is a sandbox whose shims use a runtime of package api.
 func New(cfg Config, runtime string) *Sandbox {
-	return &Sandbox{cfg: cfg, runtime: runtime, tasks: map[string]*taskLock{}}
+	cpus := goruntime.NumCPU()
+	return &Sandbox{
+		cfg: cfg, runtime: runtime, gate: gate{limit: 2 * cpus, quiet: max(1, cpus/2)},
+		taken: make(chan struct{}, 1), tasks: map[string]*taskLock{}, reserved: map[string]string{},
+	}
 }
 
 // LogDir is where a container's output goes, in segments; see package api.
 func (s *Sandbox) LogDir(task, container string) string {
-	return filepath.Join(s.dir(task), api.LogDir, container)
+	return filepath.Join(s.link(task), api.LogDir, container)
 }
 
 // Network is the path of a task's network namespace: the one it was given, or its
@@ -77,12 +90,25 @@ func (s *Sandbox) Network(ctx context.Context, task string) (string, error) {
 	if a.State.Spec.NetNS != "" {
 		return a.State.Spec.NetNS, nil
 	}
-	return fmt.Sprintf("/proc/%d/ns/net", a.State.Shim.PID), nil
+	return namespaceOf(*a.State), nil
 }
 
-func (s *Sandbox) dir(task string) string    { return filepath.Join(s.cfg.Dir, task) }
+// link is a task's directory, or the symbolic link to it.
+func (s *Sandbox) link(task string) string { return filepath.Join(s.cfg.Dir, task) }
+
+func (s *Sandbox) dir(task string) string {
+	if to, err := os.Readlink(s.link(task)); err == nil {
+		return filepath.Join(s.cfg.Dir, filepath.Base(to))
+	}
+	return s.link(task)
+}
+
 func (s *Sandbox) socket(task string) string { return filepath.Join(s.dir(task), api.SocketFile) }
-func (s *Sandbox) group(task string) string  { return filepath.Join(s.cfg.Cgroup, task) }
+
+// group is named as the directory.
+func (s *Sandbox) group(task string) string {
+	return filepath.Join(s.cfg.Cgroup, filepath.Base(s.dir(task)))
+}
 
 // lock holds a task's shim still; it returns what releases it.
 func (s *Sandbox) lock(task string) func() {
@@ -107,26 +133,50 @@ func (s *Sandbox) lock(task string) func() {
 
 // Open implements sandbox.Sandbox.
 func (s *Sandbox) Open(ctx context.Context, spec sandbox.Spec) error {
-	if spec.Task == "" || spec.Task != filepath.Base(spec.Task) || spec.Task[0] == '.' {
-		return fmt.Errorf("sandbox: task id %q", spec.Task)
-	}
-	defer s.lock(spec.Task)()
-	if _, err := s.state(spec.Task); err == nil {
-		return nil
-	}
-	if err := s.remove(ctx, spec.Task); err != nil {
+	if err := checkTask(spec.Task); err != nil {
 		return err
 	}
-	err := s.launch(ctx, spec)
+	defer s.lock(spec.Task)()
+	if st, err := s.state(spec.Task); err == nil && st.Spec.Task != "" {
+		return nil
+	}
+	leave, err := s.gate.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	home, err := s.adopt(ctx, spec)
+	if home != nil {
+		defer home.Close()
+	}
+	if err == nil {
+		return nil
+	}
+	if err := s.remove(context.WithoutCancel(ctx), spec.Task); err != nil {
+		return err
+	}
+	if home != nil {
+		err = s.launchIn(ctx, home, spec)
+	} else {
+		err = s.launch(ctx, spec.Task, spec, spec.NetNS == "")
+	}
 	if err != nil {
 		return errors.Join(err, s.remove(context.WithoutCancel(ctx), spec.Task))
 	}
 	return nil
 }
 
-// launch starts a task's shim and waits until its sandbox is open.
-func (s *Sandbox) launch(ctx context.Context, spec sandbox.Spec) error {
-	dir := s.dir(spec.Task)
+func checkTask(id string) error {
+	if id == "" || id != filepath.Base(id) || id[0] == '.' {
+		return fmt.Errorf("sandbox: task id %q", id)
+	}
+	return nil
+}
+
+// launch starts the shim of a directory, with a network namespace of its own if
+// unshare, and waits until its sandbox is open.
+func (s *Sandbox) launch(ctx context.Context, name string, spec sandbox.Spec, unshare bool) error {
+	dir := s.dir(name)
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return err
 	}
@@ -136,7 +186,7 @@ func (s *Sandbox) launch(ctx context.Context, spec sandbox.Spec) error {
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("sandbox: %s has a shim: %w", spec.Task, err)
+		return fmt.Errorf("sandbox: %s has a shim: %w", name, err)
 	}
 	panics, err := os.Create(filepath.Join(dir, "shim.err"))
 	if err != nil {
@@ -146,11 +196,11 @@ func (s *Sandbox) launch(ctx context.Context, spec sandbox.Spec) error {
 	cmd := exec.Command(s.cfg.Bin, "shim")
 	cmd.Env, cmd.Dir, cmd.Stderr, cmd.ExtraFiles = []string{"PATH=" + os.Getenv("PATH")}, "/", panics, []*os.File{lock}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNS}
-	if spec.NetNS == "" {
+	if unshare {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNET
 	}
 	return begin(ctx, cmd, api.Config{
-		Runtime: s.runtime, Dir: dir, Cgroup: s.group(spec.Task),
+		Runtime: s.runtime, Dir: dir, Cgroup: s.group(name),
 		RuncBin: s.cfg.RuncBin, InitBin: s.cfg.InitBin, Spec: spec,
 	})
 }
@@ -167,6 +217,7 @@ func begin(ctx context.Context, cmd *exec.Cmd, cfg api.Config) error {
 	}
 	defer out.Close()
 	cmd.Stdout = ready
+	go hastenMoves()
 	err = cmd.Start()
 	ready.Close()
 	if err != nil {
@@ -266,8 +317,11 @@ func (s *Sandbox) Close(ctx context.Context, task string) error {
 }
 
 // Retire closes every task and removes what tasks share, for an installation's
-// end.
+// end. Nothing may be opened after it.
 func (s *Sandbox) Retire(ctx context.Context) error {
+	s.mu.Lock()
+	s.retired, s.ready = true, nil
+	s.mu.Unlock()
 	entries, err := os.ReadDir(s.cfg.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -284,8 +338,12 @@ func (s *Sandbox) Retire(ctx context.Context) error {
 
 // remove ends a task, however it is, and removes its directory.
 func (s *Sandbox) remove(ctx context.Context, task string) error {
-	dir := s.dir(task)
+	s.release(task)
+	dir, link := s.dir(task), s.link(task)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(link); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		return nil
 	}
 	ask, cancel := context.WithTimeout(ctx, patience)
@@ -301,5 +359,8 @@ func (s *Sandbox) remove(ctx context.Context, task string) error {
 			return err
 		}
 	}
-	return os.RemoveAll(dir)
+	if err := os.RemoveAll(dir); err != nil || dir == link {
+		return err
+	}
+	return os.Remove(link)
 }

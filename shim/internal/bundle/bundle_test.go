@@ -1,11 +1,18 @@
 package bundle
 
 import (
+	"bytes"
+	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
+
+	erofsfs "gvisor.dev/gvisor/pkg/erofs"
 
 	"neargate/shim/api"
 )
@@ -32,12 +39,60 @@ func TestPause(t *testing.T) {
 		t.Errorf("it ended by itself: %v", cmd.ProcessState)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		if b, err := executable(arch, pauseCode); err != nil || len(b) > 256 {
-			t.Errorf("%s: %d bytes, %v", arch, len(b), err)
+		for _, codes := range pausePrograms {
+			if b, err := executable(arch, codes); err != nil || len(b) > 256 {
+				t.Errorf("%s: %d bytes, %v", arch, len(b), err)
+			}
 		}
 	}
 	if _, err := executable("mips", pauseCode); err == nil {
 		t.Error("a pause for a machine it has no code for")
+	}
+}
+
+// TestHostname sets hostnames on a thread with a UTS namespace of its own.
+func TestHostname(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a UTS namespace needs root")
+	}
+	dir := t.TempDir()
+	if err := PauseRoot(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		code int
+	}{
+		{"ip-10-0-0-1.ec2.internal", 0},
+		{"a", 0},
+		{strings.Repeat("x", 65), int(syscall.EINVAL)},
+	} {
+		got := make(chan string)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+			if err := syscall.Unshare(syscall.CLONE_NEWUTS); err != nil {
+				t.Error(err)
+			}
+			err := exec.Command(dir+HostnamePath, c.name).Run()
+			if x, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || x.ExitCode() != c.code) || err == nil && c.code != 0 {
+				t.Errorf("%q: %v, want code %d", c.name, err, c.code)
+			}
+			var u syscall.Utsname
+			if err := syscall.Uname(&u); err != nil {
+				t.Error(err)
+			}
+			var name []byte
+			for _, b := range u.Nodename {
+				if b == 0 {
+					break
+				}
+				name = append(name, byte(b))
+			}
+			got <- string(name)
+		}()
+		if is := <-got; (is == c.name) != (c.code == 0) {
+			t.Errorf("hostname %q after %q", is, c.name)
+		}
 	}
 }
 
@@ -120,5 +175,77 @@ func TestCopyContent(t *testing.T) {
 	}
 	if err := CopyContent(root, "/escape", to); err == nil {
 		t.Error("a link led out of the root file system")
+	}
+}
+
+// TestPauseImage reads the image with the package that gVisor reads it with.
+func TestPauseImage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "image")
+	if err := PauseImage(file); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := erofsfs.OpenImage(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	found := map[string]uint16{}
+	read := func(nid uint64) erofsfs.Inode {
+		n, err := image.Inode(nid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	root := read(image.RootNid())
+	err = root.IterDirents(func(name string, kind uint8, nid uint64) error {
+		n := read(nid)
+		found[name] = n.Mode()
+		if want, err := executable(runtime.GOARCH, pausePrograms["/"+name]); err == nil {
+			at, err := n.DataOffset()
+			if err != nil {
+				return err
+			}
+			if got, err := image.BytesAt(at, n.Size()); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("/%s has %d bytes, want %d; %v", name, len(got), len(want), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]uint16{".": modeDir, "..": modeDir, "dev": modeDir, "proc": modeDir, "sys": modeDir, "tmp": modeDir, "pause": modeFile, "hostname": modeFile, "write": modeFile}
+	if !maps.Equal(found, want) || root.Nlink() != 6 {
+		t.Errorf("the image has %v; the root %d links", found, root.Nlink())
+	}
+	mounted(t, file)
+}
+
+// mounted checks that the host's kernel reads the image, too, where it can.
+func mounted(t *testing.T, file string) {
+	if b, _ := os.ReadFile("/proc/filesystems"); os.Getuid() != 0 || !bytes.Contains(b, []byte("\terofs\n")) {
+		return
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "erofs", "-o", "ro,loop", file, dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+	defer func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	want, err := executable(runtime.GOARCH, pauseCode)
+	if got, rerr := os.ReadFile(filepath.Join(dir, "pause")); err != nil || rerr != nil || !bytes.Equal(got, want) {
+		t.Errorf("/pause has %d bytes, want %d; %v", len(got), len(want), rerr)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 7 {
+		t.Errorf("the root has %v, %v", entries, err)
 	}
 }

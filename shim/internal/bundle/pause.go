@@ -51,6 +51,43 @@ var pauseCode = map[string][]byte{
 	),
 }
 
+// HostnamePath is where the root of a sandbox has a program that sets the
+// hostname of its UTS namespace.
+const HostnamePath = "/hostname"
+
+// hostnameCode makes its one argument the hostname, and exits with the number of
+// the error, 0 for none:
+//
+//	_exit(-sethostname(argv[1], strlen(argv[1])))
+var hostnameCode = map[string][]byte{
+	"amd64": {
+		0x58, 0x58, 0x5f, //             pop  rax (argc); pop rax (argv[0]); pop rdi (argv[1])
+		0x31, 0xf6, //                   xor  esi, esi
+		0x80, 0x3c, 0x37, 0x00, //       cmp  byte [rdi+rsi], 0
+		0x74, 0x04, //                   je   +4
+		0xff, 0xc6, //                   inc  esi
+		0xeb, 0xf6, //                   jmp  -10
+		0xb8, 0xaa, 0x00, 0x00, 0x00, // mov  eax, 170
+		0x0f, 0x05, //                   syscall
+		0x89, 0xc7, 0xf7, 0xdf, //       mov  edi, eax; neg edi
+		0xb8, 0x3c, 0x00, 0x00, 0x00, // mov  eax, 60
+		0x0f, 0x05, //                   syscall
+	},
+	"arm64": words(
+		0xf9400be0, // ldr  x0, [sp, #16]
+		0xd2800001, // mov  x1, #0
+		0x38616802, // ldrb w2, [x0, x1]
+		0x34000062, // cbz  w2, +12
+		0x91000421, // add  x1, x1, #1
+		0x17fffffd, // b    -12
+		0xd2801428, // mov  x8, #161
+		0xd4000001, // svc  #0
+		0xcb0003e0, // neg  x0, x0
+		0xd2800ba8, // mov  x8, #93
+		0xd4000001, // svc  #0
+	),
+}
+
 func words(w ...uint32) []byte {
 	var b []byte
 	for _, x := range w {
@@ -60,10 +97,10 @@ func words(w ...uint32) []byte {
 }
 
 // pausePrograms are the programs of a sandbox's root, by path.
-var pausePrograms = map[string]map[string][]byte{"/pause": pauseCode, WritePath: writeCode}
+var pausePrograms = map[string]map[string][]byte{"/pause": pauseCode, HostnamePath: hostnameCode, WritePath: writeCode}
 
 // PauseRoot makes a root file system with nothing but /pause, a program that
-// sleeps for ever and costs a page, and the one at WritePath.
+// sleeps for ever and costs a page, and those at HostnamePath and WritePath.
 func PauseRoot(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -3,7 +3,6 @@
 package cgroup
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,13 +16,16 @@ import (
 	"time"
 )
 
-const root = "/sys/fs/cgroup"
+// mounted is where cgroups are mounted.
+const mounted = "/sys/fs/cgroup"
 
-// period is that of the CPU quota, in microseconds.
-const period = 100_000
+// period is that of the CPU quota, and leastQuota the least the kernel takes, in
+// microseconds.
+const period, leastQuota = 100_000, 1000
 
 // Group is a control group.
 type Group struct {
+	root string // where the hierarchies, or the one of version 2, are
 	path string // under each hierarchy
 	v2   bool
 }
@@ -40,12 +42,15 @@ var controllers = []string{"memory", "cpu", "cpuacct", "pids"}
 
 // At is the group with a path, which may not exist.
 func At(path string) Group {
-	_, err := os.Stat(filepath.Join(root, "cgroup.controllers"))
-	return Group{path: path, v2: err == nil}
+	_, err := os.Stat(filepath.Join(mounted, "cgroup.controllers"))
+	return Group{root: mounted, path: path, v2: err == nil}
 }
 
 // Sub is a group inside.
-func (g Group) Sub(name string) Group { return Group{path: filepath.Join(g.path, name), v2: g.v2} }
+func (g Group) Sub(name string) Group {
+	g.path = filepath.Join(g.path, name)
+	return g
+}
 
 // CloneInto reports whether a process can be made in a group; with version 1 it
 // can only be moved.
@@ -57,9 +62,9 @@ func (g Group) Path() string { return g.path }
 // dir is the group's directory in a controller's hierarchy.
 func (g Group) dir(controller string) string {
 	if g.v2 {
-		return filepath.Join(root, g.path)
+		return filepath.Join(g.root, g.path)
 	}
-	return filepath.Join(root, controller, g.path)
+	return filepath.Join(g.root, controller, g.path)
 }
 
 // dirs are the group's directories in every hierarchy, made or not.
@@ -67,7 +72,7 @@ func (g Group) dirs() []string {
 	if g.v2 {
 		return []string{g.dir("")}
 	}
-	entries, _ := os.ReadDir(root)
+	entries, _ := os.ReadDir(g.root)
 	var all []string
 	for _, e := range entries {
 		all = append(all, g.dir(e.Name()))
@@ -81,7 +86,7 @@ func (g Group) Create(l Limits) error {
 		return g.create2(l)
 	}
 	for _, c := range controllers {
-		if _, err := os.Stat(filepath.Join(root, c)); err != nil {
+		if _, err := os.Stat(filepath.Join(g.root, c)); err != nil {
 			continue
 		}
 		if err := os.MkdirAll(g.dir(c), 0o755); err != nil {
@@ -107,7 +112,7 @@ func (g Group) create2(l Limits) error {
 	if err := os.MkdirAll(g.dir(""), 0o755); err != nil {
 		return err
 	}
-	at := root
+	at := g.root
 	for _, part := range strings.Split(filepath.Dir(g.path), "/") {
 		at = filepath.Join(at, part)
 		for _, c := range []string{"+memory", "+cpu", "+pids", "+cpuset"} {
@@ -136,18 +141,24 @@ func (g Group) limit2(l Limits) error {
 
 // LimitCPU gives the group a quota and a weight, in CPU units, 1024 a vCPU.
 func (g Group) LimitCPU(units int) error {
-	quota := strconv.Itoa(units * period / 1024)
+	quota := strconv.Itoa(max(leastQuota, units*period/1024))
 	if g.v2 {
-		return errors.Join(
-			write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)),
-			write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units))),
-		)
+		return errors.Join(write(g.dir(""), "cpu.max", quota+" "+strconv.Itoa(period)), g.Weigh(units))
 	}
 	return errors.Join(
 		write(g.dir("cpu"), "cpu.cfs_period_us", strconv.Itoa(period)),
 		write(g.dir("cpu"), "cpu.cfs_quota_us", quota),
-		write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units))),
+		g.Weigh(units),
 	)
+}
+
+// Weigh gives the group a weight beside others, in CPU units; a new group has
+// 1024.
+func (g Group) Weigh(units int) error {
+	if g.v2 {
+		return write(g.dir(""), "cpu.weight", strconv.Itoa(Weight(units)))
+	}
+	return write(g.dir("cpu"), "cpu.shares", strconv.Itoa(max(2, units)))
 }
 
 // Add moves a process into the group.
@@ -162,18 +173,6 @@ func (g Group) Add(pid int) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Warm makes the next move of a process quick, with version 1: the first one
-// after a while waits for all processors, some ten milliseconds, during which
-// the caller has other things to do.
-func Warm() {
-	b, _ := os.ReadFile("/proc/self/cgroup")
-	for line := range strings.Lines(string(b)) {
-		if f := strings.SplitN(strings.TrimSpace(line), ":", 3); len(f) == 3 && f[1] == "pids" {
-			_ = write(filepath.Join(root, "pids", f[2]), "cgroup.procs", "0") // where it is already
-		}
-	}
 }
 
 // Weight is the cpu.weight of version 2 for shares of version 1, by the formula
@@ -191,13 +190,7 @@ func (g Group) OOMKills() int {
 		file = filepath.Join(g.dir(""), "memory.events")
 	}
 	b, _ := os.ReadFile(file)
-	for line := range bytes.Lines(b) {
-		if f := bytes.Fields(line); len(f) == 2 && string(f[0]) == "oom_kill" {
-			n, _ := strconv.Atoi(string(f[1]))
-			return n
-		}
-	}
-	return 0
+	return int(field(b, "oom_kill"))
 }
 
 // processes of the group and of those inside, without self. A process that was

@@ -16,6 +16,7 @@ import (
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/sentry/control"
 	"gvisor.dev/gvisor/pkg/sentry/kernel/auth"
+	"gvisor.dev/gvisor/runsc/boot"
 	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/specutils"
@@ -42,10 +43,11 @@ type gvisor struct {
 	conf *config.Config
 	root *container.Container
 
-	// spawning is held while processes of the sandbox are made: gVisor passes
-	// this process's standard files on and moves it to the sandbox's cgroup for
-	// as long.
+	// spawning is held while the sandbox starts and processes of it are made: gVisor
+	// passes this process's standard files on and moves it to the sandbox's cgroup
+	// for as long.
 	spawning sync.Mutex
+	rootErr  error // of the sandbox's start; guarded by spawning
 
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
 	memory memory
@@ -83,7 +85,7 @@ func newGVisor(h *host) (*gvisor, error) {
 	}
 	conf, err := config.NewFromFlags(flags)
 	g := &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}
-	g.memory.g = g
+	g.memory.g, g.memory.more = g, make(chan struct{}, 1)
 	return g, err
 }
 
@@ -105,14 +107,17 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
-	var warm sync.WaitGroup // before gVisor moves this process itself
-	warm.Go(cgroup.Warm)
-	defer warm.Wait()
-	g.moves.Go(func() { _, _ = g.disk() }) // beside the start; a container will ask how it went
+	g.makeDisk()
 	if err := g.group.Create(g.limits()); err != nil {
 		return err
 	}
-	if err := bundle.PauseRoot(g.dir("pause")); err != nil {
+	if g.waits() {
+		if err := g.group.Weigh(idleWeight); err != nil {
+			return err
+		}
+	}
+	image := g.dir("pause.img")
+	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.dir("pause"), 0o700)); err != nil {
 		return err
 	}
 	s, err := bundle.Spec(g.pause(), bundle.Options{
@@ -121,7 +126,10 @@ func (g *gvisor) Open() error {
 	if err != nil {
 		return err
 	}
-	s.Annotations = map[string]string{typeAnnotation: "sandbox"}
+	s.Mounts = nil // gVisor makes those it needs
+	s.Annotations = map[string]string{
+		typeAnnotation: "sandbox", boot.RootfsPrefix + "source": image, boot.RootfsPrefix + "type": "erofs",
+	}
 	dir := g.dir("bundle", sandboxID)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
@@ -129,17 +137,38 @@ func (g *gvisor) Open() error {
 	if s, err = specutils.ReadSpec(dir, g.conf); err != nil {
 		return err
 	}
-	warm.Wait()
+	g.spawning.Lock()
+	if g.root, err = container.New(g.conf, container.Args{ID: sandboxID, Spec: s, BundleDir: dir}); err != nil {
+		g.spawning.Unlock()
+		return err
+	}
+	if g.waits() {
+		g.startRoot()
+		return g.rootErr
+	}
+	go g.startRoot() // there are other things to do for a container until it is needed
+	return nil
+}
+
+// makeDisk makes the task's disk beside what follows; a container will ask how it
+// went.
+func (g *gvisor) makeDisk() {
+	g.moves.Go(func() { _, _ = g.disk() })
+}
+
+// startRoot starts the sandbox, with spawning held, which it releases.
+func (g *gvisor) startRoot() {
+	defer g.spawning.Unlock()
+	if g.rootErr = g.root.Start(g.conf); g.rootErr == nil {
+		go func() { _, _ = g.root.Wait() }() // reaps the sandbox
+	}
+}
+
+// started waits for the sandbox's start.
+func (g *gvisor) started() error {
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
-	if g.root, err = container.New(g.conf, container.Args{ID: sandboxID, Spec: s, BundleDir: dir}); err != nil {
-		return err
-	}
-	if err := g.root.Start(g.conf); err != nil {
-		return err
-	}
-	go func() { _, _ = g.root.Wait() }() // reaps the sandbox and its gofer
-	return nil
+	return g.rootErr
 }
 
 // pause is the root container.
@@ -158,8 +187,8 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	if err == nil {
 		err = keepTmp(root)
 	}
-	if err == nil {
-		err = g.sysctl(c.Sysctls)
+	if err == nil && len(c.Sysctls) > 0 {
+		err = errors.Join(g.started(), g.sysctl(c.Sysctls))
 	}
 	if err != nil {
 		return err
@@ -170,8 +199,10 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 // Restart implements Runtime.
 func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
 	b := g.find(name)
-	if err := b.box.Destroy(); err != nil { // with its gofer
-		return err
+	if b.box != nil { // or the last try failed before
+		if err := b.box.Destroy(); err != nil { // with its gofer
+			return err
+		}
 	}
 	again := &gvisorContainer{id: g.nextID(), root: b.root, spec: b.spec, stdio: stdio}
 	if err := g.create(again); err != nil {
@@ -211,6 +242,9 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	}
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
+	if g.rootErr != nil {
+		return g.rootErr
+	}
 	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
 	if err == nil && !g.group.CloneInto() {
 		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
@@ -290,7 +324,9 @@ func (g *gvisor) Wait(name string) Status {
 	if err != nil { // the sandbox is gone
 		return Status{Code: killed, OOM: b.oom.Load() || g.group.OOMKills() > 0}
 	}
-	_ = g.killAll(b) // who shares a PID namespace does not end with its process 1
+	if g.cfg.Spec.SharePID {
+		_ = g.killAll(b) // they do not end with its first process
+	}
 	code := exitCode(ws)
 	return Status{Code: code, OOM: code == killed && (b.oom.Load() || g.group.OOMKills() > 0)}
 }
@@ -316,15 +352,9 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 	if err != nil {
 		return 0, err
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer null.Close()
 	e := &control.ExecArgs{
 		Argv: args, Envv: p.Env, WorkingDirectory: p.Cwd, ContainerID: b.id,
 		KUID: auth.KUID(p.User.UID), KGID: auth.KGID(p.User.GID), Capabilities: caps,
-		FilePayload: control.NewFilePayload(map[int]*os.File{0: null, 1: null, 2: null}, nil),
 	}
 	for _, gid := range p.User.AdditionalGids {
 		e.ExtraKGIDs = append(e.ExtraKGIDs, auth.KGID(gid))
@@ -348,7 +378,7 @@ func (g *gvisor) Sandbox() api.Process {
 	if g.root == nil {
 		return api.Process{}
 	}
-	return proc.Of(g.root.SandboxPid())
+	return proc.Of(g.root.Sandbox.Getpid())
 }
 
 // Settle implements Runtime.

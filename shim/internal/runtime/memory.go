@@ -13,23 +13,27 @@ import (
 	"gvisor.dev/gvisor/pkg/urpc"
 )
 
-// How often containers with a memory limit are looked at: the whole sandbox's
-// memory at least every shortest to longest, by how near a limit is, and their own
-// at least every reading, or sooner when the whole grew by what one had left.
+// How often containers with a memory limit are looked at. A look is a call to the
+// kernel for the whole sandbox's memory, by how near a limit is every shortest to
+// longest. A reading asks the sandbox for each container's: at once when the whole
+// has grown by what one had left, every reading when it has changed, and every
+// idle when it seems not to have.
 const (
-	shortest = 5 * time.Millisecond
-	longest  = 50 * time.Millisecond
-	reading  = 100 * time.Millisecond
+	shortest = 20 * time.Millisecond
+	longest  = 100 * time.Millisecond
+	reading  = 150 * time.Millisecond
+	idle     = time.Second
 
-	fastest = 2 << 30 // bytes a second that a container is taken to fill
-	effort  = 10      // a reading is followed by so many times its own duration, up to reading
+	fastest = 1 << 30 // bytes a second that a container is taken to fill
+	effort  = 10      // a reading is followed by at least so many times its own duration, up to reading
 )
 
 // memory keeps the memory limits of a sandbox's containers, which gVisor counts
 // and does not enforce: the pages of each container's processes, its shared memory
 // and tmpfs, each page once. While no container has a limit nothing is looked at.
 type memory struct {
-	g *gvisor
+	g    *gvisor
+	more chan struct{} // another container
 
 	mu      sync.Mutex
 	limited []*gvisorContainer
@@ -38,8 +42,8 @@ type memory struct {
 
 // keep begins to keep a container's limit: before it starts.
 func (m *memory) keep(b *gvisorContainer) error {
-	if b.spec.Memory == 0 {
-		return nil
+	if task := m.g.cfg.Spec.Memory; b.spec.Memory == 0 || task > 0 && b.spec.Memory >= task {
+		return nil // the task's comes first
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -52,6 +56,10 @@ func (m *memory) keep(b *gvisorContainer) error {
 		go m.watch(s)
 	}
 	m.limited = append(m.limited, b)
+	select {
+	case m.more <- struct{}{}:
+	default:
+	}
 	return nil
 }
 
@@ -74,30 +82,49 @@ func (m *memory) current() []*gvisorContainer {
 // the sandbox is gone.
 func (m *memory) watch(s *scale) {
 	defer s.close()
-	var at time.Time // of the last reading
-	var rest time.Duration
-	var total, least uint64
+	var last look
 	for pause := shortest; ; {
-		time.Sleep(pause)
+		select {
+		case <-time.After(pause):
+		case <-m.more:
+			last, pause = look{}, shortest
+		}
 		limited := m.current()
 		if len(limited) == 0 {
 			return
 		}
-		now, err := s.total()
-		grown := err == nil && now > total && now-total >= least
-		if since := time.Since(at); since < rest || since < reading && !grown {
+		begin := time.Now()
+		total, err := s.total()
+		if err == nil && !last.due(begin, total) {
 			continue
 		}
-		begin := time.Now()
 		used, err := s.read(limited)
 		if err != nil {
 			pause = longest // it ends, or could not answer
 			continue
 		}
-		at, total = time.Now(), now
-		rest = min(effort*at.Sub(begin), reading)
-		least = m.judge(limited, used)
-		pause = min(max(time.Duration(least)*time.Second/fastest, shortest), longest)
+		last = look{at: time.Now(), took: time.Since(begin), total: total, least: m.judge(limited, used)}
+		pause = min(max(time.Duration(last.least)*time.Second/fastest, shortest), longest)
+	}
+}
+
+// look is what was seen at a reading.
+type look struct {
+	at    time.Time
+	took  time.Duration
+	total uint64 // of the sandbox
+	least uint64 // that a container had left
+}
+
+// due reports whether to read again, the sandbox being at total.
+func (l look) due(now time.Time, total uint64) bool {
+	switch since := now.Sub(l.at); {
+	case total >= l.total+l.least:
+		return since >= min(effort*l.took, reading)
+	case total != l.total:
+		return since >= reading
+	default:
+		return since >= idle
 	}
 }
 

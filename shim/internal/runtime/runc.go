@@ -99,7 +99,7 @@ func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
 // Restart implements Runtime.
 func (r *runc) Restart(name string, stdio [3]*os.File) error {
 	b := r.find(name)
-	if err := r.command(context.Background(), "delete", b.id).run(); err != nil {
+	if err := r.command(context.Background(), "delete", "--force", b.id).run(); err != nil {
 		return err
 	}
 	if err := r.make(&runcContainer{id: r.nextID(), root: b.root, spec: b.spec}, stdio); err != nil {

@@ -91,14 +91,17 @@ func (g *gvisor) readInRoot(file string) (string, error) {
 	return string(b), err
 }
 
-// runInRoot runs a program in the root container and returns its exit code.
-func (g *gvisor) runInRoot(args []string) (int32, error) {
+// runInRoot runs a program in the root container, with capabilities more than
+// containers have, and returns its exit code.
+func (g *gvisor) runInRoot(args []string, capabilities ...string) (int32, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer null.Close()
-	caps, err := specutils.Capabilities(true, bundle.Process(g.pause(), bundle.Options{}).Capabilities)
+	pause := g.pause()
+	pause.CapAdd = capabilities
+	caps, err := specutils.Capabilities(true, bundle.Process(pause, bundle.Options{}).Capabilities)
 	if err != nil {
 		return 0, err
 	}

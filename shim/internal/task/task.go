@@ -36,6 +36,7 @@ type shim struct {
 	ending            chan struct{} // closed by a close: waits have nothing to wait for
 	quit              chan struct{}
 	endOnce, quitOnce sync.Once
+	adopting          sync.Mutex // held by an adopt
 
 	mu      sync.Mutex
 	state   api.State
@@ -91,6 +92,12 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 		s.rt.Settle()
 		return nil, nil, err
 	}
+	if s.waits() {
+		// The sandbox gets its links, lo among them, when it is adopted.
+		if err := loopbackUp(); err != nil {
+			return nil, nil, err
+		}
+	}
 	s.state.Sandbox = s.rt.Sandbox()
 	if err := save(cfg.Dir, &s.state, false); err != nil {
 		return nil, nil, err
@@ -112,7 +119,7 @@ func prepare(cfg api.Config) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
-	if cfg.Spec.NetNS == "" {
+	if cfg.Spec.NetNS == "" && cfg.Spec.Task != "" {
 		if err := loopbackUp(); err != nil {
 			return fmt.Errorf("lo: %w", err)
 		}
@@ -156,7 +163,12 @@ var (
 
 func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 	switch r.Op {
+	case api.OpAdopt:
+		return answerOf(s.adopt(r.Spec))
 	case api.OpCreate:
+		if s.waits() {
+			return answerOf(errors.New("the sandbox has no task"))
+		}
 		if r.Container == nil {
 			return answerOf(errors.New("no container to create"))
 		}

@@ -1,80 +1,255 @@
 package hosttest
 
 import (
+	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"neargate/node/sandbox"
 )
 
-// Bench measures a task from its opening to its container's first line, and to
-// its end.
-func Bench(b *testing.B, rt Runtime) {
-	h := NewHost(b, rt)
-	ctx := b.Context()
-	var open, create, start, line, closed time.Duration
-	lap := time.Now()
-	since := func(d *time.Duration) {
-		now := time.Now()
-		*d += now.Sub(lap)
-		lap = now
-	}
-	for i := range b.N {
-		id := fmt.Sprintf("%032d", i)
-		lap = time.Now()
-		h.ok(h.Open(ctx, sandbox.Spec{Task: id, CPU: 256, Memory: 512, Processes: 1024, Disk: 0}))
-		since(&open)
-		h.ok(h.Create(ctx, id, h.Container("a", "polite")))
-		since(&create)
-		h.ok(h.Start(ctx, id, "a"))
-		since(&start)
-		h.Until(id, "a", "ready")
-		since(&line)
-		h.ok(h.Close(ctx, id))
-		since(&closed)
-	}
-	for _, m := range []struct {
-		name string
-		took time.Duration
-	}{{"open", open}, {"create", create}, {"start", start}, {"line", line}, {"close", closed}, {"to-line", open + create + start + line}} {
-		b.ReportMetric(m.took.Seconds()*1000/float64(b.N), m.name+"-ms")
-	}
-	b.ReportMetric(0, "ns/op")
+// benchSpec is a task as the benchmarks run it.
+func benchSpec(task string) sandbox.Spec {
+	return sandbox.Spec{Task: task, CPU: 256, Memory: 512, Processes: 1024, Disk: 1 << 10, Hostname: "ip-10-0-0-1"}
 }
 
-// BenchRaw measures what a task is compared to: the runtime itself running one
-// container to its end, started from here.
-func BenchRaw(b *testing.B, rt Runtime) {
-	h := NewHost(b, rt)
-	dir := filepath.Join(h.Config.Dir, "..", "raw")
-	h.ok(os.MkdirAll(dir, 0o755))
-	h.rawSpec(dir)
-	args := []string{h.Config.RuncBin, "--root", dir + "/state"}
-	if rt.Gvisor {
-		args = []string{h.Config.Bin, "--root", dir + "/state", "--host-settings=ignore", "--overlay2=root:memory"}
+// BenchStart measures, in turn, the runtime by itself and tasks: what it takes
+// from asking to the first line of a container, and to a task's end. Medians.
+func BenchStart(b *testing.B, kinds map[string]Runtime) {
+	hosts := map[string]*Host{}
+	for kind, rt := range kinds {
+		hosts[kind] = NewHost(b, rt)
 	}
-	b.ResetTimer()
+	raw := newRaw(hosts["cold"])
+	took := map[string][]time.Duration{}
 	for i := range b.N {
-		cmd := exec.Command(args[0], append(args[1:], "run", "--bundle", dir, fmt.Sprintf("%032d", i))...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("%v: %s", err, out)
+		for _, h := range hosts {
+			h.full(b.Context())
+		}
+		first, whole := raw.run(i)
+		took["raw-line"], took["raw"] = append(took["raw-line"], first), append(took["raw"], whole)
+		for kind, h := range hosts {
+			id := fmt.Sprintf("%032d", i)
+			if h.rt.Warm {
+				h.Reserved(b.Context(), id)
+			}
+			for what, d := range h.startOne(b.Context(), id) {
+				took[kind+what] = append(took[kind+what], d)
+			}
+			begin := time.Now()
+			h.ok(h.Close(b.Context(), id))
+			took[kind+"-close"] = append(took[kind+"-close"], time.Since(begin))
 		}
 	}
-	b.StopTimer()
-	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N), "run-ms")
+	medians := map[string]float64{}
+	for what, all := range took {
+		slices.Sort(all)
+		medians[what] = all[len(all)/2].Seconds() * 1000
+		b.ReportMetric(medians[what], what+"-ms")
+	}
+	for kind := range hosts {
+		b.ReportMetric(medians[kind]/medians["raw"], kind+"/raw")
+	}
 	b.ReportMetric(0, "ns/op")
-	if rt.Gvisor {
-		h.ok(exec.Command("umount", dir+"/state/null-netns").Run())
+}
+
+// startOne starts a task of one container and returns what each part took; the
+// part without a name is the whole, to the first line.
+func (h *Host) startOne(ctx context.Context, id string) map[string]time.Duration {
+	h.t.Helper()
+	begin := time.Now()
+	h.ok(h.Open(ctx, benchSpec(id)))
+	opened := time.Now()
+	h.ok(h.Create(ctx, id, h.Container("a", "polite")))
+	created := time.Now()
+	h.ok(h.Start(ctx, id, "a"))
+	started := time.Now()
+	h.Until(id, "a", "ready")
+	r := h.records(id, "a")[0]
+	return map[string]time.Duration{
+		"": r.At.Sub(begin), "-open": opened.Sub(begin), "-create": created.Sub(opened), "-start": started.Sub(created),
 	}
 }
 
-// rawSpec writes the configuration that runc suggests, for a guest that exits.
-func (h *Host) rawSpec(dir string) {
+// BenchBurst measures how many tasks a second start at once, beside the runtime
+// by itself run as often with the same parallelism. NEARGATE_BENCH_BURST says how
+// many; 16 at once.
+func BenchBurst(b *testing.B, rt Runtime) {
+	const parallel = 16
+	n := number("NEARGATE_BENCH_BURST", 20)
+	h := NewHost(b, rt)
+	raw := newRaw(h)
+	var ours, theirs time.Duration
+	for range b.N {
+		begin := time.Now()
+		h.workers(n, parallel, func(i int) { raw.run(i) })
+		theirs += time.Since(begin)
+		begin = time.Now()
+		h.workers(n, parallel, func(i int) { h.startOne(b.Context(), fmt.Sprintf("%032d", i)) })
+		ours += time.Since(begin)
+		h.workers(n, parallel, func(i int) { h.ok(h.Close(b.Context(), fmt.Sprintf("%032d", i))) })
+	}
+	done := float64(n * b.N)
+	b.ReportMetric(done/theirs.Seconds(), "raw/s")
+	b.ReportMetric(done/ours.Seconds(), "tasks/s")
+	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "tasks/raw")
+	b.ReportMetric(0, "ns/op")
+}
+
+// workers calls do for 0 to n-1, so many at once.
+func (h *Host) workers(n, parallel int, do func(i int)) {
+	var all sync.WaitGroup
+	next := make(chan int)
+	for range parallel {
+		all.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+}
+
+// BenchBeside measures starts alone and beside many tasks that idle, and what
+// memory one of these takes. NEARGATE_BENCH_RUNNING says how many.
+func BenchBeside(b *testing.B, rt Runtime) {
+	n := number("NEARGATE_BENCH_RUNNING", 20)
+	h := NewHost(b, rt)
+	starts := func() float64 {
+		var all []time.Duration
+		for i := range b.N {
+			id := fmt.Sprintf("%032d", i)
+			if h.rt.Warm {
+				h.Reserved(b.Context(), id)
+			}
+			all = append(all, h.startOne(b.Context(), id)[""])
+			h.ok(h.Close(b.Context(), id))
+		}
+		slices.Sort(all)
+		return all[len(all)/2].Seconds() * 1000
+	}
+	alone := starts()
+	idle := func(i int) string { return fmt.Sprintf("idle%028d", i) }
+	h.workers(n, 4, func(i int) { h.startOne(b.Context(), idle(i)) })
+	beside := starts()
+	memory := h.memory(idle(0))
+	begin := time.Now()
+	h.workers(n, 4, func(i int) { h.ok(h.Close(b.Context(), idle(i))) })
+	b.ReportMetric(time.Since(begin).Seconds()*1000/float64(n), "stop-ms")
+	b.ReportMetric(alone, "alone-ms")
+	b.ReportMetric(beside, "beside-ms")
+	b.ReportMetric(beside/alone, "beside/alone")
+	b.ReportMetric(float64(memory)/1024, "task-MiB")
+	b.ReportMetric(0, "ns/op")
+}
+
+// memory is what the processes of a task take, in KiB: pages they share count in
+// parts.
+func (h *Host) memory(task string) int {
+	h.t.Helper()
+	st := h.state(task)
+	pids := []string{strconv.Itoa(st.Shim.PID)}
+	groups, err := filepath.Glob("/sys/fs/cgroup/memory" + st.Cgroup + "/cgroup.procs")
+	h.ok(err)
+	more, err := filepath.Glob("/sys/fs/cgroup/memory" + st.Cgroup + "/*/cgroup.procs")
+	h.ok(err)
+	v2, err := filepath.Glob("/sys/fs/cgroup" + st.Cgroup + "/cgroup.procs")
+	h.ok(err)
+	for _, g := range slices.Concat(groups, more, v2) {
+		b, _ := os.ReadFile(g)
+		pids = append(pids, strings.Fields(string(b))...)
+	}
+	sum := 0
+	for _, pid := range pids {
+		b, _ := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
+				kib, _ := strconv.Atoi(f[1])
+				sum += kib
+			}
+		}
+	}
+	return sum
+}
+
+func number(env string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(env)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// raw is what a task is compared to: the runtime itself running one container to
+// its end, started from here.
+type raw struct {
+	h    *Host
+	dir  string
+	args []string
+	spec map[string]any
+}
+
+func newRaw(h *Host) raw {
+	dir := filepath.Join(h.Config.Dir, "..", "raw")
+	h.ok(os.MkdirAll(dir, 0o755))
+	args := []string{h.Config.RuncBin, "--root", dir + "/state"}
+	if h.rt.Gvisor {
+		args = []string{h.Config.Bin, "--root", dir + "/state", "--host-settings=ignore", "--overlay2=root:memory"}
+		h.t.Cleanup(func() { h.ok(exec.Command("umount", dir+"/state/null-netns").Run()) })
+	}
+	return raw{h, dir, args, h.rawSpec(dir)}
+}
+
+// run returns what a run took to its container's first line, and to its end.
+func (r raw) run(i int) (first, whole time.Duration) {
+	id := fmt.Sprintf("%032d", i)
+	bundle := filepath.Join(r.dir, id)
+	r.h.ok(os.MkdirAll(bundle, 0o755))
+	b, err := json.Marshal(r.spec)
+	r.h.ok(err)
+	b = bytes.ReplaceAll(b, []byte(rawGroup), []byte(r.h.Config.Cgroup+"/"+id))
+	r.h.ok(os.WriteFile(filepath.Join(bundle, "config.json"), b, 0o644))
+
+	begin := time.Now()
+	cmd := exec.Command(r.args[0], slices.Concat(r.args[1:], []string{"run", "--bundle", bundle, id})...)
+	out, err := cmd.StdoutPipe()
+	r.h.ok(err)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	r.h.ok(cmd.Start())
+	in := bufio.NewReader(out)
+	if _, err := in.ReadString('\n'); err != nil {
+		r.h.t.Errorf("raw run: %v %s", err, said.String())
+	}
+	first = time.Since(begin)
+	_, _ = io.Copy(io.Discard, in)
+	if err := cmd.Wait(); err != nil {
+		r.h.t.Errorf("raw run: %v %s", err, said.String())
+	}
+	return first, time.Since(begin)
+}
+
+// rawGroup stands for a cgroup in rawSpec.
+const rawGroup = "/the-cgroup"
+
+// rawSpec is the configuration that runc suggests, for a guest that says something
+// and exits.
+func (h *Host) rawSpec(dir string) map[string]any {
 	h.t.Helper()
 	h.ok(exec.Command(h.Config.RuncBin, "spec", "--bundle", dir).Run())
 	file := filepath.Join(dir, "config.json")
@@ -83,10 +258,8 @@ func (h *Host) rawSpec(dir string) {
 	var spec map[string]any
 	h.ok(json.Unmarshal(b, &spec))
 	process := spec["process"].(map[string]any)
-	process["args"], process["terminal"] = []string{"/guest", "exit", "0"}, false
+	process["args"], process["terminal"] = []string{"/guest", "greet"}, false
 	spec["root"] = map[string]any{"path": h.Root}
-	spec["linux"].(map[string]any)["cgroupsPath"] = h.Config.Cgroup + "/raw"
-	b, err = json.Marshal(spec)
-	h.ok(err)
-	h.ok(os.WriteFile(file, b, 0o644))
+	spec["linux"].(map[string]any)["cgroupsPath"] = rawGroup
+	return spec
 }

@@ -3,13 +3,16 @@ package hosttest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +27,7 @@ import (
 type Runtime struct {
 	New    func(shim.Config) *shim.Sandbox
 	Gvisor bool // a kernel of its own
+	Warm   bool // every task gets a sandbox that was ready
 }
 
 // Host is where a test's tasks run.
@@ -32,6 +36,8 @@ type Host struct {
 	Config shim.Config
 	Root   string // a root file system with the guest as /guest and /bin/true
 	t      testing.TB
+	rt     Runtime
+	stop   func() // ends what keeps sandboxes ready
 }
 
 // NewHost makes a place for tasks that is checked
@@ -50,14 +56,63 @@ func NewHost(t testing.TB, rt Runtime) *Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	h := &Host{t: t, Root: filepath.Join(dir, "root"), Config: shim.Config{
+	h := &Host{t: t, rt: rt, stop: func() {}, Root: filepath.Join(dir, "root"), Config: shim.Config{
 		Dir: filepath.Join(dir, "tasks"), Cgroup: "/" + filepath.Base(dir),
 		Bin: filepath.Join(bin, "neargate-runsc"), RuncBin: filepath.Join(bin, "runc"), InitBin: filepath.Join(bin, "neargate-init"),
 	}}
 	h.image(filepath.Join(bin, "guest"))
+	if rt.Warm {
+		h.Config.Warm, h.Config.WarmDisk = 2, 1<<10
+	}
 	h.Sandbox = rt.New(h.Config)
 	t.Cleanup(h.finish)
+	if rt.Warm {
+		h.keep()
+	}
 	return h
+}
+
+// keep keeps sandboxes ready until the test ends.
+func (h *Host) keep() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() { h.Run(ctx, slog.New(slog.NewTextHandler(h.t.Output(), nil))) })
+	h.stop = func() {
+		cancel()
+		run.Wait()
+	}
+}
+
+// Open opens a task, in a sandbox that was ready where the runtime under test has
+// them: it waits for one.
+func (h *Host) Open(ctx context.Context, s sandbox.Spec) error {
+	if !h.rt.Warm {
+		return h.Sandbox.Open(ctx, s)
+	}
+	if _, err := os.Stat(filepath.Join(h.Config.Dir, s.Task)); err != nil {
+		h.Reserved(ctx, s.Task)
+	}
+	err := h.Sandbox.Open(ctx, s)
+	if to, _ := os.Readlink(filepath.Join(h.Config.Dir, s.Task)); err == nil && to == "" {
+		h.t.Errorf("%s got another sandbox than the one that was ready", s.Task)
+	}
+	return err
+}
+
+// Reserved waits until a ready sandbox is reserved for a task, and returns the path
+// of its network namespace.
+func (h *Host) Reserved(ctx context.Context, task string) string {
+	h.t.Helper()
+	for ctx.Err() == nil {
+		namespace, ok, err := h.Reserve(ctx, task)
+		if err != nil || ok {
+			h.ok(err)
+			return namespace
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	h.t.Error("no sandbox gets ready")
+	return ""
 }
 
 // binEnv holds where the binaries are.
@@ -124,7 +179,7 @@ func (h *Host) Container(name string, args ...string) sandbox.Container {
 // Kit is the host for sandboxtest.
 func (h *Host) Kit() sandboxtest.Kit {
 	return sandboxtest.Kit{
-		Sandbox: h.Sandbox,
+		Sandbox: h,
 		Polite:  func(name string) sandbox.Container { return h.Container(name, "polite") },
 		Deaf:    func(name string) sandbox.Container { return h.Container(name, "deaf") },
 		Exits: func(name string, code int32) sandbox.Container {
@@ -141,6 +196,7 @@ func (h *Host) Kit() sandboxtest.Kit {
 func (h *Host) finish() {
 	ctx, cancel := contextFor(patience) // the test's own is over
 	defer cancel()
+	h.stop()
 	all, err := h.List(ctx)
 	if err != nil {
 		h.t.Error("list:", err)
@@ -206,18 +262,7 @@ func (h *Host) left() []string {
 
 // Output is what a container wrote to standard output and error.
 func (h *Host) Output(task, name string) (out, err string) {
-	dir := h.LogDir(task, name)
-	segments, _ := api.Segments(dir)
-	var b []byte
-	for _, n := range segments {
-		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
-		b = append(b, segment...)
-	}
-	for line := range bytes.Lines(b) {
-		r, ok := api.ParseRecord(line)
-		if !ok {
-			h.t.Errorf("log record %q", line)
-		}
+	for _, r := range h.records(task, name) {
 		text := string(r.Bytes)
 		if !r.Partial {
 			text += "\n"
@@ -229,6 +274,24 @@ func (h *Host) Output(task, name string) (out, err string) {
 		}
 	}
 	return out, err
+}
+
+// records are what a container wrote.
+func (h *Host) records(task, name string) []api.Record {
+	dir := h.LogDir(task, name)
+	segments, _ := api.Segments(dir)
+	var all []api.Record
+	for _, n := range segments {
+		segment, _ := os.ReadFile(api.SegmentFile(dir, n))
+		for line := range bytes.Lines(segment) {
+			r, ok := api.ParseRecord(line)
+			if !ok {
+				h.t.Errorf("log record %q", line)
+			}
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // Until waits until a container has written something, and returns all it wrote

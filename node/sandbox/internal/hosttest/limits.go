@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"neargate/node/sandbox"
-	"neargate/shim/api"
 )
 
 // containerMemory exceeds a container's limit at once and by little; those beside
@@ -24,18 +23,10 @@ func containerMemory(t *testing.T, h *Host, _ Runtime) {
 		return c
 	}
 	h.run(sandbox.Spec{Task: "t", Memory: 512},
-		limited("c", 100, "hold", "60"), h.Container("d", "polite"), limited("a", 64, "alloc", "400"))
+		limited("c", 100, "hold", "60"), h.Container("d", "polite"), limited("a", 64, "hold", "400"))
 	h.exits("t", "a", 137, true)
 	h.start("t", limited("b", 64, "hold", "70"))
-	e := h.wait("t", "b")
-	if e.Code != 137 || !e.OOM {
-		t.Errorf("b ended with %+v", e)
-	}
-	for _, r := range h.records("t", "b") { // it may have been killed before it said it
-		if d := e.At.Sub(r.At); d > 250*time.Millisecond {
-			t.Errorf("it lived on for %v", d)
-		}
-	}
+	h.overdue("t", "b")
 	h.Until("t", "c", "ready")
 	for _, name := range []string{"c", "d"} {
 		if _, err := h.Exec(t.Context(), "t", name, []string{"true"}); err != nil {
@@ -44,6 +35,29 @@ func containerMemory(t *testing.T, h *Host, _ Runtime) {
 	}
 	h.ok(h.Signal(t.Context(), "t", "c", syscall.SIGTERM))
 	h.exits("t", "c", 0, false)
+}
+
+// overdue checks how long a container lives that said when it was over its limit.
+func (h *Host) overdue(task, name string) {
+	h.t.Helper()
+	e := h.wait(task, name)
+	if e.Code != 137 || !e.OOM {
+		h.t.Errorf("%s ended with %+v", name, e)
+	}
+	for _, r := range h.records(task, name) { // it may have been killed before it said it
+		d := e.At.Sub(r.At)
+		if h.t.Logf("%q %v before the end", r.Bytes, d); d > 250*time.Millisecond {
+			h.t.Errorf("%s lived on for %v", name, d)
+		}
+	}
+}
+
+// throttled keeps a container's limit in a task that uses up its CPU quota.
+func throttled(t *testing.T, h *Host, _ Runtime) {
+	b := h.Container("b", "hold", "70")
+	b.Memory = 64
+	h.run(sandbox.Spec{Task: "t", CPU: 256, Memory: 512}, h.Container("a", "spin"), b)
+	h.overdue("t", "b")
 }
 
 // sharedMemory is counted once.
@@ -169,7 +183,7 @@ func again(t *testing.T, h *Host, rt Runtime) {
 			t.Errorf("%d threads after %d starts", n, starts)
 		}
 	}
-	over := h.Container("b", "alloc", "100")
+	over := h.Container("b", "hold", "100")
 	over.Memory = 64
 	h.start("t", over)
 	h.exits("t", "b", 137, true)
@@ -275,6 +289,23 @@ func killsAll(t *testing.T, h *Host, _ Runtime) {
 	if out := sees("d"); strings.Contains(out, "sleep") || strings.Contains(out, "fork") || !strings.Contains(out, "/guest polite") {
 		t.Errorf("d sees %q", out)
 	}
+}
+
+// traces looks into a process of another container and user, which takes
+// CAP_SYS_PTRACE.
+func traces(t *testing.T, h *Host, _ Runtime) {
+	a, b := h.Container("a", "polite"), h.Container("b", "trace", "polite")
+	a.User = sandbox.User{UID: 1000, GID: 1000}
+	b.CapAdd = []string{"CAP_SYS_PTRACE"}
+	h.run(sandbox.Spec{Task: "t", SharePID: true}, a)
+	h.Until("t", "a", "ready")
+	h.start("t", b, h.Container("c", "trace", "polite"))
+	if out := h.exits("t", "b", 0, false); out != "traced\n" {
+		t.Errorf("b says %q", out)
+	}
+	h.exits("t", "c", 1, false)
+	h.ok(h.Signal(t.Context(), "t", "a", syscall.SIGTERM))
+	h.exits("t", "a", 0, false)
 }
 
 func sysctl(t *testing.T, h *Host, rt Runtime) {
@@ -394,22 +425,4 @@ func (h *Host) fill(file string) {
 			size /= 2
 		}
 	}
-}
-
-// records are what a container wrote.
-func (h *Host) records(task, name string) []api.Record {
-	dir := h.LogDir(task, name)
-	segments, err := api.Segments(dir)
-	h.ok(err)
-	var all []api.Record
-	for _, n := range segments {
-		b, err := os.ReadFile(api.SegmentFile(dir, n))
-		h.ok(err)
-		for line := range strings.Lines(string(b)) {
-			if r, ok := api.ParseRecord([]byte(line)); ok {
-				all = append(all, r)
-			}
-		}
-	}
-	return all
 }

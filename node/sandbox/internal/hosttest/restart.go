@@ -22,6 +22,7 @@ const daemonEnv = "NEARGATE_TEST_DAEMON"
 type order struct {
 	Config shim.Config
 	Run    []sandbox.Container
+	Warm   bool // the task gets a sandbox that was ready
 }
 
 // Main runs the tests, or plays the daemon: a package that uses Run calls it in
@@ -38,6 +39,11 @@ func Main(m *testing.M, rt Runtime) {
 	s := rt.New(o.Config)
 	ctx, cancel := contextFor(patience)
 	defer cancel()
+	if o.Warm {
+		if err := warmDaemon(ctx, s, o.Config.Dir); err != nil {
+			panic(err)
+		}
+	}
 	if err := s.Open(ctx, sandbox.Spec{Task: "t"}); err != nil {
 		panic(err)
 	}
@@ -66,7 +72,7 @@ func buildAndRun(m *testing.M) int {
 
 // restart kills a daemon that runs a task; the next one finds the task.
 func restart(t *testing.T, h *Host, rt Runtime) {
-	b, err := json.Marshal(order{h.Config, []sandbox.Container{h.Container("a", "polite"), h.Container("b", "exit", "5")}})
+	b, err := json.Marshal(order{Config: h.Config, Run: []sandbox.Container{h.Container("a", "polite"), h.Container("b", "exit", "5")}})
 	h.ok(err)
 	daemon := exec.Command("/proc/self/exe")
 	daemon.Env = append(os.Environ(), daemonEnv+"="+string(b))

@@ -38,6 +38,9 @@ func Run(t *testing.T, rt Runtime) {
 		test func(*testing.T, *Host, Runtime)
 	}{
 		{"Output", output},
+		{"Blocking", blocking},
+		{"NonBlocking", nonBlocking},
+		{"LogOfKilled", logOfKilled},
 		{"Process", process},
 		{"Init", inits},
 		{"Localhost", localhost},
@@ -45,6 +48,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"SharedPID", sharedPID},
 		{"Memory", memory},
 		{"ContainerMemory", containerMemory},
+		{"ContainerMemoryThrottled", throttled},
 		{"SharedMemory", sharedMemory},
 		{"Stats", stats},
 		{"Files", files},
@@ -54,6 +58,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"Signals", signals},
 		{"Unhandled", unhandled},
 		{"KillsAll", killsAll},
+		{"Traces", traces},
 		{"Sysctl", sysctl},
 		{"ExecCodes", execCodes},
 		{"Program", program},
@@ -213,6 +218,10 @@ func volume(t *testing.T, h *Host, _ Runtime) {
 		t.Errorf("c read %q", out)
 	}
 	h.exits("t", "d", 1, false)
+	frozen := with(h.Container("f", "write", "/v/x", "of a frozen root"), sandbox.Mount{Volume: "w", Target: "/v"})
+	frozen.ReadonlyRoot = true
+	h.start("t", frozen)
+	h.exits("t", "f", 0, false)
 	h.start("t", with(h.Container("e", "read", "/mnt/f"), sandbox.Mount{Source: host, Target: "/mnt"}))
 	if out := h.exits("t", "e", 0, false); out != "of the host\n" {
 		t.Errorf("e read %q", out)
@@ -234,10 +243,15 @@ func sharedPID(t *testing.T, h *Host, _ Runtime) {
 	h.exits("t", "a", 0, false)
 }
 
-func memory(t *testing.T, h *Host, _ Runtime) {
+func memory(t *testing.T, h *Host, rt Runtime) {
 	h.run(sandbox.Spec{Task: "n", Memory: 256}, h.Container("a", "polite"))
-	h.run(sandbox.Spec{Task: "t", Memory: 128}, h.Container("a", "alloc", "512"))
+	h.run(sandbox.Spec{Task: "t", Memory: 128}, h.Container("b", "deaf"), h.Container("a", "alloc", "512"))
 	h.exits("t", "a", 137, true)
+	if rt.Gvisor { // with its kernel all of a task are gone
+		h.exits("t", "b", 137, true)
+	} else if _, err := h.Exec(t.Context(), "t", "b", []string{"true"}); err != nil {
+		t.Error("the container beside it:", err)
+	}
 	h.run(sandbox.Spec{Task: "u", Memory: 256}, h.Container("a", "alloc", "100"))
 	h.exits("u", "a", 0, false)
 	if _, err := h.Exec(t.Context(), "n", "a", []string{"true"}); err != nil {
@@ -247,9 +261,9 @@ func memory(t *testing.T, h *Host, _ Runtime) {
 
 func cpu(t *testing.T, h *Host, _ Runtime) {
 	h.run(sandbox.Spec{Task: "t", CPU: 256}, h.Container("a", "spin"), h.Container("b", "spin"))
-	used, begin := cpuTime(t, h.Config.Cgroup+"/t"), time.Now()
+	used, begin := cpuTime(t, h.state("t").Cgroup), time.Now()
 	time.Sleep(2 * time.Second) // the period that is measured
-	used, took := cpuTime(t, h.Config.Cgroup+"/t")-used, time.Since(begin)
+	used, took := cpuTime(t, h.state("t").Cgroup)-used, time.Since(begin)
 	if share := used.Seconds() / took.Seconds(); share > 0.35 || share < 0.05 {
 		t.Errorf("a quarter of a vCPU used %.2f of one", share)
 	}
@@ -352,7 +366,20 @@ func (h *Host) state(task string) (s api.State) {
 func shimKilled(t *testing.T, h *Host, _ Runtime) {
 	h.run(sandbox.Spec{Task: "t"}, h.Container("a", "deaf"), h.Container("b", "exit", "3"))
 	h.exits("t", "b", 3, false)
+	ended := make(chan sandbox.Exit, 1)
+	go func() { // who waits learns it at once
+		e, err := h.Wait(t.Context(), "t", "a")
+		if err != nil {
+			t.Error("the wait:", err)
+		}
+		ended <- e
+	}()
+	time.Sleep(20 * time.Millisecond) // that it waits is likely, and not needed
+	killed := time.Now()
 	h.ok(syscall.Kill(h.state("t").Shim.PID, syscall.SIGKILL))
+	if e := <-ended; e.Code != 137 || e.At.Sub(killed) > 5*time.Second {
+		t.Errorf("the wait ended %v later with %+v", e.At.Sub(killed), e)
+	}
 	h.exits("t", "a", 137, false)
 	h.exits("t", "b", 3, false)
 	l, err := h.List(t.Context())

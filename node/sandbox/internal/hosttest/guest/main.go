@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,11 +45,16 @@ func run(does string, args []string) (int, error) {
 		return 0, nil
 	case "exit":
 		return strconv.Atoi(args[0])
+	case "greet":
+		fmt.Println("ready")
+		return 0, nil
 	case "say":
 		fmt.Println("to output")
 		fmt.Fprintln(os.Stderr, "to error output")
 		fmt.Print(strings.Repeat("x", 100_000), "\nno line feed")
 		return 0, nil
+	case "lines":
+		return 0, lines(args[0])
 	case "facts":
 		return 0, json.NewEncoder(os.Stdout).Encode(facts())
 	case "alloc":
@@ -67,6 +74,8 @@ func run(does string, args []string) (int, error) {
 		return 0, byDefault()
 	case "ps":
 		return 0, ps()
+	case "trace":
+		return 0, trace(args[0])
 	case "append":
 		return 0, appendTo(args[0])
 	case "put":
@@ -88,13 +97,23 @@ func run(does string, args []string) (int, error) {
 		fmt.Print(string(b))
 		return 0, err
 	case "serve":
-		return 0, serve(args[0])
+		return 0, serve(args[0], strings.Join(args[1:], " "))
 	case "dial":
 		return 0, dial(args[0])
 	case "sleep":
 		time.Sleep(time.Hour)
 	}
 	return 0, errors.New("what is " + does + "?")
+}
+
+// lines writes numbered lines.
+func lines(n string) error {
+	count, err := strconv.Atoi(n)
+	w := bufio.NewWriter(os.Stdout)
+	for i := 0; i < count && err == nil; i++ {
+		_, err = fmt.Fprintln(w, "line", i)
+	}
+	return errors.Join(err, w.Flush())
 }
 
 // untilTerm waits for SIGTERM.
@@ -122,8 +141,26 @@ func facts() view.Facts {
 	}
 	b, _ = os.ReadFile("/proc/meminfo")
 	_, _ = fmt.Sscanf(string(b), "MemTotal: %d", &f.MemTotal)
+	b, _ = os.ReadFile("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+	f.MemLimit, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+	f.CPUs = runtime.NumCPU()
+	f.Links, f.Routes = network()
 	f.RootWritable = os.WriteFile("/probe", nil, 0o600) == nil
 	return f
+}
+
+// network is the network as the process sees it.
+func network() (links, routes string) {
+	all, err := net.Interfaces()
+	for _, l := range all {
+		addresses, _ := l.Addrs()
+		links += fmt.Sprintln(l, addresses)
+	}
+	b, _ := os.ReadFile("/proc/net/route")
+	if err != nil {
+		links = err.Error()
+	}
+	return links, string(b)
 }
 
 // alloc touches so many MiB.
@@ -179,7 +216,8 @@ func fill(file string) error {
 	return fmt.Errorf("the disk did not get full: %w", err)
 }
 
-func serve(addr string) error {
+// serve says hello, and more, to whoever connects.
+func serve(addr, more string) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -190,7 +228,7 @@ func serve(addr string) error {
 		if err != nil {
 			return err
 		}
-		_, _ = io.WriteString(c, "hello")
+		_, _ = io.WriteString(c, "hello"+more)
 		c.Close()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -105,6 +106,32 @@ func ps() error {
 		fmt.Println(strings.TrimSpace(string(bytes.ReplaceAll(b, []byte{0}, []byte{' '}))))
 	}
 	return err
+}
+
+// trace attaches to the process whose command line ends so.
+func trace(command string) error {
+	runtime.LockOSThread()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		b, _ := os.ReadFile(p)
+		if !bytes.HasSuffix(b, []byte("\x00"+command+"\x00")) || bytes.Contains(b, []byte("\x00trace\x00")) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(p)))
+		if err != nil {
+			return err
+		}
+		if err := syscall.PtraceAttach(pid); err != nil {
+			return err
+		}
+		_, err = syscall.Wait4(pid, nil, syscall.WALL, nil)
+		fmt.Println("traced")
+		return errors.Join(err, syscall.PtraceDetach(pid))
+	}
+	return errors.New("no " + command)
 }
 
 // appendTo appends a line to a file and says how many it has.

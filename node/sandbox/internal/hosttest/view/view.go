@@ -10,5 +10,8 @@ type Facts struct {
 	NoFile        uint64
 	CapEff        string
 	MemTotal      int // KiB
+	MemLimit      int // of its cgroup, bytes; 0: it sees none
+	CPUs          int
+	Links, Routes string
 	RootWritable  bool
 }
