@@ -740,7 +740,7 @@ func TestTwoInstallations(t *testing.T) {
 	if _, err := three.Reconcile(nil); err == nil {
 		t.Error("a pool was taken twice")
 	}
-	w.must(netns.Discard(three.dir))
+	w.must(three.Remove()) // who could not come can go
 	w.must(two.Remove())
 	w.clean()
 }

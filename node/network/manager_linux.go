@@ -72,7 +72,7 @@ func (m *Manager) path(space string) string {
 func (m *Manager) Reconcile(vpcs []VPC) (changed []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.reconcile(vpcs)
+	return m.reconcile(vpcs, true)
 }
 
 // Update makes v real, which may be new, without a look at what has not changed
@@ -86,7 +86,7 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 		return nil, errors.New("network: updated before it was reconciled")
 	}
 	m.vpcs[v.ID] = v
-	if m.seen.spaces != nil {
+	if _, remembered := m.seen.spaces[nameVPC(v.ID)]; remembered {
 		if changed, err = m.level(m.seen, []VPC{v}, false); err == nil {
 			return changed, nil
 		}
@@ -104,7 +104,7 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 func (m *Manager) Remove() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, err := m.reconcile(nil); err != nil {
+	if _, err := m.reconcile(nil, false); err != nil {
 		return err
 	}
 	s := m.session()
@@ -117,7 +117,9 @@ func (m *Manager) Remove() error {
 	return errors.Join(err, m.table(firewall.RenderHost(m.host.firewall())).Delete(), m.close(), netns.Discard(m.dir))
 }
 
-func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
+// reconcile is Reconcile. An installation that comes, not one that goes, must have
+// its addresses for itself.
+func (m *Manager) reconcile(vpcs []VPC, alone bool) (changed []string, err error) {
 	m.vpcs = map[string]VPC{}
 	for _, v := range vpcs {
 		m.vpcs[v.ID] = v
@@ -126,7 +128,7 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(seen.spaces[""].others, m.host.Pool.Overlaps) {
+	if alone && slices.ContainsFunc(seen.spaces[""].others, m.host.Pool.Overlaps) {
 		return nil, fmt.Errorf("network: another installation uses addresses of %s", m.host.Pool)
 	}
 	changed, err = m.setRules("", firewall.RenderHost(m.host.firewall()))
