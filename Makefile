@@ -2,6 +2,7 @@
 #
 #   make demo      build, start, deploy a sample service; leaves it running
 #   make down      stop it; what it knows stays for the next start
+#   make build sandboxes   only the programs, in bin/; bin/neargate up -h says how to run them
 #   make test      everything CI checks, installing what it needs
 #   make check     the quick part: vet, staticcheck, architecture, unit tests
 #   make e2e       stories with the real clients against a real daemon
