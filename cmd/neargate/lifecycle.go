@@ -155,16 +155,16 @@ func down(ctx context.Context, std stdio, args []string) error {
 	return nil
 }
 
-// dismantle removes what an installation without a daemon has on the machine.
+// dismantle removes what an installation without a daemon has on the machine, also
+// when its data directory is gone.
 func dismantle(ctx context.Context, std stdio, d install.Dir) error {
-	if _, err := os.Stat(string(d)); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
 	release, err := d.Lock()
-	if err != nil {
+	switch {
+	case err == nil:
+		defer release()
+	case !errors.Is(err, os.ErrNotExist):
 		return err
 	}
-	defer release()
 	any, err := retire(ctx, d)
 	if any && err == nil {
 		fmt.Fprintln(std.out, "tasks and their networks are removed")
