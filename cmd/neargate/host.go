@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -194,22 +195,21 @@ func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
 	}
 	bin := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
 	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
-	needs := []string{cfg.Bin, cfg.InitBin}
+	if _, err := os.Stat(cfg.Bin); err != nil {
+		return nil, fmt.Errorf("the sandboxes' program, which make sandboxes builds: %w", err)
+	}
 	if o.runtime == runtimeRunc {
-		needs = append(needs, cfg.RuncBin)
-	}
-	for _, file := range needs {
-		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("--runtime %s needs %s, which make builds: %w", o.runtime, file, err)
-		}
-	}
-	switch o.runtime {
-	case runtimeGVisor:
-		return gvisor.New(cfg), nil
-	case runtimeRunc:
 		return runc.New(cfg), nil
 	}
-	return nil, fmt.Errorf("--runtime: %s, %s or %s, not %q", runtimeGVisor, runtimeRunc, runtimeFake, o.runtime)
+	return gvisor.New(cfg), nil
+}
+
+func knownRuntime(name string) error {
+	switch name {
+	case runtimeGVisor, runtimeRunc, runtimeFake:
+		return nil
+	}
+	return fmt.Errorf("--runtime: %s, %s or %s, not %q", runtimeGVisor, runtimeRunc, runtimeFake, name)
 }
 
 // openNetwork is what makes the host's network.
@@ -231,7 +231,13 @@ func (o hostOptions) devices() ([]string, error) {
 	case "none", "":
 		return nil, nil
 	}
-	return strings.Split(o.uplinks, ","), nil
+	names := strings.Split(o.uplinks, ",")
+	for _, n := range names {
+		if _, err := net.InterfaceByName(n); err != nil {
+			return nil, fmt.Errorf("--uplink: this host has no device %q; auto takes those of its default routes, none takes none", n)
+		}
+	}
+	return names, nil
 }
 
 // publicPool is the installation's range of public addresses: the one named, or
@@ -243,19 +249,37 @@ func (o hostOptions) publicPool(dir install.Dir) (netip.Prefix, error) {
 		if err != nil || p != p.Masked() || !within.Contains(p.Addr()) || p.Bits() < within.Bits() || p.Bits() > 23 {
 			return p, fmt.Errorf("--public-pool: %q is no range of at least 512 addresses in %s", o.pool, within)
 		}
+		if err := o.poolIsFree(dir, p); err != nil {
+			return p, err
+		}
 		return p, dir.SavePool(p)
 	}
 	p, err := dir.Pool()
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		return p, o.poolIsFree(dir, p)
+	case !errors.Is(err, fs.ErrNotExist):
 		return p, err
-	}
-	if o.runtime == runtimeFake {
+	case o.runtime == runtimeFake:
 		return within, nil
 	}
 	if p, err = network.FreePool("", dir.Tag(), within, poolBits); err != nil {
 		return p, err
 	}
 	return p, dir.SavePool(p)
+}
+
+// poolIsFree fails when someone else uses addresses of the installation's range.
+func (o hostOptions) poolIsFree(dir install.Dir, p netip.Prefix) error {
+	if o.runtime == runtimeFake {
+		return nil
+	}
+	other, taken, err := network.Taken("", dir.Tag(), record.PublicRange(), p)
+	if err != nil || !taken {
+		return err
+	}
+	return fmt.Errorf("the public addresses of this installation, %s, are those of another one on this machine or of a network it is in (there is a route to %s): "+
+		"end that one, or give this one another range with --public-pool", p, other)
 }
 
 // Size of the fake node: it runs nothing, so it has room for what a rack has.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -243,15 +244,35 @@ func saveProfile(name string, run install.Run, root install.Credentials) error {
 func doctorCommand(_ context.Context, std stdio, args []string) error {
 	fs, dir := flags(std, "doctor")
 	listen := fs.String("listen", defaultAddress, "`ADDR:PORT` the front door is to listen on")
+	kind := fs.String("runtime", runtimeGVisor, "what tasks are to run in: gvisor, runc or fake")
 	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	if err := knownRuntime(*kind); err != nil {
 		return err
 	}
 	run, err := install.Dir(*dir).Running()
 	serving := err == nil && run.Address == *listen
-	if !doctor.Write(std.out, doctor.Examine(doctor.Here(*dir, *listen, serving))) {
+	if !doctor.Write(std.out, doctor.Examine(doctor.Here(*dir, *listen, *kind, serving))) {
 		return errors.New("this host lacks something neargate needs")
 	}
 	return nil
+}
+
+// examine fails, in the doctor's words, when this host lacks what every task needs.
+func (o options) examine() error {
+	if err := knownRuntime(o.host.runtime); err != nil || o.host.runtime == runtimeFake {
+		return err
+	}
+	failed := slices.DeleteFunc(doctor.Examine(doctor.Here(string(o.dir), o.listen, o.host.runtime, true)), func(f doctor.Finding) bool {
+		return f.Grade != doctor.Fail
+	})
+	if len(failed) == 0 {
+		return nil
+	}
+	var what strings.Builder
+	doctor.Write(&what, failed)
+	return fmt.Errorf("this host lacks something tasks need (--runtime fake runs none, and needs nothing):\n%s", what.String())
 }
 
 func printVersion(_ context.Context, std stdio, _ []string) error {

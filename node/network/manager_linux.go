@@ -152,7 +152,7 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 		return nil, err
 	}
 	if slices.ContainsFunc(seen.spaces[""].others, m.host.Pool.Overlaps) {
-		return nil, fmt.Errorf("network: another installation uses addresses of %s", m.host.Pool)
+		return nil, fmt.Errorf("network: another installation of this machine uses addresses of %s", m.host.Pool)
 	}
 	changed, err = m.setRules("", firewall.RenderHost(m.host.firewall()))
 	if err != nil {
