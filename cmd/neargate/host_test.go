@@ -36,12 +36,14 @@ func TestExamine(t *testing.T) {
 func TestNothingMade(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	dir := filepath.Join(t.TempDir(), "data")
-	var out, errs strings.Builder
-	if code := run(t.Context(), stdio{out: &out, err: &errs}, []string{"up", "--data-dir", dir, "--listen", "127.0.0.1:0"}); code != 1 {
-		t.Errorf("exit status %d: %s", code, errs.String())
-	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("the data directory: %v", err)
+	for _, detach := range []string{"-d=false", "-d"} {
+		var out, errs strings.Builder
+		if code := run(t.Context(), stdio{out: &out, err: &errs}, []string{"up", detach, "--data-dir", dir, "--listen", "127.0.0.1:0"}); code != 1 || !strings.HasPrefix(errs.String(), "neargate up: this host lacks") {
+			t.Errorf("exit status %d: %s", code, errs.String())
+		}
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("the data directory: %v", err)
+		}
 	}
 }
 

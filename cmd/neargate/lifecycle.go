@@ -70,6 +70,9 @@ func background(ctx context.Context, std stdio, o options, args []string) error 
 	if run, err := o.dir.Running(); err == nil {
 		return fmt.Errorf("already running as process %d on %s", run.PID, run.URL())
 	}
+	if err := o.examine(); err != nil {
+		return err
+	}
 	if err := o.dir.Make(); err != nil {
 		return err
 	}
