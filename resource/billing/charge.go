@@ -127,23 +127,38 @@ func (l *List) Charge(s Size, began time.Time, seconds, tasks int64) ([]Line, er
 func (l *List) ChargeUse(u Use, began time.Time, seconds int64) ([]Line, error) {
 	var lines []Line
 	for seconds > 0 {
-		p, err := l.PriceAt(u.Dimension, began)
+		hour, err := l.Hour(u, began)
 		if err != nil {
 			return nil, err
 		}
 		span := l.until(u.Dimension, began, seconds)
-		quantity := u.Amount.Mul(Int(span))
-		if p.Unit == u.Dimension.Unit() {
-			quantity = quantity.Mul(Ratio(1, 3600))
-		}
-		gross := l.Terms.exchange(quantity.Mul(p.Amount))
-		lines = append(lines, Line{
-			Dimension: u.Dimension, UsageType: u.Dimension.UsageType(l.Region, l.Code), Unit: p.Unit, Quantity: quantity,
-			Price: p.Amount, Gross: gross, Net: gross.Mul(l.Terms.left(u.Dimension)), Source: p.Source,
-		})
+		lines = append(lines, hour.Times(Ratio(span, 3600)))
 		began, seconds = began.Add(time.Duration(span)*time.Second), seconds-span
 	}
 	return lines, nil
+}
+
+// Hour prices an hour of a use at the price in effect at a time.
+func (l *List) Hour(u Use, at time.Time) (Line, error) {
+	p, err := l.PriceAt(u.Dimension, at)
+	if err != nil {
+		return Line{}, err
+	}
+	quantity := u.Amount
+	if p.Unit != u.Dimension.Unit() {
+		quantity = quantity.Mul(Int(3600))
+	}
+	gross := l.Terms.exchange(quantity.Mul(p.Amount))
+	return Line{
+		Dimension: u.Dimension, UsageType: u.Dimension.UsageType(l.Region, l.Code), Unit: p.Unit, Quantity: quantity,
+		Price: p.Amount, Gross: gross, Net: gross.Mul(l.Terms.left(u.Dimension)), Source: p.Source,
+	}, nil
+}
+
+// Times is the line for n times as much.
+func (l Line) Times(n Decimal) Line {
+	l.Quantity, l.Gross, l.Net = l.Quantity.Mul(n), l.Gross.Mul(n), l.Net.Mul(n)
+	return l
 }
 
 // until is how many of the seconds pass before another price begins; a second in

@@ -28,8 +28,8 @@ type List struct {
 
 // Source is where a price was read, and the day it was.
 type Source struct {
-	What string
-	Date Day
+	What string `json:"what"`
+	Date Day    `json:"date"`
 }
 
 // Price is what one unit of a dimension costs from a day on, until another price
