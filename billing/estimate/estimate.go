@@ -6,6 +6,7 @@ package estimate
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"neargate/resource/billing"
@@ -55,11 +56,13 @@ func (s Schedule) check() error {
 // Estimate is what a plan costs.
 type Estimate struct {
 	Region   string      `json:"region"`
-	Currency string      `json:"currency"`
+	Currency string      `json:"currency"`      // of amounts
+	ListedIn string      `json:"priceCurrency"` // of prices
 	PricesOf billing.Day `json:"pricesOf"`
 	Schedule *Period     `json:"schedule,omitzero"` // what total is for
 	Items    []Priced    `json:"items"`
-	Cost     Cost        `json:"cost"`
+	Cost     Cost        `json:"cost"` // less the discounts, as every amount here
+	Terms    []string    `json:"terms"`
 	Notes    []string    `json:"notes"`
 	decimals int
 }
@@ -117,7 +120,7 @@ func Price(p Plan, l *billing.List, at time.Time, s Schedule) (*Estimate, error)
 	}
 	e := &Estimate{
 		Region: l.Region, Currency: l.Money(), PricesOf: billing.Day{Time: at.UTC()},
-		Items: []Priced{}, Notes: append([]string{}, p.Notes...), decimals: l.Terms.Decimals,
+		ListedIn: l.Currency, Terms: terms(&l.Terms, l.Currency), Items: []Priced{}, Notes: append([]string{}, p.Notes...), decimals: l.Terms.Decimals,
 	}
 	if s.Days > 0 {
 		e.Schedule = &Period{Days: s.Days, SecondsPerDay: s.perDay()}
@@ -139,6 +142,35 @@ func Price(p Plan, l *billing.List, at time.Time, s Schedule) (*Estimate, error)
 		e.Cost.add(priced.Cost)
 	}
 	return e, nil
+}
+
+// terms says what of the terms is not AWS's, in words.
+func terms(t *billing.Terms, currency string) []string {
+	out, aws := []string{}, billing.DefaultTerms()
+	for _, d := range t.Discounts {
+		what := "vCPU and memory on demand"
+		if len(d.Usage) > 0 {
+			names := make([]string, len(d.Usage))
+			for i, u := range d.Usage {
+				names[i] = u.Usage()
+			}
+			what = strings.Join(names, ", ")
+		}
+		out = append(out, fmt.Sprintf("%s: %s %% off %s", d.Name, d.Percent, what))
+	}
+	if t.Currency != "" {
+		out = append(out, fmt.Sprintf("1 %s is %s %s", currency, t.Rate, t.Currency))
+	}
+	if t.MinimumSeconds != aws.MinimumSeconds || t.WindowsMinimumSeconds != aws.WindowsMinimumSeconds {
+		out = append(out, fmt.Sprintf("a task is charged for %d seconds at least, on Windows %d", t.MinimumSeconds, t.WindowsMinimumSeconds))
+	}
+	if t.StepSeconds != aws.StepSeconds {
+		out = append(out, fmt.Sprintf("times are rounded up to %d seconds", t.StepSeconds))
+	}
+	if t.FreeStorageGiB != aws.FreeStorageGiB {
+		out = append(out, fmt.Sprintf("%d GB of ephemeral storage are free", t.FreeStorageGiB))
+	}
+	return out
 }
 
 func (s Schedule) perDay() int64 {

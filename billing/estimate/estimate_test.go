@@ -105,6 +105,18 @@ func TestMinimum(t *testing.T) {
 	}
 }
 
+// TestTerms prints what of the terms is not AWS's.
+func TestTerms(t *testing.T) {
+	r := Request{CPU: "1", Memory: "2", Spot: true, Region: "ap-northeast-1", Schedule: Schedule{Seconds: 50, Days: 1}, Prices: []byte(`{"base": "aws", "region": "ap-northeast-1",
+		"terms": {"freeStorageGiB": 0, "windowsMinimumSeconds": 60, "discounts": [{"name": "friends", "percent": 10, "usage": ["Fargate-GB-Hours", "SpotUsage-Fargate-GB-Hours"]}]}}`),
+		Knobs: Knobs{Discount: "25", Currency: "JPY", Rate: "150.5", Minimum: new(int64(1)), Step: new(int64(30)), Decimals: new(int64(3))}}
+	e, err := r.Estimate(october)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "terms.golden", table(t, e))
+}
+
 // TestCalculator wants what AWS's Pricing Calculator said of tasks that run always.
 func TestCalculator(t *testing.T) {
 	e := estimateOf(t, tasks(billing.Size{CPU: 2048, Memory: 4096, Architecture: "arm64"}, 4), list(t, "eu-central-1"), Schedule{})
@@ -242,4 +254,29 @@ func TestPriceRefuses(t *testing.T) {
 			t.Errorf("%+v: got %v, want an error with %q", c.plan, err, c.want)
 		}
 	}
+}
+
+// FuzzTemplate wants any input read or refused: priced without a panic, and never
+// for less than nothing.
+func FuzzTemplate(f *testing.F) {
+	b, err := os.ReadFile("testdata/service.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"Resources": {"A": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Cpu": {"Fn::Select": [1, {"Fn::Split": ["-", "a-256"]}]}, "Memory": 512}}}}`))
+	f.Add([]byte("Resources: {A: {Type: AWS::ECS::Service, Properties: {CapacityProviderStrategy: [{CapacityProvider: FARGATE, Base: 9, Weight: 0}], TaskDefinition: !Ref B}}}"))
+	l, err := billing.AWS("us-east-1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := Template(b, "us-east-1", nil)
+		if err != nil {
+			return
+		}
+		if e, err := Price(p, l, october, Schedule{Days: 1}); err == nil && (e.Cost.Total.Sign() < 0 || len(table(t, e)) == 0) {
+			t.Errorf("%s costs %s", b, e.Cost.Total)
+		}
+	})
 }

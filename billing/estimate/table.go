@@ -18,7 +18,7 @@ const secondPlaces, hourPlaces = 10, 6
 // money. Each is rounded by itself, so a column may differ from its total by a
 // cent.
 func (e *Estimate) Table(w io.Writer) error {
-	fmt.Fprintf(w, "%s, prices in effect on %s, %s\n", e.Region, e.PricesOf.Format(time.DateOnly), e.Currency)
+	fmt.Fprintf(w, "%s, prices of %s in %s, amounts in %s\n", e.Region, e.PricesOf.Format(time.DateOnly), e.ListedIn, e.Currency)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, it := range e.Items {
 		e.head(t, fmt.Sprintf("%d × %s", it.Count, it.Name))
@@ -42,6 +42,7 @@ func (e *Estimate) Table(w io.Writer) error {
 		fmt.Fprintf(w, "\nTOTAL is for %d days with %d seconds a day.\n", e.Schedule.Days, e.Schedule.SecondsPerDay)
 	}
 	sources, disputed := e.sources()
+	section(w, "Terms other than AWS's:", e.Terms)
 	section(w, "Sources of the prices:", sources)
 	section(w, "Other sources say:", disputed)
 	section(w, "Not in this estimate:", e.Notes)

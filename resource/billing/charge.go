@@ -83,7 +83,11 @@ func (s Size) Uses(t *Terms) []Use {
 	default:
 		uses = []Use{{VCPU, cpu}, {Memory, memory}}
 	}
-	if more := s.StorageGiB - t.FreeStorageGiB; more > 0 {
+	storage := s.StorageGiB
+	if storage == 0 {
+		storage = defaultStorage
+	}
+	if more := storage - t.FreeStorageGiB; more > 0 {
 		uses = append(uses, Use{Storage, Int(int64(more))})
 	}
 	return uses

@@ -238,6 +238,18 @@ func TestDiscountsAndCurrency(t *testing.T) {
 	}
 }
 
+// TestNothingFree charges for the storage every task has when none is free.
+func TestNothingFree(t *testing.T) {
+	l := aws(t, "us-east-1")
+	l.Terms.FreeStorageGiB = 0
+	for _, size := range []Size{{CPU: 1024, Memory: 2048}, {CPU: 1024, Memory: 2048, StorageGiB: 20}} {
+		lines, err := l.Charge(size, day("2026-10-01"), 3600, 1)
+		if err != nil || len(lines) != 3 || lines[2].Net.String() != "0.00222" {
+			t.Errorf("%+v: %+v, %v", size, lines, err)
+		}
+	}
+}
+
 func TestBillable(t *testing.T) {
 	aws := DefaultTerms()
 	minute := Terms{MinimumSeconds: 90, StepSeconds: 60}
