@@ -37,6 +37,7 @@ func commands() []command {
 		{"backup", "[flags] FILE", "save the state of a running neargate", backup},
 		{"restore", "[flags] FILE", "replace the state of a running neargate", restore},
 		{"doctor", "[flags]", "say what this host lacks and how to mend it", doctorCommand},
+		{"estimate", "[flags]", "say what tasks cost, before they run", estimateCommand},
 		{"version", "", "print the version", printVersion},
 	}
 }
