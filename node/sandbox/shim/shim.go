@@ -327,7 +327,9 @@ func (s *Sandbox) Retire(ctx context.Context) error {
 		err = nil
 	}
 	for _, e := range entries {
-		err = errors.Join(err, s.Close(ctx, e.Name()))
+		if !e.Type().IsRegular() {
+			err = errors.Join(err, s.Close(ctx, e.Name()))
+		}
 	}
 	out, e := exec.CommandContext(ctx, s.cfg.Bin, "end", s.cfg.Dir, s.cfg.Cgroup).CombinedOutput()
 	if e != nil {
