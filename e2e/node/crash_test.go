@@ -48,25 +48,32 @@ func (w *world) start(t *testing.T, c *tenant) {
 	ok(t, err)
 }
 
+// taskState is what a task's shim keeps of it.
+type taskState struct {
+	Cgroup        string
+	Shim, Sandbox struct{ PID int }
+	Containers    []struct{ Process struct{ PID int } }
+}
+
+func (w *world) state(t *testing.T, arn string) (s taskState) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(w.Dir, "tasks", arn[strings.LastIndex(arn, "/")+1:], "state.json"))
+	ok(t, err)
+	ok(t, json.Unmarshal(b, &s))
+	return s
+}
+
 // processes are those of a task: its shim, and the sandbox's first.
 func (w *world) processes(t *testing.T, arn string) (shim, sandbox int) {
 	t.Helper()
-	id := arn[strings.LastIndex(arn, "/")+1:]
-	b, err := os.ReadFile(filepath.Join(w.Dir, "tasks", id, "state.json"))
-	ok(t, err)
-	var state struct {
-		Shim, Sandbox struct{ PID int }
-		Containers    []struct{ Process struct{ PID int } }
+	s := w.state(t, arn)
+	if sandbox = s.Sandbox.PID; sandbox == 0 && len(s.Containers) > 0 {
+		sandbox = s.Containers[0].Process.PID
 	}
-	ok(t, json.Unmarshal(b, &state))
-	sandbox = state.Sandbox.PID
-	if sandbox == 0 && len(state.Containers) > 0 {
-		sandbox = state.Containers[0].Process.PID
+	if s.Shim.PID == 0 || sandbox == 0 {
+		t.Fatalf("%+v", s)
 	}
-	if state.Shim.PID == 0 || sandbox == 0 {
-		t.Fatalf("%s", b)
-	}
-	return state.Shim.PID, sandbox
+	return s.Shim.PID, sandbox
 }
 
 // TestCrashes kills every process of the node in turn. What ran still runs or is
