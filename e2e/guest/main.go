@@ -78,7 +78,7 @@ func verbs() map[string]verb {
 		"facts":    {"", 0, facts},
 		"alloc":    {"MIB [DURATION]: takes and holds", 1, alloc},
 		"spin":     {"THREADS DURATION", 2, spin},
-		"fork":     {"COUNT DURATION", 2, fork},
+		"threads":  {"COUNT", 1, threads},
 		"fill":     {"FILE [MIB]", 1, fill},
 		"reserve":  {"FILE MIB", 2, reserve},
 		"serve":    {"ADDRESS [TEXT]", 1, serve},

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
@@ -76,28 +76,27 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// fork starts so many processes, says how many it got, and ends them.
-func fork(args []string) error {
+// threads starts so many threads of the kernel. Go ends the program, and says how
+// many it had, when it gets no more.
+func threads(args []string) error {
 	n, err := strconv.Atoi(args[0])
 	if err != nil {
 		return err
 	}
-	var all []*exec.Cmd
+	debug.SetMaxThreads(2 * n)
+	over := make(chan struct{})
 	for range n {
-		c := exec.Command("/proc/self/exe", "sleep", "1h")
-		if err := c.Start(); err != nil {
-			fmt.Println("no more:", errors.Unwrap(err))
-			break
-		}
-		all = append(all, c)
+		ready := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(ready)
+			<-over
+		}()
+		<-ready
 	}
-	fmt.Println("forked", len(all))
-	err = sleep(args[1:])
-	for _, c := range all {
-		err = errors.Join(err, c.Process.Kill())
-		_ = c.Wait()
-	}
-	return err
+	fmt.Println("threads", n)
+	close(over)
+	return nil
 }
 
 // fill writes to a file, says how much was possible and why not more, and removes

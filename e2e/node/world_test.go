@@ -58,18 +58,23 @@ func newWorld(t *testing.T, runtime string, flags ...string) *world {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ngw") // t.TempDir is too long for sockets
 	ok(t, err)
-	data := filepath.Join(dir, "data")
-	n := (os.Getpid()*8 + int(worlds.Add(1))) % 255
-	w := &world{
-		Installation: story.Installation{Program: program, Dir: data}, runtime: runtime,
-		pool: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + n/128), byte(n % 128 * 2), 0}), 23),
-	}
-	w.flags = append([]string{"--runtime", runtime, "--registries", registries, "--public-pool", w.pool.String(), "--uplink", "none", "--no-throttle", "--log-level", "debug"}, flags...)
-	w.scope = leak.Scope{Words: append(marks(data), dir), Pool: w.pool}
+	w := &world{Installation: story.Installation{Program: program, Dir: filepath.Join(dir, "data")}, runtime: runtime}
+	w.scope = leak.Scope{Words: append(marks(w.Dir), dir)}
 	w.before, err = leak.Take(w.scope)
 	ok(t, err)
 	t.Cleanup(func() { w.finish(t, dir) })
-	ok(t, w.Up(w.flags...))
+	for range 20 {
+		// Other installations of the machine may have these addresses.
+		n := (os.Getpid()*8 + int(worlds.Add(1))) % 256
+		w.pool = netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + n/128), byte(n % 128 * 2), 0}), 23)
+		w.flags = append([]string{"--runtime", runtime, "--registries", registries, "--public-pool", w.pool.String(),
+			"--uplink", "none", "--no-throttle", "--log-level", "debug"}, flags...)
+		if err = w.Up(w.flags...); err == nil || !strings.Contains(err.Error(), "another installation uses addresses") {
+			break
+		}
+	}
+	ok(t, err)
+	w.scope.Pool = w.pool
 	return w
 }
 
