@@ -368,13 +368,26 @@ func retire(ctx context.Context, dir install.Dir) (any bool, err error) {
 		return false, nil
 	}
 	cleared, err := network.Clear(dir.Spaces(), "", dir.Tag())
-	return any || cleared, err
+	return any || cleared, errors.Join(err, leave(dir))
+}
+
+// leave removes the folders that the machine's installations share, if this was
+// the last one.
+func leave(dir install.Dir) error {
+	shared, err := groupsNamed(filepath.Dir(dir.Cgroup()))
+	for _, folder := range append(shared, filepath.Dir(dir.Spaces())) {
+		_ = os.Remove(folder) // not while it holds another's
+	}
+	return err
 }
 
 // cgroups are the directories of the tasks' parent, in each hierarchy.
-func cgroups(dir install.Dir) ([]string, error) {
+func cgroups(dir install.Dir) ([]string, error) { return groupsNamed(dir.Cgroup()) }
+
+// groupsNamed are the directories of a cgroup, in each hierarchy.
+func groupsNamed(name string) ([]string, error) {
 	const root = "/sys/fs/cgroup"
-	v1, err := filepath.Glob(root + "/*" + dir.Cgroup())
-	v2, e := filepath.Glob(root + dir.Cgroup())
+	v1, err := filepath.Glob(root + "/*" + name)
+	v2, e := filepath.Glob(root + name)
 	return append(v1, v2...), errors.Join(err, e)
 }
