@@ -95,14 +95,6 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	if h.box, err = d.host.sandbox(d.dir); err != nil {
 		return err
 	}
-	if _, err := os.Stat(d.dir.Tasks()); errors.Is(err, fs.ErrNotExist) {
-		// A new installation where one was whose directory was removed.
-		if any, err := retire(ctx, d.dir); err != nil {
-			return err
-		} else if any {
-			d.log.Warn("removed what an installation without its data directory had left", "data", string(d.dir))
-		}
-	}
 	manager, err := d.openNetwork()
 	if err != nil {
 		return err
@@ -113,6 +105,13 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	orphans, err := h.box.Sweep(ctx)
+	if err != nil {
+		return err
+	}
+	if orphans > 0 {
+		d.log.Warn("ended tasks whose directories somebody removed", "sandboxes", orphans, "data", string(d.dir))
 	}
 	self, err := d.self()
 	if err != nil {

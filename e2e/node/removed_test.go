@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ func TestDataRemoved(t *testing.T) {
 			}
 			ok(t, w.Up(w.flags...))
 			pids := w.loseData(t)
+			ok(t, os.MkdirAll(filepath.Join(w.Dir, "tasks"), 0o700)) // as a daemon that lives on makes it again
 			ok(t, w.Up(w.flags...))
 			for _, pid := range pids {
 				eventually(t, fmt.Sprint("process ", pid, " is gone"), func() bool {
