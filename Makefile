@@ -2,6 +2,7 @@
 #
 #   make demo      build, start, deploy a sample service; leaves it running
 #   make down      stop it; what it knows stays for the next start
+#   make build sandboxes   only the programs, in bin/; bin/neargate up -h says how to run them
 #   make test      everything CI checks, installing what it needs
 #   make check     the quick part: vet, staticcheck, architecture, unit tests
 #   make e2e       stories with the real clients against a real daemon
@@ -23,9 +24,10 @@ $(BIN)/neargate:
 	$(GO) build -trimpath -ldflags="-s -w" -o $@ ./cmd/neargate
 
 # The sandbox's binaries are pinned by modules of their own, so that a start of
-# one does not pay for the daemon's packages; runc needs a C compiler.
-.PHONY: sandboxes
-sandboxes: $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/runc
+# one does not pay for the daemon's packages; runc needs a C compiler, gvisor none.
+.PHONY: gvisor sandboxes
+gvisor: $(BIN)/neargate-runsc $(BIN)/neargate-init
+sandboxes: gvisor $(BIN)/runc
 
 .PHONY: $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/runc
 $(BIN)/neargate-runsc:
@@ -44,7 +46,7 @@ $(BIN)/neargate-registry:
 	cd e2e && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ ./registry
 
 .PHONY: demo
-demo: build sandboxes $(BIN)/neargate-registry
+demo: build gvisor $(BIN)/neargate-registry
 	scripts/need.sh aws curl ext4
 	scripts/demo.sh
 
@@ -81,7 +83,8 @@ e2e: build sandboxes
 	cd e2e && $(GO) vet ./... && $(GO) test -timeout 30m ./...
 
 .PHONY: bench
-bench: build
+bench: build sandboxes
+	scripts/need.sh ext4 zstd
 	bench/all.sh
 
 # staticcheck is pinned in tools/go.mod.

@@ -3,8 +3,8 @@
 # measures beside what; docs/performance.md has figures and how to read them.
 set -euo pipefail
 cd "$(dirname "$0")"
-make -s -C .. build
-for part in start api large go logs sandbox; do
+make -s -C .. build sandboxes
+for part in start api large go logs sandbox task; do
 	echo "== bench/$part.sh"
 	"./$part.sh"
 	echo

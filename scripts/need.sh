@@ -7,7 +7,9 @@
 #   nft    nftables' own program, beside which the rulesets are checked
 #   curl   curl
 #   ext4   mkfs.ext4, for disks with a quota
+#   zstd   zstd, beside which log events' size is measured
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # where some users do not look
 
 missing=()
 for what in "$@"; do
@@ -21,6 +23,7 @@ for what in "$@"; do
 	nft) command -v nft >/dev/null || missing+=(nftables) ;;
 	curl) command -v curl >/dev/null || missing+=(curl ca-certificates) ;;
 	ext4) command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs) ;;
+	zstd) command -v zstd >/dev/null || missing+=(zstd) ;;
 	cc) command -v cc >/dev/null || missing+=(gcc libc6-dev) ;;
 	*) echo "need.sh: unknown: $what" >&2; exit 2 ;;
 	esac

@@ -2,7 +2,8 @@
 // binary: the shim calls gVisor in its own process, and gVisor executes the same
 // file again for the sandbox and the gofers.
 //
-//	neargate-runsc shim              a task's shim; api.Config on standard input
+//	neargate-runsc shim DIR          a task's shim; api.Config on standard input,
+//	                                 DIR tells whose it is in a list of processes
 //	neargate-runsc end DIR CGROUP    ends what a dead shim has left
 package main
 
@@ -22,7 +23,7 @@ import (
 func main() {
 	var err error
 	switch args := os.Args[1:]; {
-	case len(args) == 1 && args[0] == "shim":
+	case len(args) == 2 && args[0] == "shim":
 		err = task.Run(os.Stdin, os.Stdout)
 	case len(args) == 3 && args[0] == "end":
 		err = task.End(args[1], args[2])

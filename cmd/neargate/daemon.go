@@ -76,6 +76,9 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 			return err
 		}
 	}
+	if err := o.examine(); err != nil {
+		return err
+	}
 	if err := o.dir.Make(); err != nil {
 		return err
 	}

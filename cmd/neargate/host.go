@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -51,6 +52,10 @@ type hostOptions struct {
 	warm        int    // sandboxes kept ready
 }
 
+// errOrphan reports that the installation's network is in use although its data
+// directory is free.
+var errOrphan = errors.New("a daemon whose data directory was removed or replaced still runs: end its process first")
+
 // poolBits is the size of the range of public addresses an installation takes: 4,096.
 const poolBits = 20
 
@@ -69,6 +74,7 @@ type tasksHost struct {
 	keeper *vpc.Keeper
 	images *image.Library
 	logs   *logdriver.Driver
+	unlock func()
 	after  store.Rev // the keeper follows the store from here on
 }
 
@@ -77,44 +83,63 @@ func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 	if d.host.runtime == runtimeFake {
 		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Log: d.log}}, nil
 	}
-	box, err := d.host.sandbox(d.dir)
-	if err != nil {
-		return nil, err
+	h := &tasksHost{}
+	if err := d.fillHost(ctx, h); err != nil {
+		return nil, errors.Join(err, h.close())
 	}
-	h := &tasksHost{box: box}
+	return h, nil
+}
+
+// fillHost opens what the host works with, one after the other.
+func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
+	if h.box, err = d.host.sandbox(d.dir); err != nil {
+		return err
+	}
+	if _, err := os.Stat(d.dir.Tasks()); errors.Is(err, fs.ErrNotExist) {
+		// A new installation where one was whose directory was removed.
+		if any, err := retire(ctx, d.dir); err != nil {
+			return err
+		} else if any {
+			d.log.Warn("removed what an installation without its data directory had left", "data", string(d.dir))
+		}
+	}
 	manager, err := d.openNetwork()
 	if err != nil {
-		return nil, err
+		return err
+	}
+	h.unlock, err = d.dir.LockSpaces()
+	if errors.Is(err, install.ErrRunning) {
+		err = errOrphan
+	}
+	if err != nil {
+		return err
 	}
 	self, err := d.self()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	calls := d.asTask()
 	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), pool: d.pool, log: d.log}
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
-	shown := inspect.New(d.store, h.keeper, box, manager.Namespace)
+	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
 	places.metadata = func(vpc string) http.Handler { return metadata.Handler(vpc, shown, protector{calls}) }
 	registries := image.Registries{}
 	if d.host.registries != "" {
 		if registries, err = image.ReadRegistries(d.host.registries); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: registries, Log: d.log}); err != nil {
-		return nil, err
+		return err
 	}
-	h.logs = logdriver.New(logdriver.Config{Dir: box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
+	h.logs = logdriver.New(logdriver.Config{Dir: h.box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
 	h.parts = node.Parts{
-		Sandbox: box, Network: h.keeper, Images: h.images, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
+		Sandbox: h.box, Network: h.keeper, Images: h.images, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
 	}
 	if err = h.logs.Sweep(); err == nil {
 		h.after, err = h.keeper.Start(ctx)
 	}
-	if err != nil {
-		return nil, errors.Join(err, h.close())
-	}
-	return h, nil
+	return err
 }
 
 // environment is what ECS sets in a container.
@@ -124,11 +149,16 @@ func environment(t *compute.Task, container string) []string {
 
 // close lets go of what the host holds; tasks go on.
 func (h *tasksHost) close() error {
-	if h.images == nil {
-		return nil
+	if h.unlock != nil {
+		defer h.unlock()
 	}
-	h.logs.Close()
-	return h.images.Close()
+	if h.logs != nil {
+		h.logs.Close()
+	}
+	if h.images != nil {
+		return h.images.Close()
+	}
+	return nil
 }
 
 // runHost is the agent of this host with what it works with, until ctx ends.
@@ -165,22 +195,21 @@ func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
 	}
 	bin := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
 	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
-	needs := []string{cfg.Bin, cfg.InitBin}
+	if _, err := os.Stat(cfg.Bin); err != nil {
+		return nil, fmt.Errorf("the sandboxes' program, which make sandboxes builds: %w", err)
+	}
 	if o.runtime == runtimeRunc {
-		needs = append(needs, cfg.RuncBin)
-	}
-	for _, file := range needs {
-		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("--runtime %s needs %s, which make builds: %w", o.runtime, file, err)
-		}
-	}
-	switch o.runtime {
-	case runtimeGVisor:
-		return gvisor.New(cfg), nil
-	case runtimeRunc:
 		return runc.New(cfg), nil
 	}
-	return nil, fmt.Errorf("--runtime: %s, %s or %s, not %q", runtimeGVisor, runtimeRunc, runtimeFake, o.runtime)
+	return gvisor.New(cfg), nil
+}
+
+func knownRuntime(name string) error {
+	switch name {
+	case runtimeGVisor, runtimeRunc, runtimeFake:
+		return nil
+	}
+	return fmt.Errorf("--runtime: %s, %s or %s, not %q", runtimeGVisor, runtimeRunc, runtimeFake, name)
 }
 
 // openNetwork is what makes the host's network.
@@ -202,7 +231,13 @@ func (o hostOptions) devices() ([]string, error) {
 	case "none", "":
 		return nil, nil
 	}
-	return strings.Split(o.uplinks, ","), nil
+	names := strings.Split(o.uplinks, ",")
+	for _, n := range names {
+		if _, err := net.InterfaceByName(n); err != nil {
+			return nil, fmt.Errorf("--uplink: this host has no device %q; auto takes those of its default routes, none takes none", n)
+		}
+	}
+	return names, nil
 }
 
 // publicPool is the installation's range of public addresses: the one named, or
@@ -214,19 +249,37 @@ func (o hostOptions) publicPool(dir install.Dir) (netip.Prefix, error) {
 		if err != nil || p != p.Masked() || !within.Contains(p.Addr()) || p.Bits() < within.Bits() || p.Bits() > 23 {
 			return p, fmt.Errorf("--public-pool: %q is no range of at least 512 addresses in %s", o.pool, within)
 		}
+		if err := o.poolIsFree(dir, p); err != nil {
+			return p, err
+		}
 		return p, dir.SavePool(p)
 	}
 	p, err := dir.Pool()
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		return p, o.poolIsFree(dir, p)
+	case !errors.Is(err, fs.ErrNotExist):
 		return p, err
-	}
-	if o.runtime == runtimeFake {
+	case o.runtime == runtimeFake:
 		return within, nil
 	}
 	if p, err = network.FreePool("", dir.Tag(), within, poolBits); err != nil {
 		return p, err
 	}
 	return p, dir.SavePool(p)
+}
+
+// poolIsFree fails when someone else uses addresses of the installation's range.
+func (o hostOptions) poolIsFree(dir install.Dir, p netip.Prefix) error {
+	if o.runtime == runtimeFake {
+		return nil
+	}
+	other, taken, err := network.Taken("", dir.Tag(), record.PublicRange(), p)
+	if err != nil || !taken {
+		return err
+	}
+	return fmt.Errorf("the public addresses of this installation, %s, are those of another one on this machine or of a network it is in (there is a route to %s): "+
+		"end that one, or give this one another range with --public-pool", p, other)
 }
 
 // Size of the fake node: it runs nothing, so it has room for what a rack has.
@@ -276,12 +329,33 @@ func machineMemory() (int, error) {
 }
 
 // retire removes everything an installation has on the machine, but not its data
-// directory: tasks, network, mounts and cgroups, whatever left them. No daemon may
-// be running. It reports whether there was anything.
+// directory, which may be gone: tasks, network, mounts and cgroups, whatever left
+// them. No daemon may be running. It reports whether there was anything.
 func retire(ctx context.Context, dir install.Dir) (any bool, err error) {
+	if os.Geteuid() != 0 {
+		return false, nil // it could not make anything
+	}
+	release, err := dir.LockSpaces()
+	switch {
+	case err == nil:
+		defer release()
+	case errors.Is(err, install.ErrRunning):
+		return false, errOrphan
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	spaces := err == nil
 	tasks, err := os.ReadDir(dir.Tasks())
-	if err == nil {
-		any = slices.ContainsFunc(tasks, fs.DirEntry.IsDir)
+	there := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	groups, err := cgroups(dir)
+	if err != nil {
+		return false, err
+	}
+	any = len(groups) > 0 || slices.ContainsFunc(tasks, fs.DirEntry.IsDir)
+	if there || any {
 		box, err := hostOptions{runtime: runtimeGVisor}.sandbox(dir)
 		if err != nil {
 			return any, err
@@ -289,19 +363,18 @@ func retire(ctx context.Context, dir install.Dir) (any bool, err error) {
 		if err := box.Retire(ctx); err != nil {
 			return any, err
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return false, err
 	}
-	if _, err := os.Stat(dir.Spaces()); errors.Is(err, fs.ErrNotExist) {
-		return any, nil
+	if !any && !spaces {
+		return false, nil
 	}
-	pool, err := dir.Pool()
-	if err != nil {
-		return any, err
-	}
-	m, err := network.Open(dir.Spaces(), "", network.Host{Tag: dir.Tag(), Pool: pool, Address: pool.Addr().Next()})
-	if err != nil {
-		return any, err
-	}
-	return true, m.Remove()
+	cleared, err := network.Clear(dir.Spaces(), "", dir.Tag())
+	return any || cleared, err
+}
+
+// cgroups are the directories of the tasks' parent, in each hierarchy.
+func cgroups(dir install.Dir) ([]string, error) {
+	const root = "/sys/fs/cgroup"
+	v1, err := filepath.Glob(root + "/*" + dir.Cgroup())
+	v2, e := filepath.Glob(root + dir.Cgroup())
+	return append(v1, v2...), errors.Join(err, e)
 }

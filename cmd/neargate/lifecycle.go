@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -68,6 +69,9 @@ func up(ctx context.Context, std stdio, args []string) error {
 func background(ctx context.Context, std stdio, o options, args []string) error {
 	if run, err := o.dir.Running(); err == nil {
 		return fmt.Errorf("already running as process %d on %s", run.PID, run.URL())
+	}
+	if err := o.examine(); err != nil {
+		return err
 	}
 	if err := o.dir.Make(); err != nil {
 		return err
@@ -155,16 +159,16 @@ func down(ctx context.Context, std stdio, args []string) error {
 	return nil
 }
 
-// dismantle removes what an installation without a daemon has on the machine.
+// dismantle removes what an installation without a daemon has on the machine, also
+// when its data directory is gone.
 func dismantle(ctx context.Context, std stdio, d install.Dir) error {
-	if _, err := os.Stat(string(d)); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
 	release, err := d.Lock()
-	if err != nil {
+	switch {
+	case err == nil:
+		defer release()
+	case !errors.Is(err, os.ErrNotExist):
 		return err
 	}
-	defer release()
 	any, err := retire(ctx, d)
 	if any && err == nil {
 		fmt.Fprintln(std.out, "tasks and their networks are removed")
@@ -243,15 +247,35 @@ func saveProfile(name string, run install.Run, root install.Credentials) error {
 func doctorCommand(_ context.Context, std stdio, args []string) error {
 	fs, dir := flags(std, "doctor")
 	listen := fs.String("listen", defaultAddress, "`ADDR:PORT` the front door is to listen on")
+	kind := fs.String("runtime", runtimeGVisor, "what tasks are to run in: gvisor, runc or fake")
 	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	if err := knownRuntime(*kind); err != nil {
 		return err
 	}
 	run, err := install.Dir(*dir).Running()
 	serving := err == nil && run.Address == *listen
-	if !doctor.Write(std.out, doctor.Examine(doctor.Here(*dir, *listen, serving))) {
+	if !doctor.Write(std.out, doctor.Examine(doctor.Here(*dir, *listen, *kind, serving))) {
 		return errors.New("this host lacks something neargate needs")
 	}
 	return nil
+}
+
+// examine fails, in the doctor's words, when this host lacks what every task needs.
+func (o options) examine() error {
+	if err := knownRuntime(o.host.runtime); err != nil || o.host.runtime == runtimeFake {
+		return err
+	}
+	failed := slices.DeleteFunc(doctor.Examine(doctor.Here(string(o.dir), o.listen, o.host.runtime, true)), func(f doctor.Finding) bool {
+		return f.Grade != doctor.Fail
+	})
+	if len(failed) == 0 {
+		return nil
+	}
+	var what strings.Builder
+	doctor.Write(&what, failed)
+	return fmt.Errorf("this host lacks something tasks need (--runtime fake runs none, and needs nothing):\n%s", what.String())
 }
 
 func printVersion(_ context.Context, std stdio, _ []string) error {

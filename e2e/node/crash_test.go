@@ -53,7 +53,7 @@ func (w *world) processes(t *testing.T, arn string) (shim, sandbox int) {
 	id := arn[strings.LastIndex(arn, "/")+1:]
 	var found []string
 	err := filepath.WalkDir(filepath.Dir(w.Dir), func(p string, d os.DirEntry, err error) error {
-		if err == nil && d.Name() == "state.json" && strings.Contains(p, id) {
+		if err == nil && d.Name() == "state.json" && strings.Contains(p, id) && !strings.Contains(p, "/runc/") { // runc has its own
 			found = append(found, p)
 		}
 		return nil

@@ -42,7 +42,7 @@ func logLines(t *testing.T, c *tenant) {
 	fast := c.run(t, c.talker(t, group, nil, "lines", "20000", "0", "fast"))
 	odd := c.run(t, c.talker(t, group, nil,
 		"raw", `no line feed yet`, "then", "sleep", "200ms", "then", "raw", ` and now\n`, "then", "raw", `\xff\xfe binary\n`, "then", "raw", `\n`, "then",
-		"error", "to standard error", "then", "raw", strings.Repeat("0123456789abcdef", 16<<10/16)+`\n`, "then", "raw", `the end without a line feed`))
+		"sleep", "300ms", "then", "error", "to standard error", "then", "sleep", "300ms", "then", "raw", strings.Repeat("0123456789abcdef", 16<<10/16)+`\n`, "then", "raw", `the end without a line feed`))
 	c.running(t, slow)
 	eventually(t, "the first line", func() bool { return len(c.events(t, group, "main", slow)) > 0 })
 	for range 5 {
@@ -99,18 +99,18 @@ func logOptions(t *testing.T, c *tenant) {
 		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:CreateLogGroup","Resource":"*"}]}`)})
 	ok(t, err)
 	trace := []string{"raw", `2026-01-02 first\n  at one\n  at two\n`, "then", "raw", `2026-01-03 second\n  at three\n`, "then", "print", "2026-01-04 third"}
-	want := []string{"2026-01-02 first\n  at one\n  at two", "2026-01-03 second\n  at three", "2026-01-04 third"}
+	want := []string{"2026-01-02 first\n  at one\n  at two\n", "2026-01-03 second\n  at three\n", "2026-01-04 third\n"}
 	for _, s := range []struct {
 		name    string
 		group   string
 		options map[string]string
 		want    []string
 	}{
-		{"create", group + "-made", map[string]string{"awslogs-create-group": "true"}, lines(strings.Join(want, "\n"))},
+		{"create", group + "-made", map[string]string{"awslogs-create-group": "true"}, lines(strings.Join(want, ""))},
 		{"pattern", group, map[string]string{"awslogs-multiline-pattern": `^\d{4}-`}, want},
 		{"datetime", group, map[string]string{"awslogs-datetime-format": `%Y-%m-%d`}, want},
-		{"blocking", group, map[string]string{"mode": "blocking"}, lines(strings.Join(want, "\n"))},
-		{"buffer", group, map[string]string{"mode": "non-blocking", "max-buffer-size": "4m"}, lines(strings.Join(want, "\n"))},
+		{"blocking", group, map[string]string{"mode": "blocking"}, lines(strings.Join(want, ""))},
+		{"buffer", group, map[string]string{"mode": "non-blocking", "max-buffer-size": "4m"}, lines(strings.Join(want, ""))},
 	} {
 		s.options["awslogs-stream-prefix"] = s.name
 		arn := c.run(t, c.talker(t, s.group, s.options, trace...))

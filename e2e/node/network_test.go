@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -26,12 +27,14 @@ func (c *tenant) peer(t *testing.T, groups ...string) (private, public string) {
 // reachable waits until an address is as wanted when dialed from a guest.
 func reachable(t *testing.T, from, to, want string) {
 	t.Helper()
-	got := ""
-	eventually(t, from+" finds "+to+" "+want, func() bool {
-		said, err := story.Ask(from, "dial", to, "700ms")
-		got = strings.TrimSpace(said)
-		return err == nil && strings.HasPrefix(got, want)
-	})
+	said := ""
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if said, err = story.Ask(from, "dial", to, "700ms"); err == nil && strings.HasPrefix(said, want) {
+			return
+		}
+	}
+	t.Fatalf("%s finds %s not %s but %s %v", from, to, want, said, err)
 }
 
 // securityGroups: nothing comes in that no rule lets in; a change holds at once

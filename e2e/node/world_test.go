@@ -64,7 +64,7 @@ func newWorld(t *testing.T, runtime string, flags ...string) *world {
 		Installation: story.Installation{Program: program, Dir: data}, runtime: runtime,
 		pool: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + n/128), byte(n % 128 * 2), 0}), 23),
 	}
-	w.flags = append([]string{"--runtime", runtime, "--registries", registries, "--public-pool", w.pool.String(), "--uplink", "none", "--no-throttle"}, flags...)
+	w.flags = append([]string{"--runtime", runtime, "--registries", registries, "--public-pool", w.pool.String(), "--uplink", "none", "--no-throttle", "--log-level", "debug"}, flags...)
 	w.scope = leak.Scope{Words: append(marks(data), dir), Pool: w.pool}
 	w.before, err = leak.Take(w.scope)
 	ok(t, err)
@@ -96,7 +96,8 @@ func (w *world) finish(t *testing.T, dir string) {
 	}
 	if t.Failed() {
 		if log, err := os.ReadFile(filepath.Join(w.Dir, "neargate.log")); err == nil {
-			t.Logf("the daemon's log:\n%s", log[max(0, len(log)-20000):])
+			log = regexp.MustCompile(`(?m)^.*level=DEBUG.*from=etcd\n`).ReplaceAll(log, nil)
+			t.Logf("the daemon's log:\n%s", log[max(0, len(log)-50_000):])
 		}
 	}
 	if err := os.RemoveAll(dir); err != nil {

@@ -38,10 +38,19 @@ type Host struct {
 	UID       int
 	FreeBytes uint64             // at the data directory
 	NFTables  error              // why nftables cannot be used; nil if it can
+	Network   error              // why network namespaces cannot be connected; nil if they can
 	Listen    error              // why the front door cannot listen; nil if it can or does
 	Address   string             // of the front door
 	LookPath  func(string) error // whether a program is installed
+	Beside    func(string) error // whether a program is in neargate's own folder
+	Runtime   string             // what tasks run in: gvisor, runc or fake
 }
+
+// Runtimes that need more or less than gVisor.
+const (
+	runc = "runc"
+	fake = "fake"
+)
 
 // Needs of the host.
 const (
@@ -50,9 +59,17 @@ const (
 	minDisk                        = 5 << 30
 )
 
-// Examine runs every check, in the order in which one would mend things.
+// Examine runs every check that the runtime calls for, in the order in which one
+// would mend things.
 func Examine(h Host) []Finding {
-	checks := []func(Host) Finding{user, kernel, cgroups, overlay, namespaces, nftables, ptrace, memory, disk, port, client}
+	checks := []func(Host) Finding{kernel, memory, disk, port, client}
+	if h.Runtime != fake {
+		checks = []func(Host) Finding{user, kernel, cgroups, overlay, namespaces, veth, nftables, internet, binaries}
+		if h.Runtime != runc {
+			checks = append(checks, ptrace)
+		}
+		checks = append(checks, mkfs, ext4, loop, memory, disk, port, client)
+	}
 	out := make([]Finding, len(checks))
 	for i, check := range checks {
 		out[i] = check(h)
@@ -118,12 +135,72 @@ func cgroups(h Host) Finding {
 }
 
 func overlay(h Host) Finding {
+	return h.filesystem("overlay", "overlayfs", "image layers need it: modprobe overlay")
+}
+
+func ext4(h Host) Finding {
+	return h.filesystem("ext4", "ext4", "the disks of tasks need it: modprobe ext4")
+}
+
+// filesystem checks for one that the kernel has, or loads when it is mounted.
+func (h Host) filesystem(kind, name, remedy string) Finding {
 	for line := range strings.Lines(h.read("proc/filesystems")) {
-		if strings.TrimSpace(strings.TrimPrefix(line, "nodev")) == "overlay" {
-			return Finding{"overlayfs", OK, "available", ""}
+		if strings.TrimSpace(strings.TrimPrefix(line, "nodev")) == kind {
+			return Finding{name, OK, "available", ""}
 		}
 	}
-	return Finding{"overlayfs", Fail, "the kernel offers no overlay file system", "image layers need it: modprobe overlay"}
+	release := strings.TrimSpace(h.read("proc/sys/kernel/osrelease"))
+	for line := range strings.Lines(h.read(path.Join("lib/modules", release, "modules.dep"))) {
+		file, _, _ := strings.Cut(line, ":")
+		if module, _, _ := strings.Cut(path.Base(file), "."); module == kind {
+			return Finding{name, OK, "a module of the kernel", ""}
+		}
+	}
+	return Finding{name, Fail, "the kernel has no file system " + kind, remedy}
+}
+
+func mkfs(h Host) Finding {
+	if h.LookPath("mkfs.ext4") != nil {
+		return Finding{"mkfs.ext4", Fail, "not installed, or not in PATH", "it makes the disks of tasks: apt install e2fsprogs"}
+	}
+	return Finding{"mkfs.ext4", OK, "installed", ""}
+}
+
+func loop(h Host) Finding {
+	if _, err := fs.Stat(h.Root, "dev/loop-control"); err != nil {
+		return Finding{"loop", Fail, "there is no /dev/loop-control", "the disks of tasks are files behind loop devices: modprobe loop; in a container, start it with --privileged"}
+	}
+	return Finding{"loop", OK, "available", ""}
+}
+
+func binaries(h Host) Finding {
+	needs := []string{"neargate-runsc", "neargate-init"} // the first is every task's shim
+	if h.Runtime == runc {
+		needs = append(needs, "runc")
+	}
+	missing := slices.DeleteFunc(needs, func(name string) bool { return h.Beside(name) == nil })
+	if len(missing) > 0 {
+		return Finding{"binaries", Fail, "not beside neargate: " + strings.Join(missing, ", "), "build them there: make sandboxes"}
+	}
+	return Finding{"binaries", OK, "beside neargate", ""}
+}
+
+func veth(h Host) Finding {
+	if h.Network != nil {
+		return Finding{"interfaces", Fail, "not usable: " + h.Network.Error(), "the network interfaces of tasks need veth and a writable /proc/sys: modprobe veth; in a container, start it with --privileged"}
+	}
+	return Finding{"interfaces", OK, "veth and forwarding can be set", ""}
+}
+
+// internet looks for a default route, which a line of all zeros tells. Source:
+// proc_net(5).
+func internet(h Host) Finding {
+	for line := range strings.Lines(h.read("proc/net/route")) {
+		if f := strings.Fields(line); len(f) > 7 && f[1] == "00000000" && f[7] == "00000000" {
+			return Finding{"internet", OK, "by " + f[0], ""}
+		}
+	}
+	return Finding{"internet", Warn, "this host has no default route", "tasks reach no further than this host, and only registries it serves: connect it, or name its devices with --uplink"}
 }
 
 func namespaces(h Host) Finding {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,6 +15,8 @@ func healthy() Host {
 			"proc/sys/kernel/osrelease":             file("6.18.44\n"),
 			"sys/fs/cgroup/cgroup.controllers":      file("cpuset cpu io memory pids\n"),
 			"proc/filesystems":                      file("nodev\tproc\nnodev\toverlay\n\text4\n"),
+			"proc/net/route":                        file("Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\n"),
+			"dev/loop-control":                      file(""),
 			"proc/self/ns/net":                      file(""),
 			"proc/self/ns/mnt":                      file(""),
 			"proc/self/ns/pid":                      file(""),
@@ -23,7 +26,7 @@ func healthy() Host {
 			"proc/meminfo":                          file("MemTotal: 1 kB\nMemAvailable:   20971520 kB\n"),
 		},
 		FreeBytes: 100 << 30, Address: "127.0.0.1:4566",
-		LookPath: func(string) error { return nil },
+		LookPath: func(string) error { return nil }, Beside: func(string) error { return nil }, Runtime: "gvisor",
 	}
 }
 
@@ -50,6 +53,16 @@ func TestEachLackIsNamedWithItsRemedy(t *testing.T) {
 			}
 		}
 	}
+	lacks := func(program string) func(*Host) {
+		return func(h *Host) {
+			h.LookPath = func(name string) error {
+				if name == program {
+					return errors.New("no")
+				}
+				return nil
+			}
+		}
+	}
 	for _, tt := range []struct {
 		name  string
 		spoil func(*Host)
@@ -60,7 +73,7 @@ func TestEachLackIsNamedWithItsRemedy(t *testing.T) {
 		{"kernel", drop("proc/sys/kernel/osrelease"), Fail},
 		{"cgroups", set("sys/fs/cgroup/cgroup.controllers", "cpu pids"), Fail},
 		{"cgroups", drop("sys/fs/cgroup/cgroup.controllers"), Fail},
-		{"overlayfs", set("proc/filesystems", "nodev\tproc\n"), Fail},
+		{"overlayfs", set("proc/filesystems", "nodev\tproc\n\text4\n"), Fail},
 		{"namespaces", drop("proc/self/ns/net"), Fail},
 		{"nftables", func(h *Host) { h.NFTables = errors.New("operation not permitted") }, Fail},
 		{"gvisor", set("proc/sys/kernel/yama/ptrace_scope", "3\n"), Fail},
@@ -68,7 +81,14 @@ func TestEachLackIsNamedWithItsRemedy(t *testing.T) {
 		{"memory", set("proc/meminfo", "MemAvailable: 1000 kB\n"), Warn},
 		{"disk", func(h *Host) { h.FreeBytes = 1 << 30 }, Warn},
 		{"port", func(h *Host) { h.Listen = errors.New("address already in use") }, Fail},
-		{"aws cli", func(h *Host) { h.LookPath = func(string) error { return errors.New("no") } }, Warn},
+		{"aws cli", lacks("aws"), Warn},
+		{"mkfs.ext4", lacks("mkfs.ext4"), Fail},
+		{"ext4", set("proc/filesystems", "nodev\tproc\nnodev\toverlay\n"), Fail},
+		{"loop", drop("dev/loop-control"), Fail},
+		{"interfaces", func(h *Host) { h.Network = errors.New("read-only file system") }, Fail},
+		{"internet", set("proc/net/route", "Iface\tDestination\n"), Warn},
+		{"internet", drop("proc/net/route"), Warn},
+		{"binaries", func(h *Host) { h.Beside = func(string) error { return errors.New("no") } }, Fail},
 	} {
 		h := healthy()
 		tt.spoil(&h)
@@ -91,5 +111,67 @@ func TestCgroupV1(t *testing.T) {
 	}
 	if f := cgroups(h); f.Grade != OK || !strings.HasPrefix(f.Detail, "v1") {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestModulesCount(t *testing.T) {
+	h := healthy()
+	m := h.Root.(fstest.MapFS)
+	m["proc/filesystems"] = &fstest.MapFile{Data: []byte("nodev\tproc\n")}
+	m["lib/modules/6.18.44/modules.dep"] = &fstest.MapFile{Data: []byte("kernel/fs/overlayfs/overlay.ko.xz:\nkernel/fs/ext4/ext4.ko: kernel/fs/jbd2/jbd2.ko\n")}
+	for _, f := range []Finding{overlay(h), ext4(h)} {
+		if f.Grade != OK {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestRuntimes checks that a runtime is not held up by what only others need.
+func TestRuntimes(t *testing.T) {
+	broken := healthy()
+	broken.Root = fstest.MapFS{"proc/sys/kernel/osrelease": broken.Root.(fstest.MapFS)["proc/sys/kernel/osrelease"]}
+	broken.UID, broken.NFTables, broken.Network = 1000, errors.New("no"), errors.New("no")
+	broken.LookPath = func(string) error { return errors.New("no") }
+	broken.Beside = broken.LookPath
+	var out strings.Builder
+	if broken.Runtime = "fake"; !Write(&out, Examine(broken)) {
+		t.Errorf("fake:\n%s", out.String())
+	}
+	for kind, fails := range map[string]bool{"gvisor": false, "runc": true} {
+		h := healthy()
+		h.Runtime = kind
+		h.Beside = func(name string) error {
+			if name == "runc" {
+				return errors.New("no")
+			}
+			return nil
+		}
+		if f := binaries(h); (f.Grade == Fail) != fails {
+			t.Errorf("%s without runc: %+v", kind, f)
+		}
+	}
+	h := healthy()
+	delete(h.Root.(fstest.MapFS), "proc/sys/kernel/seccomp/actions_avail")
+	h.Runtime = "runc"
+	if !Write(&out, Examine(h)) {
+		t.Error("runc needs nothing of gVisor's")
+	}
+}
+
+// TestHere examines this host.
+func TestHere(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: makes a network namespace")
+	}
+	before, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := Here(t.TempDir(), "127.0.0.1:0", "gvisor", false)
+	if h.NFTables != nil || h.Network != nil || h.Listen != nil || h.FreeBytes == 0 {
+		t.Errorf("%+v", h)
+	}
+	if after, err := os.Readlink("/proc/thread-self/ns/net"); err != nil || after != before {
+		t.Errorf("in namespace %s, %v, after %s", after, err, before)
 	}
 }

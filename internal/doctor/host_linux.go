@@ -7,16 +7,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"unsafe"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
-// Here describes this host for a data directory and a listening address.
-// serving says that the daemon of that data directory already listens there.
-func Here(dataDir, address string, serving bool) Host {
-	h := Host{Root: os.DirFS("/"), UID: os.Geteuid(), Address: address, NFTables: probeNFTables()}
+// Here describes this host for a data directory, a listening address and a
+// kind of runtime. serving says that the daemon of that data directory already listens
+// there.
+func Here(dataDir, address, kind string, serving bool) Host {
+	h := Host{Root: os.DirFS("/"), UID: os.Geteuid(), Address: address, Runtime: kind}
 	h.LookPath = func(name string) error { _, err := exec.LookPath(name); return err }
+	h.Beside = beside
 	h.FreeBytes = freeBytes(dataDir)
+	if kind != fake {
+		h.NFTables, h.Network = probeNFTables(), probeNetwork()
+	}
 	if !serving {
 		l, err := net.Listen("tcp", address)
 		if err == nil {
@@ -25,6 +34,37 @@ func Here(dataDir, address string, serving bool) Host {
 		h.Listen = err
 	}
 	return h
+}
+
+// beside looks for a program in the folder of this one.
+func beside(name string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	_, err = exec.LookPath(filepath.Join(filepath.Dir(self), name))
+	return err
+}
+
+// probeNetwork makes a pair of interfaces in a network namespace that goes with
+// its thread, and forwards from one.
+func probeNetwork() error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return os.NewSyscallError("unshare", err)
+			}
+			attrs := netlink.NewLinkAttrs()
+			attrs.Name = "probe0"
+			if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "probe1"}); err != nil {
+				return fmt.Errorf("veth: %w", err)
+			}
+			return os.WriteFile("/proc/sys/net/ipv4/conf/"+attrs.Name+"/forwarding", []byte("1"), 0)
+		}()
+	}()
+	return <-done
 }
 
 // freeBytes looks at the nearest existing parent of dir.

@@ -118,6 +118,20 @@ func (d Dir) Lock() (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	return lock(f)
+}
+
+// LockSpaces takes the folder of network namespaces, which must be there, as Lock
+// does the directory: it also tells of a daemon whose directory was removed.
+func (d Dir) LockSpaces() (release func(), err error) {
+	f, err := os.Open(d.Spaces())
+	if err != nil {
+		return nil, err
+	}
+	return lock(f)
+}
+
+func lock(f *os.File) (release func(), err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -629,6 +629,41 @@ func TestRemoveAfterCrash(t *testing.T) {
 	w.clean()
 }
 
+// TestClear clears what is known by its tag only, beside another installation;
+// what of it can be gone already does not matter.
+func TestClear(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(w *world, dir string)
+	}{
+		{"whole", func(*world, string) {}},
+		{"without its folder", func(w *world, dir string) { w.must(netns.Discard(dir)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			h := w.settings(false)
+			dir := filepath.Join(w.dir, "ns")
+			h.Pool = prefix("198.18.0.0/16")
+			m, err := Open(dir, w.host, h)
+			w.must(err)
+			w.reconcile(m, twoSubnets("1", 10))
+			other, err := Open(filepath.Join(w.dir, "other"), w.host, Host{Tag: "other", Pool: prefix("198.19.0.0/20"), Address: addr("198.19.0.1")})
+			w.must(err)
+			w.reconcile(other, twoSubnets("3", 30))
+			c.spoil(w, dir)
+			if any, err := Clear(dir, w.host, h.Tag); err != nil || !any {
+				t.Errorf("cleared: %v, %v", any, err)
+			}
+			if any, err := Clear(dir, w.host, h.Tag); err != nil || any {
+				t.Errorf("cleared again: %v, %v", any, err)
+			}
+			w.settled(other, twoSubnets("3", 30))
+			w.must(other.Remove())
+			w.clean()
+		})
+	}
+}
+
 func TestChangesOfInterfaces(t *testing.T) {
 	w := newWorld(t)
 	m := w.manager(false)
@@ -740,7 +775,7 @@ func TestTwoInstallations(t *testing.T) {
 	if _, err := three.Reconcile(nil); err == nil {
 		t.Error("a pool was taken twice")
 	}
-	w.must(netns.Discard(three.dir))
+	w.must(three.Remove()) // who could not come can go
 	w.must(two.Remove())
 	w.clean()
 }

@@ -86,7 +86,7 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 		return nil, errors.New("network: updated before it was reconciled")
 	}
 	m.vpcs[v.ID] = v
-	if m.seen.spaces != nil {
+	if _, remembered := m.seen.spaces[nameVPC(v.ID)]; remembered {
 		if changed, err = m.level(m.seen, []VPC{v}, false); err == nil {
 			return changed, nil
 		}
@@ -102,19 +102,44 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 // Remove takes everything of the installation off the machine, also what an
 // earlier process left.
 func (m *Manager) Remove() error {
+	_, err := m.clear()
+	return err
+}
+
+// Clear is Remove for an installation of which nothing is known but its tag. It
+// reports whether there was anything. dir, root and tag are those of Open.
+func Clear(dir, root, tag string) (any bool, err error) {
+	switch _, err := os.Stat(dir); {
+	case err == nil:
+		any = true
+	case !errors.Is(err, os.ErrNotExist):
+		return false, err
+	}
+	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{}}
+	more, err := m.clear()
+	return any || more, err
+}
+
+func (m *Manager) clear() (any bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, err := m.reconcile(nil); err != nil {
-		return err
+	m.vpcs, m.rules = map[string]VPC{}, map[table]applied{}
+	seen, err := m.observe(nil)
+	if err != nil {
+		return false, err
 	}
+	m.seen = seen
 	s := m.session()
 	defer s.close()
-	is, err := m.observeHost(nil)
-	if err != nil {
-		return err
+	steps := plan(map[string]space{"": {exists: true}}, seen.spaces, seen.files, true)
+	err = s.do(steps)
+	rules := firewall.RenderHost(m.host.firewall())
+	tables, e := m.table(rules).Tables()
+	guarded := slices.Contains(tables, rules.Table)
+	if guarded {
+		e = errors.Join(e, m.table(rules).Delete())
 	}
-	err = s.do(plan(map[string]space{"": {exists: true}}, map[string]space{"": is}, nil, true))
-	return errors.Join(err, m.table(firewall.RenderHost(m.host.firewall())).Delete(), m.close(), netns.Discard(m.dir))
+	return len(steps) > 0 || guarded, errors.Join(err, e, m.close(), netns.Discard(m.dir))
 }
 
 func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
@@ -127,7 +152,7 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 		return nil, err
 	}
 	if slices.ContainsFunc(seen.spaces[""].others, m.host.Pool.Overlaps) {
-		return nil, fmt.Errorf("network: another installation uses addresses of %s", m.host.Pool)
+		return nil, fmt.Errorf("network: another installation of this machine uses addresses of %s", m.host.Pool)
 	}
 	changed, err = m.setRules("", firewall.RenderHost(m.host.firewall()))
 	if err != nil {
@@ -194,6 +219,9 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 // files are the names of namespaces, true if they are mounted.
 func (m *Manager) files() (map[string]bool, error) {
 	names, err := netns.List(m.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
 	there := map[string]bool{}
 	for _, n := range names {
 		there[n] = netns.Mounted(m.path(n))

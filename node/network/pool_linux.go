@@ -15,18 +15,7 @@ import (
 // installation of the machine nor a network of the host overlaps. The same tag
 // gets the same range where it can. root names the host's namespace, as in Open.
 func FreePool(root, tag string, within netip.Prefix, bits int) (netip.Prefix, error) {
-	var taken []netip.Prefix
-	own := Host{Tag: tag}.metric()
-	err := steady(root, func(k *netlink.Handle) error {
-		taken = nil
-		return eachRoute(k, func(r netlink.Route) {
-			d := destinationOf(r)
-			ours := r.Protocol == protocolRoutes && d.metric == own
-			if d.prefix.Bits() > 0 && !ours && (r.Type == unix.RTN_BLACKHOLE || r.Type == unix.RTN_UNICAST) {
-				taken = append(taken, d.prefix)
-			}
-		})
-	})
+	taken, err := takenBy(root, tag, within)
 	if err != nil {
 		return netip.Prefix{}, err
 	}
@@ -40,6 +29,35 @@ func FreePool(root, tag string, within netip.Prefix, bits int) (netip.Prefix, er
 		}
 	}
 	return netip.Prefix{}, fmt.Errorf("network: no range of /%d is free in %s", bits, within)
+}
+
+// Taken reports whether another installation than tag's or a network of the host
+// overlaps pool, a range inside within, and where its route leads to.
+func Taken(root, tag string, within, pool netip.Prefix) (by netip.Prefix, taken bool, err error) {
+	all, err := takenBy(root, tag, within)
+	i := slices.IndexFunc(all, pool.Overlaps)
+	if err != nil || i < 0 {
+		return by, false, err
+	}
+	return all[i], true, nil
+}
+
+// takenBy are the destinations of others' routes. One of the host's with room for
+// more than within leads to no network in it, but away, as a default route does.
+func takenBy(root, tag string, within netip.Prefix) (taken []netip.Prefix, err error) {
+	own := Host{Tag: tag}.metric()
+	err = steady(root, func(k *netlink.Handle) error {
+		taken = nil
+		return eachRoute(k, func(r netlink.Route) {
+			d := destinationOf(r)
+			ours := r.Protocol == protocolRoutes && d.metric == own
+			away := r.Protocol != protocolRoutes && d.prefix.Bits() < within.Bits()
+			if !ours && !away && (r.Type == unix.RTN_BLACKHOLE || r.Type == unix.RTN_UNICAST) {
+				taken = append(taken, d.prefix)
+			}
+		})
+	})
+	return taken, err
 }
 
 // subrange is the i-th range with so many bits of p.

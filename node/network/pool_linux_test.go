@@ -4,6 +4,10 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"neargate/internal/netns"
 )
 
 func TestFreePool(t *testing.T) {
@@ -35,6 +39,29 @@ func TestFreePool(t *testing.T) {
 	if _, err := FreePool(w.host, "other", first, 20); err == nil {
 		t.Error("a pool in a taken range")
 	}
+	for tag, want := range map[string]bool{"test": false, "other": true} {
+		if by, taken, err := Taken(w.host, tag, within, first); err != nil || taken != want || taken && by != first {
+			t.Errorf("for %s: taken %v by %s, %v", tag, taken, by, err)
+		}
+	}
+	routes := func(change func(*netlink.Route) error) { // half of all addresses, as VPNs have it, and a network of the host's
+		w.must(netns.Do(w.host, func() error {
+			up, err := netlink.LinkByName("up0")
+			for _, d := range []string{"128.0.0.0/1", "198.19.0.0/16"} {
+				if err == nil {
+					err = change(&netlink.Route{LinkIndex: up.Attrs().Index, Dst: ipNet(prefix(d)), Scope: netlink.SCOPE_LINK})
+				}
+			}
+			return err
+		}))
+	}
+	routes(netlink.RouteAdd)
+	for p, want := range map[string]bool{"198.19.16.0/20": true, subrange(within, 16, 0).String(): first.Overlaps(subrange(within, 16, 0))} {
+		if by, taken, err := Taken(w.host, "other", within, prefix(p)); err != nil || taken != want {
+			t.Errorf("%s: taken %v by %s, %v", p, taken, by, err)
+		}
+	}
+	routes(netlink.RouteDel)
 	if up, err := DefaultUplinks(w.host); err != nil || !slices.Equal(up, []string{"up0"}) {
 		t.Errorf("uplinks %q, %v", up, err)
 	}

@@ -211,9 +211,11 @@ func (k *Keeper) refresh(ctx context.Context, id string) error {
 		k.emptyAt = time.Now()
 	}
 	if !equal(want, v.is) {
-		if _, err := k.cfg.Manager.Update(want); err != nil {
+		changed, err := k.cfg.Manager.Update(want)
+		if err != nil {
 			return err
 		}
+		k.cfg.Log.Debug("levelled a VPC", "vpc", id, "changes", changed)
 	}
 	v.is, v.view = want, view
 	err = k.serve(&v)

@@ -16,8 +16,11 @@ func zapLogger(l *slog.Logger) *zap.Logger { return zap.New(zapCore{l.With("from
 type zapCore struct{ log *slog.Logger }
 
 // quiet is what a member complains of until it has written its first term and
-// read its log again.
-var quiet = regexp.MustCompile("^(Failed to detect schema version|failed to update storage version|failed to publish local member to cluster through raft)$")
+// read its log again: it stands for election before it knows that it is in the
+// cluster, and again with the next tick.
+var quiet = regexp.MustCompile("^(Failed to detect schema version|failed to update storage version|" +
+	"failed to publish local member to cluster through raft|" +
+	"[0-9a-f]+ cannot campaign at term [0-9]+ since there are still pending configuration changes to apply)$")
 
 func level(l zapcore.Level) slog.Level {
 	switch {

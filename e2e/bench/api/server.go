@@ -22,7 +22,7 @@ func startNeargate(dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out, err := onCPU(0, bin, "up", "-d", "--no-throttle", "--data-dir", data, "--listen", "127.0.0.1:0").CombinedOutput(); err != nil {
+	if out, err := onCPU(0, bin, "up", "-d", "--runtime", "fake", "--no-throttle", "--data-dir", data, "--listen", "127.0.0.1:0").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
 	s, err := running(data)

@@ -193,7 +193,7 @@ func (s *Sandbox) launch(ctx context.Context, name string, spec sandbox.Spec, un
 		return err
 	}
 	defer panics.Close()
-	cmd := exec.Command(s.cfg.Bin, "shim")
+	cmd := exec.Command(s.cfg.Bin, "shim", dir)
 	cmd.Env, cmd.Dir, cmd.Stderr, cmd.ExtraFiles = []string{"PATH=" + os.Getenv("PATH")}, "/", panics, []*os.File{lock}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNS}
 	if unshare {
@@ -327,7 +327,9 @@ func (s *Sandbox) Retire(ctx context.Context) error {
 		err = nil
 	}
 	for _, e := range entries {
-		err = errors.Join(err, s.Close(ctx, e.Name()))
+		if !e.Type().IsRegular() {
+			err = errors.Join(err, s.Close(ctx, e.Name()))
+		}
 	}
 	out, e := exec.CommandContext(ctx, s.cfg.Bin, "end", s.cfg.Dir, s.cfg.Cgroup).CombinedOutput()
 	if e != nil {

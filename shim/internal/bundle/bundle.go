@@ -200,28 +200,3 @@ func Write(dir string, s *specs.Spec) error {
 	}
 	return os.WriteFile(filepath.Join(dir, "config.json"), b, 0o600)
 }
-
-// Overlay mounts read-only layers, the uppermost first, with a writable directory
-// over them; dir holds what it needs, and the mount.
-func Overlay(dir string, layers []string) (root string, err error) {
-	root = filepath.Join(dir, "root")
-	upper, work := filepath.Join(dir, "upper"), filepath.Join(dir, "work")
-	for _, d := range []string{root, upper, work} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return "", err
-		}
-	}
-	for _, l := range layers {
-		if strings.ContainsAny(l, ":,\\") {
-			return "", fmt.Errorf("layer %q: a name overlayfs cannot take", l)
-		}
-	}
-	options := "lowerdir=" + strings.Join(layers, ":") + ",upperdir=" + upper + ",workdir=" + work
-	if len(options) >= os.Getpagesize() {
-		return "", fmt.Errorf("the layers' names are longer than a page: %d bytes", len(options))
-	}
-	if err := unix.Mount("overlay", root, "overlay", 0, options); err != nil {
-		return "", fmt.Errorf("overlay of %d layers: %w", len(layers), err)
-	}
-	return root, nil
-}

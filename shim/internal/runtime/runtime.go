@@ -116,7 +116,7 @@ func (h *host) disk() (string, error) {
 			h.diskErr = os.MkdirAll(dir, 0o700)
 			return
 		}
-		h.diskErr = disk.Mount(h.dir("disk.img"), dir, h.cfg.Spec.Disk)
+		h.diskErr = disk.Mount(h.dir("disk.img"), dir, h.cfg.Spec.Disk, filepath.Dir(h.cfg.Dir))
 	})
 	return dir, h.diskErr
 }

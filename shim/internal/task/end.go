@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,10 +17,15 @@ import (
 )
 
 // End ends what a shim that is dead, or hangs, has left: its processes, its
-// cgroup, its mounts. Containers that ran are recorded as killed.
+// cgroup, its mounts. Containers that ran are recorded as killed. dir may be gone,
+// or hold many tasks whose directories are.
 func End(dir, group string) error {
 	s, err := load(dir)
-	if err == nil && s.Shim.PID != os.Getpid() {
+	if err != nil {
+		for _, p := range shims(dir) {
+			proc.Kill(p)
+		}
+	} else if s.Shim.PID != os.Getpid() {
 		proc.Kill(s.Shim)
 	}
 	oom := cgroup.At(group).OOMKills() > 0
@@ -36,6 +42,22 @@ func End(dir, group string) error {
 	}
 	_ = save(dir, s, true) // a disk may be full; who reads the file knows that the shim is dead
 	return os.RemoveAll(filepath.Join(dir, api.SocketFile))
+}
+
+// shims are those of a task's directory, or of those in it, by their command line.
+func shims(dir string) (all []api.Process) {
+	found, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range found {
+		pid, _ := strconv.Atoi(filepath.Base(p))
+		is := proc.Of(pid)
+		b, _ := os.ReadFile(filepath.Join(p, "cmdline"))
+		args := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+		if len(args) == 3 && filepath.Base(args[0]) == filepath.Base(os.Args[0]) && args[1] == "shim" &&
+			strings.HasPrefix(args[2]+"/", dir+"/") && pid != os.Getpid() {
+			all = append(all, is)
+		}
+	}
+	return all
 }
 
 // end kills a task's processes, removes its cgroup, and unmounts what this

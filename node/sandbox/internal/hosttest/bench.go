@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,21 +92,33 @@ func BenchBurst(b *testing.B, rt Runtime) {
 	n := number("NEARGATE_BENCH_BURST", 20)
 	h := NewHost(b, rt)
 	raw := newRaw(h)
-	var ours, theirs time.Duration
+	var ours, theirs, cpu, rawCPU time.Duration
 	for range b.N {
-		begin := time.Now()
+		begin, before := time.Now(), childrenCPU()
 		h.workers(n, parallel, func(i int) { raw.run(i) })
-		theirs += time.Since(begin)
-		begin = time.Now()
+		theirs, rawCPU = theirs+time.Since(begin), rawCPU+childrenCPU()-before
+		begin, before = time.Now(), childrenCPU()
 		h.workers(n, parallel, func(i int) { h.startOne(b.Context(), fmt.Sprintf("%032d", i)) })
 		ours += time.Since(begin)
 		h.workers(n, parallel, func(i int) { h.ok(h.Close(b.Context(), fmt.Sprintf("%032d", i))) })
+		cpu += childrenCPU() - before
 	}
 	done := float64(n * b.N)
 	b.ReportMetric(done/theirs.Seconds(), "raw/s")
 	b.ReportMetric(done/ours.Seconds(), "tasks/s")
 	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "tasks/raw")
+	b.ReportMetric(rawCPU.Seconds()*1000/done, "raw-cpu-ms")
+	b.ReportMetric(cpu.Seconds()*1000/done, "task-cpu-ms") // with its end, as the raw
 	b.ReportMetric(0, "ns/op")
+}
+
+// childrenCPU is the time that ended children and theirs used.
+func childrenCPU() time.Duration {
+	var r syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &r) != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // workers calls do for 0 to n-1, so many at once.

@@ -43,6 +43,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"LogOfKilled", logOfKilled},
 		{"Process", process},
 		{"Init", inits},
+		{"Layers", layers},
 		{"Localhost", localhost},
 		{"Volume", volume},
 		{"SharedPID", sharedPID},
@@ -183,6 +184,29 @@ func inits(t *testing.T, h *Host, _ Runtime) {
 	h.exits("t", "a", 0, false)
 	if found, _ := filepath.Glob(h.Root + "/sbin/*"); len(found) > 0 {
 		t.Errorf("the image has %q now", found)
+	}
+}
+
+// layers runs an image of as many layers as one can have, with long names.
+func layers(t *testing.T, h *Host, _ Runtime) {
+	const most = 127
+	parent := filepath.Join(t.TempDir(), strings.Repeat("long", 40))
+	c := h.Container("a", "read", "/layer")
+	for i := range most - 1 {
+		dir := filepath.Join(parent, strconv.Itoa(i))
+		h.ok(os.MkdirAll(dir, 0o755))
+		h.ok(os.WriteFile(filepath.Join(dir, "layer"), []byte(strconv.Itoa(i)), 0o644))
+		h.ok(os.WriteFile(filepath.Join(dir, "of-"+strconv.Itoa(i)), []byte("below"), 0o644))
+		c.Layers = slices.Insert(c.Layers, i, dir)
+	}
+	b := c
+	b.Name, b.Args = "b", []string{"/guest", "read", "/of-" + strconv.Itoa(most-2)}
+	h.run(sandbox.Spec{Task: "t"}, c, b)
+	if out := h.exits("t", "a", 0, false); out != "0\n" {
+		t.Errorf("the uppermost layer has %q", out)
+	}
+	if out := h.exits("t", "b", 0, false); out != "below\n" {
+		t.Errorf("a layer below has %q", out)
 	}
 }
 

@@ -1,0 +1,263 @@
+// Command run measures the way of a task: from RunTask to its container's first
+// line and to RUNNING in DescribeTasks, and from StopTask until nothing of it is
+// left, beside the raw runtime's run of the same program. bench/task.sh runs it.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"neargate/e2e/images"
+	"neargate/e2e/story"
+)
+
+const (
+	group    = "/bench"
+	patience = time.Minute
+	trust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	policy   = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+)
+
+func main() {
+	runtime := flag.String("runtime", "gvisor", "gvisor or runc")
+	n := flag.Int("n", 20, "tasks")
+	beside := flag.Int("beside", 0, "idle tasks that run meanwhile")
+	warm := flag.Int("warm", 2, "sandboxes kept ready")
+	bin := flag.String("bin", "../bin", "`DIR` of the binaries")
+	flag.Parse()
+	if err := measure(*runtime, *bin, *n, *beside, *warm); err != nil {
+		fmt.Fprintln(os.Stderr, "run:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is a running neargate with an account.
+type bench struct {
+	story.Installation
+	ecs    *ecs.Client
+	logs   *cloudwatchlogs.Client
+	subnet string
+}
+
+func measure(runtime, bin string, n, beside, warm int) (err error) {
+	ctx := context.Background()
+	bin, err = filepath.Abs(bin)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ngb")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	cache, err := images.DefaultDir()
+	if err != nil {
+		return err
+	}
+	library, err := images.Open(cache)
+	if err != nil {
+		return err
+	}
+	if err := library.EnsureNamed("guest"); err != nil {
+		return err
+	}
+	server := httptest.NewServer(library)
+	defer server.Close()
+	registries := filepath.Join(dir, "registries.json")
+	mirror := fmt.Sprintf(`{"registries": {"public.ecr.aws": {"mirrors": [%q], "only": true}}}`, server.URL)
+	if err := os.WriteFile(registries, []byte(mirror), 0o600); err != nil {
+		return err
+	}
+	b := &bench{Installation: story.Installation{Program: filepath.Join(bin, "neargate"), Dir: filepath.Join(dir, "data")}}
+	if err := b.Up("--runtime", runtime, "--registries", registries, "--uplink", "none", "--no-throttle", "--warm", fmt.Sprint(warm), "--memory", "1000000", "--cpu", "1000000"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Down()) }()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	raw, err := newRaw(bin, runtime, filepath.Join(dir, "raw"))
+	if err != nil {
+		return err
+	}
+	if _, err := b.task(ctx); err != nil { // pulls the image
+		return err
+	}
+	for range beside {
+		if _, err := b.start(ctx, "idle"); err != nil {
+			return err
+		}
+	}
+	return b.report(ctx, raw, n)
+}
+
+// report takes turns between the raw runtime and tasks, and prints medians.
+func (b *bench) report(ctx context.Context, raw *raw, n int) error {
+	var all []times
+	var peer []time.Duration
+	for range n {
+		took, err := raw.run(ctx)
+		if err != nil {
+			return err
+		}
+		peer = append(peer, took)
+		t, err := b.task(ctx)
+		if err != nil {
+			return err
+		}
+		all = append(all, t)
+		time.Sleep(500 * time.Millisecond) // another sandbox gets ready meanwhile, as between most tasks
+	}
+	floor := median(peer)
+	show := func(what string, of func(times) time.Duration) {
+		var ds []time.Duration
+		for _, t := range all {
+			ds = append(ds, of(t))
+		}
+		m := median(ds)
+		fmt.Printf("%-44s %8.1f ms %8.2f x raw\n", what, ms(m), float64(m)/float64(floor))
+	}
+	fmt.Printf("%-44s %8.1f ms\n", "raw run to its first line", ms(floor))
+	show("RunTask sent to the first line", func(t times) time.Duration { return t.line })
+	show("the first line to RUNNING in DescribeTasks", func(t times) time.Duration { return t.running - t.line })
+	show("StopTask to STOPPED", func(t times) time.Duration { return t.stopped })
+	return nil
+}
+
+// times are what a task took: to its first line and to RUNNING from RunTask, to
+// STOPPED from StopTask.
+type times struct{ line, running, stopped time.Duration }
+
+func (b *bench) prepare(ctx context.Context) error {
+	env, err := b.Env()
+	if err != nil {
+		return err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(env["AWS_REGION"]), config.WithBaseEndpoint(env["AWS_ENDPOINT_URL"]),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")))
+	if err != nil {
+		return err
+	}
+	b.ecs, b.logs = ecs.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
+	roles := iam.NewFromConfig(cfg)
+	role, err := roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("execution"), AssumeRolePolicyDocument: aws.String(trust)})
+	if err != nil {
+		return err
+	}
+	_, err = roles.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: aws.String("execution"), PolicyArn: aws.String(policy)})
+	if err != nil {
+		return err
+	}
+	subnets, err := ec2.NewFromConfig(cfg).DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})
+	if err != nil {
+		return err
+	}
+	b.subnet = *subnets.Subnets[0].SubnetId
+	if _, err := b.logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(group)}); err != nil {
+		return err
+	}
+	if _, err := b.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{}); err != nil {
+		return err
+	}
+	for family, args := range map[string]string{"line": "print hello then trap 0 TERM", "idle": "forever"} {
+		in := &ecs.RegisterTaskDefinitionInput{
+			Family: &family, NetworkMode: types.NetworkModeAwsvpc, RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
+			Cpu: aws.String("256"), Memory: aws.String("512"), ExecutionRoleArn: role.Role.Arn,
+			ContainerDefinitions: []types.ContainerDefinition{{
+				Name: aws.String("app"), Image: aws.String("public.ecr.aws/neargate/guest:latest"), Command: strings.Fields(args),
+			}},
+		}
+		if family == "line" {
+			in.ContainerDefinitions[0].LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{
+				"awslogs-group": group, "awslogs-region": cfg.Region, "awslogs-stream-prefix": "b"}}
+		}
+		if _, err := b.ecs.RegisterTaskDefinition(ctx, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start runs a task and waits until it is RUNNING.
+func (b *bench) start(ctx context.Context, family string) (arn string, err error) {
+	out, err := b.ecs.RunTask(ctx, &ecs.RunTaskInput{
+		TaskDefinition: &family, LaunchType: types.LaunchTypeFargate,
+		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{b.subnet}}},
+	})
+	if err != nil || len(out.Tasks) != 1 {
+		return "", fmt.Errorf("%+v: %w", out, err)
+	}
+	return *out.Tasks[0].TaskArn, b.until(ctx, *out.Tasks[0].TaskArn, "RUNNING")
+}
+
+// until waits until DescribeTasks says so.
+func (b *bench) until(ctx context.Context, task, status string) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		out, err := b.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: []string{task}})
+		if err != nil {
+			return err
+		}
+		switch last := *out.Tasks[0].LastStatus; {
+		case last == status:
+			return nil
+		case last == "STOPPED":
+			why, _ := json.Marshal(out.Tasks[0])
+			return fmt.Errorf("task ended: %s", why)
+		}
+	}
+	return fmt.Errorf("%s is not %s within %v", task, status, patience)
+}
+
+// task runs a task that says a line, and stops it.
+func (b *bench) task(ctx context.Context) (t times, err error) {
+	begin := time.Now()
+	arn, err := b.start(ctx, "line")
+	if err != nil {
+		return t, err
+	}
+	t.running = time.Since(begin)
+	stream := "b/app/" + arn[strings.LastIndexByte(arn, '/')+1:]
+	for deadline := time.Now().Add(patience); t.line == 0; time.Sleep(time.Millisecond) {
+		out, err := b.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: &stream, StartFromHead: aws.Bool(true)})
+		if err != nil {
+			return t, err
+		}
+		if len(out.Events) > 0 {
+			t.line = time.UnixMilli(*out.Events[0].Timestamp).Sub(begin.Truncate(time.Millisecond))
+		} else if time.Now().After(deadline) {
+			return t, errors.New("no line in the log stream")
+		}
+	}
+	begin = time.Now()
+	if _, err := b.ecs.StopTask(ctx, &ecs.StopTaskInput{Task: &arn}); err != nil {
+		return t, err
+	}
+	err = b.until(ctx, arn, "STOPPED")
+	t.stopped = time.Since(begin)
+	return t, err
+}
+
+func median(ds []time.Duration) time.Duration {
+	slices.Sort(ds)
+	return ds[len(ds)/2]
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
