@@ -220,7 +220,7 @@ func (t *template) service(id string, p map[string]any) error {
 		return err
 	}
 	if split == nil {
-		t.note(id, "its tasks do not run on Fargate")
+		t.note(id, "neither a launch type nor a capacity provider of the template puts its tasks on Fargate")
 		return nil
 	}
 	ref, ok := p["TaskDefinition"].(reference)
