@@ -58,7 +58,8 @@ func (s Stage) Run(t *testing.T) {
 }
 
 // condition decides what stands in brackets: whether a program is installed;
-// [js-sdk], a Node.js that the SDK for JavaScript supports; [terraform-aws],
+// [js-sdk], a Node.js that the SDK for JavaScript supports; [aws-v2], version 2 of
+// the AWS CLI; [terraform-aws],
 // Terraform and a folder with its AWS provider.
 func (s Stage) condition(name string) (bool, error) {
 	if v, ok := s.Conditions[name]; ok {
@@ -68,6 +69,9 @@ func (s Stage) condition(name string) (bool, error) {
 	case "js-sdk":
 		out, err := exec.Command("node", "-p", "+process.versions.node.split('.')[0] >= 20").Output()
 		return err == nil && string(out) == "true\n" && installed("npm"), nil
+	case "aws-v2": // which knows logs tail
+		out, err := exec.Command("aws", "--version").Output()
+		return err == nil && strings.HasPrefix(string(out), "aws-cli/2"), nil
 	case "terraform-aws":
 		return os.Getenv("NEARGATE_TF_PLUGINS") != "" && installed("terraform"), nil
 	}
