@@ -85,9 +85,20 @@ inside() {
 	[ -z "$daemon" ] || { kill "$daemon" 2>/dev/null && wait "$daemon"; } || true
 }
 
-# clean ends what is left of the namespaces and removes their cgroups and files.
+# clean ends what is left of the namespaces and removes their cgroups and files. The
+# first process of the namespaces is gone only when all others are, so that the
+# numbers of processes in data directories name nothing any more.
 clean() {
-	if kill "$child" 2>/dev/null; then wait "$child" || true; fi
+	local first
+	if first=$(cat "/proc/$child/task/$child/children" 2>/dev/null) && [ -n "$first" ]; then
+		kill -KILL $first 2>/dev/null || true
+		wait "$child" 2>/dev/null || true
+	elif [ -n "$child" ]; then
+		kill -KILL "$child" 2>/dev/null || true
+	fi
+	for data in "$dir"/ngb*/data; do
+		[ ! -d "$data" ] || bin/neargate down --data-dir "$data" >/dev/null || true
+	done
 	for ((i = 0; i < 50; i++)); do
 		find /sys/fs/cgroup -depth -type d \( -path "*$cgroup" -o -path "*$cgroup/*" \) -exec rmdir {} + 2>/dev/null || true
 		[ -n "$(find /sys/fs/cgroup -type d -path "*$cgroup" -print -quit)" ] || break
