@@ -1,6 +1,7 @@
 // Command run measures the way of a task: from RunTask to its container's first
 // line and to RUNNING in DescribeTasks, and from StopTask until nothing of it is
-// left, beside the raw runtime's run of the same program. bench/task.sh runs it.
+// left, beside the raw runtime's run of the same program and, if asked, beside what
+// else runs it. bench/task.sh and bench/peers.sh run it.
 package main
 
 import (
@@ -42,8 +43,14 @@ func main() {
 	beside := flag.Int("beside", 0, "idle tasks that run meanwhile")
 	warm := flag.Int("warm", 2, "sandboxes kept ready")
 	bin := flag.String("bin", "../bin", "`DIR` of the binaries")
+	var peers []*peer
+	flag.Func("peer", "`NAME=COMMAND` that runs \"guest print hello\" another way, measured in turns with the tasks; may be given again", func(s string) error {
+		p, err := parsePeer(s)
+		peers = append(peers, p)
+		return err
+	})
 	flag.Parse()
-	if err := measure(*runtime, *bin, *n, *beside, *warm); err != nil {
+	if err := measure(*runtime, *bin, *n, *beside, *warm, peers); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		os.Exit(1)
 	}
@@ -57,7 +64,7 @@ type bench struct {
 	subnet string
 }
 
-func measure(runtime, bin string, n, beside, warm int) (err error) {
+func measure(runtime, bin string, n, beside, warm int, peers []*peer) (err error) {
 	ctx := context.Background()
 	bin, err = filepath.Abs(bin)
 	if err != nil {
@@ -106,19 +113,24 @@ func measure(runtime, bin string, n, beside, warm int) (err error) {
 			return err
 		}
 	}
-	return b.report(ctx, raw, n)
+	return b.report(ctx, raw, peers, n)
 }
 
-// report takes turns between the raw runtime and tasks, and prints medians.
-func (b *bench) report(ctx context.Context, raw *raw, n int) error {
+// report takes turns between the raw runtime, peers and tasks, and prints medians.
+func (b *bench) report(ctx context.Context, raw *raw, peers []*peer, n int) error {
 	var all []times
-	var peer []time.Duration
+	var floors []time.Duration
 	for range n {
 		took, err := raw.run(ctx)
 		if err != nil {
 			return err
 		}
-		peer = append(peer, took)
+		floors = append(floors, took)
+		for _, p := range peers {
+			if err := p.run(ctx); err != nil {
+				return err
+			}
+		}
 		t, err := b.task(ctx)
 		if err != nil {
 			return err
@@ -126,19 +138,24 @@ func (b *bench) report(ctx context.Context, raw *raw, n int) error {
 		all = append(all, t)
 		time.Sleep(500 * time.Millisecond) // another sandbox gets ready meanwhile, as between most tasks
 	}
-	floor := median(peer)
-	show := func(what string, of func(times) time.Duration) {
+	floor := median(floors)
+	show := func(what string, of func(times) time.Duration) time.Duration {
 		var ds []time.Duration
 		for _, t := range all {
 			ds = append(ds, of(t))
 		}
 		m := median(ds)
 		fmt.Printf("%-44s %8.1f ms %8.2f x raw\n", what, ms(m), float64(m)/float64(floor))
+		return m
 	}
 	fmt.Printf("%-44s %8.1f ms\n", "raw run to its first line", ms(floor))
-	show("RunTask sent to the first line", func(t times) time.Duration { return t.line })
+	task := show("RunTask sent to the first line", func(t times) time.Duration { return t.line })
 	show("the first line to RUNNING in DescribeTasks", func(t times) time.Duration { return t.running - t.line })
 	show("StopTask to STOPPED", func(t times) time.Duration { return t.stopped })
+	for _, p := range peers {
+		m := median(p.took)
+		fmt.Printf("%-44s %8.1f ms %8.2f x raw %8.2f x RunTask\n", p.name+" to the first line", ms(m), float64(m)/float64(floor), float64(m)/float64(task))
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,7 +35,7 @@ func newRaw(bin, runtime, dir string) (*raw, error) {
 		"ociVersion": "1.1.0",
 		"process":    map[string]any{"args": []string{"/guest", "print", "hello"}, "cwd": "/", "user": map[string]int{"uid": 0, "gid": 0}},
 		"root":       map[string]any{"path": "rootfs", "readonly": true},
-		"mounts":     []map[string]string{{"destination": "/proc", "type": "proc", "source": "proc"}},
+		"mounts":     []map[string]string{{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}},
 		"linux":      map[string]any{"namespaces": spaces},
 	})
 	if err != nil {
@@ -61,20 +60,5 @@ func newRaw(bin, runtime, dir string) (*raw, error) {
 // run runs the program once and returns how long its first line took.
 func (r *raw) run(ctx context.Context) (time.Duration, error) {
 	r.n++
-	args := append(r.command[1:len(r.command):len(r.command)], "--bundle", r.bundle, fmt.Sprintf("raw%05d", r.n))
-	cmd := exec.CommandContext(ctx, r.command[0], args...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	_, err = bufio.NewReader(out).ReadString('\n')
-	took := time.Since(begin)
-	if err != nil {
-		return 0, fmt.Errorf("raw run says nothing: %w", err)
-	}
-	return took, cmd.Wait()
+	return firstLine(ctx, append(r.command[:len(r.command):len(r.command)], "--bundle", r.bundle, fmt.Sprintf("raw%05d", r.n)))
 }
