@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"syscall"
 	"time"
@@ -18,9 +19,15 @@ import (
 )
 
 // plug makes a task's sandbox with its network interface in it: one that is ready,
-// where there is one.
+// where there is one. What an earlier daemon began to make is removed: it may have
+// been killed between any two steps.
 func (h *Host) plug(ctx context.Context, j *Job) error {
 	t, n := &j.Task, container.Net{}
+	if h.Network != nil && h.Network.Inherited(t.Attachment.ENI) {
+		if err := errors.Join(h.Sandbox.Close(ctx, t.ID), h.Network.Unplug(ctx, t.Attachment.ENI)); err != nil {
+			return err
+		}
+	}
 	ready := ""
 	if r, ok := h.Sandbox.(sandbox.Reserver); ok {
 		var err error

@@ -168,7 +168,7 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 
 func ask(args []string) (string, error) {
 	if len(args) < 2 {
-		return "", errors.New("usage: guest ADDRESS VERB...")
+		return "", errors.New("usage: guest ADDRESS VERB [ARGUMENT]")
 	}
 	return Ask(args[0], args[1:]...)
 }

@@ -90,6 +90,8 @@ type plug struct {
 	task TaskKey
 	vpc  string
 	from string // an existing namespace it was plugged into
+
+	inherited bool // an earlier process plugged it
 }
 
 // vpc is a VPC on this host.
@@ -139,14 +141,14 @@ func (k *Keeper) find(tx store.Tx) error {
 			return err
 		}
 		if ok {
-			k.add(&t, &e, "")
+			k.add(&t, &e, "", true)
 		}
 	}
 	return nil
 }
 
-func (k *Keeper) add(t *compute.Task, e *record.NetworkInterface, from string) {
-	k.mine[e.ID] = plug{TaskKey{t.Account, t.Region, t.Cluster, t.ID}, e.Vpc, from}
+func (k *Keeper) add(t *compute.Task, e *record.NetworkInterface, from string, inherited bool) {
+	k.mine[e.ID] = plug{TaskKey{t.Account, t.Region, t.Cluster, t.ID}, e.Vpc, from, inherited}
 	if _, ok := k.vpcs[e.Vpc]; !ok {
 		k.vpcs[e.Vpc] = vpc{account: t.Account, region: t.Region}
 	}
@@ -177,7 +179,7 @@ func (k *Keeper) Plug(ctx context.Context, t *compute.Task, from string) (Plugge
 	if known && k.vpcs[p.Interface.Vpc].server != nil {
 		return p, nil
 	}
-	k.add(t, &p.Interface, from)
+	k.add(t, &p.Interface, from, false)
 	if err := k.refresh(ctx, p.Interface.Vpc); err != nil {
 		if !known {
 			delete(k.mine, p.Interface.ID)
@@ -186,6 +188,31 @@ func (k *Keeper) Plug(ctx context.Context, t *compute.Task, from string) (Plugge
 		return p, err
 	}
 	return p, nil
+}
+
+// Inherited reports whether an interface was plugged by an earlier process, of
+// which nobody knows how far it came with the sandbox in it.
+func (k *Keeper) Inherited(eni string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mine[eni].inherited
+}
+
+// Unplug removes an interface, so that the next Plug makes another. Its namespace
+// goes when no sandbox is in it.
+func (k *Keeper) Unplug(ctx context.Context, eni string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p, ok := k.mine[eni]
+	if !ok {
+		return nil
+	}
+	delete(k.mine, eni)
+	if err := k.refresh(ctx, p.vpc); err != nil {
+		k.mine[eni] = p
+		return err
+	}
+	return nil
 }
 
 // Find is the task that an address of a VPC belongs to, if it is on this host.

@@ -252,6 +252,21 @@ func TestKeeper(t *testing.T) {
 		t.Errorf("plugged again: %+v, %v", again, err)
 	}
 
+	// What an earlier process plugged can be made anew.
+	if !k.Inherited(b.Attachment.ENI) {
+		t.Error("the interface is not known to be an earlier process's")
+	}
+	m.must(k.Unplug(t.Context(), b.Attachment.ENI))
+	if _, err := os.Stat(pb.Namespace); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("b's namespace after it was unplugged: %v", err)
+	}
+	pb, err = k.Plug(t.Context(), &b, "")
+	m.must(err)
+	m.listen(pb.Namespace)
+	if k.Inherited(b.Attachment.ENI) || !reaches(pa.Namespace, web, patience) {
+		t.Error("the interface was not plugged again")
+	}
+
 	// Somebody unmounts the VPC's namespace by hand: an audit repairs it.
 	m.must(netns.Remove(k.cfg.Manager.Space(pa.VPC.ID)))
 	k.mu.Lock()
