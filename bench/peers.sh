@@ -54,8 +54,7 @@ docker() {
 	usable "docker run, no network" $run run --rm --network=none guest /guest print hello
 }
 
-# podman gives podman the image. runc is its runtime, as docker's: Debian's crun
-# does not start with cgroups of both versions mounted.
+# podman gives podman the image. runc is its runtime, as it is docker's.
 podman() {
 	local run="/usr/bin/podman --root $dir/podman --runroot $dir/podrun --tmpdir $dir/podtmp --runtime /usr/sbin/runc --cgroup-manager cgroupfs --events-backend none"
 	local flags="--rm --cgroup-parent $cgroup $(limits | tr '\n' ' ')"
