@@ -78,7 +78,7 @@ func exitCodes(t *testing.T, c *tenant) {
 	arn := c.guests(t, guestContainer("main", "serve", ":80"), types.ContainerDefinition{Name: aws.String("side"),
 		Image: aws.String("public.ecr.aws/neargate/guest:command"), Essential: aws.Bool(false)})
 	x := c.until(t, arn, "without its side container", func(x types.Task) bool {
-		return container(t, x, "side").ExitCode != nil || *x.LastStatus == "STOPPED"
+		return container(t, x, "side").ExitCode != nil && *x.LastStatus == "RUNNING" || *x.LastStatus == "STOPPED"
 	})
 	if side := container(t, x, "side"); *x.LastStatus != "RUNNING" || !exited(t, x, "side", 0) || *side.LastStatus != "STOPPED" {
 		t.Error(told(x))
