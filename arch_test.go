@@ -54,6 +54,7 @@ var layers = map[string][]string{
 	"service/ec2":      {"service/ec2", "service/internal", "service", "aws/ec2", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/iam":      {"service/iam", "service/internal", "service", "aws/iam", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/sts":      {"service/sts", "service/internal", "service", "aws/sts", "wire/shape", "resource", "store", "auth", "arn", "internal"},
+	"service/ecr":      {"service/ecr", "service/internal", "service", "aws/ecr", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/logs":     {"service/logs", "service/internal", "service", "aws/logs", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/internal": {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 

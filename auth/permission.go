@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,12 @@ func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 // permit decides about a call.
 func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Time) error {
 	action := call.Service + ":" + call.Operation
+	if call.Service == "ecr" {
+		in := input{reflect.Indirect(reflect.ValueOf(call.Input)), c, nil}
+		if err := foreignRegistry(c, in, action); err != nil {
+			return err
+		}
+	}
 	if c.Root() || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" {
 		return nil
 	}

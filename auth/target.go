@@ -70,6 +70,7 @@ var contexts = map[string]func(input, policy.Context){
 // resourcesOf gives the resources of an operation; operations left out, and
 // those whose function finds none, are about "*".
 var resourcesOf = merge(
+	ecrResources(),
 	each("ecs", func(in input) []string { return in.ecsAll("cluster", in.text("ClusterName")) }, "CreateCluster"),
 	each("ecs", func(in input) []string { return in.ecsAll("cluster", in.cluster()) },
 		"DeleteCluster", "UpdateCluster", "UpdateClusterSettings", "PutClusterCapacityProviders",

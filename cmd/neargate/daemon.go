@@ -50,6 +50,7 @@ type daemon struct {
 	store  *etcd.Store
 	logs   *logstore.Store
 	logAPI *logs.Service
+	ecr    *registries
 	ids    *arn.Source
 	admin  *admin
 	limits limits
@@ -110,6 +111,9 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.ecr, err = d.openRegistries(); err != nil {
+		return err
+	}
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -175,6 +179,7 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("registries", d.ecr.run)
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -190,10 +195,10 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI),
+		Services: services(deps, d.limits.Launches, d.logAPI, d.ecr.api),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -209,10 +214,15 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
-	mux.Handle("/", wire.New(cfg))
+	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	return mux, nil
+}
+
+// deps is what services are made with.
+func (d *daemon) deps() service.Deps {
+	return service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
 }
 
 // observe records a finished call.

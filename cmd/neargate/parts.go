@@ -6,6 +6,7 @@ import (
 
 	"neargate/arn"
 	awsec2 "neargate/aws/ec2"
+	awsecr "neargate/aws/ecr"
 	awsecs "neargate/aws/ecs"
 	awsiam "neargate/aws/iam"
 	awslogs "neargate/aws/logs"
@@ -17,6 +18,7 @@ import (
 	"neargate/control/place"
 	"neargate/service"
 	"neargate/service/ec2"
+	"neargate/service/ecr"
 	"neargate/service/ecs"
 	"neargate/service/ecs/task"
 	"neargate/service/iam"
@@ -26,9 +28,10 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, l *logs.Service) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service, e *ecr.Service) []shape.Service {
 	return []shape.Service{
 		awsec2.Describe(ec2.New(d)),
+		awsecr.Describe(e),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
 		awslogs.Describe(l),
