@@ -141,12 +141,11 @@ type Image struct {
 	MediaType                   string
 	Artifact                    string `json:",omitempty"` // media type of what it is, if the manifest says
 	PushedAt                    time.Time
-	PulledAt                    time.Time         `json:",omitzero"`
-	Bytes                       int64             // of the manifest
-	Blobs                       []Blob            `json:",omitempty"` // the layers, then the configuration
-	Children                    []string          `json:",omitempty"` // digests of the manifests in a list
-	Subject                     string            `json:",omitempty"` // digest of what it refers to
-	Annotations                 map[string]string `json:",omitempty"`
+	PulledAt                    time.Time `json:",omitzero"`
+	Bytes                       int64     // of the manifest
+	Blobs                       []Blob    `json:",omitempty"` // the layers, then the configuration
+	Children                    []string  `json:",omitempty"` // digests of the manifests in a list
+	Subject                     string    `json:",omitempty"` // digest of what it refers to
 }
 
 // Blob is a layer or a configuration as a manifest names it.

@@ -20,6 +20,13 @@ const (
 var (
 	ErrSyntax    = errors.New("no manifest")
 	ErrMediaType = errors.New("unsupported media type")
+	ErrTooMany   = errors.New("too many layers or images")
+)
+
+// Bounds of manifests. Source: Amazon ECR service quotas, which bound layers.
+const (
+	mostBlobs    = 4200
+	mostChildren = 1000
 )
 
 // descriptor names a blob or a manifest in a manifest.
@@ -34,21 +41,20 @@ type descriptor struct {
 // not filled in.
 func Parse(text []byte, mediaType string) (Image, error) {
 	var m struct {
-		SchemaVersion int               `json:"schemaVersion"`
-		MediaType     string            `json:"mediaType"`
-		ArtifactType  string            `json:"artifactType"`
-		Config        *descriptor       `json:"config"`
-		Layers        []descriptor      `json:"layers"`
-		Manifests     []descriptor      `json:"manifests"`
-		Subject       *descriptor       `json:"subject"`
-		Annotations   map[string]string `json:"annotations"`
+		SchemaVersion int          `json:"schemaVersion"`
+		MediaType     string       `json:"mediaType"`
+		ArtifactType  string       `json:"artifactType"`
+		Config        *descriptor  `json:"config"`
+		Layers        []descriptor `json:"layers"`
+		Manifests     []descriptor `json:"manifests"`
+		Subject       *descriptor  `json:"subject"`
 	}
 	if err := json.Unmarshal(text, &m); err != nil || m.SchemaVersion != 2 {
 		return Image{}, ErrSyntax
 	}
 	mediaType, _, _ = strings.Cut(mediaType, ";")
 	kind := kindOf(mediaType, m.MediaType, m.Manifests != nil && m.Config == nil)
-	i := Image{MediaType: kind, Bytes: int64(len(text)), Annotations: m.Annotations}
+	i := Image{MediaType: kind, Bytes: int64(len(text))}
 	switch kind {
 	case OCIManifest, DockerManifest:
 		if m.Config == nil || m.Manifests != nil {
@@ -69,6 +75,9 @@ func Parse(text []byte, mediaType string) (Image, error) {
 		}
 	default:
 		return Image{}, ErrMediaType
+	}
+	if len(i.Blobs) > mostBlobs || len(i.Children) > mostChildren {
+		return Image{}, ErrTooMany
 	}
 	for _, b := range i.Blobs {
 		if !ValidDigest(b.Digest) || b.Size < 0 {
@@ -134,4 +143,15 @@ func ValidDigest(d string) bool {
 func DigestOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Annotations are the annotations in a manifest, nil if there are none.
+func Annotations(manifest []byte) map[string]string {
+	var m struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if json.Unmarshal(manifest, &m) != nil {
+		return nil
+	}
+	return m.Annotations
 }

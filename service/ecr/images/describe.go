@@ -163,7 +163,17 @@ func (s *Service) ListImageReferrers(ctx context.Context, in *api.ListImageRefer
 		out.Referrers, out.NextToken, err = referrers(s.Call, in, &most, scope, all)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	for n := range out.Referrers {
+		text, err := s.manifest(*out.Referrers[n].Digest)
+		if err != nil {
+			return nil, err
+		}
+		out.Referrers[n].Annotations = image.Annotations(text)
+	}
+	return out, nil
 }
 
 // referrers gathers a page of referrers. The position is a digest: all keys of the
@@ -178,7 +188,7 @@ func referrers(c call.Call, in *api.ListImageReferrersInput, most *int32, scope 
 		func(i *image.Image) (api.ImageReferrer, bool, error) {
 			r := api.ImageReferrer{
 				Digest: &i.Digest, MediaType: &i.MediaType, Size: &i.Bytes, ArtifactType: call.Some(i.Artifact),
-				Annotations: i.Annotations, ArtifactStatus: new("ACTIVE"),
+				ArtifactStatus: new("ACTIVE"),
 			}
 			ok := len(after) == 0 || i.Digest > after[0]
 			if f := in.Filter; f != nil {

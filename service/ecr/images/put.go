@@ -25,6 +25,8 @@ func (s *Service) PutImage(ctx context.Context, in *api.PutImageInput) (*api.Put
 	switch {
 	case errors.Is(err, image.ErrMediaType):
 		return nil, call.Invalid("ImageManifest", "Unsupported image manifest media type")
+	case errors.Is(err, image.ErrTooMany):
+		return nil, call.Invalid("ImageManifest", "The manifest names too many layers or images")
 	case err != nil:
 		return nil, call.Invalid("ImageManifest", "Invalid JSON syntax")
 	case in.ImageTag != nil && !tagForm.MatchString(*in.ImageTag):
@@ -105,6 +107,9 @@ func exists(r *image.Repository, digest, tag string) error {
 		"Image with %s already exists in the repository with name '%s' in registry with id '%s'", what, r.Name, r.Account))
 }
 
+// mostUnsaid bounds how many layers one transaction writes the media type of.
+const mostUnsaid = 60
+
 // layersOf refuses an image whose layers the repository does not have, and returns
 // those whose media type becomes known with it.
 func layersOf(tx store.Tx, r *image.Repository, i *image.Image) (unsaid []image.Layer, err error) {
@@ -122,7 +127,7 @@ func layersOf(tx store.Tx, r *image.Repository, i *image.Image) (unsaid []image.
 		switch {
 		case !ok:
 			missing = append(missing, b.Digest)
-		case l.MediaType == "":
+		case l.MediaType == "" && len(unsaid) < mostUnsaid:
 			l.MediaType = b.MediaType
 			unsaid = append(unsaid, l)
 		}

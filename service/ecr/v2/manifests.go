@@ -92,12 +92,16 @@ func (h *Handler) putManifest(r *request) error {
 	return nil
 }
 
-// page takes the part of a listing that a request asks for, with n at most, after
+// page takes the part of a sorted listing that a request asks for, with n at most, after
 // last, and says where the next part is.
 func (r *request) page(all []string) ([]string, error) {
 	q := r.URL.Query()
 	if last := q.Get("last"); last != "" {
-		all = all[slices.Index(all, last)+1:]
+		at, there := slices.BinarySearch(all, last)
+		if there {
+			at++
+		}
+		all = all[at:]
 	}
 	if !q.Has("n") {
 		return all, nil
@@ -117,7 +121,7 @@ func (r *request) page(all []string) ([]string, error) {
 }
 
 // listTags answers tags in the order in which they were pushed, as text/plain, as
-// ECR does.
+// ECR does; in pages they are in the order that the specification demands.
 func (h *Handler) listTags(r *request) error {
 	ctx, err := h.admit(r, "ListImages", &api.ListImagesInput{RegistryId: &r.account, RepositoryName: &r.name})
 	if err != nil {
@@ -126,6 +130,9 @@ func (h *Handler) listTags(r *request) error {
 	tags, err := h.Images.Tagged(ctx, &r.account, &r.name)
 	if err != nil {
 		return err
+	}
+	if q := r.URL.Query(); q.Has("n") || q.Has("last") {
+		slices.Sort(tags)
 	}
 	if tags, err = r.page(tags); err != nil {
 		return err
