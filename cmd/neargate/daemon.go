@@ -21,6 +21,7 @@ import (
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/registries"
 	"neargate/internal/telemetry"
 	"neargate/service"
 	"neargate/service/logs"
@@ -45,18 +46,19 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log    *slog.Logger
-	tel    *telemetry.Telemetry
-	store  *etcd.Store
-	logs   *logstore.Store
-	logAPI *logs.Service
-	ecr    *registries
-	ids    *arn.Source
-	admin  *admin
-	limits limits
-	key    [32]byte // seals pagination tokens
-	pool   netip.Prefix
-	tasks  *tasksHost
+	log     *slog.Logger
+	tel     *telemetry.Telemetry
+	store   *etcd.Store
+	logs    *logstore.Store
+	logAPI  *logs.Service
+	mirrors registries.Config
+	ecr     *containers
+	ids     *arn.Source
+	admin   *admin
+	limits  limits
+	key     [32]byte // seals pagination tokens
+	pool    netip.Prefix
+	tasks   *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -111,6 +113,11 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if o.host.registries != "" {
+		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
+			return err
+		}
+	}
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
 	}

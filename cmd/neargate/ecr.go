@@ -18,8 +18,8 @@ import (
 	"neargate/wire"
 )
 
-// registries is Amazon ECR: its API, the registry protocol and where layers are.
-type registries struct {
+// containers is Amazon ECR: its API, the registry protocol and where layers are.
+type containers struct {
 	api      *ecr.Service
 	protocol *v2.Handler
 	blobs    *registry.Store
@@ -28,12 +28,12 @@ type registries struct {
 }
 
 // openRegistries opens the store of layers and puts ECR together.
-func (d *daemon) openRegistries() (*registries, error) {
+func (d *daemon) openRegistries() (*containers, error) {
 	blobs, err := registry.Open(d.dir.Registry(), time.Now)
 	if err != nil {
 		return nil, err
 	}
-	r := &registries{blobs: blobs, store: d.store, log: d.log}
+	r := &containers{blobs: blobs, store: d.store, log: d.log}
 	r.api = ecr.New(d.deps(), blobs, nil, func() string { return "http://" + d.listener.Addr().String() })
 	g := gate{auth.NewDirectory(d.store, time.Now)}
 	cfg := v2.Config{
@@ -54,7 +54,7 @@ func (d *daemon) openRegistries() (*registries, error) {
 }
 
 // before serves the registry protocol, and leaves everything else to next.
-func (r *registries) before(next http.Handler) http.Handler {
+func (r *containers) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if v2.Wants(req) {
 			r.protocol.ServeHTTP(w, req)
@@ -65,12 +65,12 @@ func (r *registries) before(next http.Handler) http.Handler {
 }
 
 // run collects what registries have no use for, until ctx ends.
-func (r *registries) run(ctx context.Context) error {
+func (r *containers) run(ctx context.Context) error {
 	return r.blobs.Run(ctx, r.api.Images().Sweep, r.used, r.log)
 }
 
 // used reports whether a repository has a blob.
-func (r *registries) used(ctx context.Context, digest string) (used bool, err error) {
+func (r *containers) used(ctx context.Context, digest string) (used bool, err error) {
 	err = r.store.View(ctx, func(tx store.Tx) error {
 		used = repositories.Used(tx, digest)
 		return nil
