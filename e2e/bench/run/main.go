@@ -35,9 +35,9 @@ const (
 	patience = time.Minute
 	// every is how often is asked meanwhile: often enough to tell the time, seldom
 	// enough not to take the machine from what is measured.
-	every    = 10 * time.Millisecond
-	trust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	policy   = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+	every  = 10 * time.Millisecond
+	trust  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 )
 
 func main() {
