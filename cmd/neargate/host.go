@@ -61,7 +61,7 @@ const poolBits = 20
 
 // maxTasksPath keeps the paths of sandboxes' sockets within what a Unix socket's
 // address holds. Source: unix(7).
-const maxTasksPath = 108 - len("/0123456789abcdef0123456789abcdef/runsc/runsc-pause.sock") - 1
+const maxTasksPath = 108 - len("/0123456789abcdef0123456789abcdef/run/runsc/runsc-pause.sock") - 1
 
 // warmDisk is the size of the disks of sandboxes that are kept ready, in MiB: what
 // a Fargate task has that does not ask for more.

@@ -72,7 +72,7 @@ func newGVisor(h *host) (*gvisor, error) {
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
 	for _, f := range [][2]string{
-		{"root", h.dir("runsc")},
+		{"root", h.run("runsc")},
 		{"platform", "systrap"},
 		{"host-settings", "ignore"},
 		{"net-raw", "true"},
@@ -116,12 +116,12 @@ func (g *gvisor) Open() error {
 			return err
 		}
 	}
-	image := g.dir("pause.img")
-	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.dir("pause"), 0o700)); err != nil {
+	image := g.run("pause.img")
+	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.run("pause"), 0o700)); err != nil {
 		return err
 	}
 	s, err := bundle.Spec(g.pause(), bundle.Options{
-		Root: g.dir("pause"), NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, CgroupPath: g.group.Path(), Rlimits: nofile(),
+		Root: g.run("pause"), NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, CgroupPath: g.group.Path(), Rlimits: nofile(),
 	})
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (g *gvisor) Open() error {
 	s.Annotations = map[string]string{
 		typeAnnotation: "sandbox", boot.RootfsPrefix + "source": image, boot.RootfsPrefix + "type": "erofs",
 	}
-	dir := g.dir("bundle", sandboxID)
+	dir := g.run("bundle", sandboxID)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	}
 	s.Linux.Sysctl = nil // of all containers, and set
 	s.Annotations = map[string]string{typeAnnotation: "container", sandboxAnnotation: sandboxID}
-	dir := g.dir("bundle", b.id)
+	dir := g.run("bundle", b.id)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}

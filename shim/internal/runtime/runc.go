@@ -64,7 +64,7 @@ func (r *runc) Open() error {
 
 // openPID starts the process whose PID namespace the containers share.
 func (r *runc) openPID() error {
-	root := r.dir("pause")
+	root := r.run("pause")
 	if err := bundle.PauseRoot(root); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (r *runc) create(b *runcContainer, c api.Container, o bundle.Options, stdio
 		return err
 	}
 	s.Linux.Resources = resources(c)
-	dir := r.dir("bundle", b.id)
+	dir := r.run("bundle", b.id)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (r *runc) Signal(name string, sig syscall.Signal) error {
 // Exec implements Runtime.
 func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, error) {
 	b := r.find(name)
-	f, err := os.CreateTemp(r.dir("bundle", b.id), "exec")
+	f, err := os.CreateTemp(r.run("bundle", b.id), "exec")
 	if err != nil {
 		return 0, err
 	}
@@ -270,8 +270,8 @@ type command struct {
 }
 
 func (r *runc) command(ctx context.Context, args ...string) command {
-	log := r.dir("runc-" + args[0] + "-" + filepath.Base(args[len(args)-1]) + ".log")
-	cmd := exec.CommandContext(ctx, r.cfg.RuncBin, append([]string{"--root", r.dir("runc"), "--log", log, "--log-format", "json"}, args...)...)
+	log := r.run("runc-" + args[0] + "-" + filepath.Base(args[len(args)-1]) + ".log")
+	cmd := exec.CommandContext(ctx, r.cfg.RuncBin, append([]string{"--root", r.run("runc"), "--log", log, "--log-format", "json"}, args...)...)
 	return command{cmd, log}
 }
 

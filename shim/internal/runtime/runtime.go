@@ -55,6 +55,11 @@ type Status struct {
 	OOM  bool
 }
 
+// RunDir is where runtimes keep what is of use only as long as the shim and its
+// sandbox live, under the task's directory. The shim mounts a file system in memory
+// there, which nobody else sees.
+const RunDir = "run"
+
 // killed is what is reported of a process that ended with its sandbox.
 const killed = 128 + int32(syscall.SIGKILL)
 
@@ -106,6 +111,11 @@ func (h *host) netNS() string {
 // dir is a directory of the task.
 func (h *host) dir(parts ...string) string {
 	return filepath.Join(append([]string{h.cfg.Dir}, parts...)...)
+}
+
+// run is a directory of the task in memory, for what its end makes useless.
+func (h *host) run(parts ...string) string {
+	return h.dir(append([]string{RunDir}, parts...)...)
 }
 
 // disk is a directory under the task's quota.

@@ -119,6 +119,13 @@ func prepare(cfg api.Config) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
+	run := filepath.Join(cfg.Dir, runtime.RunDir)
+	if err := os.MkdirAll(run, 0o711); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", run, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0711,size=64m"); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
 	if cfg.Spec.NetNS == "" && cfg.Spec.Task != "" {
 		if err := loopbackUp(); err != nil {
 			return fmt.Errorf("lo: %w", err)
