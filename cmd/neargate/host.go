@@ -193,7 +193,11 @@ func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
 		return nil, err
 	}
 	bin := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
-	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
+	keeper := "neargate-runsc"
+	if o.runtime == runtimeRunc {
+		keeper = "neargate-shim"
+	}
+	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin(keeper), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
 	if _, err := os.Stat(cfg.Bin); err != nil {
 		return nil, fmt.Errorf("the sandboxes' program, which make sandboxes builds: %w", err)
 	}
