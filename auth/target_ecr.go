@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"neargate/arn"
 	"neargate/store"
@@ -69,6 +70,20 @@ func ecrAbout(in input, resource string) (r Resource, err error) {
 		return r, nil // not of a repository: the service refuses it
 	}
 	return ecrResource(in.tx, a)
+}
+
+// MayUseRepository answers nil when the caller may do something with a repository, or with one
+// that is not there yet, and a *Denied when not.
+func MayUseRepository(tx store.Tx, c Caller, now time.Time, action, repository string) error {
+	a, err := arn.Parse(repository)
+	if err != nil {
+		return err
+	}
+	on, err := ecrResource(tx, a)
+	if err != nil {
+		return err
+	}
+	return Allow(tx, c, now, Use{Action: action, Resource: repository, On: on})
 }
 
 func ecrResource(tx store.Tx, a arn.ARN) (r Resource, err error) {

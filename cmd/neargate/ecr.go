@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/control/images"
 	"neargate/dataplane/registry"
 	"neargate/resource/identity"
+	record "neargate/resource/image"
 	"neargate/service/ecr"
 	tokens "neargate/service/ecr/registry"
 	v2 "neargate/service/ecr/v2"
@@ -76,4 +79,20 @@ func (r *containers) used(ctx context.Context, digest string) (used bool, err er
 		return nil
 	})
 	return used, err
+}
+
+// mayReplicate decides whether a registry's policy lets another account copy images
+// into it.
+func mayReplicate(now func() time.Time) images.Permit {
+	return func(tx store.Tx, r *record.Replica) (bool, error) {
+		c := auth.Caller{
+			Account: r.Account, Region: r.To.Region, Partition: arn.Partition(r.To.Region),
+			ARN: identity.RootARN(r.Account), UserID: r.Account, Secure: true,
+		}
+		err := auth.MayUseRepository(tx, c, now(), "ecr:ReplicateImage", record.ARN(r.To.Account, r.To.Region, r.Repository))
+		if _, denied := errors.AsType[*auth.Denied](err); denied {
+			return false, nil
+		}
+		return err == nil, err
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"neargate/control/attach"
 	"neargate/control/deploy"
 	"neargate/control/expire"
+	"neargate/control/images"
 	"neargate/control/loop"
 	"neargate/control/place"
 	"neargate/service"
@@ -45,6 +46,7 @@ func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix) []l
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
 		expire.Sessions(), expire.DeletionTasks(),
+		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)),
 	}
 }
 

@@ -93,7 +93,11 @@ func (s *Service) ruleFor(ctx context.Context, tx store.Tx, account, region, nam
 		actions = append(actions, "ecr:CreateRepository")
 	}
 	for _, a := range actions {
-		if may, err = auth.AllowsForwarded(tx, auth.CallerFrom(ctx), "ecr.amazonaws.com", a, image.ARN(account, region, name), s.Now()); err != nil || !may {
+		err := auth.MayUseRepository(tx, auth.CallerFrom(ctx), s.Now(), a, image.ARN(account, region, name))
+		if _, denied := errors.AsType[*auth.Denied](err); denied {
+			return best, false, nil
+		}
+		if err != nil {
 			return best, false, err
 		}
 	}
