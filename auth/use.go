@@ -49,6 +49,9 @@ func (s *seen) forget(key string) {
 // used for a service.
 func (d *Directory) note(ctx context.Context, c Caller, service string, now time.Time) error {
 	key := c.AccessKeyID
+	if c.Anonymous() {
+		return nil
+	}
 	if c.session != nil {
 		key = c.session.RoleID
 	}
@@ -63,6 +66,9 @@ func (d *Directory) note(ctx context.Context, c Caller, service string, now time
 		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
 		if err != nil {
 			return err
+		}
+		if ok && s.Kind != identity.SessionRole {
+			return nil
 		}
 		if ok {
 			return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: at, Region: c.Region})

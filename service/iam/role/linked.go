@@ -1,4 +1,4 @@
-package iam
+package role
 
 import (
 	"context"
@@ -7,24 +7,27 @@ import (
 	api "neargate/aws/iam"
 	"neargate/resource/compute"
 	"neargate/resource/identity"
+	"neargate/service/iam/internal/call"
+	"neargate/service/iam/internal/look"
+	"neargate/service/iam/internal/view"
 	"neargate/store"
 	"neargate/store/tables"
 )
 
 // CreateServiceLinkedRole makes the role that is linked to a service.
-func (s *Service) CreateServiceLinkedRole(ctx context.Context, in *api.CreateServiceLinkedRoleInput) (*api.CreateServiceLinkedRoleOutput, error) {
-	account, suffix := auth.CallerFrom(ctx).Account, deref(in.CustomSuffix, "")
-	role, suffixed, ok := identity.ServiceLinkedRole(account, *in.AWSServiceName, suffix, s.now(), s.deps.IDs)
+func (h *Handler) CreateServiceLinkedRole(ctx context.Context, in *api.CreateServiceLinkedRoleInput) (*api.CreateServiceLinkedRoleOutput, error) {
+	account, suffix := auth.CallerFrom(ctx).Account, call.Deref(in.CustomSuffix, "")
+	role, suffixed, ok := identity.ServiceLinkedRole(account, *in.AWSServiceName, suffix, h.env.Time(), h.env.IDs)
 	if !ok {
 		return nil, api.InvalidInputException("Service-linked roles are not supported for " + *in.AWSServiceName)
 	}
 	if suffix != "" && !suffixed {
 		return nil, api.InvalidInputException("Custom suffix is not allowed for " + *in.AWSServiceName)
 	}
-	role.Description = deref(in.Description, role.Description)
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
+	role.Description = call.Deref(in.Description, role.Description)
+	err := h.env.Store.Update(ctx, func(tx store.Tx) error {
 		if _, ok, err := tables.Roles.Find(tx, account, identity.Fold(role.Name)); ok || err != nil {
-			return either(err, api.InvalidInputException("Service role name "+role.Name+
+			return call.Either(err, api.InvalidInputException("Service role name "+role.Name+
 				" has been taken in this account, please try a different suffix."))
 		}
 		return tables.Roles.Put(tx, &role)
@@ -32,16 +35,16 @@ func (s *Service) CreateServiceLinkedRole(ctx context.Context, in *api.CreateSer
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateServiceLinkedRoleOutput{Role: newRole(&role)}, nil
+	return &api.CreateServiceLinkedRoleOutput{Role: view.NewRole(&role)}, nil
 }
 
 // DeleteServiceLinkedRole deletes a service-linked role unless its service
 // still needs it. The deletion task it answers is already over.
-func (s *Service) DeleteServiceLinkedRole(ctx context.Context, in *api.DeleteServiceLinkedRoleInput) (*api.DeleteServiceLinkedRoleOutput, error) {
-	task := identity.DeletionTask{Account: auth.CallerFrom(ctx).Account, CreatedAt: s.now()}
-	id := s.deps.IDs.UUID()
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
-		role, err := findRole(ctx, tx, in.RoleName)
+func (h *Handler) DeleteServiceLinkedRole(ctx context.Context, in *api.DeleteServiceLinkedRoleInput) (*api.DeleteServiceLinkedRoleOutput, error) {
+	task := identity.DeletionTask{Account: auth.CallerFrom(ctx).Account, CreatedAt: h.env.Time()}
+	id := h.env.IDs.UUID()
+	err := h.env.Store.Update(ctx, func(tx store.Tx) error {
+		role, err := look.Role(ctx, tx, *in.RoleName)
 		if err != nil {
 			return err
 		}
@@ -90,9 +93,9 @@ func usage(tx store.Tx, role *identity.Role) ([]identity.Usage, error) {
 }
 
 // GetServiceLinkedRoleDeletionStatus says how a deletion went.
-func (s *Service) GetServiceLinkedRoleDeletionStatus(ctx context.Context, in *api.GetServiceLinkedRoleDeletionStatusInput) (*api.GetServiceLinkedRoleDeletionStatusOutput, error) {
+func (h *Handler) GetServiceLinkedRoleDeletionStatus(ctx context.Context, in *api.GetServiceLinkedRoleDeletionStatusInput) (*api.GetServiceLinkedRoleDeletionStatusOutput, error) {
 	var task identity.DeletionTask
-	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
+	err := h.env.Store.View(ctx, func(tx store.Tx) (err error) {
 		var ok bool
 		task, ok, err = tables.DeletionTasks.Find(tx, auth.CallerFrom(ctx).Account, *in.DeletionTaskId)
 		if err == nil && !ok {

@@ -1,4 +1,4 @@
-package iam
+package user
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"neargate/auth"
 	api "neargate/aws/iam"
 	"neargate/resource/identity"
+	"neargate/service/iam/internal/call"
+	"neargate/service/iam/internal/look"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/wire/shape"
@@ -16,9 +18,9 @@ import (
 // it names, else the caller; "" for the root user.
 func keyOwner(ctx context.Context, tx store.Tx, name *string) (string, error) {
 	if name == nil {
-		return selfName(tx, auth.CallerFrom(ctx))
+		return look.Self(ctx, tx)
 	}
-	u, err := findUser(ctx, tx, *name)
+	u, err := look.User(ctx, tx, *name)
 	return u.Name, err
 }
 
@@ -49,14 +51,14 @@ func userName(name string) *string {
 }
 
 // CreateAccessKey makes an access key. This answer is the only one with its secret.
-func (s *Service) CreateAccessKey(ctx context.Context, in *api.CreateAccessKeyInput) (*api.CreateAccessKeyOutput, error) {
-	key := identity.NewAccessKey(auth.CallerFrom(ctx).Account, "", s.now(), s.deps.IDs)
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) (err error) {
+func (h *Handler) CreateAccessKey(ctx context.Context, in *api.CreateAccessKeyInput) (*api.CreateAccessKeyOutput, error) {
+	key := identity.NewAccessKey(auth.CallerFrom(ctx).Account, "", h.env.Time(), h.env.IDs)
+	err := h.env.Store.Update(ctx, func(tx store.Tx) (err error) {
 		if key.User, err = keyOwner(ctx, tx, in.UserName); err != nil {
 			return err
 		}
 		if tables.AccessKeys.CountBy(tx, tables.AccessKeysByUser, key.Account, identity.Fold(key.User)) >= maxKeys {
-			return quota("AccessKeysPerUser", maxKeys)
+			return call.Quota("AccessKeysPerUser", maxKeys)
 		}
 		return tables.AccessKeys.Put(tx, &key)
 	})
@@ -69,13 +71,13 @@ func (s *Service) CreateAccessKey(ctx context.Context, in *api.CreateAccessKeyIn
 }
 
 // ListAccessKeys lists a user's access keys without their secrets.
-func (s *Service) ListAccessKeys(ctx context.Context, in *api.ListAccessKeysInput) (*api.ListAccessKeysOutput, error) {
-	w, err := s.window(ctx, in.Marker, in.MaxItems, "ListAccessKeys", identity.Fold(deref(in.UserName, "")))
+func (h *Handler) ListAccessKeys(ctx context.Context, in *api.ListAccessKeysInput) (*api.ListAccessKeysOutput, error) {
+	w, err := h.env.Window(ctx, in.Marker, in.MaxItems, "ListAccessKeys", identity.Fold(call.Deref(in.UserName, "")))
 	if err != nil {
 		return nil, err
 	}
 	var keys []identity.AccessKey
-	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
+	err = h.env.Store.View(ctx, func(tx store.Tx) error {
 		owner, err := keyOwner(ctx, tx, in.UserName)
 		if err != nil {
 			return err
@@ -87,7 +89,7 @@ func (s *Service) ListAccessKeys(ctx context.Context, in *api.ListAccessKeysInpu
 		return nil, err
 	}
 	out := &api.ListAccessKeysOutput{AccessKeyMetadata: []api.AccessKeyMetadata{}}
-	keys, out.IsTruncated, out.Marker = cut(s, w, keys, func(k identity.AccessKey) string { return k.ID })
+	keys, out.IsTruncated, out.Marker = call.Cut(h.env, w, keys, func(k identity.AccessKey) string { return k.ID })
 	for _, k := range keys {
 		out.AccessKeyMetadata = append(out.AccessKeyMetadata, api.AccessKeyMetadata{
 			UserName: userName(k.User), AccessKeyId: &k.ID, Status: &k.Status, CreateDate: &k.CreatedAt,
@@ -97,8 +99,8 @@ func (s *Service) ListAccessKeys(ctx context.Context, in *api.ListAccessKeysInpu
 }
 
 // UpdateAccessKey makes an access key active or inactive.
-func (s *Service) UpdateAccessKey(ctx context.Context, in *api.UpdateAccessKeyInput) (*api.UpdateAccessKeyOutput, error) {
-	return &api.UpdateAccessKeyOutput{}, s.deps.Store.Update(ctx, func(tx store.Tx) error {
+func (h *Handler) UpdateAccessKey(ctx context.Context, in *api.UpdateAccessKeyInput) (*api.UpdateAccessKeyOutput, error) {
+	return &api.UpdateAccessKeyOutput{}, h.env.Store.Update(ctx, func(tx store.Tx) error {
 		k, err := findKey(ctx, tx, in.UserName, *in.AccessKeyId)
 		if err != nil {
 			return err
@@ -109,8 +111,8 @@ func (s *Service) UpdateAccessKey(ctx context.Context, in *api.UpdateAccessKeyIn
 }
 
 // DeleteAccessKey deletes an access key and what is kept about it.
-func (s *Service) DeleteAccessKey(ctx context.Context, in *api.DeleteAccessKeyInput) (*api.DeleteAccessKeyOutput, error) {
-	return &api.DeleteAccessKeyOutput{}, s.deps.Store.Update(ctx, func(tx store.Tx) error {
+func (h *Handler) DeleteAccessKey(ctx context.Context, in *api.DeleteAccessKeyInput) (*api.DeleteAccessKeyOutput, error) {
+	return &api.DeleteAccessKeyOutput{}, h.env.Store.Update(ctx, func(tx store.Tx) error {
 		k, err := findKey(ctx, tx, in.UserName, *in.AccessKeyId)
 		if err != nil {
 			return err
@@ -127,9 +129,9 @@ const unused = "N/A"
 
 // GetAccessKeyLastUsed says when, where and for what an access key of the
 // caller's account was last used.
-func (s *Service) GetAccessKeyLastUsed(ctx context.Context, in *api.GetAccessKeyLastUsedInput) (*api.GetAccessKeyLastUsedOutput, error) {
+func (h *Handler) GetAccessKeyLastUsed(ctx context.Context, in *api.GetAccessKeyLastUsedInput) (*api.GetAccessKeyLastUsedOutput, error) {
 	caller, out := auth.CallerFrom(ctx), &api.GetAccessKeyLastUsedOutput{}
-	err := s.deps.Store.View(ctx, func(tx store.Tx) error {
+	err := h.env.Store.View(ctx, func(tx store.Tx) error {
 		k, ok, err := tables.AccessKeys.Find(tx, *in.AccessKeyId)
 		if err != nil {
 			return err

@@ -1,34 +1,36 @@
-package iam
+package role
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/auth/policy"
 	api "neargate/aws/iam"
 	"neargate/resource/identity"
+	"neargate/service/iam/internal/call"
+	"neargate/service/iam/internal/grant"
+	"neargate/service/iam/internal/look"
+	"neargate/service/iam/internal/tag"
+	"neargate/service/iam/internal/view"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/identities"
 )
 
 // CreateRole makes a role.
-func (s *Service) CreateRole(ctx context.Context, in *api.CreateRoleInput) (*api.CreateRoleOutput, error) {
+func (h *Handler) CreateRole(ctx context.Context, in *api.CreateRoleInput) (*api.CreateRoleOutput, error) {
 	account := auth.CallerFrom(ctx).Account
 	role := identity.Role{
-		Account: account, Path: "/", Name: *in.RoleName, ID: s.deps.IDs.IAM("AROA"), CreatedAt: s.now(),
+		Account: account, Path: "/", Name: *in.RoleName, ID: h.env.IDs.IAM("AROA"), CreatedAt: h.env.Time(),
 		Trust: *in.AssumeRolePolicyDocument, MaxSession: identity.DefaultMaxSession,
 	}
 	if in.Path != nil {
 		role.Path = *in.Path
 	}
 	if strings.HasPrefix(role.Path, "/aws-service-role/") {
-		return nil, invalid("Invalid path: %s is reserved for service-linked roles.", role.Path)
+		return nil, call.Invalid("Invalid path: %s is reserved for service-linked roles.", role.Path)
 	}
 	if in.Description != nil {
 		role.Description = *in.Description
@@ -40,21 +42,21 @@ func (s *Service) CreateRole(ctx context.Context, in *api.CreateRoleInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	if role.Tags, err = mergeTags(nil, in.Tags, true); err != nil {
+	if role.Tags, err = tag.Merge(nil, in.Tags, true); err != nil {
 		return nil, err
 	}
-	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
+	err = h.env.Store.Update(ctx, func(tx store.Tx) error {
 		if _, ok, err := tables.Roles.Find(tx, account, identity.Fold(role.Name)); ok || err != nil {
-			return either(err, api.EntityAlreadyExistsException("Role with name "+role.Name+" already exists."))
+			return call.Either(err, api.EntityAlreadyExistsException("Role with name "+role.Name+" already exists."))
 		}
 		if tx.Count(store.Prefix(tables.Roles.Name, account)) >= maxRoles {
-			return quota("RolesPerAccount", maxRoles)
+			return call.Quota("RolesPerAccount", maxRoles)
 		}
 		if err := checkPrincipals(tx, account, doc); err != nil {
 			return err
 		}
 		if in.PermissionsBoundary != nil {
-			if err := bound(ctx, tx, &role.Grants, *in.PermissionsBoundary); err != nil {
+			if err := grant.Bound(ctx, tx, &role.Grants, *in.PermissionsBoundary); err != nil {
 				return err
 			}
 		}
@@ -63,46 +65,17 @@ func (s *Service) CreateRole(ctx context.Context, in *api.CreateRoleInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	return &api.CreateRoleOutput{Role: newRole(&role)}, nil
+	return &api.CreateRoleOutput{Role: view.NewRole(&role)}, nil
 }
-
-// now is the time in whole seconds, as IAM keeps it.
-func (s *Service) now() time.Time { return s.deps.Now().UTC().Truncate(time.Second) }
-
-// either returns err, or otherwise when err is nil.
-func either(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
-func quota(name string, limit int) error {
-	return api.LimitExceededException(fmt.Sprintf("Cannot exceed quota for %s: %d", name, limit))
-}
-
-// size counts the characters of a document that count against quotas: all but
-// white space.
-func size(document string) int {
-	n := utf8.RuneCountInString(document)
-	for _, r := range document {
-		if unicode.IsSpace(r) {
-			n--
-		}
-	}
-	return n
-}
-
-func malformed(err error) error { return api.MalformedPolicyDocumentException(err.Error()) }
 
 // checkTrust checks a trust policy as far as it can be on its own.
 func checkTrust(document string) (*policy.Document, error) {
-	if size(document) > maxTrustSize {
-		return nil, quota("ACLSizePerRole", maxTrustSize)
+	if call.Size(document) > maxTrustSize {
+		return nil, call.Quota("ACLSizePerRole", maxTrustSize)
 	}
 	doc, err := policy.Check(document, policy.Trust)
 	if err != nil {
-		return nil, malformed(err)
+		return nil, call.Malformed(err)
 	}
 	return doc, nil
 }
@@ -117,7 +90,7 @@ func checkPrincipals(tx store.Tx, account string, doc *policy.Document) error {
 				return err
 			}
 			if !ok {
-				return malformed(policy.InvalidPrincipal(p))
+				return call.Malformed(policy.InvalidPrincipal(p))
 			}
 		}
 	}
@@ -154,16 +127,16 @@ func principalExists(tx store.Tx, account string, p policy.Principal) (bool, err
 }
 
 // GetRole describes a role.
-func (s *Service) GetRole(ctx context.Context, in *api.GetRoleInput) (out *api.GetRoleOutput, err error) {
-	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
-		role, err := findRole(ctx, tx, in.RoleName)
+func (h *Handler) GetRole(ctx context.Context, in *api.GetRoleInput) (out *api.GetRoleOutput, err error) {
+	err = h.env.Store.View(ctx, func(tx store.Tx) error {
+		role, err := look.Role(ctx, tx, *in.RoleName)
 		if err != nil {
 			return err
 		}
 		use, ok, err := tables.RoleUses.Find(tx, role.Account, identity.Fold(role.Name))
-		out = &api.GetRoleOutput{Role: fullRole(&role, &use)}
+		out = &api.GetRoleOutput{Role: view.FullRole(&role, &use)}
 		if !ok {
-			out.Role = fullRole(&role, nil)
+			out.Role = view.FullRole(&role, nil)
 		}
 		return err
 	})
@@ -171,35 +144,28 @@ func (s *Service) GetRole(ctx context.Context, in *api.GetRoleInput) (out *api.G
 }
 
 // ListRoles lists roles by name.
-func (s *Service) ListRoles(ctx context.Context, in *api.ListRolesInput) (*api.ListRolesOutput, error) {
-	prefix := deref(in.PathPrefix, "/")
-	w, err := s.window(ctx, in.Marker, in.MaxItems, "ListRoles", prefix)
+func (h *Handler) ListRoles(ctx context.Context, in *api.ListRolesInput) (*api.ListRolesOutput, error) {
+	prefix := call.Deref(in.PathPrefix, "/")
+	w, err := h.env.Window(ctx, in.Marker, in.MaxItems, "ListRoles", prefix)
 	if err != nil {
 		return nil, err
 	}
-	roles, err := listed(ctx, s, w, tables.Roles, prefix, func(r *identity.Role) string { return r.Path })
+	roles, err := call.Listed(ctx, h.env, w, tables.Roles, prefix, func(r *identity.Role) string { return r.Path })
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListRolesOutput{Roles: []api.Role{}}
-	roles, out.IsTruncated, out.Marker = cut(s, w, roles, func(r identity.Role) string { return identity.Fold(r.Name) })
+	roles, out.IsTruncated, out.Marker = call.Cut(h.env, w, roles, func(r identity.Role) string { return identity.Fold(r.Name) })
 	for _, r := range roles {
-		out.Roles = append(out.Roles, *listedRole(&r))
+		out.Roles = append(out.Roles, *view.ListedRole(&r))
 	}
 	return out, nil
 }
 
-func deref[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
 // UpdateRole changes description and session duration; what is not given stays.
-func (s *Service) UpdateRole(ctx context.Context, in *api.UpdateRoleInput) (*api.UpdateRoleOutput, error) {
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
-		role, err := findRole(ctx, tx, in.RoleName)
+func (h *Handler) UpdateRole(ctx context.Context, in *api.UpdateRoleInput) (*api.UpdateRoleOutput, error) {
+	err := h.env.Store.Update(ctx, func(tx store.Tx) error {
+		role, err := look.Role(ctx, tx, *in.RoleName)
 		if err != nil {
 			return err
 		}
@@ -209,17 +175,17 @@ func (s *Service) UpdateRole(ctx context.Context, in *api.UpdateRoleInput) (*api
 			}
 			role.MaxSession = *in.MaxSessionDuration
 		}
-		role.Description = deref(in.Description, role.Description)
+		role.Description = call.Deref(in.Description, role.Description)
 		return tables.Roles.Put(tx, &role)
 	})
 	return &api.UpdateRoleOutput{}, err
 }
 
 // UpdateRoleDescription changes a role's description.
-func (s *Service) UpdateRoleDescription(ctx context.Context, in *api.UpdateRoleDescriptionInput) (*api.UpdateRoleDescriptionOutput, error) {
+func (h *Handler) UpdateRoleDescription(ctx context.Context, in *api.UpdateRoleDescriptionInput) (*api.UpdateRoleDescriptionOutput, error) {
 	var role identity.Role
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) (err error) {
-		if role, err = findRole(ctx, tx, in.RoleName); err != nil {
+	err := h.env.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if role, err = look.Role(ctx, tx, *in.RoleName); err != nil {
 			return err
 		}
 		role.Description = *in.Description
@@ -228,18 +194,18 @@ func (s *Service) UpdateRoleDescription(ctx context.Context, in *api.UpdateRoleD
 	if err != nil {
 		return nil, err
 	}
-	v := bareRole(&role)
-	describeRole(v, &role)
+	v := view.BareRole(&role)
+	view.DescribeRole(v, &role)
 	return &api.UpdateRoleDescriptionOutput{Role: v}, nil
 }
 
 // UpdateAssumeRolePolicy replaces a role's trust policy.
-func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *api.UpdateAssumeRolePolicyInput) (*api.UpdateAssumeRolePolicyOutput, error) {
+func (h *Handler) UpdateAssumeRolePolicy(ctx context.Context, in *api.UpdateAssumeRolePolicyInput) (*api.UpdateAssumeRolePolicyOutput, error) {
 	doc, err := checkTrust(*in.PolicyDocument)
 	if err != nil {
 		return nil, err
 	}
-	err = s.changeRole(ctx, in.RoleName, func(tx store.Tx, r *identity.Role) error {
+	err = h.change(ctx, in.RoleName, func(tx store.Tx, r *identity.Role) error {
 		r.Trust = *in.PolicyDocument
 		return checkPrincipals(tx, r.Account, doc)
 	})
@@ -247,16 +213,19 @@ func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *api.UpdateAssu
 }
 
 // DeleteRole deletes a role without policies.
-func (s *Service) DeleteRole(ctx context.Context, in *api.DeleteRoleInput) (*api.DeleteRoleOutput, error) {
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
-		role, err := findRole(ctx, tx, in.RoleName)
+func (h *Handler) DeleteRole(ctx context.Context, in *api.DeleteRoleInput) (*api.DeleteRoleOutput, error) {
+	err := h.env.Store.Update(ctx, func(tx store.Tx) error {
+		role, err := look.Role(ctx, tx, *in.RoleName)
 		switch {
 		case err != nil:
 			return err
 		case role.LinkedTo != "":
-			return protected(role.Name)
+			return look.Protected(role.Name)
 		}
-		if err := removable(&role.Grants); err != nil {
+		if identities.Profiles.CountBy(tx, identities.ProfilesByRole, role.Account, identity.Fold(role.Name)) > 0 {
+			return api.DeleteConflictException("Cannot delete entity, must remove roles from instance profile first.")
+		}
+		if err := grant.Removable(&role.Grants); err != nil {
 			return err
 		}
 		return removeRole(tx, &role)
@@ -270,16 +239,4 @@ func removeRole(tx store.Tx, r *identity.Role) error {
 		return err
 	}
 	return tables.Roles.Delete(tx, r.Account, identity.Fold(r.Name))
-}
-
-// ListInstanceProfilesForRole lists the instance profiles of a role. There is
-// no operation that makes one, so no role has any.
-func (s *Service) ListInstanceProfilesForRole(ctx context.Context, in *api.ListInstanceProfilesForRoleInput) (*api.ListInstanceProfilesForRoleOutput, error) {
-	if _, err := s.window(ctx, in.Marker, in.MaxItems, "ListInstanceProfilesForRole"); err != nil {
-		return nil, err
-	}
-	if _, err := s.viewRole(ctx, in.RoleName); err != nil {
-		return nil, err
-	}
-	return &api.ListInstanceProfilesForRoleOutput{InstanceProfiles: []api.InstanceProfile{}, IsTruncated: new(false)}, nil
 }
