@@ -117,7 +117,11 @@ func longTerm(tx store.Tx, k *identity.AccessKey) (Credential, error) {
 }
 
 // Root reports whether the caller is its account's root user.
-func (c Caller) Root() bool { return c.UserID == c.Account }
+func (c Caller) Root() bool { return c.UserID == c.Account && c.Account != "" }
+
+// Anonymous reports whether the caller proved nothing: the zero Caller, to whom
+// only policies of resources can allow anything.
+func (c Caller) Anonymous() bool { return c.Account == "" }
 
 // parser parses policy documents and remembers them.
 type parser struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +36,7 @@ type Call struct {
 
 // Authorize answers nil when the caller may make the call, a *Denied when not,
 // and any other error when that could not be found out. The root user may do
-// everything. GetCallerIdentity needs no permission, and AssumeRole is decided
+// everything that policies of resources do not deny. GetCallerIdentity needs no permission, and AssumeRole is decided
 // by the role's trust policy, which is the service's to read.
 func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 	now := d.now()
@@ -47,7 +49,7 @@ func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 // permit decides about a call.
 func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Time) error {
 	action := call.Service + ":" + call.Operation
-	if c.Root() || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" {
+	if c.Root() && services[call.Service].about == nil || slices.Contains(unguarded, action) {
 		return nil
 	}
 	return d.store.View(ctx, func(tx store.Tx) error {
@@ -55,11 +57,19 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 		if err != nil {
 			return err
 		}
-		for _, t := range targets(tx, c, call) {
-			keys := p.keys(c, now)
-			maps.Copy(keys, t.context)
+		in := input{reflect.Indirect(reflect.ValueOf(call.Input)), c, tx}
+		for _, t := range targets(in, call) {
+			service, _, _ := strings.Cut(t.action, ":")
+			about := services[service].about
 			for _, resource := range t.resources {
-				if err := p.decide(c, &policy.Request{Action: t.action, Resource: resource, Context: keys}); err != nil {
+				u := Use{Action: t.action, Resource: resource, Keys: t.context}
+				if about != nil {
+					if u.On, err = about(in, resource); err != nil {
+						return err
+					}
+					u.guarded = resource != "*"
+				}
+				if err := d.parse.allow(c, &p, now, &u); err != nil {
 					return err
 				}
 			}
@@ -68,14 +78,21 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 	})
 }
 
+// unguarded are the actions that need no permission, or whose service decides.
+var unguarded = []string{"sts:GetCallerIdentity", "sts:AssumeRole"}
+
 // conditionKeys are the global condition keys that the request itself sets.
 func (c Caller) conditionKeys(now time.Time) policy.Context {
 	keys := policy.Context{}
-	keys.Set("aws:PrincipalArn", c.ARN)
-	keys.Set("aws:PrincipalAccount", c.Account)
 	keys.Set("aws:PrincipalIsAWSService", "false")
 	keys.Set("aws:ViaAWSService", "false")
-	keys.Set("aws:userid", c.UserID)
+	if !c.Anonymous() {
+		keys.Set("aws:PrincipalArn", c.ARN)
+		keys.Set("aws:PrincipalAccount", c.Account)
+		keys.Set("aws:userid", c.UserID)
+	} else {
+		keys.Set("aws:PrincipalType", "Anonymous")
+	}
 	keys.Set("aws:RequestedRegion", c.Region)
 	keys.Set("aws:CurrentTime", now.UTC().Format(time.RFC3339))
 	keys.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
@@ -115,18 +132,24 @@ func (p *Principal) keys(c Caller, now time.Time) policy.Context {
 
 // decide answers a *Denied unless the principal's policies allow the request.
 func (p *Principal) decide(c Caller, r *policy.Request) error {
-	if v := p.Set.Decide(r); !v.Allowed {
+	if v := p.Set.Decide(r, nil); !v.Allowed {
 		return &Denied{c.ARN, r.Action, r.Resource, v.Reason}
 	}
 	return nil
 }
 
-// FindPrincipal gathers what decides about the caller, who is not the root user.
+// FindPrincipal gathers what decides about the caller.
 func FindPrincipal(tx store.Tx, c Caller) (Principal, error) {
 	return new(parser).principal(tx, c)
 }
 
 func (p *parser) principal(tx store.Tx, c Caller) (Principal, error) {
+	switch {
+	case c.Anonymous():
+		return Principal{Context: policy.Context{}}, nil
+	case c.Root():
+		return Principal{Set: policy.Set{Identity: everything}, Context: policy.Context{}, Names: names(c.Account)}, nil
+	}
 	if c.session != nil {
 		return p.session(tx, c.session)
 	}

@@ -237,7 +237,7 @@ func authorize(caller auth.Caller, p *auth.Principal, role *identity.Role, in *a
 		if named {
 			set.Identity = append(slices.Clip(set.Identity), everything)
 		}
-		if byAccount != policy.Allow || !set.Decide(&r).Allowed {
+		if byAccount != policy.Allow || !set.Decide(&r, nil).Allowed {
 			return denied(caller, action, role.ARN())
 		}
 	}
