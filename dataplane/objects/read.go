@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/json"
 	"errors"
@@ -102,6 +103,7 @@ type content struct {
 	parts   []objects.Part
 	ends    []int64 // of parts
 	pinned  []string
+	file    *os.File         // being read; nil for none
 	snap    *pebble.Snapshot // holds inline parts; nil without
 }
 
@@ -154,69 +156,101 @@ func (c *content) Version() objects.Version { return c.version }
 
 // Close ends reading.
 func (c *content) Close() error {
+	var err error
+	if c.file != nil {
+		err = c.file.Close()
+		c.file = nil
+	}
 	c.s.unpin(c.pinned)
 	c.pinned = nil
-	if c.snap == nil {
-		return nil
+	if c.snap != nil {
+		err = errors.Join(err, c.snap.Close())
+		c.snap = nil
 	}
-	err := c.snap.Close()
-	c.snap = nil
 	return err
 }
 
-// WriteRange writes length bytes from offset on, which must be there.
-func (c *content) WriteRange(w io.Writer, offset, length int64) error {
+// Range reads length bytes from offset on, which must be there.
+func (c *content) Range(offset, length int64) io.Reader {
+	return &span{c: c, offset: offset, left: length}
+}
+
+// span reads some of a version's content, piece by piece.
+type span struct {
+	c            *content
+	offset, left int64
+	piece        io.Reader // nil before the first, and between two
+	begun        bool      // the piece has given something
+}
+
+// Read implements io.Reader.
+func (r *span) Read(p []byte) (n int, err error) {
+	for n == 0 && err == nil {
+		if r.left == 0 {
+			return 0, io.EOF
+		}
+		if r.piece == nil {
+			if r.piece, err = r.c.piece(r.offset, r.left); err != nil {
+				return 0, err
+			}
+			r.begun = false
+		}
+		n, err = r.piece.Read(p[:min(int64(len(p)), r.left)])
+		r.offset, r.left = r.offset+int64(n), r.left-int64(n)
+		r.begun = r.begun || n > 0
+		if err == io.EOF {
+			if r.piece, err = nil, nil; !r.begun {
+				return 0, io.ErrUnexpectedEOF
+			}
+		}
+	}
+	return n, err
+}
+
+// piece reads from an offset on as far as one piece of the content goes.
+func (c *content) piece(offset, length int64) (io.Reader, error) {
 	if c.version.Parts == 0 {
-		return c.s.copyBlob(w, c.version.Place, c.inline, offset, length)
+		return c.blob(c.version.Place, c.inline, offset, length)
 	}
 	i := sort.Search(len(c.ends), func(i int) bool { return c.ends[i] > offset })
-	for ; length > 0 && i < len(c.parts); i++ {
-		p := c.parts[i]
-		within := offset - (c.ends[i] - p.Size)
-		n := min(length, p.Size-within)
-		if err := c.copyPart(w, p.Place, within, n); err != nil {
-			return err
-		}
-		offset, length = offset+n, length-n
+	if i == len(c.ends) {
+		return nil, io.ErrUnexpectedEOF
 	}
-	if length > 0 {
-		return io.ErrUnexpectedEOF
-	}
-	return nil
-}
-
-// copyPart copies from a part, whose inline content is read when it is needed.
-func (c *content) copyPart(w io.Writer, p objects.Place, offset, length int64) error {
-	var data []byte
-	if p.Inline {
+	p := c.parts[i]
+	var inline []byte
+	if p.Place.Inline {
 		var err error
-		if data, err = c.s.get(c.snap, blobKey(spaceData, p.Blob)); err != nil {
-			return err
+		if inline, err = c.s.get(c.snap, blobKey(spaceData, p.Place.Blob)); err != nil {
+			return nil, err
 		}
 	}
-	return c.s.copyBlob(w, p, data, offset, length)
+	within := offset - (c.ends[i] - p.Size)
+	return c.blob(p.Place, inline, within, min(length, p.Size-within))
 }
 
-func (s *Store) copyBlob(w io.Writer, p objects.Place, inline []byte, offset, length int64) error {
+func (c *content) blob(p objects.Place, inline []byte, offset, length int64) (io.Reader, error) {
+	if c.file != nil {
+		err := c.file.Close()
+		if c.file = nil; err != nil {
+			return nil, err
+		}
+	}
 	if p.Inline || p.Blob == "" {
 		if offset+length > int64(len(inline)) {
-			return io.ErrUnexpectedEOF
+			return nil, io.ErrUnexpectedEOF
 		}
 		plain := make([]byte, length)
-		s.stream(p.Blob, offset).XORKeyStream(plain, inline[offset:offset+length])
-		_, err := w.Write(plain)
-		return err
+		c.s.stream(p.Blob, offset).XORKeyStream(plain, inline[offset:offset+length])
+		return bytes.NewReader(plain), nil
 	}
-	f, err := os.Open(s.file(p.Blob))
-	if err != nil {
-		return err
+	var err error
+	if c.file, err = os.Open(c.s.file(p.Blob)); err != nil {
+		return nil, err
 	}
-	defer f.Close() // opened for reading
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return err
+	if _, err := c.file.Seek(offset, io.SeekStart); err != nil {
+		return nil, err
 	}
-	_, err = io.CopyBuffer(w, io.LimitReader(cipher.StreamReader{S: s.stream(p.Blob, offset), R: f}, length), make([]byte, copySize))
-	return err
+	return io.LimitReader(cipher.StreamReader{S: c.s.stream(p.Blob, offset), R: c.file}, length), nil
 }
 
 // pin keeps files where they are. The caller holds pinning.

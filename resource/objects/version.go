@@ -181,7 +181,8 @@ var (
 // Content is a version being read. What it reads stays until Close.
 type Content interface {
 	Version() Version
-	// WriteRange writes length bytes from offset on, which must be there.
-	WriteRange(w io.Writer, offset, length int64) error
+	// Range reads length bytes from offset on, which must be there, until the content
+	// is closed.
+	Range(offset, length int64) io.Reader
 	Close() error
 }

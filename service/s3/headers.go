@@ -1,0 +1,341 @@
+package s3
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"neargate/internal/checksum"
+	"neargate/resource/objects"
+	"neargate/wire/sigv4"
+)
+
+// kept are the headers that come back as they were sent.
+var kept = []string{"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires", "X-Amz-Website-Redirect-Location"}
+
+// classes are the storage classes of general purpose buckets.
+var classes = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"}
+
+// unbuilt are headers that ask for what is not here. They are refused, never
+// ignored.
+var unbuilt = []string{
+	"X-Amz-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Server-Side-Encryption-Customer-Key", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
+	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date",
+	"X-Amz-Object-Lock-Legal-Hold", "X-Amz-Write-Offset-Bytes",
+}
+
+// about reads what a request says of an object beside its content.
+func (x *request) about() (a objects.About, err error) {
+	h := x.r.Header
+	if err := x.plain(); err != nil {
+		return a, err
+	}
+	a.Headers, a.Metadata = map[string]string{}, map[string]string{}
+	for _, name := range kept {
+		if v := h.Get(name); v != "" {
+			a.Headers[name] = v
+		}
+	}
+	if v := withoutChunked(h.Get("Content-Encoding")); v != "" {
+		a.Headers["Content-Encoding"] = v
+	} else {
+		delete(a.Headers, "Content-Encoding")
+	}
+	size := 0
+	for name, values := range h {
+		if name, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-meta-"); ok {
+			v := strings.Join(values, ",")
+			a.Metadata[name] = v
+			size += len(name) + len(v)
+		}
+	}
+	if size > objects.MaxMetadata {
+		return a, fail("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size",
+			element{"Size", strconv.Itoa(size)}, element{"MaxSizeAllowed", strconv.Itoa(objects.MaxMetadata)})
+	}
+	if c := h.Get("X-Amz-Storage-Class"); c != "" && c != "STANDARD" {
+		if !slices.Contains(classes, c) {
+			return a, fail("InvalidStorageClass", 400, "The storage class you specified is not valid", element{"StorageClassRequested", c})
+		}
+		a.Class = c
+	}
+	if a.Tags, err = headerTags(h.Get("X-Amz-Tagging")); err != nil {
+		return a, err
+	}
+	return a, nil
+}
+
+// plain refuses headers that ask for what is not here.
+func (x *request) plain() error {
+	h := x.r.Header
+	for _, name := range unbuilt {
+		if v := h.Get(name); v != "" && !(name == "X-Amz-Object-Lock-Legal-Hold" && v == "OFF") {
+			return fail("NotImplemented", 501, "A header you provided implies functionality that is not implemented", element{"Header", name})
+		}
+	}
+	switch sse := h.Get("X-Amz-Server-Side-Encryption"); sse {
+	case "", "AES256":
+	case "aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup":
+		return fail("NotImplemented", 501, "A header you provided implies functionality that is not implemented", element{"Header", "x-amz-server-side-encryption"})
+	default:
+		return invalidArgument("The encryption method specified is not supported", "x-amz-server-side-encryption", sse)
+	}
+	return x.noACL()
+}
+
+// noACL refuses access control lists other than the owner's own.
+func (x *request) noACL() error {
+	h := x.r.Header
+	for name := range h {
+		if strings.HasPrefix(name, "X-Amz-Grant-") {
+			return errACLsNotSupported
+		}
+	}
+	switch h.Get("X-Amz-Acl") {
+	case "", "bucket-owner-full-control", "private":
+		return nil
+	case "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read", "log-delivery-write":
+		return errACLsNotSupported
+	}
+	return invalidArgument("", "x-amz-acl", h.Get("X-Amz-Acl"))
+}
+
+// withoutChunked takes aws-chunked, which is about the transfer, out of a
+// Content-Encoding.
+func withoutChunked(v string) string {
+	var out []string
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part != "" && part != "aws-chunked" {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+// headerTags reads the tags in x-amz-tagging.
+func headerTags(text string) ([]objects.Tag, error) {
+	if text == "" {
+		return nil, nil
+	}
+	q, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, invalidArgument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.", "x-amz-tagging", text)
+	}
+	var tags []objects.Tag
+	for k, values := range q {
+		if len(values) > 1 {
+			return nil, invalidArgument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.", "x-amz-tagging", text)
+		}
+		tags = append(tags, objects.Tag{Key: k, Value: values[0]})
+	}
+	slices.SortFunc(tags, func(a, b objects.Tag) int { return strings.Compare(a.Key, b.Key) })
+	return tags, checkTags(tags, objects.MaxTags, "Object")
+}
+
+// checkTags checks the tags of a bucket or of an object.
+func checkTags(tags []objects.Tag, most int, what string) error {
+	seen := map[string]bool{}
+	for _, t := range tags {
+		switch {
+		case seen[t.Key]:
+			return fail("InvalidTag", 400, "Cannot provide multiple Tags with the same key", element{"TagKey", t.Key})
+		case t.Key == "" || utf8.RuneCountInString(t.Key) > 128:
+			return fail("InvalidTag", 400, "The TagKey you have provided is invalid", element{"TagKey", t.Key})
+		case utf8.RuneCountInString(t.Value) > 256:
+			return fail("InvalidTag", 400, "The TagValue you have provided is invalid", element{"TagKey", t.Key}, element{"TagValue", t.Value})
+		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
+			return fail("InvalidTag", 400, "System tags cannot be added/updated by requester", element{"TagKey", t.Key})
+		}
+		seen[t.Key] = true
+	}
+	if len(tags) > most {
+		if what == "Object" {
+			return fail("BadRequest", 400, "Object tags cannot be greater than 10")
+		}
+		return fail("BadRequest", 400, "Bucket tag count cannot be greater than 50")
+	}
+	return nil
+}
+
+// promised are the checksums a request says of its body.
+type promised struct {
+	md5      []byte // nil for none
+	checksum objects.Checksum
+	trailing bool // the checksum's value comes after the body
+}
+
+const checksumHeader = "X-Amz-Checksum-"
+
+// promises reads what a request says of its body.
+func (x *request) promises() (p promised, err error) {
+	h := x.r.Header
+	if v := h.Get("Content-Md5"); v != "" {
+		if p.md5, err = base64.StdEncoding.DecodeString(v); err != nil || len(p.md5) != md5.Size {
+			return p, errInvalidDigest
+		}
+	}
+	for name := range h {
+		a, ok := strings.CutPrefix(name, checksumHeader)
+		if !ok || a == "Mode" || a == "Type" || a == "Algorithm" {
+			continue
+		}
+		if p.checksum.Algorithm != "" {
+			return p, fail("InvalidRequest", 400, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+		}
+		p.checksum.Algorithm = checksum.Algorithm(strings.ToUpper(a))
+		p.checksum.Value = h.Get(name)
+	}
+	if v := h.Get("X-Amz-Trailer"); p.checksum.Algorithm == "" && v != "" {
+		a, ok := strings.CutPrefix(strings.ToLower(v), strings.ToLower(checksumHeader))
+		if !ok {
+			return p, fail("InvalidRequest", 400, "The value specified in the x-amz-trailer header is not supported")
+		}
+		p.checksum.Algorithm, p.trailing = checksum.Algorithm(strings.ToUpper(a)), true
+	}
+	named := checksum.Algorithm(strings.ToUpper(h.Get("X-Amz-Sdk-Checksum-Algorithm")))
+	if named != "" && named.New() == nil {
+		return p, errUnsupportedDigest
+	}
+	if p.checksum.Algorithm == "" {
+		if named != "" {
+			return p, fail("InvalidRequest", 400, "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
+		}
+		return p, nil
+	}
+	if p.checksum.Algorithm.New() == nil {
+		return p, errUnsupportedDigest
+	}
+	if _, ok := p.checksum.Algorithm.Decode(p.checksum.Value); !ok && !p.trailing {
+		return p, p.invalid()
+	}
+	return p, nil
+}
+
+func (p *promised) invalid() error {
+	return fail("InvalidRequest", 400, "Value for x-amz-checksum-"+strings.ToLower(string(p.checksum.Algorithm))+" header is invalid.")
+}
+
+// keep holds what was received against what was promised.
+func (x *request) keep(p *promised, st *objects.Staged) error {
+	if p.md5 != nil && !bytes.Equal(p.md5, st.MD5) {
+		return errBadDigest
+	}
+	a := p.checksum.Algorithm
+	if a == "" {
+		return nil
+	}
+	if p.trailing {
+		for name, values := range x.trailer() {
+			if strings.EqualFold(name, checksumHeader+string(a)) && len(values) > 0 {
+				p.checksum.Value = values[0]
+			}
+		}
+		if _, ok := a.Decode(p.checksum.Value); !ok {
+			return p.invalid()
+		}
+	}
+	if checksum.Encode(st.Sums[a]) != p.checksum.Value {
+		return fail("BadDigest", 400, "The "+string(a)+" you specified did not match the calculated checksum.")
+	}
+	return nil
+}
+
+// length is how long the request's content is.
+func (x *request) length() (int64, error) {
+	if v := x.r.Header.Get("X-Amz-Decoded-Content-Length"); v != "" {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || n < 0 {
+			return 0, invalidArgument("The x-amz-decoded-content-length header is not a number", "x-amz-decoded-content-length", v)
+		}
+		return n, nil
+	}
+	if x.r.ContentLength < 0 {
+		return 0, errMissingLength
+	}
+	return x.r.ContentLength, nil
+}
+
+// content is the request's body as a reader whose failures are told from others.
+func (x *request) content() io.Reader { return contentReader{x.body} }
+
+type contentReader struct{ io.Reader }
+
+// Read implements io.Reader.
+func (c contentReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if _, refused := errors.AsType[*sigv4.Error](err); err != nil && err != io.EOF && !refused {
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
+// maxDocument bounds the XML and JSON documents in bodies.
+const maxDocument = 4 << 20
+
+// document reads a whole body that is a document, and proves it.
+func (x *request) document() ([]byte, error) {
+	p, err := x.promises()
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(x.content(), maxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxDocument {
+		return nil, fail("MaxMessageLengthExceeded", 400, "Your request was too big.", element{"MaxMessageLengthBytes", strconv.Itoa(maxDocument)})
+	}
+	sum := md5.Sum(text)
+	st := objects.Staged{MD5: sum[:], Sums: map[checksum.Algorithm][]byte{}}
+	if h := p.checksum.Algorithm.New(); h != nil {
+		h.Write(text)
+		st.Sums[p.checksum.Algorithm] = h.Sum(nil)
+	}
+	return text, x.keep(&p, &st)
+}
+
+// read reads an XML document.
+func (x *request) read(into any) error {
+	text, err := x.document()
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return fail("MissingRequestBodyError", 400, "Request Body is empty")
+	}
+	if err := xml.Unmarshal(text, into); err != nil {
+		return errMalformedXML
+	}
+	return nil
+}
+
+// namespace is that of every document.
+const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+// write answers a document.
+func (x *request) write(document any) error {
+	text, err := xml.Marshal(document)
+	if err != nil {
+		return err
+	}
+	x.status, x.sent = http.StatusOK, true
+	x.set("Content-Type", "application/xml")
+	x.set("Content-Length", strconv.Itoa(len(xml.Header)+len(text)))
+	x.w.WriteHeader(http.StatusOK)
+	if x.r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := x.w.Write(append([]byte(xml.Header), text...)); err != nil {
+		x.failed = err
+	}
+	return nil
+}
