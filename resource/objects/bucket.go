@@ -83,13 +83,12 @@ func (b *Bucket) Versioned() bool { return b.Versioning == Enabled }
 
 // CORS is a rule that lets web pages of other origins use a bucket.
 type CORS struct {
-	ID             string `json:",omitempty"`
-	Origins        []string
-	Methods        []string
-	Headers        []string `json:",omitempty"` // allowed
-	Expose         []string `json:",omitempty"`
-	MaxAge         int32    `json:",omitempty"` // seconds
-	MaxAgeNotGiven bool     `json:",omitempty"`
+	ID      string `json:",omitempty"`
+	Origins []string
+	Methods []string
+	Headers []string `json:",omitempty"` // allowed
+	Expose  []string `json:",omitempty"`
+	MaxAge  *int32   `json:",omitempty"` // seconds
 }
 
 // Allows reports whether the rule lets a page of an origin make a request with

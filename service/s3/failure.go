@@ -76,12 +76,15 @@ func wrongScope(text string, elements ...element) *failure {
 // fail answers an error. What is not one of Amazon S3's goes to the log under
 // the request's id; the client learns only that the service failed.
 func (x *request) fail(err error) {
+	if x.sent {
+		x.broken = true
+		if !x.gone {
+			x.translate(err)
+		}
+		return
+	}
 	f := x.translate(err)
 	x.code = f.code
-	if x.sent { // nothing is left but to break off
-		x.failed = err
-		panic(http.ErrAbortHandler)
-	}
 	x.status = f.status
 	for _, e := range f.elements {
 		if e.name == "Region" {

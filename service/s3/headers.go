@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"neargate/internal/checksum"
@@ -22,8 +23,11 @@ import (
 // kept are the headers that come back as they were sent.
 var kept = []string{"Content-Type", "Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires", "X-Amz-Website-Redirect-Location"}
 
-// classes are the storage classes of general purpose buckets.
-var classes = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"}
+// classes are the storage classes whose objects can be read at once; archives
+// those that cannot.
+var archives = []string{"GLACIER", "DEEP_ARCHIVE"}
+
+var classes = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
 
 // unbuilt are headers that ask for what is not here. They are refused, never
 // ignored.
@@ -63,6 +67,9 @@ func (x *request) about() (a objects.About, err error) {
 			element{"Size", strconv.Itoa(size)}, element{"MaxSizeAllowed", strconv.Itoa(objects.MaxMetadata)})
 	}
 	if c := h.Get("X-Amz-Storage-Class"); c != "" && c != "STANDARD" {
+		if slices.Contains(archives, c) {
+			return a, fail("NotImplemented", 501, errNotImplemented.message, element{"Header", "x-amz-storage-class"})
+		}
 		if !slices.Contains(classes, c) {
 			return a, fail("InvalidStorageClass", 400, "The storage class you specified is not valid", element{"StorageClassRequested", c})
 		}
@@ -264,14 +271,32 @@ func (x *request) length() (int64, error) {
 	return x.r.ContentLength, nil
 }
 
-// content is the request's body as a reader whose failures are told from others.
-func (x *request) content() io.Reader { return contentReader{x.body} }
+// patience is how long a client may send nothing, or take nothing, in the middle
+// of a body.
+const patience = time.Minute
 
-type contentReader struct{ io.Reader }
+// content is the request's body as a reader whose failures are told from others.
+func (x *request) content() io.Reader {
+	return &contentReader{from: x.body, control: http.NewResponseController(x.w), now: x.cfg.Now}
+}
+
+type contentReader struct {
+	from    io.Reader
+	control *http.ResponseController
+	now     func() time.Time
+	left    int // bytes until the client's time is renewed
+}
 
 // Read implements io.Reader.
-func (c contentReader) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
+func (c *contentReader) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		c.left = 256 << 10
+		if err := c.control.SetReadDeadline(c.now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return 0, &bodyError{err}
+		}
+	}
+	n, err := c.from.Read(p)
+	c.left -= n
 	if _, refused := errors.AsType[*sigv4.Error](err); err != nil && err != io.EOF && !refused {
 		err = &bodyError{err}
 	}

@@ -134,6 +134,8 @@ type request struct {
 	code   string
 	failed error
 	sent   bool // the answer has begun
+	broken bool // and ended too early
+	gone   bool // the client has left in the middle of it
 }
 
 // ServeHTTP implements http.Handler.
@@ -143,11 +145,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["x-amz-request-id"] = []string{x.id}
 	h["x-amz-id-2"] = []string{x.id + x.id}
 	h["Server"] = []string{"AmazonS3"}
-	if err := x.serve(); err != nil {
+	err := x.serve()
+	if err != nil {
 		x.fail(err)
 	}
 	if s.cfg.Observe != nil {
 		s.cfg.Observe(x.report())
+	}
+	if err != nil && x.broken {
+		panic(http.ErrAbortHandler) // nothing is left but to break off
 	}
 }
 
