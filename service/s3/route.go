@@ -7,11 +7,9 @@ import (
 	"strings"
 
 	"neargate/arn"
+	"neargate/service/s3/internal/call"
 	"neargate/wire/sigv4"
 )
-
-// place is what a request is about; without a bucket it is about all of them.
-type place struct{ bucket, key string }
 
 // Serves reports whether a request is for Amazon S3: its signature says so, or,
 // where there is none, the host.
@@ -40,18 +38,18 @@ func Unsigned(r *http.Request) (bucket string, may bool) {
 		return "", false
 	}
 	p := locate(r)
-	return p.bucket, p.bucket != ""
+	return p.Bucket, p.Bucket != ""
 }
 
 // locate finds bucket and key, in the host name or in the path.
-func locate(r *http.Request) place {
+func locate(r *http.Request) call.Place {
 	bucket, _ := splitHost(hostName(r.Host))
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	if bucket != "" {
-		return place{bucket, path}
+		return call.Place{Bucket: bucket, Key: path}
 	}
 	bucket, key, _ := strings.Cut(path, "/")
-	return place{bucket, key}
+	return call.Place{Bucket: bucket, Key: key}
 }
 
 // splitHost splits a host name into the bucket before an endpoint of Amazon S3,
@@ -98,12 +96,6 @@ func hostName(host string) string {
 	return strings.ToLower(host)
 }
 
-// operation is one of the API's.
-type operation struct {
-	name, action string // e.g. ListObjectsV2, s3:ListBucket
-	run          func(*request) error
-}
-
 // subresources are the query parameters that tell operations apart.
 var subresources = []string{
 	"abac", "accelerate", "acl", "analytics", "annotation", "attributes", "cors", "delete", "encryption", "intelligent-tiering", "inventory",
@@ -113,12 +105,12 @@ var subresources = []string{
 }
 
 // route finds the operation of a request.
-func route(p place, method string, query url.Values, h http.Header) (operation, error) {
+func (s *Server) route(p call.Place, method string, query url.Values, h http.Header) (call.Operation, error) {
 	level := "service"
 	switch {
-	case p.key != "":
+	case p.Key != "":
 		level = "object"
-	case p.bucket != "":
+	case p.Bucket != "":
 		level = "bucket"
 	}
 	sub := ""
@@ -134,12 +126,12 @@ func route(p place, method string, query url.Values, h http.Header) (operation, 
 	if level == "object" && method == http.MethodPut && h.Get("X-Amz-Copy-Source") != "" && (sub == "" || sub == "uploadId") {
 		sub += "copy"
 	}
-	op, ok := operations[method+" "+level+" "+sub]
+	op, ok := s.operations[method+" "+level+" "+sub]
 	if ok {
 		return op, nil
 	}
 	if sub != "" {
-		return operation{name: method + " " + sub}, errNotImplemented
+		return call.Operation{Name: method + " " + sub}, call.ErrNotImplemented
 	}
-	return op, fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource.", element{"Method", method}, element{"ResourceType", strings.ToUpper(level)})
+	return op, call.Fail("MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource.", call.With("Method", method), call.With("ResourceType", strings.ToUpper(level)))
 }

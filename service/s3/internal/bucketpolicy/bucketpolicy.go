@@ -4,7 +4,6 @@ package bucketpolicy
 
 import (
 	"encoding/json"
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,21 +11,27 @@ import (
 	"neargate/auth/policy"
 )
 
+// Malformed is what Amazon S3 says of a document that is no bucket policy.
+type Malformed string
+
+// Error implements error.
+func (m Malformed) Error() string { return string(m) }
+
 // MaxSize is how long a document may be.
 const MaxSize = 20 << 10
 
-// Check checks a document for the bucket with the ARN. The error's text is Amazon
-// S3's message.
+// Check checks a document for the bucket with the ARN. The error is a
+// Malformed.
 func Check(text, bucketARN string) error {
 	if !json.Valid([]byte(text)) || !strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return errors.New("Policies must be valid JSON and the first byte must be '{'")
+		return Malformed("Policies must be valid JSON and the first byte must be '{'")
 	}
 	doc, err := policy.Parse(text)
 	if err != nil {
-		return errors.New("Invalid policy syntax.")
+		return Malformed("Invalid policy syntax.")
 	}
 	if len(doc.Statements) == 0 {
-		return errors.New("Missing required field Statement")
+		return Malformed("Missing required field Statement")
 	}
 	for i := range doc.Statements {
 		if err := check(&doc.Statements[i], bucketARN); err != nil {
@@ -41,15 +46,15 @@ var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:(iam::[0-9]{12}:(root|use
 func check(s *policy.Statement, bucketARN string) error {
 	switch {
 	case len(s.Principals) == 0:
-		return errors.New("Missing required field Principal")
+		return Malformed("Missing required field Principal")
 	case len(s.Actions) == 0:
-		return errors.New("Missing required field Action")
+		return Malformed("Missing required field Action")
 	case len(s.Resources) == 0:
-		return errors.New("Missing required field Resource")
+		return Malformed("Missing required field Resource")
 	}
 	for _, p := range s.Principals {
 		if p.Type == "AWS" && p.ID != "*" && !principalARN.MatchString(p.ID) && !accountID(p.ID) {
-			return errors.New("Invalid principal in policy")
+			return Malformed("Invalid principal in policy")
 		}
 	}
 	ofBucket, ofObject := false, false
@@ -63,7 +68,7 @@ func check(s *policy.Statement, bucketARN string) error {
 		case r == "*", strings.ContainsAny(r, "*?$") && prefixes(r, bucketARN):
 			ofBucket, ofObject = true, true
 		default:
-			return errors.New("Policy has invalid resource")
+			return Malformed("Policy has invalid resource")
 		}
 	}
 	if s.NotAction {
@@ -72,11 +77,11 @@ func check(s *policy.Statement, bucketARN string) error {
 	for _, a := range s.Actions {
 		service, name, _ := strings.Cut(a, ":")
 		if a != "*" && !strings.EqualFold(service, "s3") || a != "*" && name == "" {
-			return errors.New("Policy has invalid action")
+			return Malformed("Policy has invalid action")
 		}
 	}
 	if !slices.ContainsFunc(s.Actions, func(a string) bool { return applies(a, ofBucket, ofObject) }) {
-		return errors.New("Action does not apply to any resource(s) in statement")
+		return Malformed("Action does not apply to any resource(s) in statement")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package s3
+package bucket
 
 import (
 	"net/http"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"neargate/resource/objects"
+	"neargate/service/s3/internal/call"
 )
 
 func dropTags(b *objects.Bucket)       { b.Tags = nil }
@@ -20,7 +21,7 @@ func dropLifecycle(b *objects.Bucket)  { b.Rules, b.MinimumSize = nil, "" }
 func dropEncryption(b *objects.Bucket) { b.BucketKey = false }
 
 type lifecycleDocument struct {
-	XMLName xmlName         `xml:"LifecycleConfiguration"`
+	XMLName call.XMLName    `xml:"LifecycleConfiguration"`
 	Xmlns   string          `xml:"xmlns,attr,omitempty"`
 	Rules   []lifecycleRule `xml:"Rule"`
 }
@@ -64,19 +65,19 @@ type lifecycleFilter struct {
 const minimumSizeHeader = "x-amz-transition-default-minimum-object-size"
 
 func getLifecycle(x *request) error {
-	if len(x.bucket.Rules) == 0 {
-		return fail("NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist", element{"BucketName", x.bucket.Name})
+	if len(x.Bucket.Rules) == 0 {
+		return call.Fail("NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist", call.With("BucketName", x.Bucket.Name))
 	}
-	out := lifecycleDocument{Xmlns: namespace}
-	for i := range x.bucket.Rules {
-		out.Rules = append(out.Rules, showRule(&x.bucket.Rules[i]))
+	out := lifecycleDocument{Xmlns: call.Namespace}
+	for i := range x.Bucket.Rules {
+		out.Rules = append(out.Rules, showRule(&x.Bucket.Rules[i]))
 	}
-	size := x.bucket.MinimumSize
+	size := x.Bucket.MinimumSize
 	if size == "" {
 		size = "all_storage_classes_128K"
 	}
-	x.set(minimumSizeHeader, size)
-	return x.write(out)
+	x.Set(minimumSizeHeader, size)
+	return x.Write(out)
 }
 
 func showRule(r *objects.Rule) lifecycleRule {
@@ -107,7 +108,7 @@ func showRule(r *objects.Rule) lifecycleRule {
 			out.Expiration.Days = &e.Days
 		}
 		if !e.Date.IsZero() {
-			out.Expiration.Date = stamp(e.Date)
+			out.Expiration.Date = call.Stamp(e.Date)
 		}
 	}
 	if r.NoncurrentDays > 0 {
@@ -121,15 +122,15 @@ func showRule(r *objects.Rule) lifecycleRule {
 
 func putLifecycle(x *request) error {
 	var in lifecycleDocument
-	if err := x.read(&in); err != nil {
+	if err := x.Read(&in); err != nil {
 		return err
 	}
 	if len(in.Rules) == 0 || len(in.Rules) > 1000 {
-		return errMalformedXML
+		return call.ErrMalformedXML
 	}
-	size := x.r.Header.Get(minimumSizeHeader)
+	size := x.R.Header.Get(minimumSizeHeader)
 	if size != "" && size != "all_storage_classes_128K" && size != "varies_by_storage_class" {
-		return invalidArgument("Invalid value for "+minimumSizeHeader, minimumSizeHeader, size)
+		return call.InvalidArgument("Invalid value for "+minimumSizeHeader, minimumSizeHeader, size)
 	}
 	var rules []objects.Rule
 	seen := map[string]bool{}
@@ -139,31 +140,31 @@ func putLifecycle(x *request) error {
 			return err
 		}
 		if r.ID == "" {
-			r.ID = x.cfg.IDs.UUID()
+			r.ID = x.IDs.UUID()
 		}
 		if seen[r.ID] {
-			return invalidArgument("Rule ID must be unique. Found same ID for more than one rule", "ID", r.ID)
+			return call.InvalidArgument("Rule ID must be unique. Found same ID for more than one rule", "ID", r.ID)
 		}
 		seen[r.ID] = true
 		rules = append(rules, r)
 	}
-	if err := x.update(func(b *objects.Bucket) error { b.Rules, b.MinimumSize = rules, size; return nil }); err != nil {
+	if err := x.Update(func(b *objects.Bucket) error { b.Rules, b.MinimumSize = rules, size; return nil }); err != nil {
 		return err
 	}
-	x.set(minimumSizeHeader, size)
-	return x.ok(http.StatusOK)
+	x.Set(minimumSizeHeader, size)
+	return x.OK(http.StatusOK)
 }
 
 func readRule(in *lifecycleRule) (r objects.Rule, err error) {
 	switch {
 	case len(in.ID) > 255:
-		return r, invalidArgument("ID length should not exceed allowed limit of 255", "ID", in.ID)
+		return r, call.InvalidArgument("ID length should not exceed allowed limit of 255", "ID", in.ID)
 	case in.Status != "Enabled" && in.Status != "Disabled", in.Filter == nil && in.Prefix == nil, in.Filter != nil && in.Prefix != nil:
-		return r, errMalformedXML
+		return r, call.ErrMalformedXML
 	case len(in.Transitions)+len(in.NoncurrentVersionTransitions) > 0:
-		return r, fail("NotImplemented", 501, "Transitions between storage classes are not implemented")
+		return r, call.Fail("NotImplemented", 501, "Transitions between storage call.Classes are not implemented")
 	case in.Expiration == nil && in.NoncurrentVersionExpiration == nil && in.AbortIncompleteMultipartUpload == nil:
-		return r, fail("InvalidRequest", 400, "At least one action needs to be specified in a rule")
+		return r, call.Fail("InvalidRequest", 400, "At least one action needs to be specified in a rule")
 	}
 	r.ID, r.Disabled = in.ID, in.Status == "Disabled"
 	if r.Filter, err = readFilter(in); err != nil {
@@ -174,19 +175,19 @@ func readRule(in *lifecycleRule) (r objects.Rule, err error) {
 	}
 	if n := in.NoncurrentVersionExpiration; n != nil {
 		if n.NoncurrentDays < 1 {
-			return r, invalidArgument("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer", "NoncurrentDays", strconv.Itoa(n.NoncurrentDays))
+			return r, call.InvalidArgument("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer", "NoncurrentDays", strconv.Itoa(n.NoncurrentDays))
 		}
 		if n.NewerNoncurrentVersions < 0 || n.NewerNoncurrentVersions > 100 {
-			return r, invalidArgument("'NewerNoncurrentVersions' must be an integer between 1 and 100", "NewerNoncurrentVersions", strconv.Itoa(n.NewerNoncurrentVersions))
+			return r, call.InvalidArgument("'NewerNoncurrentVersions' must be an integer between 1 and 100", "NewerNoncurrentVersions", strconv.Itoa(n.NewerNoncurrentVersions))
 		}
 		r.NoncurrentDays, r.Keep = n.NoncurrentDays, n.NewerNoncurrentVersions
 	}
 	if a := in.AbortIncompleteMultipartUpload; a != nil {
 		if a.DaysAfterInitiation < 1 {
-			return r, invalidArgument("'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer", "DaysAfterInitiation", strconv.Itoa(a.DaysAfterInitiation))
+			return r, call.InvalidArgument("'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer", "DaysAfterInitiation", strconv.Itoa(a.DaysAfterInitiation))
 		}
 		if len(r.Filter.Tags) > 0 || r.Filter.Over != nil || r.Filter.Under != nil {
-			return r, fail("InvalidRequest", 400, "AbortIncompleteMultipartUpload cannot be specified with Tags or object sizes.")
+			return r, call.Fail("InvalidRequest", 400, "AbortIncompleteMultipartUpload cannot be specified with Tags or object sizes.")
 		}
 		r.AbortDays = a.DaysAfterInitiation
 	}
@@ -204,7 +205,7 @@ func readFilter(in *lifecycleRule) (f objects.Filter, err error) {
 		}
 	}
 	if given > 1 {
-		return f, errMalformedXML
+		return f, call.ErrMalformedXML
 	}
 	if and := in.Filter.And; and != nil {
 		f = objects.Filter{Prefix: and.Prefix, Tags: and.Tags, Over: and.ObjectSizeGreaterThan, Under: and.ObjectSizeLessThan, And: true}
@@ -215,9 +216,9 @@ func readFilter(in *lifecycleRule) (f objects.Filter, err error) {
 		}
 	}
 	if f.Over != nil && f.Under != nil && *f.Over >= *f.Under {
-		return f, fail("InvalidRequest", 400, "'ObjectSizeLessThan' must be greater than 'ObjectSizeGreaterThan' by at least one byte")
+		return f, call.Fail("InvalidRequest", 400, "'ObjectSizeLessThan' must be greater than 'ObjectSizeGreaterThan' by at least one byte")
 	}
-	return f, checkTags(f.Tags, objects.MaxTags, "Object")
+	return f, call.CheckTags(f.Tags, objects.MaxTags, "Object")
 }
 
 func readExpiration(in *lifecycleExpiration, f *objects.Filter) (*objects.Expiration, error) {
@@ -229,7 +230,7 @@ func readExpiration(in *lifecycleExpiration, f *objects.Filter) (*objects.Expira
 	if in.Days != nil {
 		given++
 		if e.Days = *in.Days; e.Days < 1 {
-			return nil, invalidArgument("'Days' for Expiration action must be a positive integer", "Days", strconv.Itoa(e.Days))
+			return nil, call.InvalidArgument("'Days' for Expiration action must be a positive integer", "Days", strconv.Itoa(e.Days))
 		}
 	}
 	if in.Date != "" {
@@ -237,29 +238,29 @@ func readExpiration(in *lifecycleExpiration, f *objects.Filter) (*objects.Expira
 		t, err := time.Parse(time.RFC3339, in.Date)
 		if err != nil {
 			if t, err = time.Parse(time.DateOnly, in.Date); err != nil {
-				return nil, errMalformedXML
+				return nil, call.ErrMalformedXML
 			}
 		}
 		if e.Date = t.UTC(); !e.Date.Equal(e.Date.Truncate(24 * time.Hour)) {
-			return nil, invalidArgument("'Date' must be at midnight GMT", "Date", in.Date)
+			return nil, call.InvalidArgument("'Date' must be at midnight GMT", "Date", in.Date)
 		}
 	}
 	if in.ExpiredObjectDeleteMarker != nil {
 		given++
 		if len(f.Tags) > 0 {
-			return nil, fail("InvalidRequest", 400, "ExpiredObjectDeleteMarker cannot be specified with Tags.")
+			return nil, call.Fail("InvalidRequest", 400, "ExpiredObjectDeleteMarker cannot be specified with Tags.")
 		}
 	}
 	if given != 1 {
-		return nil, errMalformedXML
+		return nil, call.ErrMalformedXML
 	}
 	return e, nil
 }
 
 type corsDocument struct {
-	XMLName xmlName    `xml:"CORSConfiguration"`
-	Xmlns   string     `xml:"xmlns,attr,omitempty"`
-	Rules   []corsRule `xml:"CORSRule"`
+	XMLName call.XMLName `xml:"CORSConfiguration"`
+	Xmlns   string       `xml:"xmlns,attr,omitempty"`
+	Rules   []corsRule   `xml:"CORSRule"`
 }
 
 type corsRule struct {
@@ -272,61 +273,61 @@ type corsRule struct {
 }
 
 func getBucketCORS(x *request) error {
-	if len(x.bucket.CORS) == 0 {
-		return fail("NoSuchCORSConfiguration", 404, "The CORS configuration does not exist", element{"BucketName", x.bucket.Name})
+	if len(x.Bucket.CORS) == 0 {
+		return call.Fail("NoSuchCORSConfiguration", 404, "The CORS configuration does not exist", call.With("BucketName", x.Bucket.Name))
 	}
-	out := corsDocument{Xmlns: namespace}
-	for _, r := range x.bucket.CORS {
+	out := corsDocument{Xmlns: call.Namespace}
+	for _, r := range x.Bucket.CORS {
 		rule := corsRule{ID: r.ID, Headers: r.Headers, Methods: r.Methods, Origins: r.Origins, Expose: r.Expose, MaxAge: r.MaxAge}
 		out.Rules = append(out.Rules, rule)
 	}
-	return x.write(out)
+	return x.Write(out)
 }
 
 var corsMethods = []string{"GET", "PUT", "HEAD", "POST", "DELETE"}
 
 func putBucketCORS(x *request) error {
 	var in corsDocument
-	if err := x.read(&in); err != nil {
+	if err := x.Read(&in); err != nil {
 		return err
 	}
 	if len(in.Rules) == 0 || len(in.Rules) > 100 {
-		return errMalformedXML
+		return call.ErrMalformedXML
 	}
 	var rules []objects.CORS
 	for _, r := range in.Rules {
 		if len(r.Methods) == 0 || len(r.Origins) == 0 {
-			return errMalformedXML
+			return call.ErrMalformedXML
 		}
 		for _, m := range r.Methods {
 			if !slices.Contains(corsMethods, m) {
-				return fail("InvalidRequest", 400, "Found unsupported HTTP method in CORS config. Unsupported method is "+m)
+				return call.Fail("InvalidRequest", 400, "Found unsupported HTTP method in CORS config. Unsupported method is "+m)
 			}
 		}
 		for _, pattern := range append(slices.Clone(r.Origins), r.Headers...) {
 			if strings.Count(pattern, "*") > 1 {
-				return fail("InvalidRequest", 400, "AllowedOrigin \""+pattern+"\" can not have more than one wildcard.")
+				return call.Fail("InvalidRequest", 400, "AllowedOrigin \""+pattern+"\" can not have more than one wildcard.")
 			}
 		}
 		for _, h := range r.Expose {
 			if !headerName.MatchString(h) {
-				return fail("InvalidRequest", 400, "ExposeHeader \""+h+"\" contains wildcard. We currently do not support wildcard for ExposeHeader.")
+				return call.Fail("InvalidRequest", 400, "ExposeHeader \""+h+"\" contains wildcard. We currently do not support wildcard for ExposeHeader.")
 			}
 		}
 		rules = append(rules, objects.CORS{ID: r.ID, Origins: r.Origins, Methods: r.Methods, Headers: r.Headers, Expose: r.Expose, MaxAge: r.MaxAge})
 	}
-	if err := x.update(func(b *objects.Bucket) error { b.CORS = rules; return nil }); err != nil {
+	if err := x.Update(func(b *objects.Bucket) error { b.CORS = rules; return nil }); err != nil {
 		return err
 	}
-	return x.ok(http.StatusOK)
+	return x.OK(http.StatusOK)
 }
 
 var headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'+.^_|~-]+$`)
 
 // rule is the CORS rule for a request of a page of another origin; nil for none.
-func (x *request) rule(method string, headers []string) *objects.CORS {
-	for i := range x.bucket.CORS {
-		if r := &x.bucket.CORS[i]; r.Allows(x.r.Header.Get("Origin"), method, headers) {
+func rule(x *request, method string, headers []string) *objects.CORS {
+	for i := range x.Bucket.CORS {
+		if r := &x.Bucket.CORS[i]; r.Allows(x.R.Header.Get("Origin"), method, headers) {
 			return r
 		}
 	}
@@ -334,42 +335,42 @@ func (x *request) rule(method string, headers []string) *objects.CORS {
 }
 
 // crossOrigin lets a page of another origin see the answer, if a rule says so.
-func (x *request) crossOrigin() {
-	if x.r.Header.Get("Origin") == "" || x.bucket.Name == "" {
+func CrossOrigin(x *request) {
+	if x.R.Header.Get("Origin") == "" || x.Bucket.Name == "" {
 		return
 	}
-	if r := x.rule(x.r.Method, nil); r != nil {
-		x.cors(r)
+	if r := rule(x, x.R.Method, nil); r != nil {
+		cors(x, r)
 	}
 }
 
-func (x *request) cors(r *objects.CORS) {
-	origin := x.r.Header.Get("Origin")
+func cors(x *request, r *objects.CORS) {
+	origin := x.R.Header.Get("Origin")
 	if slices.Contains(r.Origins, "*") {
 		origin = "*"
 	} else {
-		x.set("Access-Control-Allow-Credentials", "true")
+		x.Set("Access-Control-Allow-Credentials", "true")
 	}
-	x.set("Access-Control-Allow-Origin", origin)
-	x.set("Access-Control-Allow-Methods", strings.Join(r.Methods, ", "))
-	x.set("Access-Control-Expose-Headers", strings.Join(r.Expose, ", "))
+	x.Set("Access-Control-Allow-Origin", origin)
+	x.Set("Access-Control-Allow-Methods", strings.Join(r.Methods, ", "))
+	x.Set("Access-Control-Expose-Headers", strings.Join(r.Expose, ", "))
 	if r.MaxAge != nil {
-		x.set("Access-Control-Max-Age", strconv.Itoa(int(*r.MaxAge)))
+		x.Set("Access-Control-Max-Age", strconv.Itoa(int(*r.MaxAge)))
 	}
-	x.set("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
+	x.Set("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
 }
 
 // preflight answers what a browser asks before a page's request.
-func (x *request) preflight() error {
-	h := x.r.Header
+func Preflight(x *request) error {
+	h := x.R.Header
 	if h.Get("Origin") == "" {
-		return fail("BadRequest", 400, "Insufficient information. Origin request header needed.")
+		return call.Fail("BadRequest", 400, "Insufficient information. Origin request header needed.")
 	}
 	if !slices.Contains(corsMethods, h.Get("Access-Control-Request-Method")) {
-		return fail("BadRequest", 400, "Invalid Access-Control-Request-Method: "+h.Get("Access-Control-Request-Method"))
+		return call.Fail("BadRequest", 400, "Invalid Access-Control-Request-Method: "+h.Get("Access-Control-Request-Method"))
 	}
-	x.anonymous = true
-	if err := x.find(); err != nil {
+	x.Anonymous = true
+	if err := x.Find(); err != nil {
 		return err
 	}
 	var headers []string
@@ -378,12 +379,12 @@ func (x *request) preflight() error {
 			headers = append(headers, name)
 		}
 	}
-	r := x.rule(h.Get("Access-Control-Request-Method"), headers)
+	r := rule(x, h.Get("Access-Control-Request-Method"), headers)
 	if r == nil {
-		return fail("AccessForbidden", 403, "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
-			element{"Method", h.Get("Access-Control-Request-Method")}, element{"ResourceType", "BUCKET"})
+		return call.Fail("AccessForbidden", 403, "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+			call.With("Method", h.Get("Access-Control-Request-Method")), call.With("ResourceType", "BUCKET"))
 	}
-	x.cors(r)
-	x.set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
-	return x.ok(http.StatusOK)
+	cors(x, r)
+	x.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
+	return x.OK(http.StatusOK)
 }
