@@ -8,12 +8,16 @@ import (
 
 	"neargate/arn"
 	"neargate/service/s3/internal/call"
+	"neargate/service/s3/internal/sigv2"
 	"neargate/wire/sigv4"
 )
 
 // Serves reports whether a request is for Amazon S3: its signature says so, or,
 // where there is none, the host.
 func Serves(r *http.Request) bool {
+	if _, old := sigv2.Parse(r.URL.Query()); old {
+		return true
+	}
 	claim, err := sigv4.Parse(r)
 	if claim != nil {
 		return claim.Service == "s3"

@@ -15,12 +15,14 @@ import (
 	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/service/s3/bucket"
 	"neargate/service/s3/internal/call"
+	"neargate/service/s3/internal/sigv2"
 	"neargate/service/s3/object"
 	"neargate/service/s3/upload"
 	"neargate/wire/sigv4"
@@ -97,10 +99,10 @@ func (s *Server) serve(x *request) (err error) {
 		x.Op = call.Operation{Name: "OPTIONS"}
 		return bucket.Preflight(x)
 	}
-	if x.Op, err = s.route(x.Place, x.R.Method, x.Query, x.R.Header); err != nil {
+	if err := s.prove(x); err != nil {
 		return err
 	}
-	if err := s.prove(x); err != nil {
+	if x.Op, err = s.route(x.Place, x.R.Method, x.Query, x.R.Header); err != nil {
 		return err
 	}
 	if err := x.Find(); err != nil {
@@ -127,6 +129,9 @@ func (s *Server) prove(x *request) error {
 		return assume(x)
 	}
 	if refused, ok := errors.AsType[*sigv4.Error](unsigned); ok && refused.Reason == sigv4.Missing {
+		if old, ok := sigv2.Parse(x.Query); ok {
+			return proveOld(x, old)
+		}
 		x.Anonymous, x.Body, x.Trailer = true, x.R.Body, func() http.Header { return nil }
 		return nil
 	}
@@ -144,7 +149,50 @@ func (s *Server) prove(x *request) error {
 	}
 	x.Body, x.Trailer = body, body.Trailer
 	become(x, key)
+	if claim.Presigned {
+		hoist(x)
+	}
 	return nil
+}
+
+// proveOld proves who presigned a URL the old way.
+func proveOld(x *request, claim sigv2.Claim) error {
+	key, err := x.Keys.Key(x.Ctx, claim.AccessKeyID, claim.SessionToken)
+	switch {
+	case errors.Is(err, sigv4.ErrUnknownKey):
+		return call.Fail("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.", call.With("AWSAccessKeyId", claim.AccessKeyID))
+	case errors.Is(err, sigv4.ErrBadToken):
+		return &sigv4.Error{Reason: sigv4.BadToken}
+	case errors.Is(err, sigv4.ErrExpiredToken):
+		return &sigv4.Error{Reason: sigv4.ExpiredToken}
+	case err != nil:
+		return err
+	case x.Start.After(claim.Expires):
+		return call.Fail("AccessDenied", 403, "Request has expired", call.With("Expires", call.Stamp(claim.Expires)), call.With("ServerTime", call.Stamp(x.Start)))
+	}
+	bucket, _ := splitHost(hostName(x.R.Host))
+	if key.Secret == "" || !claim.Proves(x.R, x.Query, bucket, key.Secret) {
+		return &sigv4.Error{Reason: sigv4.Mismatch}
+	}
+	x.Body, x.Trailer = x.R.Body, func() http.Header { return nil }
+	become(x, key)
+	hoist(x)
+	return nil
+}
+
+// ofSignature are the parameters of a presigned URL that are about its signature.
+var ofSignature = []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signedheaders", "X-Amz-Signature",
+	"X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Sdk-Checksum-Algorithm"}
+
+// hoist makes headers of the parameters of a presigned URL that signers have made
+// of headers.
+func hoist(x *request) {
+	for name, values := range x.Query {
+		name = http.CanonicalHeaderKey(name)
+		if strings.HasPrefix(name, "X-Amz-") && !slices.Contains(ofSignature, name) && x.R.Header.Get(name) == "" {
+			x.R.Header[name] = values
+		}
+	}
 }
 
 func become(x *request, key sigv4.Key) {

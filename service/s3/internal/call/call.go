@@ -144,7 +144,11 @@ func (x *Request) Find() error {
 	if owner := x.R.Header.Get("X-Amz-Expected-Bucket-Owner"); owner != "" && owner != x.Bucket.Account {
 		return errAccessDenied
 	}
-	if !x.Anonymous && !x.NoAuth && x.Region != x.Bucket.Region && x.Op.Name != "GetBucketLocation" {
+	if x.Claim == nil {
+		x.Region = x.Bucket.Region
+		x.Caller.Region = x.Region
+	}
+	if !x.NoAuth && x.Region != x.Bucket.Region && x.Op.Name != "GetBucketLocation" {
 		return WrongScope("the region '"+x.Region+"' is wrong; expecting '"+x.Bucket.Region+"'", Element{"Region", x.Bucket.Region})
 	}
 	if len(x.Place.Key) > objects.MaxKey {
