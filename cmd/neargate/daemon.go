@@ -17,6 +17,7 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/objects"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
@@ -47,18 +48,19 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log    *slog.Logger
-	tel    *telemetry.Telemetry
-	room   *room.Room // for the store
-	store  *etcd.Store
-	logs   *logstore.Store
-	logAPI *logs.Service
-	ids    *arn.Source
-	admin  *admin
-	limits limits
-	key    [32]byte // seals pagination tokens
-	pool   netip.Prefix
-	tasks  *tasksHost
+	log     *slog.Logger
+	tel     *telemetry.Telemetry
+	room    *room.Room // for the store
+	store   *etcd.Store
+	logs    *logstore.Store
+	logAPI  *logs.Service
+	objects *objects.Store
+	ids     *arn.Source
+	admin   *admin
+	limits  limits
+	key     [32]byte // seals pagination tokens
+	pool    netip.Prefix
+	tasks   *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -116,6 +118,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -181,6 +187,7 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -218,7 +225,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux, nil
+	return d.withObjects(deps, directory, cfg.Keys, mux), nil
 }
 
 // observe records a finished call.
