@@ -248,7 +248,7 @@ func object(raw []byte) ([]member, error) {
 		if slices.ContainsFunc(out, func(o member) bool { return o.name == m.name }) {
 			return nil, ErrSyntax
 		}
-		if err := m.read(dec, raw, ':'); err != nil {
+		if err := m.read(dec, raw, dec.InputOffset(), ':'); err != nil {
 			return nil, err
 		}
 		out = append(out, m)
@@ -263,20 +263,23 @@ func list(m member) ([]member, error) {
 		return nil, ErrSyntax
 	}
 	var out []member
+	after := dec.InputOffset() // which More may move on
 	for dec.More() {
 		var e member
-		if err := e.read(dec, m.value, ','); err != nil {
+		if err := e.read(dec, m.value, after, ','); err != nil {
 			return nil, err
 		}
+		after = dec.InputOffset()
 		e.at, e.after = e.at+m.at, e.after+m.at
 		out = append(out, e)
 	}
 	return out, end(dec)
 }
 
-// read reads the next value of raw, before which a separator may stand.
-func (m *member) read(dec *json.Decoder, raw []byte, separator byte) error {
-	m.after = int(dec.InputOffset())
+// read reads the next value of raw, before which a separator may stand, after what ends
+// at an offset.
+func (m *member) read(dec *json.Decoder, raw []byte, after int64, separator byte) error {
+	m.after = int(after)
 	if i := bytes.IndexByte(raw[m.after:], separator); i >= 0 && len(bytes.TrimSpace(raw[m.after:m.after+i])) == 0 {
 		m.after += i + 1
 	}

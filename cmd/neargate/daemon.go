@@ -17,14 +17,17 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/objects"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
 	"neargate/internal/registries"
+	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
 	"neargate/service/logs"
+	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -48,9 +51,11 @@ type daemon struct {
 	options
 	log     *slog.Logger
 	tel     *telemetry.Telemetry
+	room    *room.Room // for the store
 	store   *etcd.Store
 	logs    *logstore.Store
 	logAPI  *logs.Service
+	objects *objects.Store
 	mirrors registries.Config
 	ecr     *containers
 	ids     *arn.Source
@@ -105,7 +110,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
 		return err
 	}
-	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log}); err != nil {
+	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
+		return err
+	}
+	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log, Full: d.room.Gone}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
@@ -121,6 +129,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
 	}
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -187,6 +199,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.runLogs(part)
 	part("registries", d.ecr.run)
+	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -224,12 +237,12 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux, nil
+	return d.withObjects(deps, directory, cfg.Keys, mux), nil
 }
 
 // deps is what services are made with.
 func (d *daemon) deps() service.Deps {
-	return service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 }
 
 // observe records a finished call.
