@@ -11,6 +11,7 @@ import (
 	"neargate/auth"
 	"neargate/control/images"
 	"neargate/dataplane/registry"
+	"neargate/dataplane/upstream"
 	"neargate/resource/identity"
 	record "neargate/resource/image"
 	"neargate/service/ecr"
@@ -37,7 +38,7 @@ func (d *daemon) openRegistries() (*containers, error) {
 		return nil, err
 	}
 	r := &containers{blobs: blobs, store: d.store, log: d.log}
-	r.api = ecr.New(d.deps(), blobs, nil, func() string { return "http://" + d.listener.Addr().String() })
+	r.api = ecr.New(d.deps(), blobs, upstream.New(d.mirrors), func() string { return "http://" + d.listener.Addr().String() })
 	g := gate{auth.NewDirectory(d.store, time.Now)}
 	cfg := v2.Config{
 		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log,
