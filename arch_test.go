@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"resource":         {"arn", "resource"},
 	"store":            {"store", "internal"},
 	"store/tables":     {"store", "resource", "arn"},
-	"auth":             {"auth", "resource/identity", "resource/key", "store", "arn", "internal"},
+	"auth":             {"auth", "resource/identity", "resource/key", "resource/param", "resource/secret", "store", "arn", "internal"},
 	"service":          {"service", "aws", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"control/loop":     {"store", "arn", "internal"},
 	"control":          {".", "control/loop", "resource", "store", "arn", "internal"},
@@ -56,6 +56,7 @@ var layers = map[string][]string{
 	"service/sts":      {"service/sts", "service/internal", "service", "aws/sts", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/logs":     {"service/logs", "service/internal", "service", "aws/logs", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/kms":      {"service/kms", "service/internal", "service", "aws/kms", "wire/shape", "resource", "store", "auth", "arn", "internal"},
+	"service/ssm":      {"service/ssm", "service/internal", "service", "aws/ssm", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/internal": {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 
 	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},

@@ -43,6 +43,7 @@ var services = map[string]rules{
 	"ecs":  ecsRules,
 	"iam":  iamRules,
 	"kms":  kmsRules,
+	"ssm":  ssmRules,
 	"logs": logsRules,
 }
 

@@ -10,6 +10,7 @@ import (
 	awsiam "neargate/aws/iam"
 	awskms "neargate/aws/kms"
 	awslogs "neargate/aws/logs"
+	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
 	"neargate/control/attach"
 	"neargate/control/deploy"
@@ -17,6 +18,7 @@ import (
 	keycontrol "neargate/control/keys"
 	"neargate/control/loop"
 	"neargate/control/place"
+	"neargate/control/vault"
 	"neargate/service"
 	"neargate/service/ec2"
 	"neargate/service/ecs"
@@ -24,6 +26,7 @@ import (
 	"neargate/service/iam"
 	"neargate/service/kms"
 	"neargate/service/logs"
+	"neargate/service/ssm"
 	"neargate/service/sts"
 	"neargate/wire/shape"
 )
@@ -36,6 +39,7 @@ func services(d service.Deps, launches task.Rate, l *logs.Service, k *kms.Servic
 		awsiam.Describe(iam.New(d)),
 		awskms.Describe(k),
 		awslogs.Describe(l),
+		awsssm.Describe(ssm.New(d, k)),
 		awssts.Describe(sts.New(d)),
 	}
 }
@@ -45,7 +49,7 @@ func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, mas
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
-		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master),
+		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(),
 	}
 }
 
