@@ -39,12 +39,13 @@ type rules struct {
 
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
-	"ec2":  ec2Rules,
-	"ecs":  ecsRules,
-	"iam":  iamRules,
-	"kms":  kmsRules,
-	"ssm":  ssmRules,
-	"logs": logsRules,
+	"ec2":            ec2Rules,
+	"ecs":            ecsRules,
+	"iam":            iamRules,
+	"kms":            kmsRules,
+	"ssm":            ssmRules,
+	"secretsmanager": secretsRules,
+	"logs":           logsRules,
 }
 
 // targets are the permissions a call needs: the operation itself, and what else

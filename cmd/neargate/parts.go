@@ -10,6 +10,7 @@ import (
 	awsiam "neargate/aws/iam"
 	awskms "neargate/aws/kms"
 	awslogs "neargate/aws/logs"
+	awssecrets "neargate/aws/secretsmanager"
 	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
 	"neargate/control/attach"
@@ -26,6 +27,7 @@ import (
 	"neargate/service/iam"
 	"neargate/service/kms"
 	"neargate/service/logs"
+	"neargate/service/secretsmanager"
 	"neargate/service/ssm"
 	"neargate/service/sts"
 	"neargate/wire/shape"
@@ -39,6 +41,7 @@ func services(d service.Deps, launches task.Rate, l *logs.Service, k *kms.Servic
 		awsiam.Describe(iam.New(d)),
 		awskms.Describe(k),
 		awslogs.Describe(l),
+		awssecrets.Describe(secretsmanager.New(d, k)),
 		awsssm.Describe(ssm.New(d, k)),
 		awssts.Describe(sts.New(d)),
 	}
@@ -49,7 +52,7 @@ func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, mas
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
-		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(),
+		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package vault deletes what was stored with an end: parameters of SSM that expire.
+// Package vault deletes what was stored with an end: parameters of SSM that expire,
+// and secrets of Secrets Manager whose recovery window is over.
 package vault
 
 import (
@@ -6,8 +7,10 @@ import (
 
 	"neargate/control/loop"
 	"neargate/resource/param"
+	"neargate/resource/secret"
 	"neargate/store"
 	"neargate/store/tables/parameters"
+	"neargate/store/tables/secrets"
 )
 
 // ending is a controller that deletes records once a time of their own has come. The
@@ -45,4 +48,30 @@ func plan[T any](now time.Time, next []T, until func(*T) time.Time) ([]T, time.T
 func Parameters() loop.Runner {
 	return ending("expire-parameters", parameters.Parameters, parameters.ByExpiry,
 		append(parameters.Parameters.Prefixes(), parameters.Versions.Prefixes()...), (*param.Parameter).Expires, parameters.Delete)
+}
+
+// batch is how many values of a secret one pass deletes.
+const batch = 100
+
+// Secrets is the controller that deletes secrets, with their values first.
+func Secrets() loop.Runner {
+	return ending("delete-secrets", secrets.Secrets, secrets.ByDeletion,
+		append(secrets.Secrets.Prefixes(), secrets.Versions.Prefixes()...),
+		func(s *secret.Secret) time.Time { return s.DeletionAt }, removeSecret)
+}
+
+func removeSecret(tx store.Tx, s *secret.Secret) error {
+	values, err := store.Collect(secrets.Versions.Page(tx, []string{s.Account, s.Region, s.Name}, nil, batch))
+	if err != nil {
+		return err
+	}
+	for i := range values {
+		if err := secrets.Versions.Delete(tx, s.Account, s.Region, s.Name, values[i].ID); err != nil {
+			return err
+		}
+	}
+	if len(values) == batch {
+		return nil
+	}
+	return secrets.Secrets.Delete(tx, s.Account, s.Region, s.Name)
 }

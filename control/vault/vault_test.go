@@ -7,9 +7,11 @@ import (
 
 	"neargate/control/loop"
 	"neargate/resource/param"
+	"neargate/resource/secret"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables/parameters"
+	"neargate/store/tables/secrets"
 )
 
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -78,5 +80,36 @@ func TestParameters(t *testing.T) {
 	run(t, st, Parameters(), t0.AddDate(9, 0, 0))
 	if n := count(t, st); n != 102 {
 		t.Errorf("%d left, the one that stays has 102", n)
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	st := mem.New(mem.Paranoid())
+	update(t, st, func(tx store.Tx) error {
+		for i := range 3 {
+			s := secret.Secret{Account: "1", Region: "r", Name: fmt.Sprint(i)}
+			if i > 0 {
+				s.DeletedAt, s.DeletionAt = t0, t0.AddDate(0, 0, 7*i)
+			}
+			if err := secrets.Secrets.Put(tx, &s); err != nil {
+				return err
+			}
+			for n := range 250 {
+				if err := secrets.Versions.Put(tx, &secret.Version{Account: "1", Region: "r", Name: s.Name, ID: fmt.Sprint(n)}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if wake := run(t, st, Secrets(), t0.AddDate(0, 0, 7).Add(-1)); !wake.Equal(t0.AddDate(0, 0, 7)) || count(t, st) != 755 {
+		t.Errorf("too early: %d left, looks again at %v", count(t, st), wake)
+	}
+	if wake := run(t, st, Secrets(), t0.AddDate(0, 0, 7)); !wake.Equal(t0.AddDate(0, 0, 14)) || count(t, st) != 755-252 {
+		t.Errorf("%d left, looks again at %v", count(t, st), wake)
+	}
+	run(t, st, Secrets(), t0.AddDate(1, 0, 0))
+	if n := count(t, st); n != 251 {
+		t.Errorf("%d left", n)
 	}
 }
