@@ -25,6 +25,7 @@ import (
 	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/kms"
 	"neargate/service/logs"
 	"neargate/store"
 	"neargate/store/etcd"
@@ -59,6 +60,7 @@ type daemon struct {
 	admin   *admin
 	limits  limits
 	key     [32]byte // seals pagination tokens
+	master  [32]byte // seals the material of KMS keys
 	pool    netip.Prefix
 	tasks   *tasksHost
 
@@ -105,6 +107,9 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		err = errors.Join(err, d.tel.Close(last))
 	}()
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
+		return err
+	}
+	if d.master, err = o.dir.Secret("kms"); err != nil {
 		return err
 	}
 	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
@@ -183,7 +188,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids, d.pool) {
+	for _, c := range controllers(time.Now, d.ids, d.pool, d.master) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
@@ -206,7 +211,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI),
+		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master)),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
