@@ -58,6 +58,8 @@ var layers = map[string][]string{
 	"service/internal": {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 
 	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
+	"billing/ledger/drain.go":     {"billing/ledger", "resource", "store", "arn", "internal"},
+	"billing/book":                {"billing", "resource", "store", "arn", "internal"},
 }
 
 // separate are the folders of other Go modules in this repository.

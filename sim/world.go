@@ -18,7 +18,9 @@ import (
 	"neargate/control/deploy"
 	"neargate/control/expire"
 	"neargate/control/loop"
+	"neargate/control/meter"
 	"neargate/control/place"
+	"neargate/resource/billing"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
@@ -84,7 +86,7 @@ func New(c Config) *World {
 	w.api = w.client()
 	for _, r := range []loop.Runner{
 		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids, netip.Prefix{}),
-		expire.Tasks(), expire.Services(), expire.Clusters(),
+		expire.Tasks(), expire.Services(), expire.Clusters(), meter.New(billing.DefaultTerms()),
 	} {
 		w.Add(r)
 	}

@@ -14,7 +14,9 @@ import (
 	"neargate/control/deploy"
 	"neargate/control/expire"
 	"neargate/control/loop"
+	"neargate/control/meter"
 	"neargate/control/place"
+	"neargate/resource/billing"
 	"neargate/service"
 	"neargate/service/ec2"
 	"neargate/service/ecs"
@@ -41,7 +43,7 @@ func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix) []l
 	return []loop.Runner{
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
-		expire.Sessions(), expire.DeletionTasks(),
+		expire.Sessions(), expire.DeletionTasks(), meter.New(billing.DefaultTerms()),
 	}
 }
 
