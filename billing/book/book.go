@@ -54,6 +54,41 @@ func (b *Book) Rows(ctx context.Context, s billing.Scan) iter.Seq2[billing.Row, 
 	}
 }
 
+// Recount is Rows on other terms than those that usage was recorded on: every
+// record is counted anew, which takes as long as there are records.
+func (b *Book) Recount(ctx context.Context, s billing.Scan, terms *billing.Terms) iter.Seq2[billing.Row, error] {
+	return func(yield func(billing.Row, error) bool) {
+		live, view, err := b.open(ctx, s.Account)
+		if err != nil {
+			yield(billing.Row{}, err)
+			return
+		}
+		defer view.Close()
+		count := func(r *billing.Record) bool {
+			for row := range r.On(terms).Rows() {
+				if !row.At.Before(s.From) && row.At.Before(s.To) && !yield(row, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for r, err := range view.Records(ctx, time.Unix(0, 0), s.To) {
+			if err != nil {
+				yield(billing.Row{}, err)
+				return
+			}
+			if (s.Account == "" || s.Account == r.Account) && !count(&r) {
+				return
+			}
+		}
+		for i := range live {
+			if !count(&live[i]) {
+				return
+			}
+		}
+	}
+}
+
 // Records are the records of tasks that are over, those that began from one time
 // to another, by when they did.
 func (b *Book) Records(ctx context.Context, from, to time.Time) iter.Seq2[billing.Record, error] {

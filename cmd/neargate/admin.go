@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/billing/book"
 	"neargate/internal/install"
 	"neargate/resource/identity"
 	"neargate/store"
@@ -27,6 +28,7 @@ import (
 type admin struct {
 	dir   install.Dir
 	store *etcd.Store
+	usage *book.Book
 	now   func() time.Time
 	ids   *arn.Source
 }
@@ -65,6 +67,7 @@ func (a *admin) handler() http.Handler {
 		c, err := a.createKey(r.Context(), r.PathValue("id"))
 		answer(w, c, err)
 	})
+	mux.HandleFunc("POST /bill", a.bill)
 	return mux
 }
 

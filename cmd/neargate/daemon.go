@@ -16,6 +16,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/billing/book"
 	"neargate/dataplane/logstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
@@ -50,6 +51,7 @@ type daemon struct {
 	store  *etcd.Store
 	logs   *logstore.Store
 	logAPI *logs.Service
+	usage  *book.Book
 	ids    *arn.Source
 	admin  *admin
 	limits limits
@@ -110,7 +112,11 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
-	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
+	if err := d.openUsage(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.usage.Ledger.Close()) }()
+	d.admin = &admin{dir: o.dir, store: d.store, usage: d.usage, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
 		return err
@@ -175,6 +181,7 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}

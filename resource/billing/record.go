@@ -55,6 +55,17 @@ func (d Dimension) scale() int64 {
 	return 1024
 }
 
+// Hours are the hours of vCPUs, GB or addresses in a sum of seconds times units.
+func (d Dimension) Hours(amount int64) Decimal { return Ratio(amount, 3600*d.scale()) }
+
+// UsageType is the usage type of the labels' dimension in their region.
+func (l *Labels) UsageType() string {
+	if code, ok := Code(l.Region); ok {
+		return l.Dimension.UsageType(l.Region, code)
+	}
+	return l.Dimension.Usage()
+}
+
 // Row is what was used within an hour, or a longer time over which no price of
 // the dimension changes.
 type Row struct {
@@ -63,6 +74,16 @@ type Row struct {
 	Amount  int64     // seconds times units
 	Records int64     // how many records began in it
 }
+
+// On is the record on other terms: with the seconds that these charge for.
+func (r Record) On(t *Terms) *Record {
+	if r.Dimension != PublicIPv4 {
+		r.Seconds = t.Billable(elapsed(r.Start, r.End), r.Dimension.windows())
+	}
+	return &r
+}
+
+func (d Dimension) windows() bool { return d == WinVCPU || d == WinMemory || d == WinLicence }
 
 // Rows split a record by the hours its seconds begin in.
 func (r *Record) Rows() iter.Seq[Row] {
