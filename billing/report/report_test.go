@@ -293,7 +293,9 @@ func TestRefused(t *testing.T) {
 		{func(r *Request) {
 			r.Prices = []byte(`{"base": "aws", "region": "us-east-1", "terms": {"freeStorageGiB": 0}}`)
 		}, "freeStorageGiB"},
-		{func(r *Request) { r.Prices = bytes.ReplaceAll(prices, []byte(`"base": "aws", "region": "us-east-1"`), []byte(`"code": "USE1", "currency": "EUR", "region": "us-east-1"`)) }, "in EUR"},
+		{func(r *Request) {
+			r.Prices = bytes.ReplaceAll(prices, []byte(`"base": "aws", "region": "us-east-1"`), []byte(`"code": "USE1", "currency": "EUR", "region": "us-east-1"`))
+		}, "in EUR"},
 	} {
 		r := october
 		c.change(&r)
