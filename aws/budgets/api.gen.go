@@ -16,6 +16,7 @@ type API interface {
 	DeleteBudget(context.Context, *DeleteBudgetInput) (*DeleteBudgetOutput, error)
 	DescribeBudget(context.Context, *DescribeBudgetInput) (*DescribeBudgetOutput, error)
 	DescribeBudgets(context.Context, *DescribeBudgetsInput) (*DescribeBudgetsOutput, error)
+	DescribeNotificationsForBudget(context.Context, *DescribeNotificationsForBudgetInput) (*DescribeNotificationsForBudgetOutput, error)
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
@@ -37,6 +38,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DeleteBudget", api.DeleteBudget),
 			shape.Op("DescribeBudget", api.DescribeBudget),
 			shape.Op("DescribeBudgets", api.DescribeBudgets),
+			shape.Op("DescribeNotificationsForBudget", api.DescribeNotificationsForBudget),
 			shape.Op("ListTagsForResource", api.ListTagsForResource),
 			shape.Op("TagResource", api.TagResource),
 			shape.Op("UntagResource", api.UntagResource),

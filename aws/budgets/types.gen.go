@@ -104,6 +104,20 @@ type DescribeBudgetsOutput struct {
 	NextToken *string  `aws:"NextToken"`
 }
 
+// DescribeNotificationsForBudgetInput is the AWS shape com.amazonaws.budgets#DescribeNotificationsForBudgetRequest.
+type DescribeNotificationsForBudgetInput struct {
+	AccountId  *string `aws:"AccountId,required,len=12:12" pattern:"\\d{12}"`
+	BudgetName *string `aws:"BudgetName,required,len=1:100" pattern:"^[^:\\\\]+$"`
+	MaxResults *int32  `aws:"MaxResults,range=1:100"`
+	NextToken  *string `aws:"NextToken,len=0:2147483647" pattern:".*"`
+}
+
+// DescribeNotificationsForBudgetOutput is the AWS shape com.amazonaws.budgets#DescribeNotificationsForBudgetResponse.
+type DescribeNotificationsForBudgetOutput struct {
+	NextToken     *string        `aws:"NextToken"`
+	Notifications []Notification `aws:"Notifications"`
+}
+
 // Expression is the AWS shape com.amazonaws.budgets#Expression.
 type Expression struct {
 	And            []Expression               `aws:"And"`

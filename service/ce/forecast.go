@@ -80,7 +80,7 @@ func (s *Service) days(ctx context.Context, q costs.Query, metric string, tags b
 	for i := range cells {
 		out[cells[i].Start.Sub(cells[0].Start)/(24*time.Hour)] = amount(metric, &cells[i])
 		if metric == "UsageQuantity" {
-			_, was := quantity(&cells[i])
+			_, was := cells[i].Quantity()
 			if i > 0 && was != unit {
 				was = "N/A"
 			}

@@ -2,13 +2,11 @@ package ce
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"neargate/auth"
 	api "neargate/aws/ce"
-	"neargate/resource/billing"
 	"neargate/resource/billing/costs"
 	"neargate/store"
 	"neargate/store/tables"
@@ -161,7 +159,7 @@ func value(metric string, c *costs.Cell) api.MetricValue {
 	case "NormalizedUsageAmount":
 		return api.MetricValue{Amount: new("0"), Unit: new("N/A")}
 	case "UsageQuantity":
-		sum, unit := quantity(c)
+		sum, unit := c.Quantity()
 		return api.MetricValue{Amount: new(sum.Text(places)), Unit: new(unit)}
 	}
 	return api.MetricValue{Amount: new(c.Cost().Text(places)), Unit: new(currency)}
@@ -169,27 +167,6 @@ func value(metric string, c *costs.Cell) api.MetricValue {
 
 // places are the digits after the point of amounts.
 const places = 10
-
-// quantity sums up quantities; the unit is N/A where they are of several.
-func quantity(c *costs.Cell) (sum billing.Decimal, unit string) {
-	var units []string
-	add := func(n billing.Decimal, unit string) {
-		sum = sum.Add(n)
-		if !slices.Contains(units, unit) {
-			units = append(units, unit)
-		}
-	}
-	for _, l := range c.Lines {
-		add(l.Quantity, l.Unit)
-	}
-	for _, f := range c.Unpriced {
-		add(f.Quantity, f.Dimension.Unit())
-	}
-	if len(units) == 1 {
-		return sum, units[0]
-	}
-	return sum, "N/A"
-}
 
 // account describes the caller's account.
 func (s *Service) account(ctx context.Context) (api.DimensionValuesWithAttributes, error) {

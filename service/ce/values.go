@@ -18,7 +18,7 @@ const defaultValues = 1000
 
 // GetDimensionValues lists the values that a dimension has in the usage of a time.
 func (s *Service) GetDimensionValues(ctx context.Context, in *api.GetDimensionValuesInput) (*api.GetDimensionValuesOutput, error) {
-	by, ok := dimensions[*in.Dimension]
+	by, ok := costs.Dimension(*in.Dimension)
 	if !ok {
 		return nil, invalid("Dimension %s is not supported", *in.Dimension)
 	}
@@ -219,7 +219,7 @@ func amount(metric string, c *costs.Cell) billing.Decimal {
 	case "NormalizedUsageAmount":
 		return billing.Decimal{}
 	case "UsageQuantity":
-		sum, _ := quantity(c)
+		sum, _ := c.Quantity()
 		return sum
 	}
 	return c.Cost()
