@@ -200,7 +200,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI),
+		Services: services(deps, d.limits.Launches, d.logAPI, d.usage),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
