@@ -7,13 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"neargate/control/attach"
-	"neargate/control/deploy"
+	"neargate/control"
 	"neargate/control/expire"
 	"neargate/control/loop"
-	"neargate/control/meter"
-	"neargate/control/place"
-	"neargate/resource/billing"
 )
 
 var update = flag.Bool("update", false, "write docs/controllers.md")
@@ -23,8 +19,7 @@ func TestGraph(t *testing.T) {
 	page := "# The controllers\n\n" +
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
-		loop.Graph(deploy.New(nil, nil), place.Place(), place.Hosts(), attach.New(nil, netip.Prefix{}), expire.Tasks(), expire.Services(), expire.Clusters(),
-			expire.Sessions(), expire.DeletionTasks(), meter.New(billing.DefaultTerms()))
+		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks())...)
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

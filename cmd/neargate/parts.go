@@ -14,13 +14,9 @@ import (
 	awspricing "neargate/aws/pricing"
 	awssts "neargate/aws/sts"
 	"neargate/billing/book"
-	"neargate/control/attach"
-	"neargate/control/deploy"
+	"neargate/control"
 	"neargate/control/expire"
 	"neargate/control/loop"
-	"neargate/control/meter"
-	"neargate/control/place"
-	"neargate/resource/billing"
 	"neargate/service"
 	"neargate/service/budgets"
 	"neargate/service/ce"
@@ -50,11 +46,7 @@ func services(d service.Deps, launches task.Rate, l *logs.Service, u *book.Book)
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
 func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix) []loop.Runner {
-	return []loop.Runner{
-		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
-		expire.Tasks(), expire.Services(), expire.Clusters(),
-		expire.Sessions(), expire.DeletionTasks(), meter.New(billing.DefaultTerms()),
-	}
+	return append(control.Tasks(now, ids, public), expire.Sessions(), expire.DeletionTasks())
 }
 
 // env is what controllers run with.
