@@ -1,4 +1,6 @@
-package runtime
+// Package runc runs a task's containers as processes of the host, with runc, which
+// it executes.
+package runc
 
 import (
 	"bytes"
@@ -22,7 +24,9 @@ import (
 	"neargate/shim/api"
 	"neargate/shim/internal/bundle"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/host"
 	"neargate/shim/internal/proc"
+	"neargate/shim/internal/runtime"
 )
 
 // patience bounds the wait for killed processes to be gone.
@@ -30,7 +34,7 @@ const patience = 5 * time.Second
 
 // runc runs a task's containers as processes of the host, in namespaces.
 type runc struct {
-	*host
+	*host.Host
 	pause api.Process    // process 1 of the task's PID namespace, where it has one
 	left  sync.WaitGroup // what calls leave
 
@@ -47,13 +51,19 @@ type runcContainer struct {
 	over    bool       // reaped: the pid may be another's
 }
 
-func itoa(n int) string { return strconv.Itoa(n) }
+// sandboxID is the id of the container whose PID namespace others share.
+const sandboxID = "pause"
+
+// New is the runtime of a shim.
+func New(cfg api.Config) (runtime.Runtime, error) {
+	return &runc{Host: host.New(cfg), all: map[string]*runcContainer{}}, nil
+}
 
 // Open implements Runtime.
 func (r *runc) Open() error {
-	s := r.cfg.Spec
-	r.left.Go(func() { _, _ = r.disk() }) // beside the start; a container will ask how it went
-	if err := r.group.Create(cgroup.Limits{Memory: s.Memory, Processes: s.Processes}); err != nil {
+	s := r.Cfg.Spec
+	r.left.Go(func() { _, _ = r.Disk() }) // beside the start; a container will ask how it went
+	if err := r.Group.Create(cgroup.Limits{Memory: s.Memory, Processes: s.Processes}); err != nil {
 		return err
 	}
 	if !s.SharePID {
@@ -64,7 +74,7 @@ func (r *runc) Open() error {
 
 // openPID starts the process whose PID namespace the containers share.
 func (r *runc) openPID() error {
-	root := r.dir("pause")
+	root := r.Run("pause")
 	if err := bundle.PauseRoot(root); err != nil {
 		return err
 	}
@@ -75,7 +85,7 @@ func (r *runc) openPID() error {
 	}
 	pause := &runcContainer{id: sandboxID}
 	c := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
-	if err := r.create(pause, c, bundle.Options{Root: root, NetNS: r.netNS()}, [3]*os.File{}); err != nil {
+	if err := r.create(pause, c, bundle.Options{Root: root, NetNS: r.NetNS()}, [3]*os.File{}); err != nil {
 		return err
 	}
 	r.pause = pause.process
@@ -84,11 +94,11 @@ func (r *runc) openPID() error {
 
 // Create implements Runtime.
 func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
-	disk, err := r.disk()
+	disk, err := r.Disk()
 	if err != nil {
 		return err
 	}
-	id := r.nextID()
+	id := r.NextID()
 	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err != nil {
 		return err
@@ -102,7 +112,7 @@ func (r *runc) Restart(name string, stdio [3]*os.File) error {
 	if err := r.command(context.Background(), "delete", "--force", b.id).run(); err != nil {
 		return err
 	}
-	if err := r.make(&runcContainer{id: r.nextID(), root: b.root, spec: b.spec}, stdio); err != nil {
+	if err := r.make(&runcContainer{id: r.NextID(), root: b.root, spec: b.spec}, stdio); err != nil {
 		return err
 	}
 	return r.Start(name)
@@ -113,7 +123,7 @@ func (r *runc) make(b *runcContainer, stdio [3]*os.File) error {
 	r.mu.Lock()
 	r.all[b.spec.Name] = b
 	r.mu.Unlock()
-	files, err := r.files(b.spec)
+	files, err := r.Files(b.spec)
 	if err != nil {
 		return err
 	}
@@ -123,24 +133,24 @@ func (r *runc) make(b *runcContainer, stdio [3]*os.File) error {
 		return err
 	}
 	o := bundle.Options{
-		Root: b.root, NetNS: r.netNS(), Hostname: r.cfg.Spec.Hostname, InitBin: r.cfg.InitBin, CgroupNS: r.group.CloneInto(),
-		Rlimits: nofile(), ClampLimit: true,
-		Volume: func(m api.Mount) (string, error) { return r.volume(b.root, m) },
+		Root: b.root, NetNS: r.NetNS(), Hostname: r.Cfg.Spec.Hostname, InitBin: r.Cfg.InitBin, CgroupNS: r.Group.CloneInto(),
+		Rlimits: host.Nofile(), ClampLimit: true,
+		Volume: func(m api.Mount) (string, error) { return r.Volume(b.root, m) },
 	}
 	if r.pause.PID > 0 {
-		o.PIDNS = "/proc/" + itoa(r.pause.PID) + "/ns/pid"
+		o.PIDNS = "/proc/" + strconv.Itoa(r.pause.PID) + "/ns/pid"
 	}
 	return r.create(b, c, o, stdio)
 }
 
 func (r *runc) create(b *runcContainer, c api.Container, o bundle.Options, stdio [3]*os.File) error {
-	o.CgroupPath = r.group.Sub(b.id).Path()
+	o.CgroupPath = r.Group.Sub(b.id).Path()
 	s, err := bundle.Spec(c, o)
 	if err != nil {
 		return err
 	}
 	s.Linux.Resources = resources(c)
-	dir := r.dir("bundle", b.id)
+	dir := r.Run("bundle", b.id)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -181,11 +191,11 @@ func (r *runc) Start(name string) error {
 	if err := r.command(context.Background(), "start", r.find(name).id).run(); err != nil {
 		return err
 	}
-	return r.limitCPU()
+	return r.LimitCPU()
 }
 
 // Wait implements Runtime.
-func (r *runc) Wait(name string) Status {
+func (r *runc) Wait(name string) runtime.Status {
 	b := r.find(name)
 	var info unix.Siginfo
 	for unix.Waitid(unix.P_PID, b.process.PID, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
@@ -195,12 +205,12 @@ func (r *runc) Wait(name string) Status {
 	var ws unix.WaitStatus
 	_, err := unix.Wait4(b.process.PID, &ws, 0, nil)
 	b.mu.Unlock()
-	group := r.group.Sub(b.id)
-	st := Status{Code: killed}
+	group := r.Group.Sub(b.id)
+	st := runtime.Status{Code: runtime.Killed}
 	if err == nil {
-		st.Code = exitCode(ws)
+		st.Code = host.ExitCode(ws)
 	}
-	st.OOM = st.Code == killed && group.OOMKills() > 0
+	st.OOM = st.Code == runtime.Killed && group.OOMKills() > 0
 	_ = group.Remove(func() {}, patience) // what it left in a PID namespace it shared
 	return st
 }
@@ -219,7 +229,7 @@ func (r *runc) Signal(name string, sig syscall.Signal) error {
 // Exec implements Runtime.
 func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, error) {
 	b := r.find(name)
-	f, err := os.CreateTemp(r.dir("bundle", b.id), "exec")
+	f, err := os.CreateTemp(r.Run("bundle", b.id), "exec")
 	if err != nil {
 		return 0, err
 	}
@@ -237,13 +247,13 @@ func (r *runc) Exec(ctx context.Context, name string, args []string) (int32, err
 		return 0, ctx.Err()
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
-		if code := execCode(f); code != 0 {
+		if code := host.ExecCode(f); code != 0 {
 			return code, nil
 		}
 		return 0, f
 	}
 	if x, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exitCode(unix.WaitStatus(x.Sys().(syscall.WaitStatus))), nil
+		return host.ExitCode(unix.WaitStatus(x.Sys().(syscall.WaitStatus))), nil
 	}
 	return 0, err
 }
@@ -270,8 +280,8 @@ type command struct {
 }
 
 func (r *runc) command(ctx context.Context, args ...string) command {
-	log := r.dir("runc-" + args[0] + "-" + filepath.Base(args[len(args)-1]) + ".log")
-	cmd := exec.CommandContext(ctx, r.cfg.RuncBin, append([]string{"--root", r.dir("runc"), "--log", log, "--log-format", "json"}, args...)...)
+	log := r.Run("runc-" + args[0] + "-" + filepath.Base(args[len(args)-1]) + ".log")
+	cmd := exec.CommandContext(ctx, r.Cfg.RuncBin, append([]string{"--root", r.Run("runc"), "--log", log, "--log-format", "json"}, args...)...)
 	return command{cmd, log}
 }
 

@@ -1,4 +1,4 @@
-package runtime
+package host
 
 import (
 	"os"
@@ -21,10 +21,10 @@ func TestVolume(t *testing.T) {
 		}
 	}
 	for name, order := range map[string][]bool{"content first": {true, false}, "content last": {false, true}, "content twice": {true, true}} {
-		h := &host{cfg: api.Config{Dir: t.TempDir()}}
+		h := &Host{Cfg: api.Config{Dir: t.TempDir()}}
 		var before os.FileInfo
 		for _, fills := range order {
-			dir, err := h.volume(root, api.Mount{Volume: "v", Target: "/data", Copy: fills})
+			dir, err := h.Volume(root, api.Mount{Volume: "v", Target: "/data", Copy: fills})
 			if err != nil {
 				t.Fatal(name, err)
 			}
@@ -37,14 +37,14 @@ func TestVolume(t *testing.T) {
 		if before.Mode().Perm() != 0o700 {
 			t.Errorf("%s: mode %v", name, before.Mode())
 		}
-		file := filepath.Join(h.dir("disk"), "volume", "v", "f")
+		file := filepath.Join(h.Dir("disk"), "volume", "v", "f")
 		if b, err := os.ReadFile(file); string(b) != "image" {
 			t.Errorf("%s: %q, %v", name, b, err)
 		}
 		if err := os.WriteFile(file, []byte("used"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.volume(root, api.Mount{Volume: "v", Target: "/data", Copy: true}); err != nil {
+		if _, err := h.Volume(root, api.Mount{Volume: "v", Target: "/data", Copy: true}); err != nil {
 			t.Fatal(err)
 		}
 		if b, _ := os.ReadFile(file); string(b) != "used" {

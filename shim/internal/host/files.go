@@ -1,4 +1,4 @@
-package runtime
+package host
 
 import (
 	"fmt"
@@ -6,26 +6,27 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"neargate/shim/api"
 )
 
-// files are mounts of the task's own files for a container, but those at whose
+// Files are mounts of the task's own files for a container, but those at whose
 // path it mounts something itself. They come after the container's mounts, which
 // may be directories around them. They lie on the task's disk, since containers
 // may write to them.
-func (h *host) files(c api.Container) ([]api.Mount, error) {
+func (h *Host) Files(c api.Container) ([]api.Mount, error) {
 	h.filesOnce.Do(func() { h.fileMounts, h.filesErr = h.writeFiles() })
 	return slices.DeleteFunc(slices.Clone(h.fileMounts), func(f api.Mount) bool {
 		return slices.ContainsFunc(c.Mounts, func(m api.Mount) bool { return filepath.Clean(m.Target) == f.Target })
 	}), h.filesErr
 }
 
-func (h *host) writeFiles() ([]api.Mount, error) {
-	if len(h.cfg.Spec.Files) == 0 {
+func (h *Host) writeFiles() ([]api.Mount, error) {
+	if len(h.Cfg.Spec.Files) == 0 {
 		return nil, nil
 	}
-	on, err := h.disk()
+	on, err := h.Disk()
 	if err != nil {
 		return nil, err
 	}
@@ -34,12 +35,12 @@ func (h *host) writeFiles() ([]api.Mount, error) {
 		return nil, err
 	}
 	var all []api.Mount
-	for i, path := range slices.Sorted(maps.Keys(h.cfg.Spec.Files)) {
+	for i, path := range slices.Sorted(maps.Keys(h.Cfg.Spec.Files)) {
 		if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" {
 			return nil, fmt.Errorf("file %q: no absolute path", path)
 		}
-		source := filepath.Join(dir, itoa(i))
-		if err := os.WriteFile(source, []byte(h.cfg.Spec.Files[path]), 0o644); err != nil {
+		source := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.WriteFile(source, []byte(h.Cfg.Spec.Files[path]), 0o644); err != nil {
 			return nil, err
 		}
 		all = append(all, api.Mount{Source: source, Target: path})

@@ -1,4 +1,4 @@
-package runtime
+package gvisor
 
 import (
 	"strconv"
@@ -37,7 +37,7 @@ func (g *gvisor) Usage(names []string) (map[string]api.Usage, error) {
 		n, _ := strconv.ParseUint(out[3*i], 10, 64)
 		inside = append(inside, n)
 	}
-	given := g.cpu.divide(g.group.Usage().CPU, boxes, inside)
+	given := g.cpu.divide(g.Group.Usage().CPU, boxes, inside)
 	for i, b := range boxes {
 		u := api.Usage{CPU: given[i], MemoryLimit: uint64(b.spec.Memory) << 20}
 		u.Memory, _ = strconv.ParseUint(out[3*i+1], 10, 64)
@@ -83,13 +83,4 @@ func (s *split) divide(total uint64, boxes []*gvisorContainer, inside []uint64) 
 		s.total = total
 	}
 	return given
-}
-
-// Usage implements Runtime.
-func (r *runc) Usage(names []string) (map[string]api.Usage, error) {
-	all := map[string]api.Usage{}
-	for _, name := range names {
-		all[name] = r.group.Sub(r.find(name).id).Usage()
-	}
-	return all, nil
 }

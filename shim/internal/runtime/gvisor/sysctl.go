@@ -1,4 +1,4 @@
-package runtime
+package gvisor
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,45 +13,14 @@ import (
 	"gvisor.dev/gvisor/runsc/specutils"
 
 	"neargate/shim/internal/bundle"
+	"neargate/shim/internal/host"
 )
-
-// sysctlName is a parameter's name: no way out of /proc/sys.
-var sysctlName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$`)
-
-func checkSysctls(all map[string]string) error {
-	for name := range all {
-		if !sysctlName.MatchString(name) {
-			return fmt.Errorf("sysctl %q: no name of a parameter", name)
-		}
-	}
-	return nil
-}
-
-// sysctl sets parameters of the shim's own network namespace, where that is the
-// task's: runc takes it for the host's. It returns those that are left to runc.
-func (r *runc) sysctl(all map[string]string) (map[string]string, error) {
-	if err := checkSysctls(all); err != nil || r.cfg.Spec.NetNS != "" {
-		return all, err
-	}
-	left := map[string]string{}
-	for name, value := range all {
-		if !strings.HasPrefix(name, "net.") {
-			left[name] = value
-			continue
-		}
-		file := filepath.Join("/proc/sys", strings.ReplaceAll(name, ".", "/"))
-		if err := os.WriteFile(file, []byte(value), 0); err != nil {
-			return nil, fmt.Errorf("sysctl %s: %w", name, err)
-		}
-	}
-	return left, nil
-}
 
 // sysctl sets parameters of the sandbox's network, which are of all its
 // containers. gVisor has few that can be set: one it lacks, or keeps at another
 // value, is an error.
 func (g *gvisor) sysctl(all map[string]string) error {
-	if err := checkSysctls(all); err != nil {
+	if err := host.CheckSysctls(all); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -114,5 +82,5 @@ func (g *gvisor) runInRoot(args []string, capabilities ...string) (int32, error)
 		return 0, err
 	}
 	ws, err := sandbox.WaitPID(sandboxID, pid)
-	return exitCode(ws), err
+	return host.ExitCode(ws), err
 }

@@ -1,4 +1,4 @@
-package runtime
+package gvisor
 
 import (
 	"errors"
@@ -15,31 +15,23 @@ import (
 	"neargate/shim/internal/sentry"
 )
 
-// Adopter is a runtime whose open sandbox can wait for its task.
-type Adopter interface {
-	// Adopt makes the sandbox that of a task, as if it had been opened for it, with
-	// the links that are in its network namespace by now. After an error it is of no
-	// use, and the namespace is as it was.
-	Adopt(api.Spec) error
-}
-
 // idleWeight is the weight, in CPU units, of a sandbox that waits for a task, and of its
 // making: others come first.
 const idleWeight = 100
 
 // waits reports whether the sandbox has no task yet.
-func (g *gvisor) waits() bool { return g.cfg.Spec.Task == "" }
+func (g *gvisor) waits() bool { return g.Cfg.Spec.Task == "" }
 
-// Adopt implements Adopter.
+// Adopt implements runtime.Adopter.
 func (g *gvisor) Adopt(s api.Spec) error {
-	had := g.cfg.Spec.Disk
-	g.cfg.Spec = s
+	had := g.Cfg.Spec.Disk
+	g.Cfg.Spec = s
 	if err := g.resizeDisk(had); err != nil {
 		return err
 	}
 	var all sync.WaitGroup
 	errs := make([]error, 3)
-	all.Go(func() { errs[0] = errors.Join(g.group.Create(g.limits()), g.group.Weigh(1024)) })
+	all.Go(func() { errs[0] = errors.Join(g.Group.Create(g.limits()), g.Group.Weigh(1024)) })
 	all.Go(func() { errs[1] = errors.Join(g.tellMemory(), g.tellHostname()) })
 	links := &links{}
 	all.Go(func() { errs[2] = links.attach(g.control(), g.conf) })
@@ -53,17 +45,17 @@ func (g *gvisor) Adopt(s api.Spec) error {
 // resizeDisk begins to make another disk where the one that was made in advance
 // has the wrong size. Nothing is on it yet.
 func (g *gvisor) resizeDisk(had int) error {
-	if had == g.cfg.Spec.Disk {
+	if had == g.Cfg.Spec.Disk {
 		return nil
 	}
-	dir, err := g.disk() // it was begun with the sandbox
+	dir, err := g.Disk() // it was begun with the sandbox
 	if had > 0 && err == nil {
 		err = unix.Unmount(dir, unix.MNT_DETACH)
 	}
 	if err != nil {
 		return fmt.Errorf("disk of the sandbox: %w", err)
 	}
-	g.diskOnce = sync.Once{}
+	g.ForgetDisk()
 	g.makeDisk()
 	return nil
 }
@@ -74,7 +66,7 @@ func (g *gvisor) control() string { return g.root.Sandbox.GetControlSocketPath()
 // tellMemory makes the memory limit what /proc/meminfo and the sandbox's own
 // cgroups show, which containers inherit.
 func (g *gvisor) tellMemory() error {
-	if g.cfg.Spec.Memory == 0 {
+	if g.Cfg.Spec.Memory == 0 {
 		return nil
 	}
 	conn, err := client.ConnectTo(g.control())
@@ -82,7 +74,7 @@ func (g *gvisor) tellMemory() error {
 		return err
 	}
 	defer conn.Close()
-	bytes := uint64(g.cfg.Spec.Memory) << 20
+	bytes := uint64(g.Cfg.Spec.Memory) << 20
 	if err := sentry.SetMemory(conn, bytes); err != nil {
 		return fmt.Errorf("memory of the sandbox: %w", err)
 	}
@@ -93,15 +85,15 @@ func (g *gvisor) tellMemory() error {
 // tellHostname names the sandbox, whose containers share its UTS namespace: there
 // is no other way to than a process inside.
 func (g *gvisor) tellHostname() error {
-	if g.cfg.Spec.Hostname == "" {
+	if g.Cfg.Spec.Hostname == "" {
 		return nil
 	}
-	code, err := g.runInRoot([]string{bundle.HostnamePath, g.cfg.Spec.Hostname}, "CAP_SYS_ADMIN")
+	code, err := g.runInRoot([]string{bundle.HostnamePath, g.Cfg.Spec.Hostname}, "CAP_SYS_ADMIN")
 	if err == nil && code != 0 {
 		err = unix.Errno(code)
 	}
 	if err != nil {
-		return fmt.Errorf("hostname %q: %w", g.cfg.Spec.Hostname, err)
+		return fmt.Errorf("hostname %q: %w", g.Cfg.Spec.Hostname, err)
 	}
 	return nil
 }

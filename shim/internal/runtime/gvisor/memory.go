@@ -1,4 +1,4 @@
-package runtime
+package gvisor
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ type memory struct {
 
 // keep begins to keep a container's limit: before it starts.
 func (m *memory) keep(b *gvisorContainer) error {
-	if task := m.g.cfg.Spec.Memory; b.spec.Memory == 0 || task > 0 && b.spec.Memory >= task {
+	if task := m.g.Cfg.Spec.Memory; b.spec.Memory == 0 || task > 0 && b.spec.Memory >= task {
 		return nil // the task's comes first
 	}
 	m.mu.Lock()

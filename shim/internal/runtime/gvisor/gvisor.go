@@ -1,4 +1,6 @@
-package runtime
+// Package gvisor runs a task's containers in one sandbox of gVisor, whose packages
+// it calls in its own process.
+package gvisor
 
 import (
 	"context"
@@ -8,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -24,7 +27,9 @@ import (
 	"neargate/shim/api"
 	"neargate/shim/internal/bundle"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/host"
 	"neargate/shim/internal/proc"
+	"neargate/shim/internal/runtime"
 )
 
 // sandboxID is the id of the root container. runsc finds containers by prefixes
@@ -39,7 +44,7 @@ const (
 
 // gvisor runs a task in one gVisor sandbox.
 type gvisor struct {
-	*host
+	*host.Host
 	conf *config.Config
 	root *container.Container
 
@@ -67,12 +72,14 @@ type gvisorContainer struct {
 	stdio [3]*os.File
 }
 
-func newGVisor(h *host) (*gvisor, error) {
+// New is the runtime of a shim. It returns an error when gVisor refuses its flags.
+func New(cfg api.Config) (runtime.Runtime, error) {
+	h := host.New(cfg)
 	log.SetTarget(quiet{})
 	flags := flag.NewFlagSet("runsc", flag.ContinueOnError)
 	config.RegisterFlags(flags)
 	for _, f := range [][2]string{
-		{"root", h.dir("runsc")},
+		{"root", h.Run("runsc")},
 		{"platform", "systrap"},
 		{"host-settings", "ignore"},
 		{"net-raw", "true"},
@@ -84,7 +91,7 @@ func newGVisor(h *host) (*gvisor, error) {
 		}
 	}
 	conf, err := config.NewFromFlags(flags)
-	g := &gvisor{host: h, conf: conf, all: map[string]*gvisorContainer{}}
+	g := &gvisor{Host: h, conf: conf, all: map[string]*gvisorContainer{}}
 	g.memory.g, g.memory.more = g, make(chan struct{}, 1)
 	return g, err
 }
@@ -97,7 +104,7 @@ func (quiet) Emit(int, log.Level, time.Time, string, ...any) {}
 // limits of a task's cgroup. A process inside is one of the host, with threads of
 // its own for each core.
 func (g *gvisor) limits() cgroup.Limits {
-	s := g.cfg.Spec
+	s := g.Cfg.Spec
 	l := cgroup.Limits{Memory: s.Memory, Together: true}
 	if s.Processes > 0 {
 		l.Processes = 512 + 8*s.Processes
@@ -108,20 +115,20 @@ func (g *gvisor) limits() cgroup.Limits {
 // Open implements Runtime.
 func (g *gvisor) Open() error {
 	g.makeDisk()
-	if err := g.group.Create(g.limits()); err != nil {
+	if err := g.Group.Create(g.limits()); err != nil {
 		return err
 	}
 	if g.waits() {
-		if err := g.group.Weigh(idleWeight); err != nil {
+		if err := g.Group.Weigh(idleWeight); err != nil {
 			return err
 		}
 	}
-	image := g.dir("pause.img")
-	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.dir("pause"), 0o700)); err != nil {
+	image := g.Run("pause.img")
+	if err := errors.Join(bundle.PauseImage(image), os.MkdirAll(g.Run("pause"), 0o700)); err != nil {
 		return err
 	}
 	s, err := bundle.Spec(g.pause(), bundle.Options{
-		Root: g.dir("pause"), NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, CgroupPath: g.group.Path(), Rlimits: nofile(),
+		Root: g.Run("pause"), NetNS: g.NetNS(), Hostname: g.Cfg.Spec.Hostname, CgroupPath: g.Group.Path(), Rlimits: host.Nofile(),
 	})
 	if err != nil {
 		return err
@@ -130,7 +137,7 @@ func (g *gvisor) Open() error {
 	s.Annotations = map[string]string{
 		typeAnnotation: "sandbox", boot.RootfsPrefix + "source": image, boot.RootfsPrefix + "type": "erofs",
 	}
-	dir := g.dir("bundle", sandboxID)
+	dir := g.Run("bundle", sandboxID)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -153,7 +160,7 @@ func (g *gvisor) Open() error {
 // makeDisk makes the task's disk beside what follows; a container will ask how it
 // went.
 func (g *gvisor) makeDisk() {
-	g.moves.Go(func() { _, _ = g.disk() })
+	g.moves.Go(func() { _, _ = g.Disk() })
 }
 
 // startRoot starts the sandbox, with spawning held, which it releases.
@@ -178,11 +185,11 @@ func (g *gvisor) pause() api.Container {
 
 // Create implements Runtime.
 func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
-	disk, err := g.disk()
+	disk, err := g.Disk()
 	if err != nil {
 		return err
 	}
-	id := g.nextID()
+	id := g.NextID()
 	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err == nil {
 		err = keepTmp(root)
@@ -204,7 +211,7 @@ func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
 			return err
 		}
 	}
-	again := &gvisorContainer{id: g.nextID(), root: b.root, spec: b.spec, stdio: stdio}
+	again := &gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio}
 	if err := g.create(again); err != nil {
 		return err
 	}
@@ -216,16 +223,16 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	g.mu.Lock()
 	g.all[b.spec.Name] = b
 	g.mu.Unlock()
-	files, err := g.files(b.spec)
+	files, err := g.Files(b.spec)
 	if err != nil {
 		return err
 	}
 	c := b.spec
 	c.Mounts = append(slices.Clone(c.Mounts), files...)
 	o := bundle.Options{
-		Root: b.root, NetNS: g.netNS(), Hostname: g.cfg.Spec.Hostname, InitBin: g.cfg.InitBin, SharePID: g.cfg.Spec.SharePID,
-		Rlimits: nofile(), Processes: g.cfg.Spec.Processes,
-		Volume: func(m api.Mount) (string, error) { return g.volume(b.root, m) },
+		Root: b.root, NetNS: g.NetNS(), Hostname: g.Cfg.Spec.Hostname, InitBin: g.Cfg.InitBin, SharePID: g.Cfg.Spec.SharePID,
+		Rlimits: host.Nofile(), Processes: g.Cfg.Spec.Processes,
+		Volume: func(m api.Mount) (string, error) { return g.Volume(b.root, m) },
 	}
 	s, err := bundle.Spec(c, o)
 	if err != nil {
@@ -233,7 +240,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	}
 	s.Linux.Sysctl = nil // of all containers, and set
 	s.Annotations = map[string]string{typeAnnotation: "container", sandboxAnnotation: sandboxID}
-	dir := g.dir("bundle", b.id)
+	dir := g.Run("bundle", b.id)
 	if err := bundle.Write(dir, s); err != nil {
 		return err
 	}
@@ -246,7 +253,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 		return g.rootErr
 	}
 	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
-	if err == nil && !g.group.CloneInto() {
+	if err == nil && !g.Group.CloneInto() {
 		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
 	}
 	return err
@@ -285,12 +292,12 @@ func (g *gvisor) Start(name string) error {
 	}
 	if err := g.start(b); err != nil {
 		b.over.Store(true)
-		return startError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
+		return host.StartError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
 	}
 	if err := g.tellLimit(b); err != nil {
 		return err
 	}
-	return g.limitCPU()
+	return g.LimitCPU()
 }
 
 // tellLimit lets the container see its memory limit where programs look for it.
@@ -298,7 +305,7 @@ func (g *gvisor) tellLimit(b *gvisorContainer) error {
 	if b.spec.Memory == 0 {
 		return nil
 	}
-	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), itoa(b.spec.Memory<<20))
+	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), strconv.Itoa(b.spec.Memory<<20))
 }
 
 func (g *gvisor) start(b *gvisorContainer) error {
@@ -310,32 +317,25 @@ func (g *gvisor) start(b *gvisorContainer) error {
 	if err := b.box.Start(g.conf); err != nil {
 		return err
 	}
-	if pid := b.box.GoferPid.Load(); pid > 0 && !g.group.CloneInto() {
-		g.moves.Go(func() { _ = g.group.Add(pid) }) // it ends with the sandbox in any case
+	if pid := b.box.GoferPid.Load(); pid > 0 && !g.Group.CloneInto() {
+		g.moves.Go(func() { _ = g.Group.Add(pid) }) // it ends with the sandbox in any case
 	}
 	return nil
 }
 
 // Wait implements Runtime.
-func (g *gvisor) Wait(name string) Status {
+func (g *gvisor) Wait(name string) runtime.Status {
 	b := g.find(name)
 	ws, err := b.box.Wait()
 	b.over.Store(true)
 	if err != nil { // the sandbox is gone
-		return Status{Code: killed, OOM: b.oom.Load() || g.group.OOMKills() > 0}
+		return runtime.Status{Code: runtime.Killed, OOM: b.oom.Load() || g.Group.OOMKills() > 0}
 	}
-	if g.cfg.Spec.SharePID {
+	if g.Cfg.Spec.SharePID {
 		_ = g.killAll(b) // they do not end with its first process
 	}
-	code := exitCode(ws)
-	return Status{Code: code, OOM: code == killed && (b.oom.Load() || g.group.OOMKills() > 0)}
-}
-
-func exitCode(ws unix.WaitStatus) int32 {
-	if ws.Signaled() {
-		return 128 + int32(ws.Signal())
-	}
-	return int32(ws.ExitStatus())
+	code := host.ExitCode(ws)
+	return runtime.Status{Code: code, OOM: code == runtime.Killed && (b.oom.Load() || g.Group.OOMKills() > 0)}
 }
 
 // Signal implements Runtime.
@@ -362,7 +362,7 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 	sandbox := b.box.Sandbox
 	pid, err := sandbox.Execute(g.conf, e)
 	if err != nil {
-		if code := execCode(err); code != 0 {
+		if code := host.ExecCode(err); code != 0 {
 			return code, nil
 		}
 		return 0, err
@@ -370,7 +370,7 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 	stop := context.AfterFunc(ctx, func() { _ = sandbox.SignalProcess(b.id, pid, unix.SIGKILL, false) })
 	defer stop()
 	ws, err := sandbox.WaitPID(b.id, pid)
-	return exitCode(ws), errors.Join(err, ctx.Err())
+	return host.ExitCode(ws), errors.Join(err, ctx.Err())
 }
 
 // Sandbox implements Runtime.

@@ -1,8 +1,10 @@
-package runtime
+package host
 
 import (
 	"fmt"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Exit codes of commands that did not run, as Docker's and the shell's.
@@ -11,9 +13,9 @@ const (
 	notFound      = 127
 )
 
-// execCode is the exit code of a command that a runtime could not start, 0 where
+// ExecCode is the exit code of a command that a runtime could not start, 0 where
 // the reason is another.
-func execCode(err error) int32 {
+func ExecCode(err error) int32 {
 	text := err.Error()
 	for _, c := range []struct {
 		says string
@@ -33,9 +35,9 @@ func execCode(err error) int32 {
 	return 0
 }
 
-// startError says of a container whose program cannot be run what runc says of
+// StartError says of a container whose program cannot be run what runc says of
 // one, whichever runtime it is.
-func startError(program string, err error) error {
+func StartError(program string, err error) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "no such file or directory") && !strings.Contains(program, "/"):
 		return fmt.Errorf("exec: %q: executable file not found in $PATH", program)
@@ -47,4 +49,12 @@ func startError(program string, err error) error {
 		return fmt.Errorf("exec %s: exec format error", program)
 	}
 	return err
+}
+
+// ExitCode is how a process ended, as shells tell it.
+func ExitCode(ws unix.WaitStatus) int32 {
+	if ws.Signaled() {
+		return 128 + int32(ws.Signal())
+	}
+	return int32(ws.ExitStatus())
 }
