@@ -202,11 +202,11 @@ func TestRefused(t *testing.T) {
 		{monthly + cost + `,"GroupBy":[{"Type":"TAG","Key":"a"},{"Type":"TAG","Key":"a"}]`, "duplicates"},
 		{monthly + cost + `,"Filter":{}`, "exactly one"},
 		{monthly + cost + `,"Filter":{"Tags":{"Key":"a","Values":["b"]},"Dimensions":{"Key":"REGION","Values":["b"]}}`, "exactly one"},
-		{monthly + cost + `,"Filter":{"And":[]}`, "need expressions"},
+		{monthly + cost + `,"Filter":{"And":[]}`, "no expressions"},
 		{monthly + cost + `,"Filter":{"Not":{"Dimensions":{"Key":"SCOPE","Values":["b"]}}}`, "SCOPE is not supported"},
-		{monthly + cost + `,"Filter":{"Dimensions":{"Key":"REGION"}}`, "Values must not be empty"},
+		{monthly + cost + `,"Filter":{"Dimensions":{"Key":"REGION"}}`, "values must not be empty"},
 		{monthly + cost + `,"Filter":{"Dimensions":{"Key":"REGION","MatchOptions":["ABSENT"]}}`, "not supported for dimensions"},
-		{monthly + cost + `,"Filter":{"Tags":{"Values":["x"]}}`, "Tags need a key"},
+		{monthly + cost + `,"Filter":{"Tags":{"Values":["x"]}}`, "tags need a key"},
 		{monthly + cost + `,"Filter":` + strings.Repeat(`{"Not":`, 20) + `{"Tags":{"Key":"a","Values":["b"]}}` + strings.Repeat("}", 20), "too deep"},
 	} {
 		_, err := s.GetCostAndUsage(ctx, request[api.GetCostAndUsageInput](t, "{"+c.in+"}"))

@@ -118,10 +118,10 @@ func (p *parser) expression(e *Expression, depth int) (matcher, error) {
 		return func(*billing.Labels) bool { return absent }, err // there are no categories
 	})
 	if len(parts) != 1 {
-		return nil, errors.New("Expression should have exactly one of And, Or, Not, Dimensions, Tags and CostCategories")
+		return nil, errors.New("an expression should have exactly one of And, Or, Not, Dimensions, Tags and CostCategories")
 	}
 	if depth == 0 {
-		return nil, errors.New("Expression is nested too deep")
+		return nil, errors.New("expressions are nested too deep")
 	}
 	return parts[0]()
 }
@@ -129,7 +129,7 @@ func (p *parser) expression(e *Expression, depth int) (matcher, error) {
 // all is true where every part is (and), or any (or).
 func (p *parser) all(es []Expression, depth int, and bool) (matcher, error) {
 	if len(es) == 0 {
-		return nil, errors.New("And and Or need expressions")
+		return nil, errors.New("there are no expressions in And or Or")
 	}
 	var parts []matcher
 	for i := range es {
@@ -152,18 +152,18 @@ func (p *parser) all(es []Expression, depth int, and bool) (matcher, error) {
 func (v *Values) dimension() (matcher, error) {
 	by, ok := dimensions[v.Key]
 	if !ok {
-		return nil, fmt.Errorf("Dimension %s is not supported", v.Key)
+		return nil, fmt.Errorf("dimension %s is not supported", v.Key)
 	}
 	match, absent, err := v.match()
 	if err == nil && absent {
-		err = errors.New("Match option ABSENT is not supported for dimensions")
+		err = errors.New("match option ABSENT is not supported for dimensions")
 	}
 	return func(l *billing.Labels) bool { return match(by(l)) }, err
 }
 
 func (v *Values) tag() (matcher, error) {
 	if v.Key == "" {
-		return nil, errors.New("Tags need a key")
+		return nil, errors.New("tags need a key")
 	}
 	match, absent, err := v.match()
 	return func(l *billing.Labels) bool {
@@ -187,17 +187,17 @@ func (v *Values) match() (match func(string) bool, absent bool, err error) {
 		case "EQUALS", "STARTS_WITH", "ENDS_WITH", "CONTAINS", "ABSENT":
 			how = o
 		default:
-			return nil, false, fmt.Errorf("Match option %s is not supported", o)
+			return nil, false, fmt.Errorf("match option %s is not supported", o)
 		}
 	}
 	if how == "ABSENT" {
 		if len(v.Values) > 0 {
-			return nil, false, errors.New("Match option ABSENT takes no values")
+			return nil, false, errors.New("match option ABSENT takes no values")
 		}
 		return func(string) bool { return false }, true, nil
 	}
 	if len(v.Values) == 0 {
-		return nil, false, errors.New("Values must not be empty")
+		return nil, false, errors.New("values must not be empty")
 	}
 	want := v.Values
 	if fold {
