@@ -58,45 +58,40 @@ func (b *Book) Rows(ctx context.Context, s billing.Scan) iter.Seq2[billing.Row, 
 // record is counted anew, which takes as long as there are records.
 func (b *Book) Recount(ctx context.Context, s billing.Scan, terms *billing.Terms) iter.Seq2[billing.Row, error] {
 	return func(yield func(billing.Row, error) bool) {
-		live, view, err := b.open(ctx, s.Account)
-		if err != nil {
-			yield(billing.Row{}, err)
-			return
-		}
-		defer view.Close()
-		count := func(r *billing.Record) bool {
-			for row := range r.On(terms).Rows() {
-				if !row.At.Before(s.From) && row.At.Before(s.To) && !yield(row, nil) {
-					return false
-				}
-			}
-			return true
-		}
-		for r, err := range view.Records(ctx, time.Unix(0, 0), s.To) {
+		for r, err := range b.Records(ctx, s.To, s.Account) {
 			if err != nil {
 				yield(billing.Row{}, err)
 				return
 			}
-			if (s.Account == "" || s.Account == r.Account) && !count(&r) {
-				return
-			}
-		}
-		for i := range live {
-			if !count(&live[i]) {
-				return
+			for row := range r.On(terms).Rows() {
+				if !row.At.Before(s.From) && row.At.Before(s.To) && !yield(row, nil) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// Records are the records of tasks that are over, those that began from one time
-// to another, by when they did.
-func (b *Book) Records(ctx context.Context, from, to time.Time) iter.Seq2[billing.Record, error] {
+// Records are the records of all tasks that began before a time: of those that are
+// over, by when they began, and then of the others as if they stopped now.
+func (b *Book) Records(ctx context.Context, to time.Time, account string) iter.Seq2[billing.Record, error] {
 	return func(yield func(billing.Record, error) bool) {
-		view := b.Ledger.View()
+		live, view, err := b.open(ctx, account)
+		if err != nil {
+			yield(billing.Record{}, err)
+			return
+		}
 		defer view.Close()
-		for r, err := range view.Records(ctx, from, to) {
+		for r, err := range view.Records(ctx, time.Unix(0, 0), to) {
+			if err == nil && account != "" && r.Account != account {
+				continue
+			}
 			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+		for _, r := range live {
+			if r.Start.Before(to) && !yield(r, nil) {
 				return
 			}
 		}

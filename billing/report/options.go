@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ type Options struct {
 	Format string
 	Watch  bool
 	Every  time.Duration
+	Export bool   // charges one by one, in the FinOps Open Cost and Usage Specification
+	Output string // file to export to; "": standard output
 
 	now                    time.Time
 	from, to, month, daily string
@@ -47,7 +50,8 @@ func (o *Options) Flags(fs *flag.FlagSet, now time.Time) {
 	})
 	fs.StringVar(&o.Account, "account", "", "only this `ACCOUNT`")
 	fs.BoolVar(&o.Running, "running", false, "the tasks that run now, and what each has cost so far")
-	fs.StringVar(&o.Format, "format", "table", "table, csv or json")
+	fs.StringVar(&o.Format, "format", "", "table (unless said), csv or json; of an export csv (unless said) or jsonl")
+	fs.StringVar(&o.Output, "output", "", "`FILE` to export to, instead of standard output")
 	fs.BoolVar(&o.Watch, "watch", false, "print it again and again until interrupted")
 	fs.DurationVar(&o.Every, "every", 2*time.Second, "how `LONG` to wait between two prints of --watch")
 	fs.StringVar(&o.Discount, "discount", "", "`PERCENT` off vCPU and memory on demand, as with a savings plan")
@@ -57,12 +61,20 @@ func (o *Options) Flags(fs *flag.FlagSet, now time.Time) {
 
 // Check completes the request from what was parsed.
 func (o *Options) Check() error {
-	switch o.Format {
-	case "table", "csv", "json":
-	default:
-		return fmt.Errorf("--format is table, csv or json, not %q", o.Format)
+	formats := []string{"table", "csv", "json"}
+	if o.Export {
+		formats = []string{"csv", "jsonl"}
+	}
+	if o.Format == "" {
+		o.Format = formats[0]
 	}
 	switch {
+	case !slices.Contains(formats, o.Format):
+		return fmt.Errorf("--format is one of %s, not %q", strings.Join(formats, ", "), o.Format)
+	case o.Output != "" && !o.Export:
+		return errors.New("--output is for exports")
+	case o.Export && o.Watch:
+		return errors.New("--watch is not for exports")
 	case o.Watch && o.Every < 100*time.Millisecond:
 		return errors.New("--every is at least 100ms")
 	case o.month != "" && o.daily != "", (o.month != "" || o.daily != "") && (o.from != "" || o.to != ""):

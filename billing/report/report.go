@@ -19,7 +19,7 @@ import (
 type Book interface {
 	Rows(ctx context.Context, s billing.Scan) iter.Seq2[billing.Row, error]
 	Recount(ctx context.Context, s billing.Scan, t *billing.Terms) iter.Seq2[billing.Row, error]
-	Records(ctx context.Context, from, to time.Time) iter.Seq2[billing.Record, error]
+	Records(ctx context.Context, to time.Time, account string) iter.Seq2[billing.Record, error]
 	Running(ctx context.Context, account string) ([]billing.Record, error)
 }
 

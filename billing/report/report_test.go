@@ -305,6 +305,33 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestExport exports what is in the ledger and what runs.
+func TestExport(t *testing.T) {
+	w := newWorld(t)
+	over := w.task("job", 50*time.Hour, 25*time.Hour)
+	w.put(over, w.task("web", 90*time.Second, 0))
+	w.meter(over, 3)
+	var b bytes.Buffer
+	name := func(id string) string { return "n" + id }
+	if err := october.Export(t.Context(), w.book, &b, "csv", name); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n != 1+4*2+4 {
+		t.Errorf("%d lines", n)
+	}
+	for _, change := range []func(*Request){
+		func(r *Request) { r.Running = true }, func(r *Request) { r.By = costs.Daily }, func(r *Request) { r.GroupBy = []string{"region"} },
+		func(r *Request) { r.From = r.From.Add(time.Hour) }, func(r *Request) { r.To = r.From }, func(r *Request) { r.Prices = []byte("{") },
+	} {
+		r := october
+		change(&r)
+		b.Reset()
+		if err := r.Export(t.Context(), w.book, &b, "csv", name); err == nil || b.Len() > 0 {
+			t.Errorf("%+v: %v, %d bytes", r, err, b.Len())
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "2026-10-01 to 2026-11-01"},
@@ -324,6 +351,8 @@ func TestOptions(t *testing.T) {
 		{"--running --day 2026-10-01", "--running is of now"},
 		{"--watch --every 1ms", "at least"},
 		{"--format xml", "--format"},
+		{"--format jsonl", "--format"},
+		{"--output file", "for exports"},
 		{"--group-by moon", "nothing to group by"},
 		{"--by week", "hour, day or month"},
 	} {

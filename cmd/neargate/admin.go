@@ -68,6 +68,7 @@ func (a *admin) handler() http.Handler {
 		answer(w, c, err)
 	})
 	mux.HandleFunc("POST /bill", a.bill)
+	mux.HandleFunc("POST /bill/export", a.export)
 	return mux
 }
 
@@ -251,8 +252,12 @@ func backup(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	defer body.Close()
-	// The file appears under its name only when it is complete.
-	part := fs.Arg(0) + ".part"
+	return save(std, fs.Arg(0), body)
+}
+
+// save writes to a file, which appears under its name only when it is complete.
+func save(std stdio, name string, body io.Reader) error {
+	part := name + ".part"
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -266,12 +271,12 @@ func backup(ctx context.Context, std stdio, args []string) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(part, fs.Arg(0))
+		err = os.Rename(part, name)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%d bytes in %s\n", n, fs.Arg(0))
+	fmt.Fprintf(std.out, "%d bytes in %s\n", n, name)
 	return nil
 }
 

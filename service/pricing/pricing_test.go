@@ -98,7 +98,7 @@ func TestEveryProduct(t *testing.T) {
 				continue
 			}
 			n++
-			if got, want := seen[skuOf(region, d)], region+" "+d.UsageType(region, l.Code)+" "+p.Amount.Text(10); got != want {
+			if got, want := seen[d.SKU(region)], region+" "+d.UsageType(region, l.Code)+" "+p.Amount.Text(10); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		}

@@ -2,10 +2,9 @@ package pricing
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"neargate/resource/billing"
@@ -18,28 +17,6 @@ type product struct {
 	service    string
 	price      billing.Price
 	published  time.Time
-}
-
-// The codes of every price on demand that has one tier.
-const (
-	onDemand = "JRTCKXETXF"
-	oneTier  = "6YS6EN2CT7"
-)
-
-// known are AWS's own SKUs; where none is known one is derived.
-// Source: AWS Price List, AmazonECS in us-east-1.
-var known = map[billing.Dimension]string{
-	billing.VCPU: "8CESGAFWKAJ98PME", billing.Memory: "PBZNQUSEXZUC34C9", billing.ARMVCPU: "XSZATS4VYMDC9CYN",
-	billing.ARMMemory: "UNH9KPQP7W7C66C9", billing.WinVCPU: "RF2BUTAD289DREDC", billing.WinMemory: "8QDMJPGQCM368Z6X",
-	billing.WinLicence: "9D3ZWXRS2VXMZET6", billing.Storage: "7KPDPTDSCT4J3Z64", billing.External: "WTG8RAG79KP7K3N8",
-}
-
-func skuOf(region string, d billing.Dimension) string {
-	if sku, ok := known[d]; ok && region == "us-east-1" {
-		return sku
-	}
-	h := sha256.Sum256([]byte(region + " " + string(d)))
-	return base32.StdEncoding.EncodeToString(h[:10])
 }
 
 // servicenames are what the price list calls services.
@@ -109,7 +86,7 @@ func products(service string, at time.Time) ([]product, error) {
 			if err != nil || d.Service() != service {
 				continue
 			}
-			out = append(out, product{k.describe(l, d), skuOf(region, d), service, p, published})
+			out = append(out, product{k.describe(l, d), d.SKU(region), service, p, published})
 		}
 	}
 	slices.SortFunc(out, func(a, b product) int { return cmp.Compare(a.sku, b.sku) })
@@ -120,7 +97,7 @@ func products(service string, at time.Time) ([]product, error) {
 func (k kind) describe(l *billing.List, d billing.Dimension) map[string]string {
 	out := map[string]string{
 		"servicecode": d.Service(), "servicename": servicenames[d.Service()], "usagetype": d.UsageType(l.Region, l.Code),
-		"location": locations[l.Region], "locationType": "AWS Region", "regionCode": l.Region, "operation": "",
+		"location": billing.Location(l.Region), "locationType": "AWS Region", "regionCode": l.Region, "operation": "",
 	}
 	if k.family != "" {
 		out["productFamily"] = k.family
@@ -175,11 +152,10 @@ func (p *product) document() (string, error) {
 			d.Product.Attributes[name] = value
 		}
 	}
-	offer := p.sku + "." + onDemand
-	rate := offer + "." + oneTier
+	offer, rate := billing.RateCode(p.sku)
 	d.Service = p.service
 	d.Terms = map[string]map[string]term{"OnDemand": {offer: term{
-		SKU: p.sku, Effective: p.price.From.UTC().Format(time.RFC3339), Code: onDemand,
+		SKU: p.sku, Effective: p.price.From.UTC().Format(time.RFC3339), Code: strings.TrimPrefix(offer, p.sku+"."),
 		Dimensions: map[string]priced{rate: {
 			Unit: p.price.Unit, End: "Inf", Begin: "0", Description: p.describe(), AppliesTo: []string{}, RateCode: rate,
 			PerUnit: map[string]string{"USD": p.price.Amount.Text(pricePlaces)},
@@ -195,15 +171,4 @@ func (p *product) describe() string {
 		return "AWS Fargate - " + what + " - " + p.attributes["location"]
 	}
 	return "$" + p.price.Amount.String() + " per " + p.price.Unit + " for " + p.attributes["usagetype"] + " in " + p.attributes["location"]
-}
-
-// locations are what the price list calls regions.
-var locations = map[string]string{
-	"af-south-1": "Africa (Cape Town)", "ap-east-1": "Asia Pacific (Hong Kong)", "ap-northeast-1": "Asia Pacific (Tokyo)",
-	"ap-northeast-2": "Asia Pacific (Seoul)", "ap-south-1": "Asia Pacific (Mumbai)", "ap-southeast-1": "Asia Pacific (Singapore)",
-	"ap-southeast-2": "Asia Pacific (Sydney)", "ca-central-1": "Canada (Central)", "eu-central-1": "EU (Frankfurt)",
-	"eu-north-1": "EU (Stockholm)", "eu-south-1": "EU (Milan)", "eu-west-1": "EU (Ireland)", "eu-west-2": "EU (London)",
-	"eu-west-3": "EU (Paris)", "me-south-1": "Middle East (Bahrain)", "sa-east-1": "South America (Sao Paulo)",
-	"us-east-1": "US East (N. Virginia)", "us-east-2": "US East (Ohio)", "us-gov-east-1": "AWS GovCloud (US-East)",
-	"us-gov-west-1": "AWS GovCloud (US-West)", "us-west-1": "US West (N. California)", "us-west-2": "US West (Oregon)",
 }
