@@ -16,6 +16,8 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/billing/book"
+	"neargate/cmd/neargate/door"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
 	"neargate/internal/ca"
@@ -26,6 +28,7 @@ import (
 	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/kms"
 	"neargate/service/logs"
 	"neargate/store"
 	"neargate/store/etcd"
@@ -56,12 +59,14 @@ type daemon struct {
 	logs    *logstore.Store
 	logAPI  *logs.Service
 	objects *objects.Store
+	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
 	key     [32]byte // seals pagination tokens
+	master  [32]byte // seals the material of KMS keys
 	pool    netip.Prefix
 	tasks   *tasksHost
 
@@ -110,6 +115,9 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
 		return err
 	}
+	if d.master, err = o.dir.Secret("kms"); err != nil {
+		return err
+	}
 	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
 		return err
 	}
@@ -121,6 +129,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	if o.host.registries != "" {
 		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
 			return err
@@ -129,11 +141,11 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
 	}
-	if d.objects, err = d.openObjects(); err != nil {
+	if err := d.openUsage(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.objects.Close()) }()
-	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
+	defer func() { err = errors.Join(err, d.usage.Ledger.Close()) }()
+	d.admin = &admin{dir: o.dir, store: d.store, usage: d.usage, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
 		return err
@@ -194,12 +206,13 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids, d.pool) {
+	for _, c := range controllers(time.Now, d.ids, d.pool, d.master) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
-	part("registries", d.ecr.run)
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
+	part("registries", d.ecr.run)
+	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -218,16 +231,16 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, d.ecr.api),
-		Keys:     keys{directory},
-		Gate:     gate{directory},
+		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master), d.ecr.api, d.usage),
+		Keys:     door.Keys{Directory: directory},
+		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
 	}
 	if d.noAuth {
-		cfg.Keys = anyone{keys{directory}}
+		cfg.Keys = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err
