@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/audit"
 	"neargate/auth"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
@@ -50,6 +52,8 @@ type daemon struct {
 	store  *etcd.Store
 	logs   *logstore.Store
 	logAPI *logs.Service
+	trail  *trailstore.Store
+	audit  *audit.Recorder
 	ids    *arn.Source
 	admin  *admin
 	limits limits
@@ -110,6 +114,12 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.trail, err = trailstore.Open(trailstore.Config{Dir: o.dir.Trail(), Log: log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.trail.Close()) }()
+	d.audit = audit.New(d.store, d.trail, d.ids, log)
+	defer d.audit.Flush()
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -175,6 +185,8 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("audit", d.audit.Run)
+	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -193,7 +205,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI),
+		Services: services(deps, d.limits.Launches, d.logAPI, d.audit),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -217,6 +229,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 
 // observe records a finished call.
 func (d *daemon) observe(c wire.Call) {
+	d.audit.Observe(c)
 	d.tel.Call(context.Background(), telemetry.Call{
 		Service: c.Service, Operation: c.Operation, Account: c.Account, Region: c.Region,
 		RequestID: c.ID, Code: c.Code, Status: c.Status, Start: c.Start, Took: c.Duration,

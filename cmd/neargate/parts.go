@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"neargate/arn"
+	awscloudtrail "neargate/aws/cloudtrail"
 	awsec2 "neargate/aws/ec2"
 	awsecs "neargate/aws/ecs"
 	awsiam "neargate/aws/iam"
@@ -16,6 +17,7 @@ import (
 	"neargate/control/loop"
 	"neargate/control/place"
 	"neargate/service"
+	"neargate/service/cloudtrail"
 	"neargate/service/ec2"
 	"neargate/service/ecs"
 	"neargate/service/ecs/task"
@@ -26,8 +28,9 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, l *logs.Service) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service, events cloudtrail.Events) []shape.Service {
 	return []shape.Service{
+		awscloudtrail.Describe(cloudtrail.New(d, events)),
 		awsec2.Describe(ec2.New(d)),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
