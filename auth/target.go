@@ -45,6 +45,7 @@ var services = map[string]rules{
 	"ecs":  ecsRules,
 	"iam":  iamRules,
 	"logs": logsRules,
+	"sts":  stsRules,
 }
 
 // targets are the permissions a call needs: the operation itself, and what else
