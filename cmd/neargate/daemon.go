@@ -18,14 +18,19 @@ import (
 	"neargate/audit"
 	"neargate/auth"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/objects"
 	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/registries"
+	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/kms"
 	"neargate/service/logs"
+	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -47,19 +52,24 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log    *slog.Logger
-	tel    *telemetry.Telemetry
-	store  *etcd.Store
-	logs   *logstore.Store
-	logAPI *logs.Service
-	trail  *trailstore.Store
-	audit  *audit.Recorder
-	ids    *arn.Source
-	admin  *admin
-	limits limits
-	key    [32]byte // seals pagination tokens
-	pool   netip.Prefix
-	tasks  *tasksHost
+	log     *slog.Logger
+	tel     *telemetry.Telemetry
+	room    *room.Room // for the store
+	store   *etcd.Store
+	logs    *logstore.Store
+	logAPI  *logs.Service
+	objects *objects.Store
+	mirrors registries.Config
+	ecr     *containers
+	trail   *trailstore.Store
+	audit   *audit.Recorder
+	ids     *arn.Source
+	admin   *admin
+	limits  limits
+	key     [32]byte // seals pagination tokens
+	master  [32]byte // seals the material of KMS keys
+	pool    netip.Prefix
+	tasks   *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -106,7 +116,13 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
 		return err
 	}
-	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log}); err != nil {
+	if d.master, err = o.dir.Secret("kms"); err != nil {
+		return err
+	}
+	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
+		return err
+	}
+	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log, Full: d.room.Gone}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
@@ -120,6 +136,18 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	defer func() { err = errors.Join(err, d.trail.Close()) }()
 	d.audit = audit.New(d.store, d.trail, d.ids, log)
 	defer d.audit.Flush()
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
+	if o.host.registries != "" {
+		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
+			return err
+		}
+	}
+	if d.ecr, err = d.openRegistries(); err != nil {
+		return err
+	}
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -181,12 +209,14 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids, d.pool) {
+	for _, c := range controllers(time.Now, d.ids, d.pool, d.master) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
 	part("audit", d.audit.Run)
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
+	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
+	part("registries", d.ecr.run)
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -202,10 +232,10 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, d.audit),
+		Services: services(deps, d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -221,10 +251,15 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
-	mux.Handle("/", wire.New(cfg))
+	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux, nil
+	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+}
+
+// deps is what services are made with.
+func (d *daemon) deps() service.Deps {
+	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 }
 
 // observe records a finished call.
