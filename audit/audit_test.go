@@ -135,6 +135,10 @@ func TestWhatIsRecorded(t *testing.T) {
 		{"nobody", wire.Call{Service: "ecs", Operation: "RunTask", Code: "InvalidSignatureException"}, nil},
 		{"no operation", wire.Call{Service: "ecs", Account: account, Principal: root}, nil},
 		{"data plane", wire.Call{Service: "logs", Operation: "PutLogEvents", Account: account, Principal: root}, nil},
+		{"bucket", wire.Call{Service: "s3", Operation: "PutBucketPolicy", Account: account, Principal: root}, []string{`"eventSource":"s3.amazonaws.com"`}},
+		{"object", wire.Call{Service: "s3", Operation: "PutObject", Account: account, Principal: root}, nil},
+		{"long body", wire.Call{Service: "ecr", Operation: "UploadLayerPart", Account: account, Principal: root, Read: 1 << 30, Input: &struct{ LayerPartBlob []byte }{make([]byte, 8)}},
+			[]string{`"requestParameters":null`}},
 		{"too long", wire.Call{Service: "iam", Operation: "PutRolePolicy", Account: account, Principal: root, Input: &struct{ PolicyDocument *string }{new(strings.Repeat("x", maxElements))}},
 			[]string{`"requestParameters":null`}},
 	}

@@ -153,7 +153,7 @@ func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 // caller says who made a call.
 func caller(tx store.Tx, c *wire.Call) (userIdentity, error) {
 	p, ok := c.Principal.(auth.Caller)
-	if !ok {
+	if !ok || p.Anonymous() {
 		return userIdentity{Type: "WebIdentityUser"}, nil
 	}
 	who := userIdentity{PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: c.AccessKeyID, Type: "IAMUser"}

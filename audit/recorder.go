@@ -6,6 +6,8 @@ package audit
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,10 +24,12 @@ type Log interface {
 }
 
 // flushEvery bounds how old an event gets before it is on disk: what a killed process
-// loses at most. backlog is how many calls may wait for it; then callers wait.
+// loses at most. backlog and maxWaiting are how many calls may wait for it, and how many
+// bytes of bodies with them; then callers wait.
 const (
 	flushEvery = 500 * time.Millisecond
 	backlog    = 20_000
+	maxWaiting = 32 << 20
 	chunk      = 1000
 )
 
@@ -36,10 +40,11 @@ type Recorder struct {
 	ids   *arn.Source
 	errs  *slog.Logger
 
-	room chan struct{} // a token for each waiting call
-	mu   sync.Mutex    // of waiting
-	wait []wire.Call
-	out  sync.Mutex // held while events are written, so that their order is kept
+	room  chan struct{} // a token for each waiting call
+	mu    sync.Mutex    // of waiting
+	wait  []wire.Call
+	bytes int        // of the bodies of what waits
+	out   sync.Mutex // held while events are written, so that their order is kept
 }
 
 // New makes a recorder that writes to log and looks sessions up in the store.
@@ -50,18 +55,37 @@ func New(s store.Store, log Log, ids *arn.Source, errs *slog.Logger) *Recorder {
 // Observe takes note of a call, if CloudTrail would: it has an account, and is no call
 // of a data plane.
 func (r *Recorder) Observe(c wire.Call) {
-	if c.Operation == "" || accountOf(&c) == "" || data[c.Service+":"+c.Operation] {
+	if c.Operation == "" || accountOf(&c) == "" || ofData(c.Service, c.Operation) {
 		return
+	}
+	// What is longer than an event may be is not kept until then.
+	if c.Read > 2*maxElements {
+		c.Input = nil
+	}
+	if c.Wrote > 2*maxElements {
+		c.Output = nil
 	}
 	r.room <- struct{}{}
 	r.mu.Lock()
 	r.wait = append(r.wait, c)
+	r.bytes += c.Read + c.Wrote
+	full := r.bytes > maxWaiting
 	r.mu.Unlock()
+	if full {
+		r.Flush()
+	}
 }
 
-// data are the operations that are data events, which trails leave out unless asked.
-var data = map[string]bool{
-	"logs:PutLogEvents": true, "logs:GetLogEvents": true, "logs:FilterLogEvents": true, "logs:StartLiveTail": true,
+// ofData reports whether an operation is a data event, which trails leave out unless
+// asked: log events, and all of S3 that is about objects.
+func ofData(service, operation string) bool {
+	switch service {
+	case "logs":
+		return slices.Contains([]string{"PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"}, operation)
+	case "s3":
+		return operation == "HeadBucket" || !strings.Contains(operation, "Bucket") && !strings.Contains(operation, "PublicAccessBlock")
+	}
+	return false
 }
 
 // Run writes events until ctx ends, and then those that are left.
@@ -85,7 +109,7 @@ func (r *Recorder) Flush() {
 	defer r.out.Unlock()
 	r.mu.Lock()
 	calls := r.wait
-	r.wait = nil
+	r.wait, r.bytes = nil, 0
 	r.mu.Unlock()
 	for len(calls) > 0 {
 		n := min(len(calls), chunk)
