@@ -22,9 +22,11 @@ import (
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
 	"neargate/service/logs"
+	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -48,6 +50,7 @@ type daemon struct {
 	options
 	log     *slog.Logger
 	tel     *telemetry.Telemetry
+	room    *room.Room // for the store
 	store   *etcd.Store
 	logs    *logstore.Store
 	logAPI  *logs.Service
@@ -104,7 +107,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
 		return err
 	}
-	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log}); err != nil {
+	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
+		return err
+	}
+	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log, Full: d.room.Gone}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
@@ -197,7 +203,7 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
 		Services: services(deps, d.limits.Launches, d.logAPI),
