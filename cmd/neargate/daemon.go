@@ -29,6 +29,7 @@ import (
 	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
+	"neargate/wire/sigv4"
 )
 
 // options are the flags of neargate up.
@@ -204,18 +205,20 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
 	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
-	d.logAPI = logs.New(deps, d.logs)
+	var known sigv4.Keys = keys{directory}
+	if d.noAuth {
+		known = anyone{keys{directory}}
+	}
+	buckets := d.bucketAPI(deps, directory, known)
+	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
 	cfg := wire.Config{
 		Services: services(deps, d.limits.Launches, d.logAPI),
-		Keys:     keys{directory},
+		Keys:     known,
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
-	}
-	if d.noAuth {
-		cfg.Keys = anyone{keys{directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err
@@ -225,7 +228,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+	return d.withBuckets(buckets, mux), nil
 }
 
 // observe records a finished call.

@@ -14,7 +14,7 @@ import (
 
 func TestReadLimits(t *testing.T) {
 	deps := service.Deps{Store: mem.New(), IDs: arn.NewSource(strings.NewReader(""))}
-	all := services(deps, limits{}.Launches, logs.New(deps, nil))
+	all := services(deps, limits{}.Launches, logs.New(deps, nil, nil))
 	if l, err := readLimits(""); err != nil || l.known(all) != nil || l.Launches.Burst != 100 {
 		t.Errorf("AWS's own: %+v, %v, %v", l, err, l.known(all))
 	}
