@@ -36,7 +36,7 @@ const account, other = "123456789012", "210987654321"
 // world is a server with the root users of two accounts and the users ann and bob
 // of the first.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	server *httptest.Server
 	store  store.Store
 	now    time.Time
@@ -55,7 +55,7 @@ func (k keys) Key(ctx context.Context, id, token string) (sigv4.Key, error) {
 	return sigv4.Key{Secret: c.Secret, Account: c.Caller.Account, Principal: c.Caller}, nil
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ids := arn.NewSource(rand.Reader)
 	w := &world{t: t, store: mem.New(mem.Paranoid()), now: time.Now().Truncate(time.Second), keys: map[string]identity.AccessKey{}}
