@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -24,6 +25,8 @@ type rules struct {
 	// resources gives the ARNs an operation is about; operations left out, and
 	// those whose function finds none, are about "*".
 	resources map[string]func(input) []string
+	// action gives the actions of operations that are called otherwise.
+	action map[string]string
 	// context sets the service's own condition keys; nil for none.
 	context func(in input, operation string, keys policy.Context)
 	// also gives permissions needed besides the operation's own, such as
@@ -41,10 +44,14 @@ type rules struct {
 
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
-	"ec2":  ec2Rules,
-	"ecs":  ecsRules,
-	"iam":  iamRules,
-	"logs": logsRules,
+	"ec2":            ec2Rules,
+	"ecr":            ecrRules,
+	"ecs":            ecsRules,
+	"iam":            iamRules,
+	"kms":            kmsRules,
+	"ssm":            ssmRules,
+	"secretsmanager": secretsRules,
+	"logs":           logsRules,
 }
 
 // targets are the permissions a call needs: the operation itself, and what else
@@ -63,7 +70,7 @@ func targets(in input, call Call) []target {
 	if len(resources) == 0 {
 		resources = []string{"*"}
 	}
-	out := []target{{call.Service + ":" + call.Operation, resources, keys}}
+	out := []target{{call.Service + ":" + cmp.Or(r.action[call.Operation], call.Operation), resources, keys}}
 	if r.also != nil {
 		out = append(out, r.also(in, call.Operation)...)
 	}
