@@ -39,7 +39,7 @@ func (d *daemon) asTask() asTask {
 	deps := d.deps()
 	return asTask{
 		gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
-		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),
+		logs: logservice.New(deps, d.logs, nil), ecs: ecs.New(deps, d.limits.Launches),
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
+	"neargate/wire/sigv4"
 )
 
 // options are the flags of neargate up.
@@ -241,18 +242,20 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
 	deps := d.deps()
-	d.logAPI = logs.New(deps, d.logs)
+	var known sigv4.Keys = door.Keys{Directory: directory}
+	if d.noAuth {
+		known = door.Anyone{Keys: door.Keys{Directory: directory}}
+	}
+	buckets := d.bucketAPI(deps, directory, known)
+	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
 	cfg := wire.Config{
 		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage}),
-		Keys:     door.Keys{Directory: directory},
+		Keys:     known,
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
-	}
-	if d.noAuth {
-		cfg.Keys = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err
@@ -262,7 +265,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+	return d.withBuckets(buckets, mux), nil
 }
 
 // deps is what services are made with.
