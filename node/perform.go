@@ -54,8 +54,12 @@ func netOf(p *vpc.Plugged) container.Net {
 	return n
 }
 
-// pull makes a container's image available and returns its digest.
+// pull fetches a container's secrets, makes its image available and returns its
+// digest.
 func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
+	if _, err := h.secrets(l.ctx, l, j, name); err != nil {
+		return "", err
+	}
 	if h.Images == nil {
 		return "", nil
 	}
@@ -63,7 +67,7 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 	begin := time.Now()
 	log := h.Log.With("task", j.Task.ID, "image", ref)
 	told := begin
-	img, err := h.Images.Pull(l.ctx, image.Request{
+	req := image.Request{
 		Task: j.Task.ID, Ref: ref, Arch: j.Task.Spec.Architecture,
 		Progress: func(p image.Progress) {
 			if time.Since(told) >= time.Second {
@@ -71,7 +75,12 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 				log.Info("pulling", "done", p.Done, "of", p.Total)
 			}
 		},
-	})
+	}
+	req.Credentials, err = h.login(l.ctx, j, name)
+	var img image.Image
+	if err == nil {
+		img, err = h.Images.Pull(l.ctx, req)
+	}
 	if err != nil {
 		log.Info("not pulled", "error", err)
 		return "", err
@@ -105,8 +114,9 @@ func (h *Host) image(l *lane, t *compute.Task, name string) (image.Image, bool) 
 	return img, ok && err == nil
 }
 
-// container describes a container of a task.
-func (h *Host) container(l *lane, j *Job, name string) (sandbox.Container, error) {
+// container describes a container of a task, with the variables that come from its
+// secrets.
+func (h *Host) container(l *lane, j *Job, name string, secrets []string) (sandbox.Container, error) {
 	if h.Images == nil {
 		return sandbox.Container{Name: name, Image: imageOf(&j.Task, name)}, nil
 	}
@@ -120,18 +130,22 @@ func (h *Host) container(l *lane, j *Job, name string) (sandbox.Container, error
 	if h.Environment != nil {
 		env = h.Environment(&j.Task, name)
 	}
-	return container.Container(&j.Task, &j.Definition, name, images, env)
+	return container.Container(&j.Task, &j.Definition, name, images, secrets, env)
 }
 
 // described is a container as far as it can be described.
 func (h *Host) described(l *lane, j *Job, name string) sandbox.Container {
-	c, _ := h.container(l, j, name)
+	c, _ := h.container(l, j, name, nil)
 	return c
 }
 
 // create makes a container, and first the log stream it writes to.
 func (h *Host) create(l *lane, j *Job, name string) error {
-	c, err := h.container(l, j, name)
+	secrets, err := h.secrets(l.ctx, l, j, name)
+	if err != nil {
+		return err
+	}
+	c, err := h.container(l, j, name, secrets)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"neargate/node/image"
 	"neargate/node/logdriver"
 	"neargate/node/sandbox"
+	"neargate/node/secret"
 	"neargate/node/task"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
@@ -30,6 +31,8 @@ type Parts struct {
 	LogMode func(ctx context.Context, t *compute.Task) (string, error)
 	// Environment is what ECS sets for a container; nil: nothing.
 	Environment func(t *compute.Task, container string) []string
+	// Secrets are where definitions' secrets come from; nil: they have none.
+	Secrets secret.Source
 	Log         *slog.Logger
 }
 
@@ -60,6 +63,7 @@ type lane struct {
 
 	mu        sync.Mutex
 	images    map[string]image.Image // by container name
+	secrets   map[string][]string    // by container name
 	following map[string]bool        // by container name
 }
 
@@ -109,7 +113,7 @@ func (h *Host) Do(j Job) {
 	id := j.Task.ID
 	l := h.lanes[id]
 	if l == nil {
-		l = &lane{images: map[string]image.Image{}, following: map[string]bool{}}
+		l = &lane{images: map[string]image.Image{}, secrets: map[string][]string{}, following: map[string]bool{}}
 		l.ctx, l.cancel = context.WithCancel(h.ctx)
 		h.lanes[id] = l
 	}

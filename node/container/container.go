@@ -25,9 +25,9 @@ type Image struct {
 
 // Container is the container of a task with the name. images are those of the
 // task's containers by their names; that of the container and of those whose
-// volumes it uses must be there. agent are the variables that ECS sets. An error is
-// an *Error.
-func Container(t *compute.Task, def *taskdef.Definition, name string, images map[string]Image, agent []string) (sandbox.Container, error) {
+// volumes it uses must be there. secrets are the variables that come from secrets,
+// agent those that ECS sets. An error is an *Error.
+func Container(t *compute.Task, def *taskdef.Definition, name string, images map[string]Image, secrets, agent []string) (sandbox.Container, error) {
 	d, spec := def.Container(name), specOf(t, name)
 	img, ok := images[name]
 	if d == nil || spec == nil || !ok {
@@ -39,7 +39,7 @@ func Container(t *compute.Task, def *taskdef.Definition, name string, images map
 	}
 	c := sandbox.Container{
 		Name: name, Image: d.Image, Layers: img.Layers,
-		Env:          environment(Hostname(t), img.Config.Env, d.Environment, over.Environment, agent),
+		Env:          environment(Hostname(t), img.Config.Env, d.Environment, secrets, over.Environment, agent),
 		ReadonlyRoot: value(d.ReadonlyRootFilesystem),
 		Ulimits:      ulimits(d.Ulimits),
 		CPUShares:    number(spec.CPU),
@@ -124,9 +124,9 @@ func arguments(d *taskdef.Container, over taskdef.ContainerOverride, img *ocispe
 }
 
 // environment is the environment: the host name, the image's variables, then those
-// of the definition, of the task, and of ECS. A later value replaces an earlier one
-// in its place.
-func environment(hostname string, image []string, def, over []taskdef.Variable, agent []string) []string {
+// of the definition, of its secrets, of the task, and of ECS. A later value replaces
+// an earlier one in its place.
+func environment(hostname string, image []string, def []taskdef.Variable, secrets []string, over []taskdef.Variable, agent []string) []string {
 	env := []string{"HOSTNAME=" + hostname}
 	at := map[string]int{"HOSTNAME": 0}
 	set := func(variable string) {
@@ -141,11 +141,16 @@ func environment(hostname string, image []string, def, over []taskdef.Variable, 
 	for _, v := range image {
 		set(v)
 	}
-	for _, list := range [][]taskdef.Variable{def, over} {
+	variables := func(list []taskdef.Variable) {
 		for _, v := range list {
 			set(v.Name + "=" + value(v.Value))
 		}
 	}
+	variables(def)
+	for _, v := range secrets {
+		set(v)
+	}
+	variables(over)
 	for _, v := range agent {
 		set(v)
 	}
