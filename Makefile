@@ -27,14 +27,17 @@ $(BIN)/neargate:
 # one does not pay for the daemon's packages; runc needs a C compiler, gvisor none.
 .PHONY: gvisor sandboxes
 gvisor: $(BIN)/neargate-runsc $(BIN)/neargate-init
-sandboxes: gvisor $(BIN)/runc
+sandboxes: gvisor $(BIN)/neargate-shim $(BIN)/runc
 
-.PHONY: $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/runc
+.PHONY: $(BIN)/neargate-runsc $(BIN)/neargate-init $(BIN)/neargate-shim $(BIN)/runc
 $(BIN)/neargate-runsc:
 	cd shim && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ .
 
 $(BIN)/neargate-init:
 	cd shim && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ ./init
+
+$(BIN)/neargate-shim:
+	cd shim && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ ./plain
 
 $(BIN)/runc:
 	scripts/need.sh cc

@@ -60,6 +60,9 @@ var layers = map[string][]string{
 	"service/secretsmanager": {"service/secretsmanager", "service/internal", "service", "aws/secretsmanager", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/internal":       {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 
+	"resource/objects":            {"arn", "resource", "internal/checksum"},
+	"service/s3":                  {"service/s3", "service/internal", "service", "wire/sigv4", "resource", "store", "auth", "arn", "internal"},
+	"dataplane/objects/sweep.go":  {"dataplane/objects", "resource", "store", "arn", "internal"},
 	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
 }
 

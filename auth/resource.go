@@ -70,9 +70,29 @@ func (p *parser) allow(c Caller, principal *Principal, now time.Time, u *Use) er
 	return nil
 }
 
+// find looks up what the service knows of the resource.
+func (u *Use) find(in input) (err error) {
+	service, _, _ := strings.Cut(u.Action, ":")
+	r := services[service]
+	switch {
+	case u.Resource == "*":
+	case r.about != nil:
+		u.guarded = true
+		u.On, err = r.about(in, u.Resource)
+	case r.tags != nil && !in.caller.Root():
+		u.On.Tags, err = r.tags(in, u.Resource)
+	}
+	return err
+}
+
 // guard sets the condition keys of the resource and returns its policy, nil when the
 // caller's policies alone decide.
 func (p *parser) guard(c Caller, u *Use, keys policy.Context) (*policy.Guard, error) {
+	service, _, _ := strings.Cut(u.Action, ":")
+	for _, t := range u.On.Tags {
+		keys.Set("aws:ResourceTag/"+t.Key, t.Value)
+		keys.Set(service+":ResourceTag/"+t.Key, t.Value)
+	}
 	if !u.guarded {
 		return nil, nil
 	}
@@ -83,11 +103,6 @@ func (p *parser) guard(c Caller, u *Use, keys policy.Context) (*policy.Guard, er
 	if owner != "" {
 		keys.Set("aws:ResourceAccount", owner)
 	}
-	service, _, _ := strings.Cut(u.Action, ":")
-	for _, t := range u.On.Tags {
-		keys.Set("aws:ResourceTag/"+t.Key, t.Value)
-		keys.Set(service+":ResourceTag/"+t.Key, t.Value)
-	}
 	g := &policy.Guard{Sole: u.On.Sole, Foreign: !c.Anonymous() && owner != "" && owner != c.Account}
 	docs, err := p.documents([]string{u.On.Policy})
 	if err == nil && len(docs) > 0 {
@@ -97,4 +112,4 @@ func (p *parser) guard(c Caller, u *Use, keys policy.Context) (*policy.Guard, er
 }
 
 // everything allows whatever there is.
-var everything = []*policy.Document{{Statements: []policy.Statement{{Actions: []string{"*"}, Resources: []string{"*"}}}}}
+var everything = []*policy.Document{policy.Everything()}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"neargate/auth/policy"
+	"neargate/resource/identity"
 	"neargate/store"
 )
 
@@ -32,9 +33,13 @@ type rules struct {
 	// iam:PassRole; nil for none.
 	also func(in input, operation string) []target
 	// about finds what decides about the use of a resource, given by one of the
-	// ARNs above, besides the caller's policies; nil where resources have neither
-	// policies nor tags. A resource that does not exist is the zero Resource.
+	// ARNs above, besides the caller's policies; nil where resources have no
+	// policies. A resource that does not exist is the zero Resource; only its owner
+	// may ask for it.
 	about func(in input, resource string) (Resource, error)
+	// tags are those of a resource, in place of about where resources have tags but
+	// no policies; nil for none.
+	tags func(in input, resource string) ([]identity.Tag, error)
 }
 
 // services are the rules of each service, by what its actions begin with.
@@ -80,6 +85,15 @@ func each(f func(input) []string, operations ...string) map[string]func(input) [
 	return m
 }
 
+// tagged are the tags of a record.
+func tagged[T ~struct{ Key, Value string }](tags []T) []identity.Tag {
+	out := make([]identity.Tag, len(tags))
+	for i, t := range tags {
+		out[i] = identity.Tag(t)
+	}
+	return out
+}
+
 func merge(parts ...map[string]func(input) []string) map[string]func(input) []string {
 	all := map[string]func(input) []string{}
 	for _, p := range parts {
@@ -120,6 +134,19 @@ func (in input) list(name string) []string {
 	var out []string
 	for i := range v.Len() {
 		out = append(out, asText(reflect.Indirect(v.Index(i))))
+	}
+	return out
+}
+
+// all are the elements of a list of structures.
+func (in input) all(name string) []reflect.Value {
+	v := in.field(in.value, name)
+	if v.Kind() != reflect.Slice {
+		return nil
+	}
+	out := make([]reflect.Value, v.Len())
+	for i := range out {
+		out[i] = reflect.Indirect(v.Index(i))
 	}
 	return out
 }

@@ -3,19 +3,19 @@ package auth
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"neargate/arn"
 	"neargate/auth/policy"
+	"neargate/resource/identity"
+	"neargate/store/tables"
 )
 
 // ecsRules are those of Amazon ECS.
 var ecsRules = rules{
-	context: func(in input, _ string, keys policy.Context) {
-		if v := in.text("Cluster"); v != "" {
-			keys.Set("ecs:cluster", in.ecs("cluster", v))
-		}
-	},
+	context: input.ecsKeys,
+	tags:    input.ecsTags,
 	also: func(in input, _ string) []target {
 		var out []target
 		for _, role := range in.passedRoles() {
@@ -98,4 +98,66 @@ func (in input) cluster() string {
 		return v
 	}
 	return "default"
+}
+
+// ecsKeys sets the condition keys of ECS that the request itself says.
+func (in input) ecsKeys(operation string, keys policy.Context) {
+	for field, kind := range map[string]string{"Cluster": "cluster", "TaskDefinition": "task-definition"} {
+		if v := in.text(field); v != "" {
+			keys.Set("ecs:"+kind, in.ecs(kind, v))
+		}
+	}
+	if v := in.text("Service"); v != "" && operation != "DescribeServices" {
+		keys.Set("ecs:service", in.ecsIn("service", v)...)
+	}
+	for field, key := range map[string]string{"Cpu": "ecs:task-cpu", "Memory": "ecs:task-memory"} {
+		if v := in.text(field); v != "" {
+			keys.Set(key, v)
+		}
+	}
+	keys.Set("ecs:compute-compatibility", in.list("RequiresCompatibilities")...)
+	if v := in.field(in.value, "EnableExecuteCommand"); v.Kind() == reflect.Bool {
+		keys.Set("ecs:enable-execute-command", strconv.FormatBool(v.Bool()))
+	}
+	vpc := input{in.field(in.field(in.value, "NetworkConfiguration"), "AwsvpcConfiguration"), in.caller, in.tx}
+	keys.Set("ecs:subnet", vpc.list("Subnets")...)
+	if v := vpc.text("AssignPublicIp"); v != "" {
+		keys.Set("ecs:auto-assign-public-ip", strconv.FormatBool(v == "ENABLED"))
+	}
+	var providers []string
+	for _, item := range in.all("CapacityProviderStrategy") {
+		providers = append(providers, asText(in.field(item, "CapacityProvider")))
+	}
+	keys.Set("ecs:capacity-provider", providers...)
+}
+
+// ecsTags are the tags of an ECS resource.
+func (in input) ecsTags(resource string) ([]identity.Tag, error) {
+	a, err := arn.Parse(resource)
+	if err != nil {
+		return nil, nil
+	}
+	switch p := a.Path(); {
+	case p[0] == "cluster" && len(p) == 2:
+		c, _, err := tables.Clusters.Find(in.tx, a.Account, a.Region, p[1])
+		return tagged(c.Tags), err
+	case p[0] == "service" && len(p) == 3:
+		s, _, err := tables.Services.Find(in.tx, a.Account, a.Region, p[1], p[2])
+		return tagged(s.Tags), err
+	case p[0] == "task" && len(p) == 3:
+		t, _, err := tables.Tasks.Find(in.tx, a.Account, a.Region, p[1], p[2])
+		return tagged(t.Tags), err
+	case p[0] == "container-instance" && len(p) == 3:
+		i, _, err := tables.Instances.Find(in.tx, a.Account, a.Region, p[1], p[2])
+		return tagged(i.Tags), err
+	case p[0] == "task-definition" && len(p) == 2:
+		family, number, _ := strings.Cut(p[1], ":")
+		revision, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, nil // a family alone has no tags
+		}
+		d, _, err := tables.TaskDefinitions.Find(in.tx, a.Account, a.Region, family, tables.Number(revision))
+		return tagged(d.Tags), err
+	}
+	return nil, nil
 }

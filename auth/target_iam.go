@@ -2,16 +2,22 @@ package auth
 
 import (
 	"cmp"
+	"strings"
 
 	"neargate/arn"
 	"neargate/auth/policy"
 	"neargate/resource/identity"
 	"neargate/store/tables"
+	"neargate/store/tables/identities"
 )
 
 // iamRules are those of AWS Identity and Access Management.
 var iamRules = rules{
-	context: func(in input, _ string, keys policy.Context) {
+	tags: input.iamTags,
+	context: func(in input, operation string, keys policy.Context) {
+		if v := in.bounds(operation); v != "" {
+			keys.Set("iam:PermissionsBoundary", v)
+		}
 		for field, key := range map[string]string{
 			"AWSServiceName": "iam:AWSServiceName", "PolicyArn": "iam:PolicyARN",
 			"PermissionsBoundary": "iam:PermissionsBoundary",
@@ -46,6 +52,29 @@ var iamRules = rules{
 			"PutUserPermissionsBoundary", "PutUserPolicy", "TagUser", "UntagUser", "UpdateAccessKey"),
 		each(input.renamed, "UpdateUser"),
 		each(input.keyOwner, "GetAccessKeyLastUsed"),
+		each(func(in input) []string { return []string{in.groupARN()} },
+			"AddUserToGroup", "AttachGroupPolicy", "CreateGroup", "DeleteGroup", "DeleteGroupPolicy", "DetachGroupPolicy", "GetGroup",
+			"GetGroupPolicy", "ListAttachedGroupPolicies", "ListGroupPolicies", "PutGroupPolicy", "RemoveUserFromGroup", "UpdateGroup"),
+		each(func(in input) []string { return []string{in.iam("group/")} }, "ListGroups"),
+		each(func(in input) []string { return []string{in.profileARN()} },
+			"AddRoleToInstanceProfile", "CreateInstanceProfile", "DeleteInstanceProfile", "GetInstanceProfile",
+			"ListInstanceProfileTags", "RemoveRoleFromInstanceProfile", "TagInstanceProfile", "UntagInstanceProfile"),
+		each(func(in input) []string { return []string{in.iam("instance-profile/")} }, "ListInstanceProfiles"),
+		each(func(in input) []string {
+			return []string{in.iam("oidc-provider/" + strings.TrimPrefix(in.text("Url"), "https://"))}
+		}, "CreateOpenIDConnectProvider"),
+		each(func(in input) []string { return in.given("OpenIDConnectProviderArn") },
+			"AddClientIDToOpenIDConnectProvider", "DeleteOpenIDConnectProvider", "GetOpenIDConnectProvider",
+			"ListOpenIDConnectProviderTags", "RemoveClientIDFromOpenIDConnectProvider", "TagOpenIDConnectProvider",
+			"UntagOpenIDConnectProvider", "UpdateOpenIDConnectProviderThumbprint"),
+		each(func(in input) []string { return []string{in.iam("saml-provider/" + in.text("Name"))} }, "CreateSAMLProvider"),
+		each(func(in input) []string { return in.given("SAMLProviderArn") },
+			"DeleteSAMLProvider", "GetSAMLProvider", "ListSAMLProviderTags", "TagSAMLProvider", "UntagSAMLProvider", "UpdateSAMLProvider"),
+		each(func(in input) []string { return []string{in.user(in.text("UserName"))} },
+			"ChangePassword", "CreateLoginProfile", "DeleteLoginProfile", "GetLoginProfile", "UpdateLoginProfile",
+			"ListMFADevices", "ListSSHPublicKeys", "ListServiceSpecificCredentials", "ListSigningCertificates"),
+		each(func(in input) []string { return in.given("PolicySourceArn") },
+			"GetContextKeysForPrincipalPolicy", "SimulatePrincipalPolicy"),
 	),
 }
 
@@ -106,4 +135,72 @@ func (in input) keyOwner() []string {
 		return nil
 	}
 	return []string{in.user(k.User)}
+}
+
+// groupARN is the ARN of the group of the request, with the stored path and spelling
+// when there is such a group.
+func (in input) groupARN() string {
+	name := in.text("GroupName")
+	if g, ok, err := identities.Groups.Find(in.tx, in.caller.Account, identity.Fold(name)); err == nil && ok {
+		return g.ARN()
+	}
+	return in.iam("group" + in.path() + name)
+}
+
+// profileARN is the ARN of the instance profile of the request likewise.
+func (in input) profileARN() string {
+	name := in.text("InstanceProfileName")
+	if p, ok, err := identities.Profiles.Find(in.tx, in.caller.Account, identity.Fold(name)); err == nil && ok {
+		return p.ARN()
+	}
+	return in.iam("instance-profile" + in.path() + name)
+}
+
+// bounds is the boundary of the user or role that an operation changes the policies
+// of, "" for none.
+func (in input) bounds(operation string) string {
+	switch operation {
+	case "AttachUserPolicy", "DetachUserPolicy", "PutUserPolicy", "DeleteUserPolicy", "DeleteUserPermissionsBoundary":
+		u, _, err := tables.Users.Find(in.tx, in.caller.Account, identity.Fold(in.text("UserName")))
+		if err == nil {
+			return u.Boundary
+		}
+	case "AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy", "DeleteRolePermissionsBoundary":
+		r, _, err := tables.Roles.Find(in.tx, in.caller.Account, identity.Fold(in.text("RoleName")))
+		if err == nil {
+			return r.Boundary
+		}
+	}
+	return ""
+}
+
+// iamTags are the tags of an IAM resource.
+func (in input) iamTags(resource string) ([]identity.Tag, error) {
+	a, err := arn.Parse(resource)
+	if err != nil {
+		return nil, nil
+	}
+	kind, path, _ := strings.Cut(a.Resource, "/")
+	name := identity.Fold(path[strings.LastIndexByte(path, '/')+1:])
+	switch kind {
+	case "user":
+		u, _, err := tables.Users.Find(in.tx, a.Account, name)
+		return u.Tags, err
+	case "role":
+		r, _, err := tables.Roles.Find(in.tx, a.Account, name)
+		return r.Tags, err
+	case "policy":
+		p, _, err := tables.FindPolicy(in.tx, resource)
+		return p.Tags, err
+	case "instance-profile":
+		p, _, err := identities.Profiles.Find(in.tx, a.Account, name)
+		return p.Tags, err
+	case "oidc-provider":
+		p, _, err := identities.OIDCProviders.Find(in.tx, a.Account, path)
+		return p.Tags, err
+	case "saml-provider":
+		p, _, err := identities.SAMLProviders.Find(in.tx, a.Account, path)
+		return p.Tags, err
+	}
+	return nil, nil
 }

@@ -4,10 +4,13 @@ import (
 	"strings"
 
 	"neargate/arn"
+	"neargate/resource/identity"
+	"neargate/store/tables"
 )
 
 // logsRules are those of Amazon CloudWatch Logs.
 var logsRules = rules{
+	tags: input.logTags,
 	resources: merge(
 		each(func(in input) []string { return []string{in.group("")} }, "CreateLogGroup",
 			"TagLogGroup", "UntagLogGroup", "ListTagsLogGroup"),
@@ -51,4 +54,16 @@ func (in input) logGroup(name, suffix string) string {
 		name = strings.TrimSuffix(given, ":*")
 	}
 	return arn.New("logs", in.caller.Region, in.caller.Account, "log-group:"+name+suffix)
+}
+
+// logTags are the tags of the log group that a resource is, or is of.
+func (in input) logTags(resource string) ([]identity.Tag, error) {
+	a, err := arn.Parse(resource)
+	name, ok := strings.CutPrefix(a.Resource, "log-group:")
+	if err != nil || !ok {
+		return nil, nil
+	}
+	name, _, _ = strings.Cut(name, ":")
+	g, _, err := tables.LogGroups.Find(in.tx, a.Account, a.Region, name)
+	return tagged(g.Tags), err
 }

@@ -16,6 +16,7 @@ import (
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 
+	"neargate/shim/internal/runtime/gvisor"
 	"neargate/shim/internal/sentry"
 	"neargate/shim/internal/task"
 )
@@ -24,7 +25,7 @@ func main() {
 	var err error
 	switch args := os.Args[1:]; {
 	case len(args) == 2 && args[0] == "shim":
-		err = task.Run(os.Stdin, os.Stdout)
+		err = task.Run(os.Stdin, os.Stdout, gvisor.New)
 	case len(args) == 3 && args[0] == "end":
 		err = task.End(args[1], args[2])
 	default:

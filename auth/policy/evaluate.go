@@ -48,10 +48,7 @@ func (s *Statement) effect() Effect {
 }
 
 func (s *Statement) applies(r *Request) bool {
-	if s.NotAction == slices.ContainsFunc(s.Actions, func(a string) bool { return matchFold(a, r.Action) }) {
-		return false
-	}
-	if !s.covers(r) {
+	if !s.about(r) {
 		return false
 	}
 	if r.literal && s.NotPrincipal {
@@ -61,23 +58,33 @@ func (s *Statement) applies(r *Request) bool {
 		return false
 	}
 	for i := range s.conditions {
-		if !s.conditions[i].holds(r.Context, s.variables) {
+		if !s.conditions[i].holds(r.Context) {
 			return false
 		}
 	}
 	return true
 }
 
-// covers reports whether the resource is the statement's. A statement without
-// resources covers everything where it belongs to a resource itself, as a trust
-// policy does, and nothing elsewhere.
-func (s *Statement) covers(r *Request) bool {
+// about reports whether the action and the resource are the statement's. A statement
+// without resources is about everything where it belongs to a resource itself, as a
+// trust policy does, and about nothing elsewhere.
+func (s *Statement) about(r *Request) bool {
+	if s.NotAction == some(s.actions, func(p *pattern) bool { return p.matchAction(r.Action) }) {
+		return false
+	}
 	if s.Resources == nil {
 		return s.principalSeen
 	}
-	return s.NotResource != slices.ContainsFunc(s.Resources, func(p string) bool {
-		return matchARN(p, r.Resource, r.Context, s.variables)
-	})
+	return s.NotResource != some(s.resources, func(p *pattern) bool { return p.matchARN(r.Resource, r.Context) })
+}
+
+func some(patterns []pattern, match func(*pattern) bool) bool {
+	for i := range patterns {
+		if match(&patterns[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // names reports whether a principal of a policy is one of the request's. A bare
@@ -106,6 +113,7 @@ type Set struct {
 // Verdict is the decision about a request with the reason for a refusal.
 type Verdict struct {
 	Allowed bool
+	Denied  bool   // refused by a Deny rather than for want of an Allow
 	Reason  string // as AWS ends its AccessDenied messages; "" when allowed
 }
 
@@ -147,7 +155,7 @@ func (s *Set) Decide(r *Request, g *Guard) Verdict {
 	}
 	effect, given := g.evaluate(r)
 	if effect == Deny {
-		return Verdict{Reason: "with an explicit deny in a resource-based policy"}
+		return Verdict{Denied: true, Reason: "with an explicit deny in a resource-based policy"}
 	}
 	refusal := ""
 	if g != nil && (g.Foreign || g.Sole) && given == nobody {
@@ -156,7 +164,7 @@ func (s *Set) Decide(r *Request, g *Guard) Verdict {
 	for _, k := range kinds {
 		switch evaluateAll(k.documents, r) {
 		case Deny:
-			return Verdict{Reason: "with an explicit deny in " + k.article + " " + k.name}
+			return Verdict{Denied: true, Reason: "with an explicit deny in " + k.article + " " + k.name}
 		case Neutral:
 			if k.limits && refusal == "" && (given < k.waiver || g.Foreign) {
 				refusal = lacking(k.name, r)

@@ -17,14 +17,17 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/objects"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
 	"neargate/service/kms"
 	"neargate/service/logs"
+	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -46,18 +49,20 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log    *slog.Logger
-	tel    *telemetry.Telemetry
-	store  *etcd.Store
-	logs   *logstore.Store
-	logAPI *logs.Service
-	ids    *arn.Source
-	admin  *admin
-	limits limits
-	key    [32]byte // seals pagination tokens
-	master [32]byte // seals the material of KMS keys
-	pool   netip.Prefix
-	tasks  *tasksHost
+	log     *slog.Logger
+	tel     *telemetry.Telemetry
+	room    *room.Room // for the store
+	store   *etcd.Store
+	logs    *logstore.Store
+	logAPI  *logs.Service
+	objects *objects.Store
+	ids     *arn.Source
+	admin   *admin
+	limits  limits
+	key     [32]byte // seals pagination tokens
+	master  [32]byte // seals the material of KMS keys
+	pool    netip.Prefix
+	tasks   *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -107,7 +112,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.master, err = o.dir.Secret("kms"); err != nil {
 		return err
 	}
-	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log}); err != nil {
+	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
+		return err
+	}
+	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log, Full: d.room.Gone}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
@@ -115,6 +123,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -180,6 +192,7 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -195,7 +208,7 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
 		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master)),
@@ -217,7 +230,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux, nil
+	return d.withObjects(deps, directory, cfg.Keys, mux), nil
 }
 
 // observe records a finished call.

@@ -61,7 +61,7 @@ const poolBits = 20
 
 // maxTasksPath keeps the paths of sandboxes' sockets within what a Unix socket's
 // address holds. Source: unix(7).
-const maxTasksPath = 108 - len("/0123456789abcdef0123456789abcdef/runsc/runsc-pause.sock") - 1
+const maxTasksPath = 108 - len("/0123456789abcdef0123456789abcdef/run/runsc/runsc-pause.sock") - 1
 
 // warmDisk is the size of the disks of sandboxes that are kept ready, in MiB: what
 // a Fargate task has that does not ask for more.
@@ -194,7 +194,11 @@ func (o hostOptions) sandbox(dir install.Dir) (*shim.Sandbox, error) {
 		return nil, err
 	}
 	bin := func(name string) string { return filepath.Join(filepath.Dir(self), name) }
-	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin("neargate-runsc"), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
+	keeper := "neargate-runsc"
+	if o.runtime == runtimeRunc {
+		keeper = "neargate-shim"
+	}
+	cfg := shim.Config{Dir: tasks, Cgroup: dir.Cgroup(), Bin: bin(keeper), InitBin: bin("neargate-init"), RuncBin: bin("runc"), Warm: o.warm, WarmDisk: warmDisk}
 	if _, err := os.Stat(cfg.Bin); err != nil {
 		return nil, fmt.Errorf("the sandboxes' program, which make sandboxes builds: %w", err)
 	}

@@ -176,7 +176,7 @@ func loop(h Host) Finding {
 func binaries(h Host) Finding {
 	needs := []string{"neargate-runsc", "neargate-init"} // the first is every task's shim
 	if h.Runtime == runc {
-		needs = append(needs, "runc")
+		needs = []string{"neargate-shim", "neargate-init", "runc"}
 	}
 	missing := slices.DeleteFunc(needs, func(name string) bool { return h.Beside(name) == nil })
 	if len(missing) > 0 {

@@ -66,6 +66,9 @@ func (d Dir) Store() string { return d.path("store") }
 // Logs is the folder of log events.
 func (d Dir) Logs() string { return d.path("logs") }
 
+// Objects is the folder of Amazon S3's objects.
+func (d Dir) Objects() string { return d.path("objects") }
+
 // CA is the folder of the installation's certificate authority.
 func (d Dir) CA() string { return d.path("ca") }
 

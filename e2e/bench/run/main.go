@@ -33,8 +33,11 @@ import (
 const (
 	group    = "/bench"
 	patience = time.Minute
-	trust    = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	policy   = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+	// every is how often is asked meanwhile: often enough to tell the time, seldom
+	// enough not to take the machine from what is measured.
+	every  = 10 * time.Millisecond
+	trust  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	policy = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 )
 
 func main() {
@@ -105,6 +108,7 @@ func measure(runtime, bin string, n, beside, warm int, peers []*peer) (err error
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, raw.clear()) }()
 	if _, err := b.task(ctx); err != nil { // pulls the image
 		return err
 	}
@@ -227,7 +231,7 @@ func (b *bench) start(ctx context.Context, family string) (arn string, err error
 
 // until waits until DescribeTasks says so.
 func (b *bench) until(ctx context.Context, task, status string) error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(every) {
 		out, err := b.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: []string{task}})
 		if err != nil {
 			return err
@@ -252,7 +256,7 @@ func (b *bench) task(ctx context.Context) (t times, err error) {
 	}
 	t.running = time.Since(begin)
 	stream := "b/app/" + arn[strings.LastIndexByte(arn, '/')+1:]
-	for deadline := time.Now().Add(patience); t.line == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); t.line == 0; time.Sleep(every) {
 		out, err := b.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(group), LogStreamName: &stream, StartFromHead: aws.Bool(true)})
 		if err != nil {
 			return t, err

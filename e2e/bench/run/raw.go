@@ -3,18 +3,31 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // raw runs the same program with nothing but the runtime.
 type raw struct {
 	command []string
 	bundle  string
+	state   string
 	n       int
+}
+
+// clear unmounts what runsc leaves in its directory.
+func (r *raw) clear() error {
+	err := unix.Unmount(filepath.Join(r.state, "null-netns"), unix.MNT_DETACH)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) { // runc leaves none
+		return nil
+	}
+	return err
 }
 
 // newRaw makes a bundle with the guest in dir.
@@ -44,8 +57,8 @@ func newRaw(bin, runtime, dir string) (*raw, error) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), b, 0o600); err != nil {
 		return nil, err
 	}
-	r := &raw{bundle: dir}
 	state := filepath.Join(dir, "state")
+	r := &raw{bundle: dir, state: state}
 	switch runtime {
 	case "gvisor":
 		r.command = []string{filepath.Join(bin, "neargate-runsc"), "--root", state, "--platform", "systrap", "--network", "none", "--host-settings", "ignore", "run"}

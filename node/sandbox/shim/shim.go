@@ -26,7 +26,7 @@ import (
 type Config struct {
 	Dir     string // holds a directory per task, on a disk; a short path, for its sockets
 	Cgroup  string // the tasks' parent, under each hierarchy, as /neargate
-	Bin     string // neargate-runsc
+	Bin     string // the shims' program: neargate-runsc, or neargate-shim for runc
 	RuncBin string // runc, where it is used
 	InitBin string // neargate-init
 

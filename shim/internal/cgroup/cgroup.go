@@ -193,23 +193,47 @@ func (g Group) OOMKills() int {
 	return int(field(b, "oom_kill"))
 }
 
-// processes of the group and of those inside, without self. A process that was
-// moved half way is in some hierarchies only.
-func (g Group) processes() []int {
+// groups are the directories of the group and of those inside, in every hierarchy
+// that has them, outer ones first.
+func (g Group) groups() []string {
+	var all []string
+	for _, dir := range g.dirs() {
+		all = appendGroups(all, dir)
+	}
+	return all
+}
+
+// appendGroups adds a directory and those inside. That there are none shows in its
+// count of links, without a look at the many files of a group.
+func appendGroups(all []string, dir string) []string {
+	var st syscall.Stat_t
+	if syscall.Stat(dir, &st) != nil {
+		return all
+	}
+	all = append(all, dir)
+	if st.Nlink == 2 {
+		return all
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() {
+			all = appendGroups(all, filepath.Join(dir, e.Name()))
+		}
+	}
+	return all
+}
+
+// processes in groups, without self. A process that was moved half way is in some
+// hierarchies only.
+func processes(groups []string) []int {
 	found := map[int]bool{}
-	for _, top := range g.dirs() {
-		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.Name() != "cgroup.procs" {
-				return nil
+	for _, dir := range groups {
+		b, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		for _, s := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(s); err == nil && pid > 0 && pid != os.Getpid() {
+				found[pid] = true
 			}
-			b, _ := os.ReadFile(p)
-			for _, s := range strings.Fields(string(b)) {
-				if pid, err := strconv.Atoi(s); err == nil && pid > 0 && pid != os.Getpid() {
-					found[pid] = true
-				}
-			}
-			return nil
-		})
+		}
 	}
 	return slices.Collect(maps.Keys(found))
 }
@@ -221,13 +245,14 @@ func (g Group) Remove(reap func(), patience time.Duration) error {
 	_ = write(g.dir(""), "cgroup.kill", "1")
 	var err error
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		pids := g.processes()
+		groups := g.groups()
+		pids := processes(groups)
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		reap()
 		if err = fmt.Errorf("cgroup %s: processes %v do not end", g.path, pids); len(pids) == 0 {
-			if err = g.rmdir(); err == nil {
+			if err = rmdir(groups); err == nil {
 				return nil
 			}
 		}
@@ -238,21 +263,12 @@ func (g Group) Remove(reap func(), patience time.Duration) error {
 	}
 }
 
-// rmdir removes the directories, those inside first.
-func (g Group) rmdir() error {
+// rmdir removes groups, those inside first.
+func rmdir(groups []string) error {
 	var errs []error
-	for _, top := range g.dirs() {
-		var dirs []string
-		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				dirs = append(dirs, p)
-			}
-			return nil
-		})
-		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := syscall.Rmdir(dirs[i]); err != nil && err != syscall.ENOENT {
-				errs = append(errs, fmt.Errorf("%s: %w", dirs[i], err))
-			}
+	for _, dir := range slices.Backward(groups) {
+		if err := syscall.Rmdir(dir); err != nil && err != syscall.ENOENT {
+			errs = append(errs, fmt.Errorf("%s: %w", dir, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -1,21 +1,14 @@
-// Package runtime runs the containers of one task: with gVisor, whose packages it
-// calls in its own process, or with runc, which it executes.
+// Package runtime says what a shim needs of what runs the containers of its task.
+// Package gvisor runs them in one sandbox, package runc as processes of the host;
+// a shim has one of the two in it.
 package runtime
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"neargate/shim/api"
-	"neargate/shim/internal/bundle"
-	"neargate/shim/internal/cgroup"
-	"neargate/shim/internal/disk"
 )
 
 // Runtime runs the containers of one task. Callers do not call Create, Start or
@@ -55,94 +48,13 @@ type Status struct {
 	OOM  bool
 }
 
-// killed is what is reported of a process that ended with its sandbox.
-const killed = 128 + int32(syscall.SIGKILL)
+// Killed is what is reported of a process that ended with its sandbox.
+const Killed = 128 + int32(syscall.SIGKILL)
 
-// New is the runtime a configuration asks for.
-func New(cfg api.Config) (Runtime, error) {
-	h := host{cfg: cfg, group: cgroup.At(cfg.Cgroup)}
-	switch cfg.Runtime {
-	case api.GVisor:
-		return newGVisor(&h)
-	case api.Runc:
-		return &runc{host: &h, all: map[string]*runcContainer{}}, nil
-	}
-	return nil, errors.New("no runtime " + cfg.Runtime)
-}
-
-// host is what the runtimes need of the host.
-type host struct {
-	cfg   api.Config
-	group cgroup.Group
-
-	diskOnce   sync.Once
-	diskErr    error
-	filesOnce  sync.Once
-	filesErr   error
-	fileMounts []api.Mount
-	volumes    sync.Mutex
-	ids        atomic.Int32
-}
-
-// nextID is an id for a container, of the same length as the others.
-func (h *host) nextID() string { return fmt.Sprintf("c%04d", h.ids.Add(1)) }
-
-// limitCPU sets the task's quota: after a start, which it would slow down.
-func (h *host) limitCPU() error {
-	if h.cfg.Spec.CPU == 0 {
-		return nil
-	}
-	return h.group.LimitCPU(h.cfg.Spec.CPU)
-}
-
-// netNS is the path of the task's network namespace.
-func (h *host) netNS() string {
-	if h.cfg.Spec.NetNS != "" {
-		return h.cfg.Spec.NetNS
-	}
-	return "/proc/" + itoa(os.Getpid()) + "/ns/net"
-}
-
-// dir is a directory of the task.
-func (h *host) dir(parts ...string) string {
-	return filepath.Join(append([]string{h.cfg.Dir}, parts...)...)
-}
-
-// disk is a directory under the task's quota.
-func (h *host) disk() (string, error) {
-	dir := h.dir("disk")
-	h.diskOnce.Do(func() {
-		if h.cfg.Spec.Disk == 0 {
-			h.diskErr = os.MkdirAll(dir, 0o700)
-			return
-		}
-		h.diskErr = disk.Mount(h.dir("disk.img"), dir, h.cfg.Spec.Disk, filepath.Dir(h.cfg.Dir))
-	})
-	return dir, h.diskErr
-}
-
-// volume finds the directory of a volume, and makes it at its first use; root is
-// the image's root file system, whose content an empty volume gets.
-func (h *host) volume(root string, m api.Mount) (string, error) {
-	h.volumes.Lock()
-	defer h.volumes.Unlock()
-	on, err := h.disk()
-	if err != nil {
-		return "", err
-	}
-	if m.Volume != filepath.Base(m.Volume) || m.Volume == ".." {
-		return "", errors.New("volume name " + m.Volume)
-	}
-	dir := filepath.Join(on, "volume", m.Volume)
-	if err := os.MkdirAll(dir, 0o755); err != nil || !m.Copy {
-		return dir, err
-	}
-	if used, err := os.ReadDir(dir); err != nil || len(used) > 0 {
-		return dir, err
-	}
-	return dir, bundle.CopyContent(root, m.Target, dir)
-}
-
-func nofile() []api.Ulimit {
-	return []api.Ulimit{{Name: "RLIMIT_NOFILE", Soft: 65535, Hard: 65535}} // Fargate's default
+// Adopter is a runtime whose open sandbox can wait for its task.
+type Adopter interface {
+	// Adopt makes the sandbox that of a task, as if it had been opened for it, with
+	// the links that are in its network namespace by now. After an error it is of no
+	// use, and the namespace is as it was.
+	Adopt(api.Spec) error
 }

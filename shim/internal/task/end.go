@@ -52,7 +52,7 @@ func shims(dir string) (all []api.Process) {
 		is := proc.Of(pid)
 		b, _ := os.ReadFile(filepath.Join(p, "cmdline"))
 		args := strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
-		if len(args) == 3 && filepath.Base(args[0]) == filepath.Base(os.Args[0]) && args[1] == "shim" &&
+		if len(args) == 3 && strings.HasPrefix(filepath.Base(args[0]), "neargate-") && args[1] == "shim" &&
 			strings.HasPrefix(args[2]+"/", dir+"/") && pid != os.Getpid() {
 			all = append(all, is)
 		}

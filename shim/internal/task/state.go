@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"neargate/shim/api"
 )
 
-// save replaces the state file. With sync it is on the disk when save returns;
+// save replaces the state file, by the one it replaced before, so that no file has
+// to be made. With sync it is on the disk when save returns;
 // what a crash of the host loses otherwise is about processes it ends.
 func save(dir string, s *api.State, sync bool) error {
 	b, err := json.Marshal(s)
@@ -29,7 +32,11 @@ func save(dir string, s *api.State, sync bool) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(name+".new"))
 	}
-	if err := os.Rename(name+".new", name); err != nil || !sync {
+	err = unix.Renameat2(unix.AT_FDCWD, name+".new", unix.AT_FDCWD, name, unix.RENAME_EXCHANGE)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) { // the first time; file systems that cannot
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil || !sync {
 		return err
 	}
 	d, err := os.Open(dir)

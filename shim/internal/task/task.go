@@ -17,6 +17,7 @@ import (
 
 	"neargate/shim/api"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/host"
 	"neargate/shim/internal/output"
 	"neargate/shim/internal/proc"
 	"neargate/shim/internal/runtime"
@@ -52,15 +53,15 @@ type live struct {
 	over    chan struct{} // closed when it has ended; replaced by a start again, under the shim's mutex
 }
 
-// Run is a shim: it reads its configuration from in, answers at the socket, says
+// Run is a shim of a runtime: it reads its configuration from in, answers at the socket, says
 // on ready whether the sandbox is open, and returns when it was closed.
-func Run(in, ready *os.File) error {
+func Run(in, ready *os.File, with func(api.Config) (runtime.Runtime, error)) error {
 	unix.CloseOnExec(lockFD)
 	var cfg api.Config
 	if err := json.NewDecoder(in).Decode(&cfg); err != nil {
 		return err
 	}
-	s, l, err := open(cfg)
+	s, l, err := open(cfg, with)
 	a := answerOf(err)
 	if err != nil {
 		end(cfg.Dir, cfg.Cgroup)
@@ -75,7 +76,7 @@ func Run(in, ready *os.File) error {
 	return nil
 }
 
-func open(cfg api.Config) (*shim, net.Listener, error) {
+func open(cfg api.Config, with func(api.Config) (runtime.Runtime, error)) (*shim, net.Listener, error) {
 	if err := prepare(cfg); err != nil {
 		return nil, nil, err
 	}
@@ -85,7 +86,7 @@ func open(cfg api.Config) (*shim, net.Listener, error) {
 		return nil, nil, err
 	}
 	var err error
-	if s.rt, err = runtime.New(cfg); err != nil {
+	if s.rt, err = with(cfg); err != nil {
 		return nil, nil, err
 	}
 	if err := s.rt.Open(); err != nil {
@@ -118,6 +119,13 @@ func prepare(cfg api.Config) error {
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mounts: %w", err)
+	}
+	run := filepath.Join(cfg.Dir, host.RunDir)
+	if err := os.MkdirAll(run, 0o711); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", run, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0711,size=64m"); err != nil {
+		return fmt.Errorf("run: %w", err)
 	}
 	if cfg.Spec.NetNS == "" && cfg.Spec.Task != "" {
 		if err := loopbackUp(); err != nil {

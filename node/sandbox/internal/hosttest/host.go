@@ -61,6 +61,9 @@ func NewHost(t testing.TB, rt Runtime) *Host {
 		Dir: filepath.Join(dir, "tasks"), Cgroup: "/" + filepath.Base(dir),
 		Bin: filepath.Join(bin, "neargate-runsc"), RuncBin: filepath.Join(bin, "runc"), InitBin: filepath.Join(bin, "neargate-init"),
 	}}
+	if !rt.Gvisor {
+		h.Config.Bin = filepath.Join(bin, "neargate-shim")
+	}
 	h.image(filepath.Join(bin, "guest"))
 	if rt.Warm {
 		h.Config.Warm, h.Config.WarmDisk = 2, 1<<10
@@ -145,6 +148,7 @@ func build() error {
 	for _, b := range []struct{ out, dir, pkg, cgo string }{
 		{"neargate-runsc", "shim", ".", "0"},
 		{"neargate-init", "shim", "./init", "0"},
+		{"neargate-shim", "shim", "./plain", "0"},
 		{"runc", "shim/runc", "github.com/opencontainers/runc", "1"},
 		{"guest", "node/sandbox/internal/hosttest/guest", ".", "0"},
 	} {
