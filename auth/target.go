@@ -45,6 +45,7 @@ type rules struct {
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
 	"ec2":            ec2Rules,
+	"ecr":            ecrRules,
 	"ecs":            ecsRules,
 	"iam":            iamRules,
 	"kms":            kmsRules,

@@ -10,6 +10,7 @@ import (
 	"neargate/control/attach"
 	"neargate/control/deploy"
 	"neargate/control/expire"
+	"neargate/control/images"
 	"neargate/control/keys"
 	"neargate/control/loop"
 	"neargate/control/place"
@@ -24,7 +25,8 @@ func TestGraph(t *testing.T) {
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
 		loop.Graph(deploy.New(nil, nil), place.Place(), place.Hosts(), attach.New(nil, netip.Prefix{}), expire.Tasks(), expire.Services(), expire.Clusters(),
-			expire.Sessions(), expire.DeletionTasks(), keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets())
+			expire.Sessions(), expire.DeletionTasks(), keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(),
+			images.Lifecycle(), images.Replicate(nil, nil))
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

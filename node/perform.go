@@ -77,6 +77,9 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 		},
 	}
 	req.Credentials, err = h.login(l.ctx, j, name)
+	if err == nil && h.Access != nil {
+		err = h.Access(l.ctx, &j.Task, &req)
+	}
 	var img image.Image
 	if err == nil {
 		img, err = h.Images.Pull(l.ctx, req)

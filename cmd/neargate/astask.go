@@ -14,7 +14,6 @@ import (
 	"neargate/node/metadata"
 	"neargate/resource/compute"
 	"neargate/resource/logs"
-	"neargate/service"
 	"neargate/service/ecs"
 	logservice "neargate/service/logs"
 	"neargate/store"
@@ -36,7 +35,7 @@ type asTask struct {
 
 // asTask is how this installation calls in the name of tasks.
 func (d *daemon) asTask() asTask {
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	return asTask{
 		gate: gate{auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
 		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),

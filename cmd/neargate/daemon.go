@@ -22,6 +22,7 @@ import (
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/registries"
 	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
@@ -56,6 +57,8 @@ type daemon struct {
 	logs    *logstore.Store
 	logAPI  *logs.Service
 	objects *objects.Store
+	mirrors registries.Config
+	ecr     *containers
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
@@ -127,6 +130,14 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.objects.Close()) }()
+	if o.host.registries != "" {
+		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
+			return err
+		}
+	}
+	if d.ecr, err = d.openRegistries(); err != nil {
+		return err
+	}
 	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -193,6 +204,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.runLogs(part)
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
+	part("registries", d.ecr.run)
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -208,10 +220,10 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master)),
+		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master), d.ecr.api),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,
@@ -227,10 +239,15 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
-	mux.Handle("/", wire.New(cfg))
+	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+}
+
+// deps is what services are made with.
+func (d *daemon) deps() service.Deps {
+	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 }
 
 // observe records a finished call.

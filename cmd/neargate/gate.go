@@ -76,5 +76,9 @@ func refusal(service string, d *auth.Denied) error {
 	case "iam", "sts":
 		return shape.NewError("AccessDenied", http.StatusForbidden, d.Error())
 	}
-	return shape.NewError("AccessDeniedException", http.StatusBadRequest, d.Error())
+	e := shape.NewError("AccessDeniedException", http.StatusBadRequest, d.Error())
+	if service == "ecr" {
+		e.Member = "Message"
+	}
+	return e
 }

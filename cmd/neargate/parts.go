@@ -6,6 +6,7 @@ import (
 
 	"neargate/arn"
 	awsec2 "neargate/aws/ec2"
+	awsecr "neargate/aws/ecr"
 	awsecs "neargate/aws/ecs"
 	awsiam "neargate/aws/iam"
 	awskms "neargate/aws/kms"
@@ -16,12 +17,14 @@ import (
 	"neargate/control/attach"
 	"neargate/control/deploy"
 	"neargate/control/expire"
+	"neargate/control/images"
 	keycontrol "neargate/control/keys"
 	"neargate/control/loop"
 	"neargate/control/place"
 	"neargate/control/vault"
 	"neargate/service"
 	"neargate/service/ec2"
+	"neargate/service/ecr"
 	"neargate/service/ecs"
 	"neargate/service/ecs/task"
 	"neargate/service/iam"
@@ -34,9 +37,10 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, l *logs.Service, k *kms.Service) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service, k *kms.Service, e *ecr.Service) []shape.Service {
 	return []shape.Service{
 		awsec2.Describe(ec2.New(d)),
+		awsecr.Describe(e),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
 		awskms.Describe(k),
@@ -53,6 +57,7 @@ func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, mas
 		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
 		expire.Tasks(), expire.Services(), expire.Clusters(),
 		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
+		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)),
 	}
 }
 

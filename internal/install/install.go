@@ -75,6 +75,9 @@ func (d Dir) CA() string { return d.path("ca") }
 // Images is the folder of image layers.
 func (d Dir) Images() string { return d.path("images") }
 
+// Registry is where the registries' layers and manifests are kept.
+func (d Dir) Registry() string { return d.path("registry") }
+
 // Tasks is the folder of the sandboxes.
 func (d Dir) Tasks() string { return d.path("tasks") }
 
