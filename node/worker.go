@@ -36,7 +36,7 @@ type Parts struct {
 	Environment func(t *compute.Task, container string) []string
 	// Secrets are where definitions' secrets come from; nil: they have none.
 	Secrets secret.Source
-	Log         *slog.Logger
+	Log     *slog.Logger
 }
 
 // Images makes images available and keeps those of tasks; an image.Library does.
