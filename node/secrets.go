@@ -5,31 +5,39 @@ import (
 
 	"github.com/distribution/reference"
 
+	"neargate/node/container"
+	"neargate/node/envfile"
 	"neargate/node/secret"
 )
 
-// secrets are the variables of a container that come from secrets. They are fetched
-// once, before its image, and again by a daemon that was started meanwhile; memory is
-// the only place they are kept in.
-func (h *Host) secrets(ctx context.Context, l *lane, j *Job, name string) ([]string, error) {
+// fetch gets the variables of a container that come from its environment files and
+// its secrets. They are fetched once, before its image, and again by a daemon that was
+// started meanwhile; memory is the only place they are kept in.
+func (h *Host) fetch(ctx context.Context, l *lane, j *Job, name string) (v container.Variables, err error) {
 	d := j.Definition.Container(name)
-	if h.Secrets == nil || d == nil || len(d.Secrets) == 0 {
-		return nil, nil
+	if d == nil {
+		return v, nil
 	}
 	l.mu.Lock()
-	values, ok := l.secrets[name]
+	v, ok := l.fetched[name]
 	l.mu.Unlock()
 	if ok {
-		return values, nil
+		return v, nil
 	}
-	values, err := secret.Values(ctx, h.Secrets, &j.Task, d.Secrets)
-	if err != nil {
-		return nil, err
+	if h.Secrets != nil && len(d.Secrets) > 0 {
+		if v.Secrets, err = secret.Values(ctx, h.Secrets, &j.Task, d.Secrets); err != nil {
+			return v, err
+		}
+	}
+	if files := container.EnvironmentFiles(&j.Task, d); h.Files != nil && len(files) > 0 {
+		if v.Files, err = envfile.Variables(ctx, h.Files, &j.Task, files); err != nil {
+			return v, err
+		}
 	}
 	l.mu.Lock()
-	l.secrets[name] = values
+	l.fetched[name] = v
 	l.mu.Unlock()
-	return values, nil
+	return v, nil
 }
 
 // login is how the registry of a container's image is asked for it, where the

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"neargate/node/container"
+	"neargate/node/envfile"
 	"neargate/node/image"
 	"neargate/node/logdriver"
 	"neargate/node/sandbox"
@@ -36,7 +37,9 @@ type Parts struct {
 	Environment func(t *compute.Task, container string) []string
 	// Secrets are where definitions' secrets come from; nil: they have none.
 	Secrets secret.Source
-	Log     *slog.Logger
+	// Files are where their environment files come from; nil: they have none.
+	Files envfile.Source
+	Log   *slog.Logger
 }
 
 // Images makes images available and keeps those of tasks; an image.Library does.
@@ -65,9 +68,9 @@ type lane struct {
 	jobs   sync.WaitGroup
 
 	mu        sync.Mutex
-	images    map[string]image.Image // by container name
-	secrets   map[string][]string    // by container name
-	following map[string]bool        // by container name
+	images    map[string]image.Image         // by container name
+	fetched   map[string]container.Variables // by container name
+	following map[string]bool                // by container name
 }
 
 // NewHost is a worker that uses the parts until ctx ends.
@@ -116,7 +119,7 @@ func (h *Host) Do(j Job) {
 	id := j.Task.ID
 	l := h.lanes[id]
 	if l == nil {
-		l = &lane{images: map[string]image.Image{}, secrets: map[string][]string{}, following: map[string]bool{}}
+		l = &lane{images: map[string]image.Image{}, fetched: map[string]container.Variables{}, following: map[string]bool{}}
 		l.ctx, l.cancel = context.WithCancel(h.ctx)
 		h.lanes[id] = l
 	}

@@ -81,7 +81,7 @@ type tasksHost struct {
 // openHost makes the machine ready to run tasks.
 func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 	if d.host.runtime == runtimeFake {
-		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Secrets: d.secrets(), Log: d.log}}, nil
+		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Secrets: d.secrets(), Files: d.secrets(), Log: d.log}}, nil
 	}
 	h := &tasksHost{}
 	if err := d.fillHost(ctx, h); err != nil {
@@ -129,7 +129,7 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	h.parts = node.Parts{
 		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: puller{calls, d.ecr}.access, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
 	}
-	h.parts.Secrets = d.secrets()
+	h.parts.Secrets, h.parts.Files = d.secrets(), d.secrets()
 	if err = h.logs.Sweep(); err == nil {
 		h.after, err = h.keeper.Start(ctx)
 	}

@@ -3,35 +3,47 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"neargate/arn"
 	"neargate/auth"
 	awssecrets "neargate/aws/secretsmanager"
 	awsssm "neargate/aws/ssm"
+	"neargate/dataplane/objects"
+	"neargate/node/envfile"
 	"neargate/node/secret"
 	"neargate/resource/compute"
+	record "neargate/resource/objects"
 	"neargate/service"
 	"neargate/service/kms"
 	"neargate/service/secretsmanager"
 	"neargate/service/ssm"
+	"neargate/store"
+	"neargate/store/tables/buckets"
 	"neargate/wire/shape"
 )
 
-// secretSource reads secrets with the execution roles of tasks.
+// secretSource reads secrets and environment files with the execution roles of tasks.
 type secretSource struct {
 	asTask
+	objects *objects.Store
 	ssm     awsssm.API
 	secrets awssecrets.API
 }
 
-var _ secret.Source = secretSource{}
+var (
+	_ secret.Source  = secretSource{}
+	_ envfile.Source = secretSource{}
+)
 
 // secrets is where this installation's tasks get their secrets from.
 func (d *daemon) secrets() secretSource {
 	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	keys := kms.New(deps, d.master)
-	return secretSource{d.asTask(), ssm.New(deps, keys), secretsmanager.New(deps, keys)}
+	return secretSource{d.asTask(), d.objects, ssm.New(deps, keys), secretsmanager.New(deps, keys)}
 }
 
 // Parameters implements secret.Source.
@@ -71,6 +83,70 @@ func (v secretSource) Secret(ctx context.Context, t *compute.Task, region, secre
 		return "", refusedSecret(id, err)
 	}
 	return text(out.SecretString), nil
+}
+
+// maxFile bounds an environment file, in bytes.
+const maxFile = 1 << 20
+
+// Object implements envfile.Source. It asks for the permissions Amazon ECS says that
+// the role needs.
+func (v secretSource) Object(ctx context.Context, t *compute.Task, objectARN string) ([]byte, error) {
+	id := v.ids.UUID()
+	refuse := func(code, message string, status int) error {
+		return &secret.Refusal{Code: code, Message: message, Status: status, RequestID: id}
+	}
+	a, err := arn.Parse(objectARN)
+	name, key, ok := strings.Cut(a.Resource, "/")
+	if err != nil || a.Service != "s3" || !ok {
+		return nil, refuse("InvalidARN", "The ARN is not one of an object.", http.StatusBadRequest)
+	}
+	var b record.Bucket
+	err = v.store.View(ctx, func(tx store.Tx) error {
+		c, err := auth.ForTask(tx, t.Account, t.Region, t.Spec.ExecutionRole, t.ID, v.now())
+		if err != nil {
+			return err
+		}
+		if b, ok, err = buckets.Buckets.Find(tx, name); err != nil || !ok {
+			return err
+		}
+		bucket := record.BucketARN(b.Region, b.Name)
+		for action, resource := range map[string]string{"s3:GetBucketLocation": bucket, "s3:GetObject": bucket + "/" + key} {
+			on := auth.Resource{Account: b.Account, Policy: b.Policy}
+			if err := auth.Allow(tx, c, v.now(), auth.Use{Action: action, Resource: resource, On: on}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	_, denied := errors.AsType[*auth.Denied](err)
+	switch {
+	case denied || errors.Is(err, auth.ErrCannotAssume):
+		return nil, refuse("AccessDenied", "Access Denied", http.StatusForbidden)
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, refuse("NoSuchBucket", "The specified bucket does not exist", http.StatusNotFound)
+	}
+	content, err := v.objects.Open(b.ID, key, "")
+	if errors.Is(err, record.ErrNoKey) || err == nil && content.Version().Marker {
+		return nil, errors.Join(refuse("NoSuchKey", "The specified key does not exist.", http.StatusNotFound), closed(content))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if content.Version().Size > maxFile {
+		return nil, errors.Join(refuse("EntityTooLarge", "The environment file is too large.", http.StatusBadRequest), content.Close())
+	}
+	text, err := io.ReadAll(content.Range(0, content.Version().Size))
+	return text, errors.Join(err, content.Close())
+}
+
+// closed closes what was opened, if it was.
+func closed(c io.Closer) error {
+	if c == nil {
+		return nil
+	}
+	return c.Close()
 }
 
 // refusedSecret is what AWS refused, as ECS shows it.

@@ -51,7 +51,7 @@ func secrets(t *testing.T, c *tenant) {
 	db := c.aws(t, "secretsmanager", "create-secret", "--name", "app/db", "--secret-string", `{"password":"`+word+`json","port":5432}`, "--query", "ARN", "--output", "text")
 	private := c.aws(t, "secretsmanager", "create-secret", "--name", "registry", "--secret-string", `{"username":"story","password":"open sesame"}`, "--query", "ARN", "--output", "text")
 	_, err := c.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("ecsTaskExecutionRole"), PolicyName: aws.String("secrets"),
-		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameters","secretsmanager:GetSecretValue"],"Resource":"*"}]}`)})
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameters","secretsmanager:GetSecretValue","s3:GetObject","s3:GetBucketLocation"],"Resource":"*"}]}`)})
 	ok(t, err)
 
 	from := func(name, valueFrom string) types.Secret {
@@ -65,6 +65,13 @@ func secrets(t *testing.T, c *tenant) {
 		return k
 	}
 	said := with("facts")
+	bucket := "files-" + c.account
+	c.aws(t, "s3api", "create-bucket", "--bucket", bucket)
+	file := filepath.Join(t.TempDir(), "app.env")
+	ok(t, os.WriteFile(file, []byte("# the application\nFILE=from the file\nPORT=1\nFROM=file\n"), 0o600))
+	c.aws(t, "s3api", "put-object", "--bucket", bucket, "--key", "app.env", "--body", file)
+	said.EnvironmentFiles = []types.EnvironmentFile{{Type: types.EnvironmentFileTypeS3, Value: aws.String("arn:aws:s3:::" + bucket + "/app.env")}}
+	said.Environment = []types.KeyValuePair{{Name: aws.String("FROM"), Value: aws.String("definition")}}
 	said.LogConfiguration = c.awslogs(t, group, nil)
 	arn := c.run(t, definition{ContainerDefinitions: []types.ContainerDefinition{said}, ExecutionRoleArn: aws.String(c.role)})
 	if x := c.stopped(t, arn); !exited(t, x, "main", 0) {
@@ -72,7 +79,7 @@ func secrets(t *testing.T, c *tenant) {
 	}
 	eventually(t, "the facts", func() bool { return len(c.events(t, group, "main", arn)) == 1 })
 	env := factsOf(t, c.events(t, group, "main", arn)[0]).Env
-	for name, want := range map[string]string{"PLAIN": word + "plain", "SECURE": word + "secure", "PASSWORD": word + "json", "PORT": "5432"} {
+	for name, want := range map[string]string{"PLAIN": word + "plain", "SECURE": word + "secure", "PASSWORD": word + "json", "PORT": "5432", "FILE": "from the file", "FROM": "definition"} {
 		if env[name] != want {
 			t.Errorf("%s=%s, want %s", name, env[name], want)
 		}

@@ -22,7 +22,6 @@ var unbuilt = []struct {
 	{"enableFaultInjection", "AWS Fault Injection Service", func(d *taskdef.Definition) bool { return deref(d.EnableFaultInjection) }},
 	{"resourceRequirements", "accelerator devices", anyContainer(func(c *taskdef.Container) bool { return len(c.ResourceRequirements) > 0 })},
 	{"credentialSpecs", "Active Directory", anyContainer(func(c *taskdef.Container) bool { return len(c.CredentialSpecs) > 0 })},
-	{"environmentFiles", "Amazon S3", anyContainer(func(c *taskdef.Container) bool { return len(c.EnvironmentFiles) > 0 })},
 	{"secretOptions", "a log driver that takes secrets", anyContainer(func(c *taskdef.Container) bool {
 		return c.LogConfiguration != nil && len(c.LogConfiguration.SecretOptions) > 0
 	})},

@@ -90,9 +90,6 @@ func (c Capacity) overriddenContainers(d *taskdef.Definition, o *taskdef.Overrid
 				return err
 			}
 		}
-		if len(oc.EnvironmentFiles) > 0 {
-			return Unsupported("Amazon S3")
-		}
 		for _, e := range oc.Environment {
 			if strings.TrimSpace(e.Name) == "" {
 				return invalid("Environment variable name cannot be null or blank.")
