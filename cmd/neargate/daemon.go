@@ -222,8 +222,14 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
 	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
+	keyring := kms.New(deps, d.master)
+	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
+		d.log.Error("secrets and keys cannot be used", "error", err)
+	} else if err != nil {
+		return nil, err
+	}
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master), d.ecr.api),
+		Services: services(deps, d.limits.Launches, d.logAPI, keyring, d.ecr.api),
 		Keys:     keys{directory},
 		Gate:     gate{directory},
 		NoAuth:   d.noAuth,

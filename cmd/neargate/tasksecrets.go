@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"neargate/arn"
 	"neargate/auth"
@@ -17,7 +16,6 @@ import (
 	"neargate/node/secret"
 	"neargate/resource/compute"
 	record "neargate/resource/objects"
-	"neargate/service"
 	"neargate/service/kms"
 	"neargate/service/secretsmanager"
 	"neargate/service/ssm"
@@ -41,7 +39,7 @@ var (
 
 // secrets is where this installation's tasks get their secrets from.
 func (d *daemon) secrets() secretSource {
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	keys := kms.New(deps, d.master)
 	return secretSource{d.asTask(), d.objects, ssm.New(deps, keys), secretsmanager.New(deps, keys)}
 }
