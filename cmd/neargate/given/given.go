@@ -1,4 +1,6 @@
-package main
+// Package given is what a task's containers are given: values of Parameter Store and
+// Secrets Manager, and environment files, read with the task's execution role.
+package given
 
 import (
 	"context"
@@ -16,6 +18,7 @@ import (
 	"neargate/node/secret"
 	"neargate/resource/compute"
 	record "neargate/resource/objects"
+	"neargate/service"
 	"neargate/service/kms"
 	"neargate/service/secretsmanager"
 	"neargate/service/ssm"
@@ -24,47 +27,49 @@ import (
 	"neargate/wire/shape"
 )
 
-// secretSource reads secrets and environment files with the execution roles of tasks.
-type secretSource struct {
-	asTask
-	objects *objects.Store
-	ssm     awsssm.API
-	secrets awssecrets.API
+// Source reads with the execution roles of tasks.
+type Source struct {
+	// Admit is a context for a call with a role of a task, and the call's request id,
+	// when the gate lets the call pass.
+	Admit   func(ctx context.Context, account, region, role, task, service, operation string, in any) (context.Context, string, error)
+	Deps    service.Deps
+	Params  awsssm.API
+	Secrets awssecrets.API
+	Objects *objects.Store
 }
 
 var (
-	_ secret.Source  = secretSource{}
-	_ envfile.Source = secretSource{}
+	_ secret.Source  = (*Source)(nil)
+	_ envfile.Source = (*Source)(nil)
 )
 
-// secrets is where this installation's tasks get their secrets from.
-func (d *daemon) secrets() secretSource {
-	deps := d.deps()
-	keys := kms.New(deps, d.master)
-	return secretSource{d.asTask(), d.objects, ssm.New(deps, keys), secretsmanager.New(deps, keys)}
+// New is a source with the services that answer it.
+func New(d service.Deps, master [32]byte, o *objects.Store) *Source {
+	keys := kms.New(d, master)
+	return &Source{Deps: d, Params: ssm.New(d, keys), Secrets: secretsmanager.New(d, keys), Objects: o}
 }
 
 // Parameters implements secret.Source.
-func (v secretSource) Parameters(ctx context.Context, t *compute.Task, region string, names []string) (map[string]string, []string, error) {
+func (v *Source) Parameters(ctx context.Context, t *compute.Task, region string, names []string) (map[string]string, []string, error) {
 	in := &awsssm.GetParametersInput{Names: names, WithDecryption: new(true)}
-	ctx, id, err := v.admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ssm", "GetParameters", in)
+	ctx, id, err := v.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ssm", "GetParameters", in)
 	if err != nil {
-		return nil, nil, refusedSecret(id, err)
+		return nil, nil, refused(id, err)
 	}
-	out, err := v.ssm.GetParameters(ctx, in)
+	out, err := v.Params.GetParameters(ctx, in)
 	if err != nil {
-		return nil, nil, refusedSecret(id, err)
+		return nil, nil, refused(id, err)
 	}
 	values := map[string]string{}
 	for i := range out.Parameters {
 		p := &out.Parameters[i]
-		values[*p.Name+text(p.Selector)] = *p.Value
+		values[*p.Name+value(p.Selector)] = *p.Value
 	}
 	return values, out.InvalidParameters, nil
 }
 
 // Secret implements secret.Source.
-func (v secretSource) Secret(ctx context.Context, t *compute.Task, region, secretID, version, stage string) (string, error) {
+func (v *Source) Secret(ctx context.Context, t *compute.Task, region, secretID, version, stage string) (string, error) {
 	in := &awssecrets.GetSecretValueInput{SecretId: &secretID}
 	if version != "" {
 		in.VersionId = &version
@@ -72,15 +77,15 @@ func (v secretSource) Secret(ctx context.Context, t *compute.Task, region, secre
 	if stage != "" {
 		in.VersionStage = &stage
 	}
-	ctx, id, err := v.admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "secretsmanager", "GetSecretValue", in)
+	ctx, id, err := v.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "secretsmanager", "GetSecretValue", in)
 	if err != nil {
-		return "", refusedSecret(id, err)
+		return "", refused(id, err)
 	}
-	out, err := v.secrets.GetSecretValue(ctx, in)
+	out, err := v.Secrets.GetSecretValue(ctx, in)
 	if err != nil {
-		return "", refusedSecret(id, err)
+		return "", refused(id, err)
 	}
-	return text(out.SecretString), nil
+	return value(out.SecretString), nil
 }
 
 // maxFile bounds an environment file, in bytes.
@@ -88,8 +93,8 @@ const maxFile = 1 << 20
 
 // Object implements envfile.Source. It asks for the permissions Amazon ECS says that
 // the role needs.
-func (v secretSource) Object(ctx context.Context, t *compute.Task, objectARN string) ([]byte, error) {
-	id := v.ids.UUID()
+func (v *Source) Object(ctx context.Context, t *compute.Task, objectARN string) ([]byte, error) {
+	id := v.Deps.IDs.UUID()
 	refuse := func(code, message string, status int) error {
 		return &secret.Refusal{Code: code, Message: message, Status: status, RequestID: id}
 	}
@@ -99,8 +104,8 @@ func (v secretSource) Object(ctx context.Context, t *compute.Task, objectARN str
 		return nil, refuse("InvalidARN", "The ARN is not one of an object.", http.StatusBadRequest)
 	}
 	var b record.Bucket
-	err = v.store.View(ctx, func(tx store.Tx) error {
-		c, err := auth.ForTask(tx, t.Account, t.Region, t.Spec.ExecutionRole, t.ID, v.now())
+	err = v.Deps.Store.View(ctx, func(tx store.Tx) error {
+		c, err := auth.ForTask(tx, t.Account, t.Region, t.Spec.ExecutionRole, t.ID, v.Deps.Now())
 		if err != nil {
 			return err
 		}
@@ -110,7 +115,7 @@ func (v secretSource) Object(ctx context.Context, t *compute.Task, objectARN str
 		bucket := record.BucketARN(b.Region, b.Name)
 		for action, resource := range map[string]string{"s3:GetBucketLocation": bucket, "s3:GetObject": bucket + "/" + key} {
 			on := auth.Resource{Account: b.Account, Policy: b.Policy}
-			if err := auth.Allow(tx, c, v.now(), auth.Use{Action: action, Resource: resource, On: on}); err != nil {
+			if err := auth.Allow(tx, c, v.Deps.Now(), auth.Use{Action: action, Resource: resource, On: on}); err != nil {
 				return err
 			}
 		}
@@ -125,7 +130,7 @@ func (v secretSource) Object(ctx context.Context, t *compute.Task, objectARN str
 	case !ok:
 		return nil, refuse("NoSuchBucket", "The specified bucket does not exist", http.StatusNotFound)
 	}
-	content, err := v.objects.Open(b.ID, key, "")
+	content, err := v.Objects.Open(b.ID, key, "")
 	if errors.Is(err, record.ErrNoKey) || err == nil && content.Version().Marker {
 		return nil, errors.Join(refuse("NoSuchKey", "The specified key does not exist.", http.StatusNotFound), closed(content))
 	}
@@ -147,8 +152,8 @@ func closed(c io.Closer) error {
 	return c.Close()
 }
 
-// refusedSecret is what AWS refused, as ECS shows it.
-func refusedSecret(id string, err error) error {
+// refused is what AWS refused, as ECS shows it.
+func refused(id string, err error) error {
 	if errors.Is(err, auth.ErrCannotAssume) {
 		return &secret.Refusal{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRole", Status: http.StatusForbidden, RequestID: id}
 	}
@@ -156,4 +161,11 @@ func refusedSecret(id string, err error) error {
 		return &secret.Refusal{Code: e.Code, Message: e.Message, Status: e.Status, RequestID: id}
 	}
 	return err
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
