@@ -248,8 +248,14 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	buckets := d.bucketAPI(deps, directory, known)
 	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
+	keyring := kms.New(deps, d.master)
+	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
+		d.log.Error("secrets and keys cannot be used", "error", err)
+	} else if err != nil {
+		return nil, err
+	}
 	cfg := wire.Config{
-		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage}),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, keyring, d.ecr.api, d.usage}),
 		Keys:     known,
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
