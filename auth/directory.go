@@ -19,6 +19,8 @@ var (
 	ErrInactiveKey  = errors.New("auth: access key is inactive")
 	ErrBadToken     = errors.New("auth: session token does not belong to the access key")
 	ErrExpiredToken = errors.New("auth: session token has expired")
+	// ErrNotForSessions refuses a call of IAM with credentials that may not make any.
+	ErrNotForSessions = errors.New("auth: no such call with a session of a user")
 )
 
 // Directory finds who is behind an access key and what they may do.
@@ -83,12 +85,32 @@ func temporary(tx store.Tx, s *identity.Session, token string, now time.Time) (C
 	if s.Expired(now) {
 		return Credential{}, ErrExpiredToken
 	}
-	if _, err := sessionRole(tx, s); err != nil {
-		return Credential{}, err
+	caller := Caller{Account: s.Account, ARN: s.ARN(), UserID: s.UserID(), AccessKeyID: s.ID}
+	if s.Kind == identity.SessionRole {
+		_, err := sessionRole(tx, s)
+		return Credential{s.Secret, caller}, err
 	}
-	return Credential{s.Secret, Caller{
-		Account: s.Account, ARN: s.ARN(), UserID: s.UserID(), AccessKeyID: s.ID,
-	}}, nil
+	user, err := sessionUser(tx, s)
+	if s.Kind == identity.SessionUser {
+		caller.ARN, caller.UserID = identity.RootARN(s.Account), s.Account
+		if s.User != "" {
+			caller.ARN, caller.UserID = user.ARN(), user.ID
+		}
+	}
+	return Credential{s.Secret, caller}, err
+}
+
+// sessionUser is the user behind a session, or ErrUnknownKey when it has been deleted;
+// nobody for the root user.
+func sessionUser(tx store.Tx, s *identity.Session) (identity.User, error) {
+	if s.User == "" {
+		return identity.User{}, nil
+	}
+	user, ok, err := tables.Users.Find(tx, s.Account, identity.Fold(s.User))
+	if err == nil && (!ok || user.ID != s.UserIs) {
+		err = ErrUnknownKey
+	}
+	return user, err
 }
 
 // sessionRole is the role of a session, or ErrUnknownKey when it has been
@@ -117,7 +139,11 @@ func longTerm(tx store.Tx, k *identity.AccessKey) (Credential, error) {
 }
 
 // Root reports whether the caller is its account's root user.
-func (c Caller) Root() bool { return c.UserID == c.Account }
+func (c Caller) Root() bool { return c.UserID == c.Account && c.Account != "" }
+
+// Anonymous reports whether the caller proved nothing: the zero Caller, to whom
+// only policies of resources can allow anything.
+func (c Caller) Anonymous() bool { return c.Account == "" }
 
 // parser parses policy documents and remembers them.
 type parser struct {

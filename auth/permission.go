@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"neargate/resource/identity"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/identities"
 )
 
 // Denied refuses a call. Its text is AWS's message.
@@ -34,7 +37,7 @@ type Call struct {
 
 // Authorize answers nil when the caller may make the call, a *Denied when not,
 // and any other error when that could not be found out. The root user may do
-// everything. GetCallerIdentity needs no permission, and AssumeRole is decided
+// everything that policies of resources do not deny. GetCallerIdentity needs no permission, and AssumeRole is decided
 // by the role's trust policy, which is the service's to read.
 func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 	now := d.now()
@@ -47,7 +50,12 @@ func (d *Directory) Authorize(ctx context.Context, c Caller, call Call) error {
 // permit decides about a call.
 func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Time) error {
 	action := call.Service + ":" + call.Operation
-	if c.Root() || action == "sts:GetCallerIdentity" || action == "sts:AssumeRole" {
+	if call.Service == "iam" || call.Service == "sts" {
+		if err := d.sessionMay(ctx, c, call); err != nil {
+			return err
+		}
+	}
+	if c.Root() && services[call.Service].about == nil || slices.Contains(unguarded, action) {
 		return nil
 	}
 	return d.store.View(ctx, func(tx store.Tx) error {
@@ -55,11 +63,14 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 		if err != nil {
 			return err
 		}
-		for _, t := range targets(tx, c, call) {
-			keys := p.keys(c, now)
-			maps.Copy(keys, t.context)
+		in := input{reflect.Indirect(reflect.ValueOf(call.Input)), c, tx}
+		for _, t := range targets(in, call) {
 			for _, resource := range t.resources {
-				if err := p.decide(c, &policy.Request{Action: t.action, Resource: resource, Context: keys}); err != nil {
+				u := Use{Action: t.action, Resource: resource, Keys: t.context}
+				if err := u.find(in); err != nil {
+					return err
+				}
+				if err := d.parse.allow(c, &p, now, &u); err != nil {
 					return err
 				}
 			}
@@ -68,14 +79,49 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 	})
 }
 
+// sessionMay refuses what the caller's session may not do whatever policies say.
+func (d *Directory) sessionMay(ctx context.Context, c Caller, call Call) error {
+	if !strings.HasPrefix(c.AccessKeyID, "ASIA") {
+		return nil
+	}
+	return d.store.View(ctx, func(tx store.Tx) error {
+		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
+		if err != nil || !ok {
+			return err
+		}
+		return usable(&s, c, call)
+	})
+}
+
+// unguarded are the actions that need no permission, or whose service decides.
+var unguarded = []string{"sts:GetCallerIdentity", "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:GetSessionToken"}
+
+// usable refuses what sessions of users may not do: call IAM, or any of STS but
+// GetCallerIdentity and, unless federated, AssumeRole.
+func usable(s *identity.Session, c Caller, call Call) error {
+	switch {
+	case s.Kind == identity.SessionRole:
+	case call.Service == "iam":
+		return ErrNotForSessions
+	case call.Service != "sts" || slices.Contains(unguarded, "sts:"+call.Operation) && call.Operation != "AssumeRole", call.Operation == "GetFederationToken":
+	case call.Operation != "AssumeRole" || s.Kind == identity.SessionFederated:
+		return &Denied{c.ARN, "sts:" + call.Operation, "*", "because it cannot be called with session credentials"}
+	}
+	return nil
+}
+
 // conditionKeys are the global condition keys that the request itself sets.
 func (c Caller) conditionKeys(now time.Time) policy.Context {
 	keys := policy.Context{}
-	keys.Set("aws:PrincipalArn", c.ARN)
-	keys.Set("aws:PrincipalAccount", c.Account)
 	keys.Set("aws:PrincipalIsAWSService", "false")
 	keys.Set("aws:ViaAWSService", "false")
-	keys.Set("aws:userid", c.UserID)
+	if !c.Anonymous() {
+		keys.Set("aws:PrincipalArn", c.ARN)
+		keys.Set("aws:PrincipalAccount", c.Account)
+		keys.Set("aws:userid", c.UserID)
+	} else {
+		keys.Set("aws:PrincipalType", "Anonymous")
+	}
 	keys.Set("aws:RequestedRegion", c.Region)
 	keys.Set("aws:CurrentTime", now.UTC().Format(time.RFC3339))
 	keys.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
@@ -115,18 +161,24 @@ func (p *Principal) keys(c Caller, now time.Time) policy.Context {
 
 // decide answers a *Denied unless the principal's policies allow the request.
 func (p *Principal) decide(c Caller, r *policy.Request) error {
-	if v := p.Set.Decide(r); !v.Allowed {
+	if v := p.Set.Decide(r, nil); !v.Allowed {
 		return &Denied{c.ARN, r.Action, r.Resource, v.Reason}
 	}
 	return nil
 }
 
-// FindPrincipal gathers what decides about the caller, who is not the root user.
+// FindPrincipal gathers what decides about the caller.
 func FindPrincipal(tx store.Tx, c Caller) (Principal, error) {
 	return new(parser).principal(tx, c)
 }
 
 func (p *parser) principal(tx store.Tx, c Caller) (Principal, error) {
+	switch {
+	case c.Anonymous():
+		return Principal{Context: policy.Context{}}, nil
+	case c.Root() && !strings.HasPrefix(c.AccessKeyID, "ASIA"):
+		return Principal{Set: policy.Set{Identity: everything}, Context: policy.Context{}, Names: names(c.Account)}, nil
+	}
 	if c.session != nil {
 		return p.session(tx, c.session)
 	}
@@ -145,15 +197,45 @@ func (p *parser) principal(tx store.Tx, c Caller) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	out := Principal{Context: policy.Context{}, Names: names(k.Account, user.ARN())}
+	return p.user(tx, &user)
+}
+
+// user is the principal that a user is.
+func (p *parser) user(tx store.Tx, user *identity.User) (Principal, error) {
+	out := Principal{Context: policy.Context{}, Names: names(user.Account, user.ARN())}
 	out.Context.Set("aws:PrincipalType", "User")
 	out.Context.Set("aws:username", user.Name)
 	principalTags(out.Context, user.Tags)
+	var err error
 	out.Set, err = p.grants(tx, &user.Grants)
+	for _, id := range user.Groups {
+		if err != nil {
+			break
+		}
+		err = p.join(tx, &out.Set, user.Account, id)
+	}
 	return out, err
 }
 
+// join adds the policies of a group to those of its member. A group that is gone
+// grants nothing.
+func (p *parser) join(tx store.Tx, set *policy.Set, account, id string) error {
+	g, ok, err := identities.FindGroup(tx, account, id)
+	if err != nil || !ok {
+		return err
+	}
+	of, err := p.grants(tx, &g.Grants)
+	set.Identity = append(set.Identity, of.Identity...)
+	return err
+}
+
 func (p *parser) session(tx store.Tx, s *identity.Session) (Principal, error) {
+	switch s.Kind {
+	case identity.SessionUser:
+		return p.sessionUser(tx, s)
+	case identity.SessionFederated:
+		return p.federated(tx, s)
+	}
 	role, err := sessionRole(tx, s)
 	if err != nil {
 		return Principal{}, err
@@ -161,16 +243,64 @@ func (p *parser) session(tx store.Tx, s *identity.Session) (Principal, error) {
 	out := Principal{Context: policy.Context{}, Names: names(s.Account, s.ARN(), role.ARN()), Session: s}
 	out.Context.Set("aws:PrincipalType", "AssumedRole")
 	out.Context.Set("aws:PrincipalArn", role.ARN())
-	out.Context.Set("aws:TokenIssueTime", s.IssuedAt.UTC().Format(time.RFC3339))
-	out.Context.Set("aws:MultiFactorAuthPresent", "false")
-	if s.SourceIdentity != "" {
-		out.Context.Set("aws:SourceIdentity", s.SourceIdentity)
-	}
+	temporaryKeys(out.Context, s)
 	principalTags(out.Context, role.Tags)
 	principalTags(out.Context, s.Tags)
 	if out.Set, err = p.grants(tx, &role.Grants); err != nil {
 		return Principal{}, err
 	}
+	out.Set.Session, err = p.limits(tx, s)
+	return out, err
+}
+
+// sessionUser is the principal of a session that acts as a user, or as the root user,
+// itself.
+func (p *parser) sessionUser(tx store.Tx, s *identity.Session) (out Principal, err error) {
+	user, err := sessionUser(tx, s)
+	if err != nil {
+		return out, err
+	}
+	if s.User == "" {
+		out = Principal{Set: policy.Set{Identity: everything}, Context: policy.Context{}, Names: names(s.Account)}
+	} else if out, err = p.user(tx, &user); err != nil {
+		return out, err
+	}
+	temporaryKeys(out.Context, s)
+	return out, nil
+}
+
+// federated is the principal of somebody a user vouches for, who may do what both the
+// user's policies and those of the session allow.
+func (p *parser) federated(tx store.Tx, s *identity.Session) (Principal, error) {
+	of, err := p.sessionUser(tx, s)
+	if err != nil {
+		return of, err
+	}
+	out := Principal{Context: policy.Context{}, Names: names(s.Account, s.ARN()), Set: of.Set}
+	out.Context.Set("aws:PrincipalType", "FederatedUser")
+	temporaryKeys(out.Context, s)
+	principalTags(out.Context, s.Tags)
+	out.Set.Session, err = p.limits(tx, s)
+	if out.Set.Session == nil {
+		out.Set.Session = []*policy.Document{}
+	}
+	return out, err
+}
+
+// temporaryKeys are the condition keys of every session.
+func temporaryKeys(keys policy.Context, s *identity.Session) {
+	keys.Set("aws:TokenIssueTime", s.IssuedAt.UTC().Format(time.RFC3339))
+	keys.Set("aws:MultiFactorAuthPresent", "false")
+	if s.SourceIdentity != "" {
+		keys.Set("aws:SourceIdentity", s.SourceIdentity)
+	}
+	if s.Provider != "" {
+		keys.Set("aws:FederatedProvider", s.Provider)
+	}
+}
+
+// limits parses the policies of a session itself; nil without any.
+func (p *parser) limits(tx store.Tx, s *identity.Session) ([]*policy.Document, error) {
 	var texts []string
 	if s.Policy != "" {
 		texts = append(texts, s.Policy)
@@ -178,14 +308,14 @@ func (p *parser) session(tx store.Tx, s *identity.Session) (Principal, error) {
 	for _, a := range s.PolicyARNs {
 		text, err := managed(tx, a)
 		if err != nil {
-			return Principal{}, err
+			return nil, err
 		}
 		texts = append(texts, text)
 	}
-	if len(texts) > 0 {
-		out.Set.Session, err = p.documents(texts)
+	if len(texts) == 0 {
+		return nil, nil
 	}
-	return out, err
+	return p.documents(texts)
 }
 
 func names(account string, arns ...string) []policy.Principal {

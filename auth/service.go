@@ -45,5 +45,5 @@ func AllowsForwarded(tx store.Tx, c Caller, service, action, resource string, no
 	for _, key := range []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "iam:AWSServiceName"} {
 		keys.Set(key, service)
 	}
-	return p.Set.Decide(&policy.Request{Action: action, Resource: resource, Context: keys}).Allowed, nil
+	return p.Set.Decide(&policy.Request{Action: action, Resource: resource, Context: keys}, nil).Allowed, nil
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -48,6 +49,9 @@ func (s *seen) forget(key string) {
 // used for a service.
 func (d *Directory) note(ctx context.Context, c Caller, service string, now time.Time) error {
 	key := c.AccessKeyID
+	if c.Anonymous() {
+		return nil
+	}
 	if c.session != nil {
 		key = c.session.RoleID
 	}
@@ -63,6 +67,9 @@ func (d *Directory) note(ctx context.Context, c Caller, service string, now time
 		if err != nil {
 			return err
 		}
+		if ok && s.Kind != identity.SessionRole {
+			return nil
+		}
 		if ok {
 			return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: at, Region: c.Region})
 		}
@@ -74,6 +81,9 @@ func (d *Directory) note(ctx context.Context, c Caller, service string, now time
 	})
 	if err != nil {
 		d.seen.forget(key)
+	}
+	if errors.Is(err, store.ErrFull) {
+		return nil // who reads needs no room
 	}
 	return err
 }

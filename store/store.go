@@ -32,6 +32,9 @@ var (
 	ErrCompacted = errors.New("store: revision compacted")
 	// ErrTooLarge refuses a transaction with too many or too large writes.
 	ErrTooLarge = errors.New("store: transaction too large")
+	// ErrFull refuses a commit because the disk has no room for it. Nothing was
+	// written.
+	ErrFull = errors.New("store: the disk is full")
 	// ErrClosed reports use after Close.
 	ErrClosed = errors.New("store: closed")
 )

@@ -33,6 +33,7 @@ type profile struct {
 	throttled *shape.Error // when a limit is exceeded
 	maxBody   int64        // bytes of a request's body, compressed or not
 	extended  string       // header of a second, opaque request id; "" for none
+	unsigned  []string     // operations that need no signature
 }
 
 const (
@@ -65,6 +66,7 @@ func profileOf(s shape.Service) profile {
 		p.maxBody = 8 << 20
 	case "sts":
 		p.extended = "x-amz-sts-extended-request-id"
+		p.unsigned = []string{"AssumeRoleWithWebIdentity"}
 	case "iam":
 		p.internal = shape.NewError("ServiceFailureException", http.StatusInternalServerError, failureText)
 		p.internal.Query = "ServiceFailure"

@@ -34,9 +34,25 @@ type condition struct {
 	op       operator
 	each     quantifier
 	ifExists bool
-	null     bool // the operator Null; op is unused
-	key      string
+	null     bool   // the operator Null; op is unused
+	name     string // the key as written
+	key      string // in lower case
 	values   []string
+	patterns []pattern // values, of operators that match patterns
+	expanded bool      // whether ${…} is expanded
+}
+
+// compile takes the values apart; variables says whether ${…} is expanded.
+func (c *condition) compile(variables bool) {
+	c.expanded = variables
+	for _, v := range c.values {
+		switch {
+		case c.op.arn:
+			c.patterns = append(c.patterns, newARN(v, variables))
+		case c.op.pattern:
+			c.patterns = append(c.patterns, newPattern(v, variables))
+		}
+	}
 }
 
 type quantifier int
@@ -110,7 +126,7 @@ func conditions(raw json.RawMessage) ([]condition, error) {
 		}
 		for _, k := range keys {
 			c := proto
-			c.key = strings.ToLower(k.name)
+			c.name, c.key = k.name, strings.ToLower(k.name)
 			if c.values, err = scalars(k.value); err != nil {
 				return nil, err
 			}
@@ -166,18 +182,18 @@ func scalars(raw json.RawMessage) ([]string, error) {
 }
 
 // holds reports whether the condition is met.
-func (c *condition) holds(ctx Context, variables bool) bool {
+func (c *condition) holds(ctx Context) bool {
 	got, present := ctx[c.key]
 	if c.null {
 		return slices.ContainsFunc(c.values, func(v string) bool { return truth(v) != present })
 	}
-	test := func(v string) bool { return c.test(v, ctx, variables) }
+	test := func(v string) bool { return c.test(v, ctx) }
 	switch {
 	case c.each == forAll:
 		return !slices.ContainsFunc(got, func(v string) bool { return !test(v) })
 	case c.each == forAny:
 		return !present && c.ifExists || slices.ContainsFunc(got, test)
-	case slices.Contains(multivalued, c.key):
+	case len(got) > 1 || slices.Contains(multivalued, c.key):
 		return false
 	case !present:
 		return c.ifExists || c.op.negated
@@ -186,34 +202,34 @@ func (c *condition) holds(ctx Context, variables bool) bool {
 }
 
 // test compares one value of the request with all of the policy.
-func (c *condition) test(got string, ctx Context, variables bool) bool {
-	for _, want := range c.values {
+func (c *condition) test(got string, ctx Context) bool {
+	for i, want := range c.values {
 		if c.op.valid != nil && !c.op.valid(got, want) {
 			return false
 		}
-		if c.op.compare(got, want, ctx, variables) {
+		if c.compare(i, got, ctx) {
 			return !c.op.negated
 		}
 	}
 	return c.op.negated
 }
 
-func (o *operator) compare(got, want string, ctx Context, variables bool) bool {
+// compare compares a value of the request with the policy's at i.
+func (c *condition) compare(i int, got string, ctx Context) bool {
 	switch {
-	case o.arn:
-		return matchARN(want, got, ctx, variables)
-	case o.pattern:
-		g, ok := compile(want, ctx, variables)
-		return ok && g.match(got)
+	case c.op.arn:
+		return c.patterns[i].matchARN(got, ctx)
+	case c.op.pattern:
+		return c.patterns[i].match(got, ctx)
 	}
-	if variables {
-		g, ok := compileLiteral(want, ctx)
-		if !ok {
+	want := c.values[i]
+	if c.expanded {
+		var ok bool
+		if want, ok = compileLiteral(want, ctx); !ok {
 			return false
 		}
-		want = g
 	}
-	return o.match(got, want)
+	return c.op.match(got, want)
 }
 
 func equal(got, want string) bool { return got == want }

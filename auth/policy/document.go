@@ -29,6 +29,7 @@ var ErrSyntax = errors.New("policy: syntax error")
 type Document struct {
 	Version    string // "" when the text has none
 	Statements []Statement
+	text       string
 }
 
 // Statement is one statement of a policy.
@@ -43,7 +44,10 @@ type Statement struct {
 	NotPrincipal  bool // Principals are those left out
 	conditions    []condition
 	principalSeen bool
-	variables     bool // whether ${…} is expanded
+	variables     bool      // whether ${…} is expanded
+	actions       []pattern // Actions
+	resources     []pattern // Resources
+	start, end    int       // offsets in the document's text
 }
 
 // Principal is an element of a Principal block.
@@ -59,7 +63,7 @@ func Parse(text string) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := &Document{}
+	doc := &Document{text: text}
 	for _, m := range members {
 		switch m.name {
 		case "Version":
@@ -71,7 +75,7 @@ func Parse(text string) (*Document, error) {
 			var id string
 			err = json.Unmarshal(m.value, &id)
 		case "Statement":
-			doc.Statements, err = statements(m.value)
+			doc.Statements, err = statements(m)
 		default:
 			err = ErrSyntax
 		}
@@ -83,25 +87,42 @@ func Parse(text string) (*Document, error) {
 		return nil, fmt.Errorf("%w: no statement", ErrSyntax)
 	}
 	for i := range doc.Statements {
-		doc.Statements[i].variables = doc.Version == version2012
+		doc.Statements[i].compile(doc.Version == version2012)
 	}
 	return doc, nil
 }
 
-func statements(raw json.RawMessage) ([]Statement, error) {
-	elements := []json.RawMessage{raw}
-	if first(raw) == '[' {
-		if err := json.Unmarshal(raw, &elements); err != nil {
+// statements parses the value of Statement, m: one or a list.
+func statements(m member) ([]Statement, error) {
+	elements := []member{m}
+	if first(m.value) == '[' {
+		var err error
+		if elements, err = list(m); err != nil {
 			return nil, err
 		}
 	}
 	out := make([]Statement, len(elements))
 	for i, e := range elements {
-		if err := out[i].parse(e); err != nil {
+		if err := out[i].parse(e.value); err != nil {
 			return nil, err
 		}
+		out[i].start, out[i].end = e.after, e.at+len(e.value)
 	}
 	return out, nil
+}
+
+// compile takes patterns apart; variables says whether ${…} is expanded.
+func (s *Statement) compile(variables bool) {
+	s.variables = variables
+	for _, a := range s.Actions {
+		s.actions = append(s.actions, newPattern(a, false))
+	}
+	for _, r := range s.Resources {
+		s.resources = append(s.resources, newARN(r, variables))
+	}
+	for i := range s.conditions {
+		s.conditions[i].compile(variables)
+	}
 }
 
 func (s *Statement) parse(raw json.RawMessage) error {
@@ -202,10 +223,12 @@ func texts(raw json.RawMessage, err *error) []string {
 	return out
 }
 
-// member is a name and a value of a JSON object.
+// member is a name and a value of a JSON object, or an element of a list.
 type member struct {
 	name  string
 	value json.RawMessage
+	at    int // offset of the value
+	after int // offset of the end of what stands before the value and its white space
 }
 
 // object reads a JSON object, in order; a name given twice is an error, as is
@@ -225,18 +248,57 @@ func object(raw []byte) ([]member, error) {
 		if slices.ContainsFunc(out, func(o member) bool { return o.name == m.name }) {
 			return nil, ErrSyntax
 		}
-		if err := dec.Decode(&m.value); err != nil {
-			return nil, ErrSyntax
+		if err := m.read(dec, raw, dec.InputOffset(), ':'); err != nil {
+			return nil, err
 		}
 		out = append(out, m)
 	}
+	return out, end(dec)
+}
+
+// list reads the elements of a list that is a member's value.
+func list(m member) ([]member, error) {
+	dec := json.NewDecoder(bytes.NewReader(m.value))
 	if _, err := dec.Token(); err != nil {
 		return nil, ErrSyntax
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, ErrSyntax
+	var out []member
+	after := dec.InputOffset() // which More may move on
+	for dec.More() {
+		var e member
+		if err := e.read(dec, m.value, after, ','); err != nil {
+			return nil, err
+		}
+		after = dec.InputOffset()
+		e.at, e.after = e.at+m.at, e.after+m.at
+		out = append(out, e)
 	}
-	return out, nil
+	return out, end(dec)
+}
+
+// read reads the next value of raw, before which a separator may stand, after what ends
+// at an offset.
+func (m *member) read(dec *json.Decoder, raw []byte, after int64, separator byte) error {
+	m.after = int(after)
+	if i := bytes.IndexByte(raw[m.after:], separator); i >= 0 && len(bytes.TrimSpace(raw[m.after:m.after+i])) == 0 {
+		m.after += i + 1
+	}
+	if err := dec.Decode(&m.value); err != nil {
+		return ErrSyntax
+	}
+	m.at = int(dec.InputOffset()) - len(m.value)
+	return nil
+}
+
+// end expects what closes an object or a list, and nothing after it.
+func end(dec *json.Decoder) error {
+	if _, err := dec.Token(); err != nil {
+		return ErrSyntax
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return ErrSyntax
+	}
+	return nil
 }
 
 func first(raw json.RawMessage) byte {

@@ -49,6 +49,9 @@ func compile(pattern string, ctx Context, variables bool) (g glob, ok bool) {
 
 // compileLiteral expands the variables of a text that is no pattern.
 func compileLiteral(text string, ctx Context) (string, bool) {
+	if !strings.Contains(text, "${") {
+		return text, true
+	}
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(text, "${")
@@ -116,25 +119,6 @@ func (g glob) match(s string) bool {
 	return i == len(g)
 }
 
-// matchARN matches an ARN with a pattern, each of the six fields on its own.
-// The pattern "*" matches whatever there is.
-func matchARN(pattern, s string, ctx Context, variables bool) bool {
-	if pattern == "*" {
-		return true
-	}
-	want, got := splitARN(pattern), strings.SplitN(s, ":", 6)
-	if len(want) != 6 || len(got) != 6 {
-		return false
-	}
-	for i := range want {
-		g, ok := compile(want[i], ctx, variables)
-		if !ok || !g.match(got[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 // splitARN splits a pattern at its first five colons that are in no variable.
 func splitARN(pattern string) []string {
 	var fields []string
@@ -151,14 +135,4 @@ func splitARN(pattern string) []string {
 		}
 	}
 	return append(fields, pattern[start:])
-}
-
-// matchFold matches an action, without regard to case. Actions are ASCII, so
-// equal ones have equal lengths.
-func matchFold(pattern, s string) bool {
-	if !strings.ContainsAny(pattern, "*?") {
-		return len(pattern) == len(s) && strings.EqualFold(pattern, s)
-	}
-	g, _ := compile(strings.ToLower(pattern), nil, false)
-	return g.match(strings.ToLower(s))
 }

@@ -177,7 +177,7 @@ func TestDecide(t *testing.T) {
 		{Set{Identity: all, Boundary: all, Session: all}, ""},
 	}
 	for _, tt := range tests {
-		v := tt.set.Decide(&Request{Action: "ecs:RunTask", Resource: "*"})
+		v := tt.set.Decide(&Request{Action: "ecs:RunTask", Resource: "*"}, nil)
 		if v.Reason != tt.want || v.Allowed != (tt.want == "") {
 			t.Errorf("%+v: %+v, want %q", tt.set, v, tt.want)
 		}

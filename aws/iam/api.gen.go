@@ -12,64 +12,128 @@ import (
 
 // API answers the operations.
 type API interface {
+	AddClientIDToOpenIDConnectProvider(context.Context, *AddClientIDToOpenIDConnectProviderInput) (*AddClientIDToOpenIDConnectProviderOutput, error)
+	AddRoleToInstanceProfile(context.Context, *AddRoleToInstanceProfileInput) (*AddRoleToInstanceProfileOutput, error)
+	AddUserToGroup(context.Context, *AddUserToGroupInput) (*AddUserToGroupOutput, error)
+	AttachGroupPolicy(context.Context, *AttachGroupPolicyInput) (*AttachGroupPolicyOutput, error)
 	AttachRolePolicy(context.Context, *AttachRolePolicyInput) (*AttachRolePolicyOutput, error)
 	AttachUserPolicy(context.Context, *AttachUserPolicyInput) (*AttachUserPolicyOutput, error)
+	ChangePassword(context.Context, *ChangePasswordInput) (*ChangePasswordOutput, error)
 	CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
+	CreateAccountAlias(context.Context, *CreateAccountAliasInput) (*CreateAccountAliasOutput, error)
+	CreateGroup(context.Context, *CreateGroupInput) (*CreateGroupOutput, error)
+	CreateInstanceProfile(context.Context, *CreateInstanceProfileInput) (*CreateInstanceProfileOutput, error)
+	CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
+	CreateOpenIDConnectProvider(context.Context, *CreateOpenIDConnectProviderInput) (*CreateOpenIDConnectProviderOutput, error)
 	CreatePolicy(context.Context, *CreatePolicyInput) (*CreatePolicyOutput, error)
 	CreatePolicyVersion(context.Context, *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error)
 	CreateRole(context.Context, *CreateRoleInput) (*CreateRoleOutput, error)
+	CreateSAMLProvider(context.Context, *CreateSAMLProviderInput) (*CreateSAMLProviderOutput, error)
 	CreateServiceLinkedRole(context.Context, *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error)
 	CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
 	DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
+	DeleteAccountAlias(context.Context, *DeleteAccountAliasInput) (*DeleteAccountAliasOutput, error)
+	DeleteAccountPasswordPolicy(context.Context, *DeleteAccountPasswordPolicyInput) (*DeleteAccountPasswordPolicyOutput, error)
+	DeleteGroup(context.Context, *DeleteGroupInput) (*DeleteGroupOutput, error)
+	DeleteGroupPolicy(context.Context, *DeleteGroupPolicyInput) (*DeleteGroupPolicyOutput, error)
+	DeleteInstanceProfile(context.Context, *DeleteInstanceProfileInput) (*DeleteInstanceProfileOutput, error)
+	DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
+	DeleteOpenIDConnectProvider(context.Context, *DeleteOpenIDConnectProviderInput) (*DeleteOpenIDConnectProviderOutput, error)
 	DeletePolicy(context.Context, *DeletePolicyInput) (*DeletePolicyOutput, error)
 	DeletePolicyVersion(context.Context, *DeletePolicyVersionInput) (*DeletePolicyVersionOutput, error)
 	DeleteRole(context.Context, *DeleteRoleInput) (*DeleteRoleOutput, error)
 	DeleteRolePermissionsBoundary(context.Context, *DeleteRolePermissionsBoundaryInput) (*DeleteRolePermissionsBoundaryOutput, error)
 	DeleteRolePolicy(context.Context, *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error)
+	DeleteSAMLProvider(context.Context, *DeleteSAMLProviderInput) (*DeleteSAMLProviderOutput, error)
 	DeleteServiceLinkedRole(context.Context, *DeleteServiceLinkedRoleInput) (*DeleteServiceLinkedRoleOutput, error)
 	DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
 	DeleteUserPermissionsBoundary(context.Context, *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error)
 	DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
+	DetachGroupPolicy(context.Context, *DetachGroupPolicyInput) (*DetachGroupPolicyOutput, error)
 	DetachRolePolicy(context.Context, *DetachRolePolicyInput) (*DetachRolePolicyOutput, error)
 	DetachUserPolicy(context.Context, *DetachUserPolicyInput) (*DetachUserPolicyOutput, error)
 	GetAccessKeyLastUsed(context.Context, *GetAccessKeyLastUsedInput) (*GetAccessKeyLastUsedOutput, error)
+	GetAccountAuthorizationDetails(context.Context, *GetAccountAuthorizationDetailsInput) (*GetAccountAuthorizationDetailsOutput, error)
+	GetAccountPasswordPolicy(context.Context, *GetAccountPasswordPolicyInput) (*GetAccountPasswordPolicyOutput, error)
+	GetAccountSummary(context.Context, *GetAccountSummaryInput) (*GetAccountSummaryOutput, error)
+	GetContextKeysForCustomPolicy(context.Context, *GetContextKeysForCustomPolicyInput) (*GetContextKeysForCustomPolicyOutput, error)
+	GetContextKeysForPrincipalPolicy(context.Context, *GetContextKeysForPrincipalPolicyInput) (*GetContextKeysForPrincipalPolicyOutput, error)
+	GetGroup(context.Context, *GetGroupInput) (*GetGroupOutput, error)
+	GetGroupPolicy(context.Context, *GetGroupPolicyInput) (*GetGroupPolicyOutput, error)
+	GetInstanceProfile(context.Context, *GetInstanceProfileInput) (*GetInstanceProfileOutput, error)
+	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
+	GetOpenIDConnectProvider(context.Context, *GetOpenIDConnectProviderInput) (*GetOpenIDConnectProviderOutput, error)
 	GetPolicy(context.Context, *GetPolicyInput) (*GetPolicyOutput, error)
 	GetPolicyVersion(context.Context, *GetPolicyVersionInput) (*GetPolicyVersionOutput, error)
 	GetRole(context.Context, *GetRoleInput) (*GetRoleOutput, error)
 	GetRolePolicy(context.Context, *GetRolePolicyInput) (*GetRolePolicyOutput, error)
+	GetSAMLProvider(context.Context, *GetSAMLProviderInput) (*GetSAMLProviderOutput, error)
 	GetServiceLinkedRoleDeletionStatus(context.Context, *GetServiceLinkedRoleDeletionStatusInput) (*GetServiceLinkedRoleDeletionStatusOutput, error)
 	GetUser(context.Context, *GetUserInput) (*GetUserOutput, error)
 	GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
 	ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
+	ListAccountAliases(context.Context, *ListAccountAliasesInput) (*ListAccountAliasesOutput, error)
+	ListAttachedGroupPolicies(context.Context, *ListAttachedGroupPoliciesInput) (*ListAttachedGroupPoliciesOutput, error)
 	ListAttachedRolePolicies(context.Context, *ListAttachedRolePoliciesInput) (*ListAttachedRolePoliciesOutput, error)
 	ListAttachedUserPolicies(context.Context, *ListAttachedUserPoliciesInput) (*ListAttachedUserPoliciesOutput, error)
 	ListEntitiesForPolicy(context.Context, *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error)
+	ListGroupPolicies(context.Context, *ListGroupPoliciesInput) (*ListGroupPoliciesOutput, error)
+	ListGroups(context.Context, *ListGroupsInput) (*ListGroupsOutput, error)
 	ListGroupsForUser(context.Context, *ListGroupsForUserInput) (*ListGroupsForUserOutput, error)
+	ListInstanceProfileTags(context.Context, *ListInstanceProfileTagsInput) (*ListInstanceProfileTagsOutput, error)
+	ListInstanceProfiles(context.Context, *ListInstanceProfilesInput) (*ListInstanceProfilesOutput, error)
 	ListInstanceProfilesForRole(context.Context, *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error)
+	ListMFADevices(context.Context, *ListMFADevicesInput) (*ListMFADevicesOutput, error)
+	ListOpenIDConnectProviderTags(context.Context, *ListOpenIDConnectProviderTagsInput) (*ListOpenIDConnectProviderTagsOutput, error)
+	ListOpenIDConnectProviders(context.Context, *ListOpenIDConnectProvidersInput) (*ListOpenIDConnectProvidersOutput, error)
 	ListPolicies(context.Context, *ListPoliciesInput) (*ListPoliciesOutput, error)
 	ListPolicyTags(context.Context, *ListPolicyTagsInput) (*ListPolicyTagsOutput, error)
 	ListPolicyVersions(context.Context, *ListPolicyVersionsInput) (*ListPolicyVersionsOutput, error)
 	ListRolePolicies(context.Context, *ListRolePoliciesInput) (*ListRolePoliciesOutput, error)
 	ListRoleTags(context.Context, *ListRoleTagsInput) (*ListRoleTagsOutput, error)
 	ListRoles(context.Context, *ListRolesInput) (*ListRolesOutput, error)
+	ListSAMLProviderTags(context.Context, *ListSAMLProviderTagsInput) (*ListSAMLProviderTagsOutput, error)
+	ListSAMLProviders(context.Context, *ListSAMLProvidersInput) (*ListSAMLProvidersOutput, error)
+	ListSSHPublicKeys(context.Context, *ListSSHPublicKeysInput) (*ListSSHPublicKeysOutput, error)
+	ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
+	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	ListSigningCertificates(context.Context, *ListSigningCertificatesInput) (*ListSigningCertificatesOutput, error)
 	ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
 	ListUserTags(context.Context, *ListUserTagsInput) (*ListUserTagsOutput, error)
 	ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error)
+	ListVirtualMFADevices(context.Context, *ListVirtualMFADevicesInput) (*ListVirtualMFADevicesOutput, error)
+	PutGroupPolicy(context.Context, *PutGroupPolicyInput) (*PutGroupPolicyOutput, error)
 	PutRolePermissionsBoundary(context.Context, *PutRolePermissionsBoundaryInput) (*PutRolePermissionsBoundaryOutput, error)
 	PutRolePolicy(context.Context, *PutRolePolicyInput) (*PutRolePolicyOutput, error)
 	PutUserPermissionsBoundary(context.Context, *PutUserPermissionsBoundaryInput) (*PutUserPermissionsBoundaryOutput, error)
 	PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
+	RemoveClientIDFromOpenIDConnectProvider(context.Context, *RemoveClientIDFromOpenIDConnectProviderInput) (*RemoveClientIDFromOpenIDConnectProviderOutput, error)
+	RemoveRoleFromInstanceProfile(context.Context, *RemoveRoleFromInstanceProfileInput) (*RemoveRoleFromInstanceProfileOutput, error)
+	RemoveUserFromGroup(context.Context, *RemoveUserFromGroupInput) (*RemoveUserFromGroupOutput, error)
 	SetDefaultPolicyVersion(context.Context, *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error)
+	SimulateCustomPolicy(context.Context, *SimulateCustomPolicyInput) (*SimulateCustomPolicyOutput, error)
+	SimulatePrincipalPolicy(context.Context, *SimulatePrincipalPolicyInput) (*SimulatePrincipalPolicyOutput, error)
+	TagInstanceProfile(context.Context, *TagInstanceProfileInput) (*TagInstanceProfileOutput, error)
+	TagOpenIDConnectProvider(context.Context, *TagOpenIDConnectProviderInput) (*TagOpenIDConnectProviderOutput, error)
 	TagPolicy(context.Context, *TagPolicyInput) (*TagPolicyOutput, error)
 	TagRole(context.Context, *TagRoleInput) (*TagRoleOutput, error)
+	TagSAMLProvider(context.Context, *TagSAMLProviderInput) (*TagSAMLProviderOutput, error)
 	TagUser(context.Context, *TagUserInput) (*TagUserOutput, error)
+	UntagInstanceProfile(context.Context, *UntagInstanceProfileInput) (*UntagInstanceProfileOutput, error)
+	UntagOpenIDConnectProvider(context.Context, *UntagOpenIDConnectProviderInput) (*UntagOpenIDConnectProviderOutput, error)
 	UntagPolicy(context.Context, *UntagPolicyInput) (*UntagPolicyOutput, error)
 	UntagRole(context.Context, *UntagRoleInput) (*UntagRoleOutput, error)
+	UntagSAMLProvider(context.Context, *UntagSAMLProviderInput) (*UntagSAMLProviderOutput, error)
 	UntagUser(context.Context, *UntagUserInput) (*UntagUserOutput, error)
 	UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
+	UpdateAccountPasswordPolicy(context.Context, *UpdateAccountPasswordPolicyInput) (*UpdateAccountPasswordPolicyOutput, error)
 	UpdateAssumeRolePolicy(context.Context, *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error)
+	UpdateGroup(context.Context, *UpdateGroupInput) (*UpdateGroupOutput, error)
+	UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
+	UpdateOpenIDConnectProviderThumbprint(context.Context, *UpdateOpenIDConnectProviderThumbprintInput) (*UpdateOpenIDConnectProviderThumbprintOutput, error)
 	UpdateRole(context.Context, *UpdateRoleInput) (*UpdateRoleOutput, error)
 	UpdateRoleDescription(context.Context, *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error)
+	UpdateSAMLProvider(context.Context, *UpdateSAMLProviderInput) (*UpdateSAMLProviderOutput, error)
 	UpdateUser(context.Context, *UpdateUserInput) (*UpdateUserOutput, error)
 }
 
@@ -84,64 +148,128 @@ func Describe(api API) shape.Service {
 		Protocol:    shape.Query,
 		Namespace:   "https://iam.amazonaws.com/doc/2010-05-08/",
 		Operations: []shape.Operation{
+			shape.Void("AddClientIDToOpenIDConnectProvider", api.AddClientIDToOpenIDConnectProvider),
+			shape.Void("AddRoleToInstanceProfile", api.AddRoleToInstanceProfile),
+			shape.Void("AddUserToGroup", api.AddUserToGroup),
+			shape.Void("AttachGroupPolicy", api.AttachGroupPolicy),
 			shape.Void("AttachRolePolicy", api.AttachRolePolicy),
 			shape.Void("AttachUserPolicy", api.AttachUserPolicy),
+			shape.Void("ChangePassword", api.ChangePassword),
 			shape.Op("CreateAccessKey", api.CreateAccessKey),
+			shape.Void("CreateAccountAlias", api.CreateAccountAlias),
+			shape.Op("CreateGroup", api.CreateGroup),
+			shape.Op("CreateInstanceProfile", api.CreateInstanceProfile),
+			shape.Op("CreateLoginProfile", api.CreateLoginProfile),
+			shape.Op("CreateOpenIDConnectProvider", api.CreateOpenIDConnectProvider),
 			shape.Op("CreatePolicy", api.CreatePolicy),
 			shape.Op("CreatePolicyVersion", api.CreatePolicyVersion),
 			shape.Op("CreateRole", api.CreateRole),
+			shape.Op("CreateSAMLProvider", api.CreateSAMLProvider),
 			shape.Op("CreateServiceLinkedRole", api.CreateServiceLinkedRole),
 			shape.Op("CreateUser", api.CreateUser),
 			shape.Void("DeleteAccessKey", api.DeleteAccessKey),
+			shape.Void("DeleteAccountAlias", api.DeleteAccountAlias),
+			shape.Void("DeleteAccountPasswordPolicy", api.DeleteAccountPasswordPolicy),
+			shape.Void("DeleteGroup", api.DeleteGroup),
+			shape.Void("DeleteGroupPolicy", api.DeleteGroupPolicy),
+			shape.Void("DeleteInstanceProfile", api.DeleteInstanceProfile),
+			shape.Void("DeleteLoginProfile", api.DeleteLoginProfile),
+			shape.Void("DeleteOpenIDConnectProvider", api.DeleteOpenIDConnectProvider),
 			shape.Void("DeletePolicy", api.DeletePolicy),
 			shape.Void("DeletePolicyVersion", api.DeletePolicyVersion),
 			shape.Void("DeleteRole", api.DeleteRole),
 			shape.Void("DeleteRolePermissionsBoundary", api.DeleteRolePermissionsBoundary),
 			shape.Void("DeleteRolePolicy", api.DeleteRolePolicy),
+			shape.Void("DeleteSAMLProvider", api.DeleteSAMLProvider),
 			shape.Op("DeleteServiceLinkedRole", api.DeleteServiceLinkedRole),
 			shape.Void("DeleteUser", api.DeleteUser),
 			shape.Void("DeleteUserPermissionsBoundary", api.DeleteUserPermissionsBoundary),
 			shape.Void("DeleteUserPolicy", api.DeleteUserPolicy),
+			shape.Void("DetachGroupPolicy", api.DetachGroupPolicy),
 			shape.Void("DetachRolePolicy", api.DetachRolePolicy),
 			shape.Void("DetachUserPolicy", api.DetachUserPolicy),
 			shape.Op("GetAccessKeyLastUsed", api.GetAccessKeyLastUsed),
+			shape.Op("GetAccountAuthorizationDetails", api.GetAccountAuthorizationDetails),
+			shape.Op("GetAccountPasswordPolicy", api.GetAccountPasswordPolicy),
+			shape.Op("GetAccountSummary", api.GetAccountSummary),
+			shape.Op("GetContextKeysForCustomPolicy", api.GetContextKeysForCustomPolicy),
+			shape.Op("GetContextKeysForPrincipalPolicy", api.GetContextKeysForPrincipalPolicy),
+			shape.Op("GetGroup", api.GetGroup),
+			shape.Op("GetGroupPolicy", api.GetGroupPolicy),
+			shape.Op("GetInstanceProfile", api.GetInstanceProfile),
+			shape.Op("GetLoginProfile", api.GetLoginProfile),
+			shape.Op("GetOpenIDConnectProvider", api.GetOpenIDConnectProvider),
 			shape.Op("GetPolicy", api.GetPolicy),
 			shape.Op("GetPolicyVersion", api.GetPolicyVersion),
 			shape.Op("GetRole", api.GetRole),
 			shape.Op("GetRolePolicy", api.GetRolePolicy),
+			shape.Op("GetSAMLProvider", api.GetSAMLProvider),
 			shape.Op("GetServiceLinkedRoleDeletionStatus", api.GetServiceLinkedRoleDeletionStatus),
 			shape.Op("GetUser", api.GetUser),
 			shape.Op("GetUserPolicy", api.GetUserPolicy),
 			shape.Op("ListAccessKeys", api.ListAccessKeys),
+			shape.Op("ListAccountAliases", api.ListAccountAliases),
+			shape.Op("ListAttachedGroupPolicies", api.ListAttachedGroupPolicies),
 			shape.Op("ListAttachedRolePolicies", api.ListAttachedRolePolicies),
 			shape.Op("ListAttachedUserPolicies", api.ListAttachedUserPolicies),
 			shape.Op("ListEntitiesForPolicy", api.ListEntitiesForPolicy),
+			shape.Op("ListGroupPolicies", api.ListGroupPolicies),
+			shape.Op("ListGroups", api.ListGroups),
 			shape.Op("ListGroupsForUser", api.ListGroupsForUser),
+			shape.Op("ListInstanceProfileTags", api.ListInstanceProfileTags),
+			shape.Op("ListInstanceProfiles", api.ListInstanceProfiles),
 			shape.Op("ListInstanceProfilesForRole", api.ListInstanceProfilesForRole),
+			shape.Op("ListMFADevices", api.ListMFADevices),
+			shape.Op("ListOpenIDConnectProviderTags", api.ListOpenIDConnectProviderTags),
+			shape.Op("ListOpenIDConnectProviders", api.ListOpenIDConnectProviders),
 			shape.Op("ListPolicies", api.ListPolicies),
 			shape.Op("ListPolicyTags", api.ListPolicyTags),
 			shape.Op("ListPolicyVersions", api.ListPolicyVersions),
 			shape.Op("ListRolePolicies", api.ListRolePolicies),
 			shape.Op("ListRoleTags", api.ListRoleTags),
 			shape.Op("ListRoles", api.ListRoles),
+			shape.Op("ListSAMLProviderTags", api.ListSAMLProviderTags),
+			shape.Op("ListSAMLProviders", api.ListSAMLProviders),
+			shape.Op("ListSSHPublicKeys", api.ListSSHPublicKeys),
+			shape.Op("ListServerCertificates", api.ListServerCertificates),
+			shape.Op("ListServiceSpecificCredentials", api.ListServiceSpecificCredentials),
+			shape.Op("ListSigningCertificates", api.ListSigningCertificates),
 			shape.Op("ListUserPolicies", api.ListUserPolicies),
 			shape.Op("ListUserTags", api.ListUserTags),
 			shape.Op("ListUsers", api.ListUsers),
+			shape.Op("ListVirtualMFADevices", api.ListVirtualMFADevices),
+			shape.Void("PutGroupPolicy", api.PutGroupPolicy),
 			shape.Void("PutRolePermissionsBoundary", api.PutRolePermissionsBoundary),
 			shape.Void("PutRolePolicy", api.PutRolePolicy),
 			shape.Void("PutUserPermissionsBoundary", api.PutUserPermissionsBoundary),
 			shape.Void("PutUserPolicy", api.PutUserPolicy),
+			shape.Void("RemoveClientIDFromOpenIDConnectProvider", api.RemoveClientIDFromOpenIDConnectProvider),
+			shape.Void("RemoveRoleFromInstanceProfile", api.RemoveRoleFromInstanceProfile),
+			shape.Void("RemoveUserFromGroup", api.RemoveUserFromGroup),
 			shape.Void("SetDefaultPolicyVersion", api.SetDefaultPolicyVersion),
+			shape.Op("SimulateCustomPolicy", api.SimulateCustomPolicy),
+			shape.Op("SimulatePrincipalPolicy", api.SimulatePrincipalPolicy),
+			shape.Void("TagInstanceProfile", api.TagInstanceProfile),
+			shape.Void("TagOpenIDConnectProvider", api.TagOpenIDConnectProvider),
 			shape.Void("TagPolicy", api.TagPolicy),
 			shape.Void("TagRole", api.TagRole),
+			shape.Void("TagSAMLProvider", api.TagSAMLProvider),
 			shape.Void("TagUser", api.TagUser),
+			shape.Void("UntagInstanceProfile", api.UntagInstanceProfile),
+			shape.Void("UntagOpenIDConnectProvider", api.UntagOpenIDConnectProvider),
 			shape.Void("UntagPolicy", api.UntagPolicy),
 			shape.Void("UntagRole", api.UntagRole),
+			shape.Void("UntagSAMLProvider", api.UntagSAMLProvider),
 			shape.Void("UntagUser", api.UntagUser),
 			shape.Void("UpdateAccessKey", api.UpdateAccessKey),
+			shape.Void("UpdateAccountPasswordPolicy", api.UpdateAccountPasswordPolicy),
 			shape.Void("UpdateAssumeRolePolicy", api.UpdateAssumeRolePolicy),
+			shape.Void("UpdateGroup", api.UpdateGroup),
+			shape.Void("UpdateLoginProfile", api.UpdateLoginProfile),
+			shape.Void("UpdateOpenIDConnectProviderThumbprint", api.UpdateOpenIDConnectProviderThumbprint),
 			shape.Op("UpdateRole", api.UpdateRole),
 			shape.Op("UpdateRoleDescription", api.UpdateRoleDescription),
+			shape.Op("UpdateSAMLProvider", api.UpdateSAMLProvider),
 			shape.Void("UpdateUser", api.UpdateUser),
 		},
 	}

@@ -29,6 +29,11 @@ func InvalidInputException(message string) *shape.Error {
 	return &shape.Error{Code: "InvalidInputException", Query: "InvalidInput", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }
 
+// InvalidUserTypeException is a client fault answered with HTTP 400.
+func InvalidUserTypeException(message string) *shape.Error {
+	return &shape.Error{Code: "InvalidUserTypeException", Query: "InvalidUserType", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // LimitExceededException is a client fault answered with HTTP 409.
 func LimitExceededException(message string) *shape.Error {
 	return &shape.Error{Code: "LimitExceededException", Query: "LimitExceeded", Status: 409, Fault: shape.Client, Message: message, Member: "message"}
@@ -44,6 +49,21 @@ func NoSuchEntityException(message string) *shape.Error {
 	return &shape.Error{Code: "NoSuchEntityException", Query: "NoSuchEntity", Status: 404, Fault: shape.Client, Message: message, Member: "message"}
 }
 
+// OpenIdIdpCommunicationErrorException is a client fault answered with HTTP 400.
+func OpenIdIdpCommunicationErrorException(message string) *shape.Error {
+	return &shape.Error{Code: "OpenIdIdpCommunicationErrorException", Query: "OpenIdIdpCommunicationError", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// PasswordPolicyViolationException is a client fault answered with HTTP 400.
+func PasswordPolicyViolationException(message string) *shape.Error {
+	return &shape.Error{Code: "PasswordPolicyViolationException", Query: "PasswordPolicyViolation", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// PolicyEvaluationException is a server fault answered with HTTP 500.
+func PolicyEvaluationException(message string) *shape.Error {
+	return &shape.Error{Code: "PolicyEvaluationException", Query: "PolicyEvaluation", Status: 500, Fault: shape.Server, Message: message, Member: "message"}
+}
+
 // PolicyNotAttachableException is a client fault answered with HTTP 400.
 func PolicyNotAttachableException(message string) *shape.Error {
 	return &shape.Error{Code: "PolicyNotAttachableException", Query: "PolicyNotAttachable", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
@@ -52,6 +72,11 @@ func PolicyNotAttachableException(message string) *shape.Error {
 // ServiceFailureException is a server fault answered with HTTP 500.
 func ServiceFailureException(message string) *shape.Error {
 	return &shape.Error{Code: "ServiceFailureException", Query: "ServiceFailure", Status: 500, Fault: shape.Server, Message: message, Member: "message"}
+}
+
+// ServiceNotSupportedException is a client fault answered with HTTP 404.
+func ServiceNotSupportedException(message string) *shape.Error {
+	return &shape.Error{Code: "ServiceNotSupportedException", Query: "NotSupportedService", Status: 404, Fault: shape.Client, Message: message, Member: "message"}
 }
 
 // UnmodifiableEntityException is a client fault answered with HTTP 400.

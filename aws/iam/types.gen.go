@@ -28,6 +28,42 @@ type AccessKeyMetadata struct {
 	UserName    *string    `aws:"UserName"`
 }
 
+// AddClientIDToOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#AddClientIDToOpenIDConnectProviderRequest.
+type AddClientIDToOpenIDConnectProviderInput struct {
+	ClientID                 *string `aws:"ClientID,required,len=1:255"`
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+}
+
+// AddClientIDToOpenIDConnectProviderOutput is empty: the model names no shape for it.
+type AddClientIDToOpenIDConnectProviderOutput struct{}
+
+// AddRoleToInstanceProfileInput is the AWS shape com.amazonaws.iam#AddRoleToInstanceProfileRequest.
+type AddRoleToInstanceProfileInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	RoleName            *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// AddRoleToInstanceProfileOutput is empty: the model names no shape for it.
+type AddRoleToInstanceProfileOutput struct{}
+
+// AddUserToGroupInput is the AWS shape com.amazonaws.iam#AddUserToGroupRequest.
+type AddUserToGroupInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	UserName  *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// AddUserToGroupOutput is empty: the model names no shape for it.
+type AddUserToGroupOutput struct{}
+
+// AttachGroupPolicyInput is the AWS shape com.amazonaws.iam#AttachGroupPolicyRequest.
+type AttachGroupPolicyInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
+}
+
+// AttachGroupPolicyOutput is empty: the model names no shape for it.
+type AttachGroupPolicyOutput struct{}
+
 // AttachRolePolicyInput is the AWS shape com.amazonaws.iam#AttachRolePolicyRequest.
 type AttachRolePolicyInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
@@ -58,6 +94,22 @@ type AttachedPolicy struct {
 	PolicyName *string `aws:"PolicyName"`
 }
 
+// ChangePasswordInput is the AWS shape com.amazonaws.iam#ChangePasswordRequest.
+type ChangePasswordInput struct {
+	NewPassword *string `aws:"NewPassword,required,len=1:128,sensitive" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	OldPassword *string `aws:"OldPassword,required,len=1:128,sensitive" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// ChangePasswordOutput is empty: the model names no shape for it.
+type ChangePasswordOutput struct{}
+
+// ContextEntry is the AWS shape com.amazonaws.iam#ContextEntry.
+type ContextEntry struct {
+	ContextKeyName   *string  `aws:"ContextKeyName,len=5:256"`
+	ContextKeyType   *string  `aws:"ContextKeyType,enum=binary|binaryList|boolean|booleanList|date|dateList|ip|ipList|numeric|numericList|string|stringList"`
+	ContextKeyValues []string `aws:"ContextKeyValues"`
+}
+
 // CreateAccessKeyInput is the AWS shape com.amazonaws.iam#CreateAccessKeyRequest.
 type CreateAccessKeyInput struct {
 	UserName *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
@@ -66,6 +118,63 @@ type CreateAccessKeyInput struct {
 // CreateAccessKeyOutput is the AWS shape com.amazonaws.iam#CreateAccessKeyResponse.
 type CreateAccessKeyOutput struct {
 	AccessKey *AccessKey `aws:"AccessKey"`
+}
+
+// CreateAccountAliasInput is the AWS shape com.amazonaws.iam#CreateAccountAliasRequest.
+type CreateAccountAliasInput struct {
+	AccountAlias *string `aws:"AccountAlias,required,len=3:63" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$"`
+}
+
+// CreateAccountAliasOutput is empty: the model names no shape for it.
+type CreateAccountAliasOutput struct{}
+
+// CreateGroupInput is the AWS shape com.amazonaws.iam#CreateGroupRequest.
+type CreateGroupInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Path      *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+}
+
+// CreateGroupOutput is the AWS shape com.amazonaws.iam#CreateGroupResponse.
+type CreateGroupOutput struct {
+	Group *Group `aws:"Group"`
+}
+
+// CreateInstanceProfileInput is the AWS shape com.amazonaws.iam#CreateInstanceProfileRequest.
+type CreateInstanceProfileInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Path                *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	Tags                []Tag   `aws:"Tags,len=:50"`
+}
+
+// CreateInstanceProfileOutput is the AWS shape com.amazonaws.iam#CreateInstanceProfileResponse.
+type CreateInstanceProfileOutput struct {
+	InstanceProfile *InstanceProfile `aws:"InstanceProfile"`
+}
+
+// CreateLoginProfileInput is the AWS shape com.amazonaws.iam#CreateLoginProfileRequest.
+type CreateLoginProfileInput struct {
+	Password              *string `aws:"Password,required,len=1:128,sensitive" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PasswordResetRequired *bool   `aws:"PasswordResetRequired"`
+	UserName              *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// CreateLoginProfileOutput is the AWS shape com.amazonaws.iam#CreateLoginProfileResponse.
+type CreateLoginProfileOutput struct {
+	LoginProfile *LoginProfile `aws:"LoginProfile"`
+}
+
+// CreateOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#CreateOpenIDConnectProviderRequest.
+type CreateOpenIDConnectProviderInput struct {
+	ClientIDList   []string `aws:"ClientIDList" each:"len=1:255"`
+	Tags           []Tag    `aws:"Tags,len=:50"`
+	ThumbprintList []string `aws:"ThumbprintList" each:"len=40:40"`
+	Url            *string  `aws:"Url,required,len=1:255"`
+}
+
+// CreateOpenIDConnectProviderOutput is the AWS shape com.amazonaws.iam#CreateOpenIDConnectProviderResponse.
+type CreateOpenIDConnectProviderOutput struct {
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn"`
+	Tags                     []Tag   `aws:"Tags"`
 }
 
 // CreatePolicyInput is the AWS shape com.amazonaws.iam#CreatePolicyRequest.
@@ -110,6 +219,21 @@ type CreateRoleOutput struct {
 	Role *Role `aws:"Role"`
 }
 
+// CreateSAMLProviderInput is the AWS shape com.amazonaws.iam#CreateSAMLProviderRequest.
+type CreateSAMLProviderInput struct {
+	AddPrivateKey           *string `aws:"AddPrivateKey,len=1:16384,sensitive" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	AssertionEncryptionMode *string `aws:"AssertionEncryptionMode,enum=Allowed|Required"`
+	Name                    *string `aws:"Name,required,len=1:128" pattern:"[\\w._-]+"`
+	SAMLMetadataDocument    *string `aws:"SAMLMetadataDocument,required,len=1000:10000000"`
+	Tags                    []Tag   `aws:"Tags,len=:50"`
+}
+
+// CreateSAMLProviderOutput is the AWS shape com.amazonaws.iam#CreateSAMLProviderResponse.
+type CreateSAMLProviderOutput struct {
+	SAMLProviderArn *string `aws:"SAMLProviderArn"`
+	Tags            []Tag   `aws:"Tags"`
+}
+
 // CreateServiceLinkedRoleInput is the AWS shape com.amazonaws.iam#CreateServiceLinkedRoleRequest.
 type CreateServiceLinkedRoleInput struct {
 	AWSServiceName *string `aws:"AWSServiceName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
@@ -143,6 +267,61 @@ type DeleteAccessKeyInput struct {
 
 // DeleteAccessKeyOutput is empty: the model names no shape for it.
 type DeleteAccessKeyOutput struct{}
+
+// DeleteAccountAliasInput is the AWS shape com.amazonaws.iam#DeleteAccountAliasRequest.
+type DeleteAccountAliasInput struct {
+	AccountAlias *string `aws:"AccountAlias,required,len=3:63" pattern:"^[a-z0-9]+(-[a-z0-9]+)*$"`
+}
+
+// DeleteAccountAliasOutput is empty: the model names no shape for it.
+type DeleteAccountAliasOutput struct{}
+
+// DeleteAccountPasswordPolicyInput is empty: the model names no shape for it.
+type DeleteAccountPasswordPolicyInput struct{}
+
+// DeleteAccountPasswordPolicyOutput is empty: the model names no shape for it.
+type DeleteAccountPasswordPolicyOutput struct{}
+
+// DeleteGroupInput is the AWS shape com.amazonaws.iam#DeleteGroupRequest.
+type DeleteGroupInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteGroupOutput is empty: the model names no shape for it.
+type DeleteGroupOutput struct{}
+
+// DeleteGroupPolicyInput is the AWS shape com.amazonaws.iam#DeleteGroupPolicyRequest.
+type DeleteGroupPolicyInput struct {
+	GroupName  *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyName *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteGroupPolicyOutput is empty: the model names no shape for it.
+type DeleteGroupPolicyOutput struct{}
+
+// DeleteInstanceProfileInput is the AWS shape com.amazonaws.iam#DeleteInstanceProfileRequest.
+type DeleteInstanceProfileInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteInstanceProfileOutput is empty: the model names no shape for it.
+type DeleteInstanceProfileOutput struct{}
+
+// DeleteLoginProfileInput is the AWS shape com.amazonaws.iam#DeleteLoginProfileRequest.
+type DeleteLoginProfileInput struct {
+	UserName *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeleteLoginProfileOutput is empty: the model names no shape for it.
+type DeleteLoginProfileOutput struct{}
+
+// DeleteOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#DeleteOpenIDConnectProviderRequest.
+type DeleteOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+}
+
+// DeleteOpenIDConnectProviderOutput is empty: the model names no shape for it.
+type DeleteOpenIDConnectProviderOutput struct{}
 
 // DeletePolicyInput is the AWS shape com.amazonaws.iam#DeletePolicyRequest.
 type DeletePolicyInput struct {
@@ -186,6 +365,14 @@ type DeleteRolePolicyInput struct {
 // DeleteRolePolicyOutput is empty: the model names no shape for it.
 type DeleteRolePolicyOutput struct{}
 
+// DeleteSAMLProviderInput is the AWS shape com.amazonaws.iam#DeleteSAMLProviderRequest.
+type DeleteSAMLProviderInput struct {
+	SAMLProviderArn *string `aws:"SAMLProviderArn,required,len=20:2048"`
+}
+
+// DeleteSAMLProviderOutput is empty: the model names no shape for it.
+type DeleteSAMLProviderOutput struct{}
+
 // DeleteServiceLinkedRoleInput is the AWS shape com.amazonaws.iam#DeleteServiceLinkedRoleRequest.
 type DeleteServiceLinkedRoleInput struct {
 	RoleName *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
@@ -227,6 +414,15 @@ type DeletionTaskFailureReasonType struct {
 	RoleUsageList []RoleUsageType `aws:"RoleUsageList"`
 }
 
+// DetachGroupPolicyInput is the AWS shape com.amazonaws.iam#DetachGroupPolicyRequest.
+type DetachGroupPolicyInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
+}
+
+// DetachGroupPolicyOutput is empty: the model names no shape for it.
+type DetachGroupPolicyOutput struct{}
+
 // DetachRolePolicyInput is the AWS shape com.amazonaws.iam#DetachRolePolicyRequest.
 type DetachRolePolicyInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
@@ -245,6 +441,19 @@ type DetachUserPolicyInput struct {
 // DetachUserPolicyOutput is empty: the model names no shape for it.
 type DetachUserPolicyOutput struct{}
 
+// EvaluationResult is the AWS shape com.amazonaws.iam#EvaluationResult.
+type EvaluationResult struct {
+	EvalActionName                    *string                            `aws:"EvalActionName"`
+	EvalDecision                      *string                            `aws:"EvalDecision"`
+	EvalDecisionDetails               map[string]string                  `aws:"EvalDecisionDetails"`
+	EvalResourceName                  *string                            `aws:"EvalResourceName"`
+	MatchedStatements                 []Statement                        `aws:"MatchedStatements"`
+	MissingContextValues              []string                           `aws:"MissingContextValues"`
+	OrganizationsDecisionDetail       *OrganizationsDecisionDetail       `aws:"OrganizationsDecisionDetail"`
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `aws:"PermissionsBoundaryDecisionDetail"`
+	ResourceSpecificResults           []ResourceSpecificResult           `aws:"ResourceSpecificResults"`
+}
+
 // GetAccessKeyLastUsedInput is the AWS shape com.amazonaws.iam#GetAccessKeyLastUsedRequest.
 type GetAccessKeyLastUsedInput struct {
 	AccessKeyId *string `aws:"AccessKeyId,required,len=16:128" pattern:"[\\w]+"`
@@ -254,6 +463,122 @@ type GetAccessKeyLastUsedInput struct {
 type GetAccessKeyLastUsedOutput struct {
 	AccessKeyLastUsed *AccessKeyLastUsed `aws:"AccessKeyLastUsed"`
 	UserName          *string            `aws:"UserName"`
+}
+
+// GetAccountAuthorizationDetailsInput is the AWS shape com.amazonaws.iam#GetAccountAuthorizationDetailsRequest.
+type GetAccountAuthorizationDetailsInput struct {
+	Filter   []string `aws:"Filter" each:"enum=AWSManagedPolicy|Group|LocalManagedPolicy|Role|User"`
+	Marker   *string  `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32   `aws:"MaxItems,range=1:1000"`
+}
+
+// GetAccountAuthorizationDetailsOutput is the AWS shape com.amazonaws.iam#GetAccountAuthorizationDetailsResponse.
+type GetAccountAuthorizationDetailsOutput struct {
+	GroupDetailList []GroupDetail         `aws:"GroupDetailList"`
+	IsTruncated     *bool                 `aws:"IsTruncated"`
+	Marker          *string               `aws:"Marker"`
+	Policies        []ManagedPolicyDetail `aws:"Policies"`
+	RoleDetailList  []RoleDetail          `aws:"RoleDetailList"`
+	UserDetailList  []UserDetail          `aws:"UserDetailList"`
+}
+
+// GetAccountPasswordPolicyInput is empty: the model names no shape for it.
+type GetAccountPasswordPolicyInput struct{}
+
+// GetAccountPasswordPolicyOutput is the AWS shape com.amazonaws.iam#GetAccountPasswordPolicyResponse.
+type GetAccountPasswordPolicyOutput struct {
+	PasswordPolicy *PasswordPolicy `aws:"PasswordPolicy"`
+}
+
+// GetAccountSummaryInput is empty: the model names no shape for it.
+type GetAccountSummaryInput struct{}
+
+// GetAccountSummaryOutput is the AWS shape com.amazonaws.iam#GetAccountSummaryResponse.
+type GetAccountSummaryOutput struct {
+	SummaryMap map[string]int32 `aws:"SummaryMap"`
+}
+
+// GetContextKeysForCustomPolicyInput is the AWS shape com.amazonaws.iam#GetContextKeysForCustomPolicyRequest.
+type GetContextKeysForCustomPolicyInput struct {
+	PolicyInputList []string `aws:"PolicyInputList,required" each:"len=1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// GetContextKeysForCustomPolicyOutput is the AWS shape com.amazonaws.iam#GetContextKeysForPolicyResponse.
+type GetContextKeysForCustomPolicyOutput struct {
+	ContextKeyNames []string `aws:"ContextKeyNames"`
+}
+
+// GetContextKeysForPrincipalPolicyInput is the AWS shape com.amazonaws.iam#GetContextKeysForPrincipalPolicyRequest.
+type GetContextKeysForPrincipalPolicyInput struct {
+	PolicyInputList []string `aws:"PolicyInputList" each:"len=1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicySourceArn *string  `aws:"PolicySourceArn,required,len=20:2048"`
+}
+
+// GetContextKeysForPrincipalPolicyOutput is the AWS shape com.amazonaws.iam#GetContextKeysForPolicyResponse.
+type GetContextKeysForPrincipalPolicyOutput struct {
+	ContextKeyNames []string `aws:"ContextKeyNames"`
+}
+
+// GetGroupInput is the AWS shape com.amazonaws.iam#GetGroupRequest.
+type GetGroupInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems  *int32  `aws:"MaxItems,range=1:1000"`
+}
+
+// GetGroupOutput is the AWS shape com.amazonaws.iam#GetGroupResponse.
+type GetGroupOutput struct {
+	Group       *Group  `aws:"Group"`
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Users       []User  `aws:"Users"`
+}
+
+// GetGroupPolicyInput is the AWS shape com.amazonaws.iam#GetGroupPolicyRequest.
+type GetGroupPolicyInput struct {
+	GroupName  *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyName *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetGroupPolicyOutput is the AWS shape com.amazonaws.iam#GetGroupPolicyResponse.
+type GetGroupPolicyOutput struct {
+	GroupName      *string `aws:"GroupName"`
+	PolicyDocument *string `aws:"PolicyDocument"`
+	PolicyName     *string `aws:"PolicyName"`
+}
+
+// GetInstanceProfileInput is the AWS shape com.amazonaws.iam#GetInstanceProfileRequest.
+type GetInstanceProfileInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetInstanceProfileOutput is the AWS shape com.amazonaws.iam#GetInstanceProfileResponse.
+type GetInstanceProfileOutput struct {
+	InstanceProfile *InstanceProfile `aws:"InstanceProfile"`
+}
+
+// GetLoginProfileInput is the AWS shape com.amazonaws.iam#GetLoginProfileRequest.
+type GetLoginProfileInput struct {
+	UserName *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetLoginProfileOutput is the AWS shape com.amazonaws.iam#GetLoginProfileResponse.
+type GetLoginProfileOutput struct {
+	LoginProfile *LoginProfile `aws:"LoginProfile"`
+}
+
+// GetOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#GetOpenIDConnectProviderRequest.
+type GetOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+}
+
+// GetOpenIDConnectProviderOutput is the AWS shape com.amazonaws.iam#GetOpenIDConnectProviderResponse.
+type GetOpenIDConnectProviderOutput struct {
+	ClientIDList   []string   `aws:"ClientIDList"`
+	CreateDate     *time.Time `aws:"CreateDate"`
+	Tags           []Tag      `aws:"Tags"`
+	ThumbprintList []string   `aws:"ThumbprintList"`
+	Url            *string    `aws:"Url"`
 }
 
 // GetPolicyInput is the AWS shape com.amazonaws.iam#GetPolicyRequest.
@@ -300,6 +625,22 @@ type GetRolePolicyOutput struct {
 	RoleName       *string `aws:"RoleName"`
 }
 
+// GetSAMLProviderInput is the AWS shape com.amazonaws.iam#GetSAMLProviderRequest.
+type GetSAMLProviderInput struct {
+	SAMLProviderArn *string `aws:"SAMLProviderArn,required,len=20:2048"`
+}
+
+// GetSAMLProviderOutput is the AWS shape com.amazonaws.iam#GetSAMLProviderResponse.
+type GetSAMLProviderOutput struct {
+	AssertionEncryptionMode *string          `aws:"AssertionEncryptionMode"`
+	CreateDate              *time.Time       `aws:"CreateDate"`
+	PrivateKeyList          []SAMLPrivateKey `aws:"PrivateKeyList"`
+	SAMLMetadataDocument    *string          `aws:"SAMLMetadataDocument"`
+	SAMLProviderUUID        *string          `aws:"SAMLProviderUUID"`
+	Tags                    []Tag            `aws:"Tags"`
+	ValidUntil              *time.Time       `aws:"ValidUntil"`
+}
+
 // GetServiceLinkedRoleDeletionStatusInput is the AWS shape com.amazonaws.iam#GetServiceLinkedRoleDeletionStatusRequest.
 type GetServiceLinkedRoleDeletionStatusInput struct {
 	DeletionTaskId *string `aws:"DeletionTaskId,required,len=1:1000"`
@@ -343,6 +684,24 @@ type Group struct {
 	Path       *string    `aws:"Path"`
 }
 
+// GroupDetail is the AWS shape com.amazonaws.iam#GroupDetail.
+type GroupDetail struct {
+	Arn                     *string          `aws:"Arn"`
+	AttachedManagedPolicies []AttachedPolicy `aws:"AttachedManagedPolicies"`
+	CreateDate              *time.Time       `aws:"CreateDate"`
+	GroupId                 *string          `aws:"GroupId"`
+	GroupName               *string          `aws:"GroupName"`
+	GroupPolicyList         []PolicyDetail   `aws:"GroupPolicyList"`
+	Path                    *string          `aws:"Path"`
+}
+
+// InlinePolicyIdentifierType is the AWS shape com.amazonaws.iam#InlinePolicyIdentifierType.
+type InlinePolicyIdentifierType struct {
+	AttachmentName *string `aws:"AttachmentName,required"`
+	AttachmentType *string `aws:"AttachmentType,required,enum=group|role|user"`
+	PolicyName     *string `aws:"PolicyName,required"`
+}
+
 // InstanceProfile is the AWS shape com.amazonaws.iam#InstanceProfile.
 type InstanceProfile struct {
 	Arn                 *string    `aws:"Arn"`
@@ -366,6 +725,34 @@ type ListAccessKeysOutput struct {
 	AccessKeyMetadata []AccessKeyMetadata `aws:"AccessKeyMetadata"`
 	IsTruncated       *bool               `aws:"IsTruncated"`
 	Marker            *string             `aws:"Marker"`
+}
+
+// ListAccountAliasesInput is the AWS shape com.amazonaws.iam#ListAccountAliasesRequest.
+type ListAccountAliasesInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+}
+
+// ListAccountAliasesOutput is the AWS shape com.amazonaws.iam#ListAccountAliasesResponse.
+type ListAccountAliasesOutput struct {
+	AccountAliases []string `aws:"AccountAliases"`
+	IsTruncated    *bool    `aws:"IsTruncated"`
+	Marker         *string  `aws:"Marker"`
+}
+
+// ListAttachedGroupPoliciesInput is the AWS shape com.amazonaws.iam#ListAttachedGroupPoliciesRequest.
+type ListAttachedGroupPoliciesInput struct {
+	GroupName  *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
+}
+
+// ListAttachedGroupPoliciesOutput is the AWS shape com.amazonaws.iam#ListAttachedGroupPoliciesResponse.
+type ListAttachedGroupPoliciesOutput struct {
+	AttachedPolicies []AttachedPolicy `aws:"AttachedPolicies"`
+	IsTruncated      *bool            `aws:"IsTruncated"`
+	Marker           *string          `aws:"Marker"`
 }
 
 // ListAttachedRolePoliciesInput is the AWS shape com.amazonaws.iam#ListAttachedRolePoliciesRequest.
@@ -417,6 +804,20 @@ type ListEntitiesForPolicyOutput struct {
 	PolicyUsers  []PolicyUser  `aws:"PolicyUsers"`
 }
 
+// ListGroupPoliciesInput is the AWS shape com.amazonaws.iam#ListGroupPoliciesRequest.
+type ListGroupPoliciesInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Marker    *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems  *int32  `aws:"MaxItems,range=1:1000"`
+}
+
+// ListGroupPoliciesOutput is the AWS shape com.amazonaws.iam#ListGroupPoliciesResponse.
+type ListGroupPoliciesOutput struct {
+	IsTruncated *bool    `aws:"IsTruncated"`
+	Marker      *string  `aws:"Marker"`
+	PolicyNames []string `aws:"PolicyNames"`
+}
+
 // ListGroupsForUserInput is the AWS shape com.amazonaws.iam#ListGroupsForUserRequest.
 type ListGroupsForUserInput struct {
 	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -431,6 +832,34 @@ type ListGroupsForUserOutput struct {
 	Marker      *string `aws:"Marker"`
 }
 
+// ListGroupsInput is the AWS shape com.amazonaws.iam#ListGroupsRequest.
+type ListGroupsInput struct {
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
+}
+
+// ListGroupsOutput is the AWS shape com.amazonaws.iam#ListGroupsResponse.
+type ListGroupsOutput struct {
+	Groups      []Group `aws:"Groups"`
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+}
+
+// ListInstanceProfileTagsInput is the AWS shape com.amazonaws.iam#ListInstanceProfileTagsRequest.
+type ListInstanceProfileTagsInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Marker              *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems            *int32  `aws:"MaxItems,range=1:1000"`
+}
+
+// ListInstanceProfileTagsOutput is the AWS shape com.amazonaws.iam#ListInstanceProfileTagsResponse.
+type ListInstanceProfileTagsOutput struct {
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Tags        []Tag   `aws:"Tags"`
+}
+
 // ListInstanceProfilesForRoleInput is the AWS shape com.amazonaws.iam#ListInstanceProfilesForRoleRequest.
 type ListInstanceProfilesForRoleInput struct {
 	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -443,6 +872,56 @@ type ListInstanceProfilesForRoleOutput struct {
 	InstanceProfiles []InstanceProfile `aws:"InstanceProfiles"`
 	IsTruncated      *bool             `aws:"IsTruncated"`
 	Marker           *string           `aws:"Marker"`
+}
+
+// ListInstanceProfilesInput is the AWS shape com.amazonaws.iam#ListInstanceProfilesRequest.
+type ListInstanceProfilesInput struct {
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
+}
+
+// ListInstanceProfilesOutput is the AWS shape com.amazonaws.iam#ListInstanceProfilesResponse.
+type ListInstanceProfilesOutput struct {
+	InstanceProfiles []InstanceProfile `aws:"InstanceProfiles"`
+	IsTruncated      *bool             `aws:"IsTruncated"`
+	Marker           *string           `aws:"Marker"`
+}
+
+// ListMFADevicesInput is the AWS shape com.amazonaws.iam#ListMFADevicesRequest.
+type ListMFADevicesInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListMFADevicesOutput is the AWS shape com.amazonaws.iam#ListMFADevicesResponse.
+type ListMFADevicesOutput struct {
+	IsTruncated *bool       `aws:"IsTruncated"`
+	MFADevices  []MFADevice `aws:"MFADevices"`
+	Marker      *string     `aws:"Marker"`
+}
+
+// ListOpenIDConnectProviderTagsInput is the AWS shape com.amazonaws.iam#ListOpenIDConnectProviderTagsRequest.
+type ListOpenIDConnectProviderTagsInput struct {
+	Marker                   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems                 *int32  `aws:"MaxItems,range=1:1000"`
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+}
+
+// ListOpenIDConnectProviderTagsOutput is the AWS shape com.amazonaws.iam#ListOpenIDConnectProviderTagsResponse.
+type ListOpenIDConnectProviderTagsOutput struct {
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Tags        []Tag   `aws:"Tags"`
+}
+
+// ListOpenIDConnectProvidersInput is the AWS shape com.amazonaws.iam#ListOpenIDConnectProvidersRequest.
+type ListOpenIDConnectProvidersInput struct{}
+
+// ListOpenIDConnectProvidersOutput is the AWS shape com.amazonaws.iam#ListOpenIDConnectProvidersResponse.
+type ListOpenIDConnectProvidersOutput struct {
+	OpenIDConnectProviderList []OpenIDConnectProviderListEntry `aws:"OpenIDConnectProviderList"`
 }
 
 // ListPoliciesInput is the AWS shape com.amazonaws.iam#ListPoliciesRequest.
@@ -532,6 +1011,86 @@ type ListRolesOutput struct {
 	Roles       []Role  `aws:"Roles"`
 }
 
+// ListSAMLProviderTagsInput is the AWS shape com.amazonaws.iam#ListSAMLProviderTagsRequest.
+type ListSAMLProviderTagsInput struct {
+	Marker          *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems        *int32  `aws:"MaxItems,range=1:1000"`
+	SAMLProviderArn *string `aws:"SAMLProviderArn,required,len=20:2048"`
+}
+
+// ListSAMLProviderTagsOutput is the AWS shape com.amazonaws.iam#ListSAMLProviderTagsResponse.
+type ListSAMLProviderTagsOutput struct {
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Tags        []Tag   `aws:"Tags"`
+}
+
+// ListSAMLProvidersInput is the AWS shape com.amazonaws.iam#ListSAMLProvidersRequest.
+type ListSAMLProvidersInput struct{}
+
+// ListSAMLProvidersOutput is the AWS shape com.amazonaws.iam#ListSAMLProvidersResponse.
+type ListSAMLProvidersOutput struct {
+	SAMLProviderList []SAMLProviderListEntry `aws:"SAMLProviderList"`
+}
+
+// ListSSHPublicKeysInput is the AWS shape com.amazonaws.iam#ListSSHPublicKeysRequest.
+type ListSSHPublicKeysInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListSSHPublicKeysOutput is the AWS shape com.amazonaws.iam#ListSSHPublicKeysResponse.
+type ListSSHPublicKeysOutput struct {
+	IsTruncated   *bool                  `aws:"IsTruncated"`
+	Marker        *string                `aws:"Marker"`
+	SSHPublicKeys []SSHPublicKeyMetadata `aws:"SSHPublicKeys"`
+}
+
+// ListServerCertificatesInput is the AWS shape com.amazonaws.iam#ListServerCertificatesRequest.
+type ListServerCertificatesInput struct {
+	Marker     *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems   *int32  `aws:"MaxItems,range=1:1000"`
+	PathPrefix *string `aws:"PathPrefix,len=1:512" pattern:"\\u002F[\\u0021-\\u007F]*"`
+}
+
+// ListServerCertificatesOutput is the AWS shape com.amazonaws.iam#ListServerCertificatesResponse.
+type ListServerCertificatesOutput struct {
+	IsTruncated                   *bool                       `aws:"IsTruncated"`
+	Marker                        *string                     `aws:"Marker"`
+	ServerCertificateMetadataList []ServerCertificateMetadata `aws:"ServerCertificateMetadataList"`
+}
+
+// ListServiceSpecificCredentialsInput is the AWS shape com.amazonaws.iam#ListServiceSpecificCredentialsRequest.
+type ListServiceSpecificCredentialsInput struct {
+	AllUsers    *bool   `aws:"AllUsers"`
+	Marker      *string `aws:"Marker"`
+	MaxItems    *int32  `aws:"MaxItems"`
+	ServiceName *string `aws:"ServiceName"`
+	UserName    *string `aws:"UserName,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListServiceSpecificCredentialsOutput is the AWS shape com.amazonaws.iam#ListServiceSpecificCredentialsResponse.
+type ListServiceSpecificCredentialsOutput struct {
+	IsTruncated                *bool                               `aws:"IsTruncated"`
+	Marker                     *string                             `aws:"Marker"`
+	ServiceSpecificCredentials []ServiceSpecificCredentialMetadata `aws:"ServiceSpecificCredentials"`
+}
+
+// ListSigningCertificatesInput is the AWS shape com.amazonaws.iam#ListSigningCertificatesRequest.
+type ListSigningCertificatesInput struct {
+	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems *int32  `aws:"MaxItems,range=1:1000"`
+	UserName *string `aws:"UserName,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ListSigningCertificatesOutput is the AWS shape com.amazonaws.iam#ListSigningCertificatesResponse.
+type ListSigningCertificatesOutput struct {
+	Certificates []SigningCertificate `aws:"Certificates"`
+	IsTruncated  *bool                `aws:"IsTruncated"`
+	Marker       *string              `aws:"Marker"`
+}
+
 // ListUserPoliciesInput is the AWS shape com.amazonaws.iam#ListUserPoliciesRequest.
 type ListUserPoliciesInput struct {
 	Marker   *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
@@ -574,6 +1133,84 @@ type ListUsersOutput struct {
 	Users       []User  `aws:"Users"`
 }
 
+// ListVirtualMFADevicesInput is the AWS shape com.amazonaws.iam#ListVirtualMFADevicesRequest.
+type ListVirtualMFADevicesInput struct {
+	AssignmentStatus *string `aws:"AssignmentStatus,enum=Any|Assigned|Unassigned"`
+	Marker           *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems         *int32  `aws:"MaxItems,range=1:1000"`
+}
+
+// ListVirtualMFADevicesOutput is the AWS shape com.amazonaws.iam#ListVirtualMFADevicesResponse.
+type ListVirtualMFADevicesOutput struct {
+	IsTruncated       *bool              `aws:"IsTruncated"`
+	Marker            *string            `aws:"Marker"`
+	VirtualMFADevices []VirtualMFADevice `aws:"VirtualMFADevices"`
+}
+
+// LoginProfile is the AWS shape com.amazonaws.iam#LoginProfile.
+type LoginProfile struct {
+	CreateDate            *time.Time `aws:"CreateDate"`
+	PasswordResetRequired *bool      `aws:"PasswordResetRequired"`
+	UserName              *string    `aws:"UserName"`
+}
+
+// MFADevice is the AWS shape com.amazonaws.iam#MFADevice.
+type MFADevice struct {
+	EnableDate   *time.Time `aws:"EnableDate"`
+	SerialNumber *string    `aws:"SerialNumber"`
+	UserName     *string    `aws:"UserName"`
+}
+
+// ManagedPolicyDetail is the AWS shape com.amazonaws.iam#ManagedPolicyDetail.
+type ManagedPolicyDetail struct {
+	Arn                           *string         `aws:"Arn"`
+	AttachmentCount               *int32          `aws:"AttachmentCount"`
+	CreateDate                    *time.Time      `aws:"CreateDate"`
+	DefaultVersionId              *string         `aws:"DefaultVersionId"`
+	Description                   *string         `aws:"Description"`
+	IsAttachable                  *bool           `aws:"IsAttachable"`
+	Path                          *string         `aws:"Path"`
+	PermissionsBoundaryUsageCount *int32          `aws:"PermissionsBoundaryUsageCount"`
+	PolicyId                      *string         `aws:"PolicyId"`
+	PolicyName                    *string         `aws:"PolicyName"`
+	PolicyVersionList             []PolicyVersion `aws:"PolicyVersionList"`
+	UpdateDate                    *time.Time      `aws:"UpdateDate"`
+}
+
+// OpenIDConnectProviderListEntry is the AWS shape com.amazonaws.iam#OpenIDConnectProviderListEntry.
+type OpenIDConnectProviderListEntry struct {
+	Arn *string `aws:"Arn"`
+}
+
+// OrderedOrganizationPolicyType is the AWS shape com.amazonaws.iam#OrderedOrganizationPolicyType.
+type OrderedOrganizationPolicyType struct {
+	ServiceControlPolicyInputList []string `aws:"ServiceControlPolicyInputList"`
+}
+
+// OrganizationsDecisionDetail is the AWS shape com.amazonaws.iam#OrganizationsDecisionDetail.
+type OrganizationsDecisionDetail struct {
+	AllowedByOrganizations *bool `aws:"AllowedByOrganizations"`
+}
+
+// PasswordPolicy is the AWS shape com.amazonaws.iam#PasswordPolicy.
+type PasswordPolicy struct {
+	AllowUsersToChangePassword *bool  `aws:"AllowUsersToChangePassword"`
+	ExpirePasswords            *bool  `aws:"ExpirePasswords"`
+	HardExpiry                 *bool  `aws:"HardExpiry"`
+	MaxPasswordAge             *int32 `aws:"MaxPasswordAge"`
+	MinimumPasswordLength      *int32 `aws:"MinimumPasswordLength"`
+	PasswordReusePrevention    *int32 `aws:"PasswordReusePrevention"`
+	RequireLowercaseCharacters *bool  `aws:"RequireLowercaseCharacters"`
+	RequireNumbers             *bool  `aws:"RequireNumbers"`
+	RequireSymbols             *bool  `aws:"RequireSymbols"`
+	RequireUppercaseCharacters *bool  `aws:"RequireUppercaseCharacters"`
+}
+
+// PermissionsBoundaryDecisionDetail is the AWS shape com.amazonaws.iam#PermissionsBoundaryDecisionDetail.
+type PermissionsBoundaryDecisionDetail struct {
+	AllowedByPermissionsBoundary *bool `aws:"AllowedByPermissionsBoundary"`
+}
+
 // Policy is the AWS shape com.amazonaws.iam#Policy.
 type Policy struct {
 	Arn                           *string    `aws:"Arn"`
@@ -590,10 +1227,23 @@ type Policy struct {
 	UpdateDate                    *time.Time `aws:"UpdateDate"`
 }
 
+// PolicyDetail is the AWS shape com.amazonaws.iam#PolicyDetail.
+type PolicyDetail struct {
+	PolicyDocument *string `aws:"PolicyDocument"`
+	PolicyName     *string `aws:"PolicyName"`
+}
+
 // PolicyGroup is the AWS shape com.amazonaws.iam#PolicyGroup.
 type PolicyGroup struct {
 	GroupId   *string `aws:"GroupId"`
 	GroupName *string `aws:"GroupName"`
+}
+
+// PolicyIdentifier is the AWS union com.amazonaws.iam#PolicyIdentifier.
+type PolicyIdentifier struct {
+	InlinePolicyIdentifier *InlinePolicyIdentifierType `aws:"InlinePolicyIdentifier"`
+	PolicyArn              *string                     `aws:"PolicyArn"`
+	PolicyType             *string                     `aws:"PolicyType"`
 }
 
 // PolicyRole is the AWS shape com.amazonaws.iam#PolicyRole.
@@ -615,6 +1265,22 @@ type PolicyVersion struct {
 	IsDefaultVersion *bool      `aws:"IsDefaultVersion"`
 	VersionId        *string    `aws:"VersionId"`
 }
+
+// Position is the AWS shape com.amazonaws.iam#Position.
+type Position struct {
+	Column *int32 `aws:"Column"`
+	Line   *int32 `aws:"Line"`
+}
+
+// PutGroupPolicyInput is the AWS shape com.amazonaws.iam#PutGroupPolicyRequest.
+type PutGroupPolicyInput struct {
+	GroupName      *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyName     *string `aws:"PolicyName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// PutGroupPolicyOutput is empty: the model names no shape for it.
+type PutGroupPolicyOutput struct{}
 
 // PutRolePermissionsBoundaryInput is the AWS shape com.amazonaws.iam#PutRolePermissionsBoundaryRequest.
 type PutRolePermissionsBoundaryInput struct {
@@ -654,6 +1320,43 @@ type PutUserPolicyInput struct {
 // PutUserPolicyOutput is empty: the model names no shape for it.
 type PutUserPolicyOutput struct{}
 
+// RemoveClientIDFromOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#RemoveClientIDFromOpenIDConnectProviderRequest.
+type RemoveClientIDFromOpenIDConnectProviderInput struct {
+	ClientID                 *string `aws:"ClientID,required,len=1:255"`
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+}
+
+// RemoveClientIDFromOpenIDConnectProviderOutput is empty: the model names no shape for it.
+type RemoveClientIDFromOpenIDConnectProviderOutput struct{}
+
+// RemoveRoleFromInstanceProfileInput is the AWS shape com.amazonaws.iam#RemoveRoleFromInstanceProfileRequest.
+type RemoveRoleFromInstanceProfileInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	RoleName            *string `aws:"RoleName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// RemoveRoleFromInstanceProfileOutput is empty: the model names no shape for it.
+type RemoveRoleFromInstanceProfileOutput struct{}
+
+// RemoveUserFromGroupInput is the AWS shape com.amazonaws.iam#RemoveUserFromGroupRequest.
+type RemoveUserFromGroupInput struct {
+	GroupName *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	UserName  *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// RemoveUserFromGroupOutput is empty: the model names no shape for it.
+type RemoveUserFromGroupOutput struct{}
+
+// ResourceSpecificResult is the AWS shape com.amazonaws.iam#ResourceSpecificResult.
+type ResourceSpecificResult struct {
+	EvalDecisionDetails               map[string]string                  `aws:"EvalDecisionDetails"`
+	EvalResourceDecision              *string                            `aws:"EvalResourceDecision"`
+	EvalResourceName                  *string                            `aws:"EvalResourceName"`
+	MatchedStatements                 []Statement                        `aws:"MatchedStatements"`
+	MissingContextValues              []string                           `aws:"MissingContextValues"`
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `aws:"PermissionsBoundaryDecisionDetail"`
+}
+
 // Role is the AWS shape com.amazonaws.iam#Role.
 type Role struct {
 	Arn                      *string                      `aws:"Arn"`
@@ -670,6 +1373,22 @@ type Role struct {
 	Tags                     []Tag                        `aws:"Tags"`
 }
 
+// RoleDetail is the AWS shape com.amazonaws.iam#RoleDetail.
+type RoleDetail struct {
+	Arn                      *string                      `aws:"Arn"`
+	AssumeRolePolicyDocument *string                      `aws:"AssumeRolePolicyDocument"`
+	AttachedManagedPolicies  []AttachedPolicy             `aws:"AttachedManagedPolicies"`
+	CreateDate               *time.Time                   `aws:"CreateDate"`
+	InstanceProfileList      []InstanceProfile            `aws:"InstanceProfileList"`
+	Path                     *string                      `aws:"Path"`
+	PermissionsBoundary      *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
+	RoleId                   *string                      `aws:"RoleId"`
+	RoleLastUsed             *RoleLastUsed                `aws:"RoleLastUsed"`
+	RoleName                 *string                      `aws:"RoleName"`
+	RolePolicyList           []PolicyDetail               `aws:"RolePolicyList"`
+	Tags                     []Tag                        `aws:"Tags"`
+}
+
 // RoleLastUsed is the AWS shape com.amazonaws.iam#RoleLastUsed.
 type RoleLastUsed struct {
 	LastUsedDate *time.Time `aws:"LastUsedDate"`
@@ -682,6 +1401,49 @@ type RoleUsageType struct {
 	Resources []string `aws:"Resources"`
 }
 
+// SAMLPrivateKey is the AWS shape com.amazonaws.iam#SAMLPrivateKey.
+type SAMLPrivateKey struct {
+	KeyId     *string    `aws:"KeyId"`
+	Timestamp *time.Time `aws:"Timestamp"`
+}
+
+// SAMLProviderListEntry is the AWS shape com.amazonaws.iam#SAMLProviderListEntry.
+type SAMLProviderListEntry struct {
+	Arn        *string    `aws:"Arn"`
+	CreateDate *time.Time `aws:"CreateDate"`
+	ValidUntil *time.Time `aws:"ValidUntil"`
+}
+
+// SSHPublicKeyMetadata is the AWS shape com.amazonaws.iam#SSHPublicKeyMetadata.
+type SSHPublicKeyMetadata struct {
+	SSHPublicKeyId *string    `aws:"SSHPublicKeyId"`
+	Status         *string    `aws:"Status"`
+	UploadDate     *time.Time `aws:"UploadDate"`
+	UserName       *string    `aws:"UserName"`
+}
+
+// ServerCertificateMetadata is the AWS shape com.amazonaws.iam#ServerCertificateMetadata.
+type ServerCertificateMetadata struct {
+	Arn                   *string    `aws:"Arn"`
+	Expiration            *time.Time `aws:"Expiration"`
+	Path                  *string    `aws:"Path"`
+	ServerCertificateId   *string    `aws:"ServerCertificateId"`
+	ServerCertificateName *string    `aws:"ServerCertificateName"`
+	UploadDate            *time.Time `aws:"UploadDate"`
+}
+
+// ServiceSpecificCredentialMetadata is the AWS shape com.amazonaws.iam#ServiceSpecificCredentialMetadata.
+type ServiceSpecificCredentialMetadata struct {
+	CreateDate                  *time.Time `aws:"CreateDate"`
+	ExpirationDate              *time.Time `aws:"ExpirationDate"`
+	ServiceCredentialAlias      *string    `aws:"ServiceCredentialAlias"`
+	ServiceName                 *string    `aws:"ServiceName"`
+	ServiceSpecificCredentialId *string    `aws:"ServiceSpecificCredentialId"`
+	ServiceUserName             *string    `aws:"ServiceUserName"`
+	Status                      *string    `aws:"Status"`
+	UserName                    *string    `aws:"UserName"`
+}
+
 // SetDefaultPolicyVersionInput is the AWS shape com.amazonaws.iam#SetDefaultPolicyVersionRequest.
 type SetDefaultPolicyVersionInput struct {
 	PolicyArn *string `aws:"PolicyArn,required,len=20:2048"`
@@ -691,10 +1453,74 @@ type SetDefaultPolicyVersionInput struct {
 // SetDefaultPolicyVersionOutput is empty: the model names no shape for it.
 type SetDefaultPolicyVersionOutput struct{}
 
+// SigningCertificate is the AWS shape com.amazonaws.iam#SigningCertificate.
+type SigningCertificate struct {
+	CertificateBody *string    `aws:"CertificateBody"`
+	CertificateId   *string    `aws:"CertificateId"`
+	Status          *string    `aws:"Status"`
+	UploadDate      *time.Time `aws:"UploadDate"`
+	UserName        *string    `aws:"UserName"`
+}
+
+// SimulateCustomPolicyInput is the AWS shape com.amazonaws.iam#SimulateCustomPolicyRequest.
+type SimulateCustomPolicyInput struct {
+	ActionNames                        []string                        `aws:"ActionNames,required" each:"len=3:128"`
+	CallerArn                          *string                         `aws:"CallerArn,len=1:2048"`
+	ContextEntries                     []ContextEntry                  `aws:"ContextEntries"`
+	Marker                             *string                         `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems                           *int32                          `aws:"MaxItems,range=1:1000"`
+	OrderedOrganizationPolicyInputList []OrderedOrganizationPolicyType `aws:"OrderedOrganizationPolicyInputList"`
+	PermissionsBoundaryPolicyInputList []string                        `aws:"PermissionsBoundaryPolicyInputList" each:"len=1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyInputList                    []string                        `aws:"PolicyInputList,required" each:"len=1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	ResourceArns                       []string                        `aws:"ResourceArns" each:"len=1:2048"`
+	ResourceHandlingOption             *string                         `aws:"ResourceHandlingOption,len=1:64"`
+	ResourceOwner                      *string                         `aws:"ResourceOwner,len=1:2048"`
+	ResourcePolicy                     *string                         `aws:"ResourcePolicy,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// SimulateCustomPolicyOutput is the AWS shape com.amazonaws.iam#SimulatePolicyResponse.
+type SimulateCustomPolicyOutput struct {
+	EvaluationResults []EvaluationResult `aws:"EvaluationResults"`
+	IsTruncated       *bool              `aws:"IsTruncated"`
+	Marker            *string            `aws:"Marker"`
+}
+
+// SimulatePrincipalPolicyInput is the AWS shape com.amazonaws.iam#SimulatePrincipalPolicyRequest.
+type SimulatePrincipalPolicyInput struct {
+	ActionNames                        []string           `aws:"ActionNames,required" each:"len=3:128"`
+	CallerArn                          *string            `aws:"CallerArn,len=1:2048"`
+	ContextEntries                     []ContextEntry     `aws:"ContextEntries"`
+	Marker                             *string            `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems                           *int32             `aws:"MaxItems,range=1:1000"`
+	PermissionsBoundaryPolicyInputList []string           `aws:"PermissionsBoundaryPolicyInputList" each:"len=1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyExclusionList                []PolicyIdentifier `aws:"PolicyExclusionList" each:"union"`
+	PolicyInputList                    []string           `aws:"PolicyInputList" each:"len=1:131072" eachpattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicySourceArn                    *string            `aws:"PolicySourceArn,required,len=20:2048"`
+	ResourceArns                       []string           `aws:"ResourceArns" each:"len=1:2048"`
+	ResourceHandlingOption             *string            `aws:"ResourceHandlingOption,len=1:64"`
+	ResourceOwner                      *string            `aws:"ResourceOwner,len=1:2048"`
+	ResourcePolicy                     *string            `aws:"ResourcePolicy,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+}
+
+// SimulatePrincipalPolicyOutput is the AWS shape com.amazonaws.iam#SimulatePolicyResponse.
+type SimulatePrincipalPolicyOutput struct {
+	EvaluationResults []EvaluationResult `aws:"EvaluationResults"`
+	IsTruncated       *bool              `aws:"IsTruncated"`
+	Marker            *string            `aws:"Marker"`
+}
+
 // SourceRoleTemplate is the AWS shape com.amazonaws.iam#SourceRoleTemplate.
 type SourceRoleTemplate struct {
 	TemplateArn          *string `aws:"TemplateArn"`
 	TemplateMinorVersion *int32  `aws:"TemplateMinorVersion"`
+}
+
+// Statement is the AWS shape com.amazonaws.iam#Statement.
+type Statement struct {
+	EndPosition      *Position `aws:"EndPosition"`
+	SourcePolicyId   *string   `aws:"SourcePolicyId"`
+	SourcePolicyType *string   `aws:"SourcePolicyType"`
+	StartPosition    *Position `aws:"StartPosition"`
 }
 
 // Tag is the AWS shape com.amazonaws.iam#Tag.
@@ -702,6 +1528,24 @@ type Tag struct {
 	Value *string `aws:"Value,required,len=0:256" pattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"`
 	Key   *string `aws:"Key,required,len=1:128" pattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 }
+
+// TagInstanceProfileInput is the AWS shape com.amazonaws.iam#TagInstanceProfileRequest.
+type TagInstanceProfileInput struct {
+	InstanceProfileName *string `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	Tags                []Tag   `aws:"Tags,required,len=:50"`
+}
+
+// TagInstanceProfileOutput is empty: the model names no shape for it.
+type TagInstanceProfileOutput struct{}
+
+// TagOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#TagOpenIDConnectProviderRequest.
+type TagOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+	Tags                     []Tag   `aws:"Tags,required,len=:50"`
+}
+
+// TagOpenIDConnectProviderOutput is empty: the model names no shape for it.
+type TagOpenIDConnectProviderOutput struct{}
 
 // TagPolicyInput is the AWS shape com.amazonaws.iam#TagPolicyRequest.
 type TagPolicyInput struct {
@@ -721,6 +1565,15 @@ type TagRoleInput struct {
 // TagRoleOutput is empty: the model names no shape for it.
 type TagRoleOutput struct{}
 
+// TagSAMLProviderInput is the AWS shape com.amazonaws.iam#TagSAMLProviderRequest.
+type TagSAMLProviderInput struct {
+	SAMLProviderArn *string `aws:"SAMLProviderArn,required,len=20:2048"`
+	Tags            []Tag   `aws:"Tags,required,len=:50"`
+}
+
+// TagSAMLProviderOutput is empty: the model names no shape for it.
+type TagSAMLProviderOutput struct{}
+
 // TagUserInput is the AWS shape com.amazonaws.iam#TagUserRequest.
 type TagUserInput struct {
 	Tags     []Tag   `aws:"Tags,required,len=:50"`
@@ -729,6 +1582,24 @@ type TagUserInput struct {
 
 // TagUserOutput is empty: the model names no shape for it.
 type TagUserOutput struct{}
+
+// UntagInstanceProfileInput is the AWS shape com.amazonaws.iam#UntagInstanceProfileRequest.
+type UntagInstanceProfileInput struct {
+	InstanceProfileName *string  `aws:"InstanceProfileName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	TagKeys             []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagInstanceProfileOutput is empty: the model names no shape for it.
+type UntagInstanceProfileOutput struct{}
+
+// UntagOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#UntagOpenIDConnectProviderRequest.
+type UntagOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string  `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+	TagKeys                  []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagOpenIDConnectProviderOutput is empty: the model names no shape for it.
+type UntagOpenIDConnectProviderOutput struct{}
 
 // UntagPolicyInput is the AWS shape com.amazonaws.iam#UntagPolicyRequest.
 type UntagPolicyInput struct {
@@ -747,6 +1618,15 @@ type UntagRoleInput struct {
 
 // UntagRoleOutput is empty: the model names no shape for it.
 type UntagRoleOutput struct{}
+
+// UntagSAMLProviderInput is the AWS shape com.amazonaws.iam#UntagSAMLProviderRequest.
+type UntagSAMLProviderInput struct {
+	SAMLProviderArn *string  `aws:"SAMLProviderArn,required,len=20:2048"`
+	TagKeys         []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagSAMLProviderOutput is empty: the model names no shape for it.
+type UntagSAMLProviderOutput struct{}
 
 // UntagUserInput is the AWS shape com.amazonaws.iam#UntagUserRequest.
 type UntagUserInput struct {
@@ -767,6 +1647,22 @@ type UpdateAccessKeyInput struct {
 // UpdateAccessKeyOutput is empty: the model names no shape for it.
 type UpdateAccessKeyOutput struct{}
 
+// UpdateAccountPasswordPolicyInput is the AWS shape com.amazonaws.iam#UpdateAccountPasswordPolicyRequest.
+type UpdateAccountPasswordPolicyInput struct {
+	AllowUsersToChangePassword *bool  `aws:"AllowUsersToChangePassword"`
+	HardExpiry                 *bool  `aws:"HardExpiry"`
+	MaxPasswordAge             *int32 `aws:"MaxPasswordAge,range=1:1095"`
+	MinimumPasswordLength      *int32 `aws:"MinimumPasswordLength,range=6:128"`
+	PasswordReusePrevention    *int32 `aws:"PasswordReusePrevention,range=1:24"`
+	RequireLowercaseCharacters *bool  `aws:"RequireLowercaseCharacters"`
+	RequireNumbers             *bool  `aws:"RequireNumbers"`
+	RequireSymbols             *bool  `aws:"RequireSymbols"`
+	RequireUppercaseCharacters *bool  `aws:"RequireUppercaseCharacters"`
+}
+
+// UpdateAccountPasswordPolicyOutput is empty: the model names no shape for it.
+type UpdateAccountPasswordPolicyOutput struct{}
+
 // UpdateAssumeRolePolicyInput is the AWS shape com.amazonaws.iam#UpdateAssumeRolePolicyRequest.
 type UpdateAssumeRolePolicyInput struct {
 	PolicyDocument *string `aws:"PolicyDocument,required,len=1:131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
@@ -775,6 +1671,35 @@ type UpdateAssumeRolePolicyInput struct {
 
 // UpdateAssumeRolePolicyOutput is empty: the model names no shape for it.
 type UpdateAssumeRolePolicyOutput struct{}
+
+// UpdateGroupInput is the AWS shape com.amazonaws.iam#UpdateGroupRequest.
+type UpdateGroupInput struct {
+	GroupName    *string `aws:"GroupName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+	NewGroupName *string `aws:"NewGroupName,len=1:128" pattern:"[\\w+=,.@-]+"`
+	NewPath      *string `aws:"NewPath,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+}
+
+// UpdateGroupOutput is empty: the model names no shape for it.
+type UpdateGroupOutput struct{}
+
+// UpdateLoginProfileInput is the AWS shape com.amazonaws.iam#UpdateLoginProfileRequest.
+type UpdateLoginProfileInput struct {
+	Password              *string `aws:"Password,len=1:128,sensitive" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PasswordResetRequired *bool   `aws:"PasswordResetRequired"`
+	UserName              *string `aws:"UserName,required,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// UpdateLoginProfileOutput is empty: the model names no shape for it.
+type UpdateLoginProfileOutput struct{}
+
+// UpdateOpenIDConnectProviderThumbprintInput is the AWS shape com.amazonaws.iam#UpdateOpenIDConnectProviderThumbprintRequest.
+type UpdateOpenIDConnectProviderThumbprintInput struct {
+	OpenIDConnectProviderArn *string  `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
+	ThumbprintList           []string `aws:"ThumbprintList,required" each:"len=40:40"`
+}
+
+// UpdateOpenIDConnectProviderThumbprintOutput is empty: the model names no shape for it.
+type UpdateOpenIDConnectProviderThumbprintOutput struct{}
 
 // UpdateRoleDescriptionInput is the AWS shape com.amazonaws.iam#UpdateRoleDescriptionRequest.
 type UpdateRoleDescriptionInput struct {
@@ -797,6 +1722,20 @@ type UpdateRoleInput struct {
 // UpdateRoleOutput is the AWS shape com.amazonaws.iam#UpdateRoleResponse.
 type UpdateRoleOutput struct{}
 
+// UpdateSAMLProviderInput is the AWS shape com.amazonaws.iam#UpdateSAMLProviderRequest.
+type UpdateSAMLProviderInput struct {
+	AddPrivateKey           *string `aws:"AddPrivateKey,len=1:16384,sensitive" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	AssertionEncryptionMode *string `aws:"AssertionEncryptionMode,enum=Allowed|Required"`
+	RemovePrivateKey        *string `aws:"RemovePrivateKey"`
+	SAMLMetadataDocument    *string `aws:"SAMLMetadataDocument,required,len=1000:10000000"`
+	SAMLProviderArn         *string `aws:"SAMLProviderArn,required,len=20:2048"`
+}
+
+// UpdateSAMLProviderOutput is the AWS shape com.amazonaws.iam#UpdateSAMLProviderResponse.
+type UpdateSAMLProviderOutput struct {
+	SAMLProviderArn *string `aws:"SAMLProviderArn"`
+}
+
 // UpdateUserInput is the AWS shape com.amazonaws.iam#UpdateUserRequest.
 type UpdateUserInput struct {
 	NewPath     *string `aws:"NewPath,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
@@ -817,4 +1756,28 @@ type User struct {
 	Tags                []Tag                        `aws:"Tags"`
 	UserId              *string                      `aws:"UserId"`
 	UserName            *string                      `aws:"UserName"`
+}
+
+// UserDetail is the AWS shape com.amazonaws.iam#UserDetail.
+type UserDetail struct {
+	Arn                     *string                      `aws:"Arn"`
+	AttachedManagedPolicies []AttachedPolicy             `aws:"AttachedManagedPolicies"`
+	CreateDate              *time.Time                   `aws:"CreateDate"`
+	GroupList               []string                     `aws:"GroupList"`
+	Path                    *string                      `aws:"Path"`
+	PermissionsBoundary     *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
+	Tags                    []Tag                        `aws:"Tags"`
+	UserId                  *string                      `aws:"UserId"`
+	UserName                *string                      `aws:"UserName"`
+	UserPolicyList          []PolicyDetail               `aws:"UserPolicyList"`
+}
+
+// VirtualMFADevice is the AWS shape com.amazonaws.iam#VirtualMFADevice.
+type VirtualMFADevice struct {
+	Base32StringSeed []byte     `aws:"Base32StringSeed,sensitive"`
+	EnableDate       *time.Time `aws:"EnableDate"`
+	QRCodePNG        []byte     `aws:"QRCodePNG,sensitive"`
+	SerialNumber     *string    `aws:"SerialNumber"`
+	Tags             []Tag      `aws:"Tags"`
+	User             *User      `aws:"User"`
 }

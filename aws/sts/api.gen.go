@@ -13,8 +13,11 @@ import (
 // API answers the operations.
 type API interface {
 	AssumeRole(context.Context, *AssumeRoleInput) (*AssumeRoleOutput, error)
+	AssumeRoleWithWebIdentity(context.Context, *AssumeRoleWithWebIdentityInput) (*AssumeRoleWithWebIdentityOutput, error)
 	GetAccessKeyInfo(context.Context, *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error)
 	GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error)
+	GetFederationToken(context.Context, *GetFederationTokenInput) (*GetFederationTokenOutput, error)
+	GetSessionToken(context.Context, *GetSessionTokenInput) (*GetSessionTokenOutput, error)
 }
 
 // Describe binds api to the service's description.
@@ -29,8 +32,11 @@ func Describe(api API) shape.Service {
 		Namespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
 		Operations: []shape.Operation{
 			shape.Op("AssumeRole", api.AssumeRole),
+			shape.Op("AssumeRoleWithWebIdentity", api.AssumeRoleWithWebIdentity),
 			shape.Op("GetAccessKeyInfo", api.GetAccessKeyInfo),
 			shape.Op("GetCallerIdentity", api.GetCallerIdentity),
+			shape.Op("GetFederationToken", api.GetFederationToken),
+			shape.Op("GetSessionToken", api.GetSessionToken),
 		},
 	}
 }

@@ -9,6 +9,21 @@ func ExpiredTokenException(message string) *shape.Error {
 	return &shape.Error{Code: "ExpiredTokenException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
 }
 
+// IDPCommunicationErrorException is a client fault answered with HTTP 400.
+func IDPCommunicationErrorException(message string) *shape.Error {
+	return &shape.Error{Code: "IDPCommunicationErrorException", Query: "IDPCommunicationError", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// IDPRejectedClaimException is a client fault answered with HTTP 403.
+func IDPRejectedClaimException(message string) *shape.Error {
+	return &shape.Error{Code: "IDPRejectedClaimException", Query: "IDPRejectedClaim", Status: 403, Fault: shape.Client, Message: message, Member: "message"}
+}
+
+// InvalidIdentityTokenException is a client fault answered with HTTP 400.
+func InvalidIdentityTokenException(message string) *shape.Error {
+	return &shape.Error{Code: "InvalidIdentityTokenException", Query: "InvalidIdentityToken", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // MalformedPolicyDocumentException is a client fault answered with HTTP 400.
 func MalformedPolicyDocumentException(message string) *shape.Error {
 	return &shape.Error{Code: "MalformedPolicyDocumentException", Query: "MalformedPolicyDocument", Status: 400, Fault: shape.Client, Message: message, Member: "message"}

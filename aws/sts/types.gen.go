@@ -31,6 +31,32 @@ type AssumeRoleOutput struct {
 	SourceIdentity          *string          `aws:"SourceIdentity"`
 }
 
+// AssumeRoleWithWebIdentityInput is the AWS shape com.amazonaws.sts#AssumeRoleWithWebIdentityRequest.
+type AssumeRoleWithWebIdentityInput struct {
+	DurationSeconds         *int32                 `aws:"DurationSeconds,range=900:43200"`
+	MinimumSessionTokenSize *int32                 `aws:"MinimumSessionTokenSize"`
+	Policy                  *string                `aws:"Policy,len=1:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyArns              []PolicyDescriptorType `aws:"PolicyArns"`
+	ProviderId              *string                `aws:"ProviderId,len=4:2048"`
+	RoleArn                 *string                `aws:"RoleArn,required,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	RoleSessionName         *string                `aws:"RoleSessionName,required,len=2:64" pattern:"[\\w+=,.@-]*"`
+	WebIdentityToken        *string                `aws:"WebIdentityToken,required,len=4:20000,sensitive"`
+}
+
+// AssumeRoleWithWebIdentityOutput is the AWS shape com.amazonaws.sts#AssumeRoleWithWebIdentityResponse.
+type AssumeRoleWithWebIdentityOutput struct {
+	AssumedRoleUser                   *AssumedRoleUser                   `aws:"AssumedRoleUser"`
+	Audience                          *string                            `aws:"Audience"`
+	Credentials                       *Credentials                       `aws:"Credentials"`
+	PackedPolicySize                  *int32                             `aws:"PackedPolicySize"`
+	Provider                          *string                            `aws:"Provider"`
+	SessionTokenSize                  *int32                             `aws:"SessionTokenSize"`
+	SessionTokenUtilization           *int32                             `aws:"SessionTokenUtilization"`
+	SourceIdentity                    *string                            `aws:"SourceIdentity"`
+	SubjectFromWebIdentityToken       *string                            `aws:"SubjectFromWebIdentityToken"`
+	TrustedIdentityPropagationContext *TrustedIdentityPropagationContext `aws:"TrustedIdentityPropagationContext,sensitive"`
+}
+
 // AssumedRoleUser is the AWS shape com.amazonaws.sts#AssumedRoleUser.
 type AssumedRoleUser struct {
 	Arn           *string `aws:"Arn"`
@@ -43,6 +69,12 @@ type Credentials struct {
 	Expiration      *time.Time `aws:"Expiration"`
 	SecretAccessKey *string    `aws:"SecretAccessKey,sensitive"`
 	SessionToken    *string    `aws:"SessionToken"`
+}
+
+// FederatedUser is the AWS shape com.amazonaws.sts#FederatedUser.
+type FederatedUser struct {
+	Arn             *string `aws:"Arn"`
+	FederatedUserId *string `aws:"FederatedUserId"`
 }
 
 // GetAccessKeyInfoInput is the AWS shape com.amazonaws.sts#GetAccessKeyInfoRequest.
@@ -65,6 +97,48 @@ type GetCallerIdentityOutput struct {
 	Account *string `aws:"Account"`
 }
 
+// GetFederationTokenInput is the AWS shape com.amazonaws.sts#GetFederationTokenRequest.
+type GetFederationTokenInput struct {
+	DurationSeconds         *int32                 `aws:"DurationSeconds,range=900:129600"`
+	MinimumSessionTokenSize *int32                 `aws:"MinimumSessionTokenSize"`
+	Name                    *string                `aws:"Name,required,len=2:32" pattern:"[\\w+=,.@-]*"`
+	Policy                  *string                `aws:"Policy,len=1:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyArns              []PolicyDescriptorType `aws:"PolicyArns"`
+	Tags                    []Tag                  `aws:"Tags,len=:50"`
+}
+
+// GetFederationTokenOutput is the AWS shape com.amazonaws.sts#GetFederationTokenResponse.
+type GetFederationTokenOutput struct {
+	Credentials             *Credentials   `aws:"Credentials"`
+	FederatedUser           *FederatedUser `aws:"FederatedUser"`
+	PackedPolicySize        *int32         `aws:"PackedPolicySize"`
+	SessionTokenSize        *int32         `aws:"SessionTokenSize"`
+	SessionTokenUtilization *int32         `aws:"SessionTokenUtilization"`
+}
+
+// GetSessionTokenInput is the AWS shape com.amazonaws.sts#GetSessionTokenRequest.
+type GetSessionTokenInput struct {
+	DurationSeconds         *int32  `aws:"DurationSeconds,range=900:129600"`
+	MinimumSessionTokenSize *int32  `aws:"MinimumSessionTokenSize"`
+	SerialNumber            *string `aws:"SerialNumber,len=9:256" pattern:"[\\w+=/:,.@-]*"`
+	TokenCode               *string `aws:"TokenCode,len=6:6" pattern:"[\\d]*"`
+}
+
+// GetSessionTokenOutput is the AWS shape com.amazonaws.sts#GetSessionTokenResponse.
+type GetSessionTokenOutput struct {
+	Credentials             *Credentials `aws:"Credentials"`
+	SessionTokenSize        *int32       `aws:"SessionTokenSize"`
+	SessionTokenUtilization *int32       `aws:"SessionTokenUtilization"`
+}
+
+// OriginIdentity is the AWS shape com.amazonaws.sts#OriginIdentity.
+type OriginIdentity struct {
+	FederatedProviderArn *string `aws:"FederatedProviderArn"`
+	Issuer               *string `aws:"Issuer,sensitive"`
+	Subject              *string `aws:"Subject,sensitive"`
+	SubjectType          *string `aws:"SubjectType,sensitive"`
+}
+
 // PolicyDescriptorType is the AWS shape com.amazonaws.sts#PolicyDescriptorType.
 type PolicyDescriptorType struct {
 	Arn *string `aws:"arn,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
@@ -80,4 +154,15 @@ type ProvidedContext struct {
 type Tag struct {
 	Key   *string `aws:"Key,required,len=1:128" pattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 	Value *string `aws:"Value,required,len=0:256" pattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"`
+}
+
+// TransactionContext is the AWS shape com.amazonaws.sts#TransactionContext.
+type TransactionContext struct {
+	IdentityProvider map[string]string `aws:"IdentityProvider,sensitive"`
+}
+
+// TrustedIdentityPropagationContext is the AWS shape com.amazonaws.sts#TrustedIdentityPropagationContext.
+type TrustedIdentityPropagationContext struct {
+	OriginIdentity     *OriginIdentity     `aws:"OriginIdentity"`
+	TransactionContext *TransactionContext `aws:"TransactionContext"`
 }

@@ -20,6 +20,7 @@ import (
 	"neargate/arn"
 	"neargate/dataplane/logstore"
 	"neargate/internal/install"
+	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/resource/network"
 	"neargate/store/etcd"
@@ -37,6 +38,9 @@ type client struct {
 func newClient(b *testing.B) client {
 	d := &daemon{options: options{dir: install.Dir(b.TempDir()), noThrottle: true}, log: slog.New(slog.DiscardHandler), ids: arn.NewSource(rand.Reader)}
 	var err error
+	if d.room, err = room.Open(d.dir.Store(), d.log); err != nil {
+		b.Fatal(err)
+	}
 	if d.store, err = etcd.Open(b.Context(), etcd.Config{Dir: d.dir.Store(), Logger: d.log}); err != nil {
 		b.Fatal(err)
 	}

@@ -18,13 +18,16 @@ import (
 	"neargate/auth"
 	"neargate/billing/book"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/objects"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
 	"neargate/service/logs"
+	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
 )
@@ -46,18 +49,20 @@ const grace = 5 * time.Second
 // daemon is a running installation.
 type daemon struct {
 	options
-	log    *slog.Logger
-	tel    *telemetry.Telemetry
-	store  *etcd.Store
-	logs   *logstore.Store
-	logAPI *logs.Service
-	usage  *book.Book
-	ids    *arn.Source
-	admin  *admin
-	limits limits
-	key    [32]byte // seals pagination tokens
-	pool   netip.Prefix
-	tasks  *tasksHost
+	log     *slog.Logger
+	tel     *telemetry.Telemetry
+	room    *room.Room // for the store
+	store   *etcd.Store
+	logs    *logstore.Store
+	logAPI  *logs.Service
+	objects *objects.Store
+	usage   *book.Book
+	ids     *arn.Source
+	admin   *admin
+	limits  limits
+	key     [32]byte // seals pagination tokens
+	pool    netip.Prefix
+	tasks   *tasksHost
 
 	listener  net.Listener // of the front door
 	authority *ca.CA
@@ -104,7 +109,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
 		return err
 	}
-	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log}); err != nil {
+	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
+		return err
+	}
+	if d.store, err = etcd.Open(ctx, etcd.Config{Dir: o.dir.Store(), Logger: log, Full: d.room.Gone}); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
@@ -116,6 +124,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.usage.Ledger.Close()) }()
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, usage: d.usage, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -182,6 +194,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.runLogs(part)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
+	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -197,7 +210,7 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
 		Services: services(deps, d.limits.Launches, d.logAPI, d.usage),
@@ -219,7 +232,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", wire.New(cfg))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return mux, nil
+	return d.withObjects(deps, directory, cfg.Keys, mux), nil
 }
 
 // observe records a finished call.

@@ -53,13 +53,16 @@ type gate struct{ directory *auth.Directory }
 
 // Admit implements wire.Gate.
 func (g gate) Admit(ctx context.Context, r wire.Request) (context.Context, error) {
-	c := r.Principal.(auth.Caller)
+	c, _ := r.Principal.(auth.Caller) // nobody where an operation needs no signature
 	c.Region, c.Partition = r.Region, arn.Partition(r.Region)
 	c.RequestID, c.SourceIP, c.UserAgent, c.Secure = r.ID, r.SourceIP, r.UserAgent, r.Secure
 	err := g.directory.Authorize(ctx, c, auth.Call{Service: r.Service, Operation: r.Operation, Input: r.Input})
 	var denied *auth.Denied
 	if errors.As(err, &denied) {
 		return nil, refusal(r.Service, denied)
+	}
+	if errors.Is(err, auth.ErrNotForSessions) {
+		return nil, shape.NewError("InvalidClientTokenId", http.StatusForbidden, "The security token included in the request is invalid")
 	}
 	return auth.WithCaller(ctx, c), err
 }

@@ -86,7 +86,7 @@ func TestCrashes(t *testing.T) {
 			for _, s := range []struct {
 				name string
 				tell func(*testing.T, *world, *tenant)
-			}{{"Daemon", daemonCrash}, {"DaemonWhileTasksEnd", endsUnseen}, {"Shim", shimCrash}, {"Sandbox", sandboxCrash}, {"DaemonWhileTasksStart", startsUnseen}} {
+			}{{"Daemon", daemonCrash}, {"DaemonWhileTasksEnd", endsUnseen}, {"Shim", shimCrash}, {"Sandbox", sandboxCrash}, {"DaemonWhileTasksStart", startsUnseen}, {"Reboot", rebooted}} {
 				t.Run(s.name, func(t *testing.T) { s.tell(t, w, w.tenant(t)) })
 			}
 		})

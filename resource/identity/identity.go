@@ -65,14 +65,25 @@ type KeyUse struct {
 	Service, Region string
 }
 
-// Session is the temporary credentials of an assumed role.
+// Kinds of sessions.
+const (
+	SessionRole      = ""          // of an assumed role
+	SessionUser      = "user"      // of a user, or of the root user, itself
+	SessionFederated = "federated" // of somebody a user vouches for
+)
+
+// Session is temporary credentials.
 type Session struct {
 	ID, Secret        string // access key id ASIA…
 	TokenHash         string // SHA-256 of the session token, hexadecimal
 	Account           string
-	Role              string   // role name
-	RoleID            string   // AROA…; a role made anew under the name is another
-	Name              string   // role session name
+	Kind              string   `json:",omitempty"`
+	Role              string   `json:",omitempty"` // role name
+	RoleID            string   `json:",omitempty"` // AROA…; a role made anew under the name is another
+	User              string   `json:",omitempty"` // name of the user behind it, if that is no role; "" for the root user
+	UserIs            string   `json:",omitempty"` // AIDA…, of User
+	Name              string   `json:",omitempty"` // role session name, name of a federated user
+	Provider          string   `json:",omitempty"` // ARN of the identity provider that vouched for it
 	SourceIdentity    string   `json:",omitempty"`
 	Tags              []Tag    `json:",omitempty"` // session tags
 	TransitiveTagKeys []string `json:",omitempty"`
@@ -81,14 +92,22 @@ type Session struct {
 	IssuedAt, Expires time.Time
 }
 
-// ARN is the principal the session acts as.
+// ARN is the principal the session acts as, unless that is a user itself.
 func (s *Session) ARN() string {
-	return arn.ARN{Partition: "aws", Service: "sts", Account: s.Account,
-		Resource: "assumed-role/" + s.Role + "/" + s.Name}.String()
+	resource := "assumed-role/" + s.Role + "/" + s.Name
+	if s.Kind == SessionFederated {
+		resource = "federated-user/" + s.Name
+	}
+	return arn.ARN{Partition: "aws", Service: "sts", Account: s.Account, Resource: resource}.String()
 }
 
-// UserID is the unique id of the assumed role, AROA…:name.
-func (s *Session) UserID() string { return s.RoleID + ":" + s.Name }
+// UserID is the unique id of the assumed role, AROA…:name, or of the federated user.
+func (s *Session) UserID() string {
+	if s.Kind == SessionFederated {
+		return s.Account + ":" + s.Name
+	}
+	return s.RoleID + ":" + s.Name
+}
 
 // Expired reports whether the session is over at now.
 func (s *Session) Expired(now time.Time) bool { return !now.Before(s.Expires) }
@@ -115,13 +134,13 @@ func hashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Inline is a policy embedded in a user or a role.
+// Inline is a policy embedded in a user, a group or a role.
 type Inline struct {
 	Name     string
 	Document string // as sent
 }
 
-// Grants are the permissions a user or a role holds itself.
+// Grants are the permissions a user, a group or a role holds itself.
 type Grants struct {
 	Inline   []Inline `json:",omitempty"` // by folded name
 	Attached []string `json:",omitempty"` // ARNs of managed policies, oldest first
@@ -133,7 +152,9 @@ type User struct {
 	Account, Path, Name string
 	ID                  string // AIDA…
 	CreatedAt           time.Time
-	Tags                []Tag `json:",omitempty"`
+	Tags                []Tag    `json:",omitempty"`
+	Groups              []string `json:",omitempty"` // ids of the groups the user is in, oldest first
+	Login               *Login   `json:",omitempty"` // nil for a user without a password
 	Grants
 }
 

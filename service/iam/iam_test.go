@@ -15,17 +15,18 @@ import (
 	"neargate/resource/compute"
 	"neargate/resource/identity"
 	"neargate/service"
+	"neargate/service/iam/internal/call"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
 )
 
 const (
-	account = "123456789012"
-	trust   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-	allow   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
-	admin   = "arn:aws:iam::aws:policy/AdministratorAccess"
-	exec    = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+	acct  = "123456789012"
+	trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	allow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+	admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+	exec  = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
@@ -33,19 +34,20 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC)
 // world is an IAM and the context of its root user.
 type world struct {
 	*Service
-	ctx context.Context
-	t   *testing.T
+	deps service.Deps
+	ctx  context.Context
+	t    *testing.T
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	s := New(service.Deps{
+	deps := service.Deps{
 		Store: mem.New(mem.Paranoid()), Now: func() time.Time { return start },
 		IDs: arn.NewSource(rand.New(rand.NewSource(1))),
-	})
-	c := auth.Caller{Account: account, Region: "us-east-1", ARN: identity.RootARN(account), UserID: account}
-	w := &world{s, auth.WithCaller(t.Context(), c), t}
-	put(w, tables.Accounts, &identity.Account{ID: account, CreatedAt: start})
+	}
+	c := auth.Caller{Account: acct, Region: "us-east-1", ARN: identity.RootARN(acct), UserID: acct}
+	w := &world{New(deps), deps, auth.WithCaller(t.Context(), c), t}
+	put(w, tables.Accounts, &identity.Account{ID: acct, CreatedAt: start})
 	return w
 }
 
@@ -83,13 +85,13 @@ func (w *world) policy(name string) *string {
 	return out.Policy.Arn
 }
 
-func tag(k, v string) api.Tag { return api.Tag{Key: &k, Value: &v} }
+func tagged(k, v string) api.Tag { return api.Tag{Key: &k, Value: &v} }
 
 func TestRoleViews(t *testing.T) {
 	w := newWorld(t)
 	made, err := w.CreateRole(w.ctx, &api.CreateRoleInput{
 		RoleName: new("App"), Path: new("/team/"), AssumeRolePolicyDocument: new(trust), Description: new("d"),
-		MaxSessionDuration: new(int32(7200)), PermissionsBoundary: new(admin), Tags: []api.Tag{tag("k", "v")},
+		MaxSessionDuration: new(int32(7200)), PermissionsBoundary: new(admin), Tags: []api.Tag{tagged("k", "v")},
 	})
 	w.must(err)
 	r := made.Role
@@ -108,7 +110,7 @@ func TestRoleViews(t *testing.T) {
 	if *r.RoleName != "App" || *r.Description != "d" || *r.MaxSessionDuration != 7200 || *r.RoleLastUsed != (api.RoleLastUsed{}) || len(r.Tags) != 1 {
 		t.Errorf("got %+v", r)
 	}
-	put(w, tables.RoleUses, &identity.RoleUse{Account: account, Role: "App", At: start, Region: "eu-west-1"})
+	put(w, tables.RoleUses, &identity.RoleUse{Account: acct, Role: "App", At: start, Region: "eu-west-1"})
 	got, err = w.GetRole(w.ctx, &api.GetRoleInput{RoleName: new("App")})
 	w.must(err)
 	if *got.Role.RoleLastUsed.Region != "eu-west-1" {
@@ -144,7 +146,7 @@ func TestRoleErrors(t *testing.T) {
 		"MalformedPolicyDocumentException: This policy contains invalid Json":                   {RoleName: new("n"), AssumeRolePolicyDocument: new("{")},
 		"MalformedPolicyDocumentException: Has prohibited field Resource":                       {RoleName: new("n"), AssumeRolePolicyDocument: new(allow)},
 		"LimitExceededException: Cannot exceed quota for ACLSizePerRole: 2048":                  {RoleName: new("n"), AssumeRolePolicyDocument: new(strings.Repeat("x", 2049))},
-		"InvalidInputException: Tag keys beginning with aws: are reserved for system use.":      {RoleName: new("n"), AssumeRolePolicyDocument: new(trust), Tags: []api.Tag{tag("AWS:x", "")}},
+		"InvalidInputException: Tag keys beginning with aws: are reserved for system use.":      {RoleName: new("n"), AssumeRolePolicyDocument: new(trust), Tags: []api.Tag{tagged("AWS:x", "")}},
 		"InvalidInputException: ARN nonsense-nonsense-nonsense is not valid.":                   {RoleName: new("n"), AssumeRolePolicyDocument: new(trust), PermissionsBoundary: new("nonsense-nonsense-nonsense")},
 		"NoSuchEntityException: Scope ARN: " + admin + "x does not exist or is not attachable.": {RoleName: new("n"), AssumeRolePolicyDocument: new(trust), PermissionsBoundary: new(admin + "x")},
 		`MalformedPolicyDocumentException: Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:role/none"`: {RoleName: new("n"),
@@ -237,7 +239,7 @@ func TestAttach(t *testing.T) {
 		"PolicyNotAttachableException: Cannot attach a Service Role Policy to a Customer Role.")
 	_, err := w.DetachRolePolicy(w.ctx, &api.DetachRolePolicyInput{RoleName: new("r"), PolicyArn: new(admin)})
 	w.fails(err, "NoSuchEntityException: Policy "+admin+" was not found.")
-	for i := range maxAttached - 1 {
+	for i := range 10 - 1 {
 		w.must(attach(*w.policy(fmt.Sprint("p", i))))
 	}
 	w.fails(attach(admin), "LimitExceededException: Cannot exceed quota for PoliciesPerRole: 10")
@@ -286,7 +288,7 @@ func TestBoundary(t *testing.T) {
 func TestPolicyVersions(t *testing.T) {
 	w := newWorld(t)
 	made, err := w.CreatePolicy(w.ctx, &api.CreatePolicyInput{PolicyName: new("P"), Path: new("/a/"), Description: new("d"),
-		PolicyDocument: new(allow), Tags: []api.Tag{tag("k", "v"), tag("K", "w")}})
+		PolicyDocument: new(allow), Tags: []api.Tag{tagged("k", "v"), tagged("K", "w")}})
 	w.must(err)
 	p := made.Policy.Arn
 	if *p != "arn:aws:iam::123456789012:policy/a/P" || made.Policy.Description != nil || *made.Policy.DefaultVersionId != "v1" || *made.Policy.AttachmentCount != 0 {
@@ -326,7 +328,7 @@ func TestPolicyVersions(t *testing.T) {
 	}
 	one, err := w.GetPolicyVersion(w.ctx, &api.GetPolicyVersionInput{PolicyArn: p, VersionId: new("v1")})
 	w.must(err)
-	if *one.PolicyVersion.IsDefaultVersion || *one.PolicyVersion.Document != *encode(allow) {
+	if *one.PolicyVersion.IsDefaultVersion || *one.PolicyVersion.Document != *call.Encode(allow) {
 		t.Errorf("%+v", one.PolicyVersion)
 	}
 	_, err = w.GetPolicyVersion(w.ctx, &api.GetPolicyVersionInput{PolicyArn: p, VersionId: new("v9")})
@@ -452,7 +454,7 @@ func TestListRolesPages(t *testing.T) {
 
 func TestEntitiesForPolicy(t *testing.T) {
 	w := newWorld(t)
-	put(w, tables.Users, &identity.User{Account: account, Path: "/", Name: "alice", ID: "AIDAALICE", Grants: identity.Grants{Attached: []string{admin}}})
+	put(w, tables.Users, &identity.User{Account: acct, Path: "/", Name: "alice", ID: "AIDAALICE", Grants: identity.Grants{Attached: []string{admin}}})
 	for i := range 3 {
 		name := fmt.Sprint("r", i)
 		w.role(name)
@@ -503,20 +505,20 @@ func TestTags(t *testing.T) {
 		_, err := w.TagPolicy(w.ctx, &api.TagPolicyInput{PolicyArn: p, Tags: tags})
 		return err
 	}
-	w.must(role(tag("Team", "a"), tag("x", "aws:fine")))
-	w.must(role(tag("team", "b")))
-	w.must(pol(tag("Team", "a"), tag("team", "b"), tag("x", "")))
-	w.fails(role(tag("y", ""), tag("Y", "")), "InvalidInputException: Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-	w.fails(role(tag("aws:y", "")), "InvalidInputException: Tag keys beginning with aws: are reserved for system use.")
+	w.must(role(tagged("Team", "a"), tagged("x", "aws:fine")))
+	w.must(role(tagged("team", "b")))
+	w.must(pol(tagged("Team", "a"), tagged("team", "b"), tagged("x", "")))
+	w.fails(role(tagged("y", ""), tagged("Y", "")), "InvalidInputException: Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+	w.fails(role(tagged("aws:y", "")), "InvalidInputException: Tag keys beginning with aws: are reserved for system use.")
 	if err := role(); err == nil || !strings.HasPrefix(err.Error(), "InvalidInputException") {
 		t.Error(err)
 	}
-	if err := role(tag(" ", "")); err == nil || !strings.HasPrefix(err.Error(), "ValidationError") {
+	if err := role(tagged(" ", "")); err == nil || !strings.HasPrefix(err.Error(), "ValidationError") {
 		t.Error(err)
 	}
 	var many []api.Tag
 	for i := range 49 {
-		many = append(many, tag(fmt.Sprint(i), ""))
+		many = append(many, tagged(fmt.Sprint(i), ""))
 	}
 	w.fails(role(many...), "LimitExceededException: The number of tags has reached the maximum limit.")
 
@@ -592,7 +594,7 @@ func TestServiceLinkedRoles(t *testing.T) {
 	w.fails(err, "UnmodifiableEntityException: AWSServiceRoleForECS is an AWS service linked role, max session duration cannot be changed.")
 	_, err = w.UpdateRole(w.ctx, &api.UpdateRoleInput{RoleName: new(name), Description: new("mine")})
 	w.must(err)
-	_, err = w.TagRole(w.ctx, &api.TagRoleInput{RoleName: new(name), Tags: []api.Tag{tag("a", "b")}})
+	_, err = w.TagRole(w.ctx, &api.TagRoleInput{RoleName: new(name), Tags: []api.Tag{tagged("a", "b")}})
 	w.must(err)
 }
 
@@ -600,7 +602,7 @@ func TestDeleteServiceLinkedRole(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.CreateServiceLinkedRole(w.ctx, &api.CreateServiceLinkedRoleInput{AWSServiceName: new("ecs.amazonaws.com")})
 	w.must(err)
-	cluster := compute.Cluster{Account: account, Region: "eu-west-1", Name: "c", Status: compute.Active}
+	cluster := compute.Cluster{Account: acct, Region: "eu-west-1", Name: "c", Status: compute.Active}
 	put(w, tables.Clusters, &cluster)
 	del := func() *api.GetServiceLinkedRoleDeletionStatusOutput {
 		t.Helper()
@@ -640,12 +642,12 @@ func TestGetUser(t *testing.T) {
 	w := newWorld(t)
 	root, err := w.GetUser(w.ctx, &api.GetUserInput{})
 	w.must(err)
-	if *root.User.Arn != "arn:aws:iam::123456789012:root" || *root.User.UserId != account || root.User.UserName != nil {
+	if *root.User.Arn != "arn:aws:iam::123456789012:root" || *root.User.UserId != acct || root.User.UserName != nil {
 		t.Errorf("%+v", root.User)
 	}
-	put(w, tables.Users, &identity.User{Account: account, Path: "/", Name: "Alice", ID: "AIDAALICE", CreatedAt: start})
-	put(w, tables.AccessKeys, &identity.AccessKey{ID: "AKIAALICE", Account: account, User: "Alice"})
-	alice := auth.WithCaller(w.ctx, auth.Caller{Account: account, UserID: "AIDAALICE", AccessKeyID: "AKIAALICE"})
+	put(w, tables.Users, &identity.User{Account: acct, Path: "/", Name: "Alice", ID: "AIDAALICE", CreatedAt: start})
+	put(w, tables.AccessKeys, &identity.AccessKey{ID: "AKIAALICE", Account: acct, User: "Alice"})
+	alice := auth.WithCaller(w.ctx, auth.Caller{Account: acct, UserID: "AIDAALICE", AccessKeyID: "AKIAALICE"})
 	self, err := w.GetUser(alice, &api.GetUserInput{})
 	w.must(err)
 	byName, err := w.GetUser(w.ctx, &api.GetUserInput{UserName: new("aLICE")})
@@ -655,7 +657,7 @@ func TestGetUser(t *testing.T) {
 	}
 	_, err = w.GetUser(w.ctx, &api.GetUserInput{UserName: new("bob")})
 	w.fails(err, "NoSuchEntityException: The user with name bob cannot be found.")
-	session := auth.WithCaller(w.ctx, auth.Caller{Account: account, UserID: "AROAX:s", AccessKeyID: "ASIAX"})
+	session := auth.WithCaller(w.ctx, auth.Caller{Account: acct, UserID: "AROAX:s", AccessKeyID: "ASIAX"})
 	_, err = w.GetUser(session, &api.GetUserInput{})
 	w.fails(err, "ValidationError: Must specify userName when calling with non-User credentials")
 }

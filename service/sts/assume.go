@@ -74,18 +74,28 @@ func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api
 		return nil, err
 	}
 	out := &api.AssumeRoleOutput{
-		AssumedRoleUser: &api.AssumedRoleUser{Arn: new(session.ARN()), AssumedRoleId: new(session.UserID())},
-		Credentials: &api.Credentials{
-			AccessKeyId: &session.ID, SecretAccessKey: &session.Secret, SessionToken: &token, Expiration: &session.Expires,
-		},
-	}
-	if size := packed(&session); size > 0 {
-		out.PackedPolicySize = new(int32((size*100 + packedMax - 1) / packedMax))
+		AssumedRoleUser:  &api.AssumedRoleUser{Arn: new(session.ARN()), AssumedRoleId: new(session.UserID())},
+		Credentials:      credentials(&session, &token),
+		PackedPolicySize: packedShare(&session),
 	}
 	if session.SourceIdentity != "" {
 		out.SourceIdentity = &session.SourceIdentity
 	}
 	return out, nil
+}
+
+// credentials are those of a session, with its token.
+func credentials(s *identity.Session, token *string) *api.Credentials {
+	return &api.Credentials{AccessKeyId: &s.ID, SecretAccessKey: &s.Secret, SessionToken: token, Expiration: &s.Expires}
+}
+
+// packedShare is how many percent of the space session policies take; nil without any.
+func packedShare(s *identity.Session) *int32 {
+	size := packed(s)
+	if size == 0 {
+		return nil
+	}
+	return new(int32((size*100 + packedMax - 1) / packedMax))
 }
 
 // checkInput checks what the request says on its own.
@@ -144,6 +154,17 @@ func newSession(in *api.AssumeRoleInput, role *identity.Role, parent *identity.S
 		TransitiveTagKeys: in.TransitiveTagKeys, IssuedAt: issued,
 		Expires: issued.Add(time.Duration(duration) * time.Second),
 	}
+	if err := fill(&session, in); err != nil {
+		return identity.Session{}, err
+	}
+	if parent == nil {
+		return session, nil
+	}
+	return session, inherit(&session, parent)
+}
+
+// fill sets what a request says of a session.
+func fill(session *identity.Session, in *api.AssumeRoleInput) error {
 	if in.SourceIdentity != nil {
 		session.SourceIdentity = *in.SourceIdentity
 	}
@@ -158,14 +179,11 @@ func newSession(in *api.AssumeRoleInput, role *identity.Role, parent *identity.S
 	for _, t := range in.Tags {
 		session.Tags = append(session.Tags, identity.Tag{Key: *t.Key, Value: *t.Value})
 	}
-	if size := packed(&session); size > packedMax {
-		return identity.Session{}, api.PackedPolicyTooLargeException(fmt.Sprintf(
+	if size := packed(session); size > packedMax {
+		return api.PackedPolicyTooLargeException(fmt.Sprintf(
 			"Packed policy consumes %d%% of allotted space, please use smaller policy.", size*100/packedMax))
 	}
-	if parent == nil {
-		return session, nil
-	}
-	return session, inherit(&session, parent)
+	return nil
 }
 
 // inherit hands what a session passes on to the session it starts: its
@@ -237,7 +255,7 @@ func authorize(caller auth.Caller, p *auth.Principal, role *identity.Role, in *a
 		if named {
 			set.Identity = append(slices.Clip(set.Identity), everything)
 		}
-		if byAccount != policy.Allow || !set.Decide(&r).Allowed {
+		if byAccount != policy.Allow || !set.Decide(&r, nil).Allowed {
 			return denied(caller, action, role.ARN())
 		}
 	}

@@ -63,6 +63,10 @@ type Config struct {
 	// is opened with a higher one.
 	Quota int64
 
+	// Full, where set, is asked before each Update, which it refuses with ErrFull:
+	// etcd ends when it cannot write.
+	Full func() bool
+
 	// Endpoints are the client URLs of an external cluster. It must compact its
 	// history by itself (auto-compaction), since others may share it.
 	Endpoints          []string
@@ -85,6 +89,7 @@ type Store struct {
 	headKey, dataKey, genKey, markKey string
 	prefix                            string
 	txnOps, requestBytes              int
+	full                              func() bool
 	process                           string // tells this process's tokens from others'
 	serial                            atomic.Int64
 
@@ -144,7 +149,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // open makes a store on a client, which it closes in the end, as it does the
 // server.
 func open(ctx context.Context, client *clientv3.Client, kv clientv3.KV, server *server, c Config) (*Store, error) {
-	s := &Store{client: client, kv: kv, log: c.Logger, server: server,
+	s := &Store{client: client, kv: kv, log: c.Logger, server: server, full: c.Full,
 		prefix: or(c.Prefix, defaultPrefix), txnOps: or(c.TxnOps, defaultTxnOps),
 		requestBytes: or(c.RequestBytes, defaultRequestBytes), process: rand.Text(),
 		switches: make(chan switchTo), stop: make(chan struct{})}
@@ -194,6 +199,9 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 // Update implements store.Store. When ctx ends while the commit is on its way, or
 // it returns ErrUnknown, the writes may or may not have been made.
 func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if s.full != nil && s.full() {
+		return store.ErrFull
+	}
 	return s.core.Update(ctx, fn)
 }
 

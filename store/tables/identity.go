@@ -54,6 +54,13 @@ var Users = store.Table[identity.User]{
 	Indexes: []store.Index[identity.User]{
 		{Name: UsersByPolicy, Keys: func(u *identity.User) [][]string { return attached(u.Account, &u.Grants) }},
 		{Name: UsersByBoundary, Keys: func(u *identity.User) [][]string { return bounded(u.Account, &u.Grants) }},
+		{Name: UsersByGroup, Keys: func(u *identity.User) [][]string {
+			var keys [][]string
+			for _, group := range u.Groups {
+				keys = append(keys, []string{u.Account, group})
+			}
+			return keys
+		}},
 	},
 }
 
@@ -65,6 +72,8 @@ const (
 	// UsersByBoundary and RolesByBoundary: account, ARN of the permissions boundary.
 	UsersByBoundary = "identity/user@boundary"
 	RolesByBoundary = "identity/role@boundary"
+	// UsersByGroup: account, id of a group the user is in.
+	UsersByGroup = "identity/user@group"
 )
 
 // Roles keeps IAM roles by account, folded name.

@@ -34,6 +34,31 @@ type Body struct {
 // once Read has returned io.EOF.
 func (b *Body) Trailer() http.Header { return b.trailer }
 
+// Unproven is the body of a request that nobody has to prove: what it says of
+// itself is undone, and no signature is looked at.
+func Unproven(r *http.Request) *Body {
+	payload := r.Header.Get("X-Amz-Content-Sha256")
+	switch payload {
+	case unsignedTrailer, signedChunks, signedTrailer:
+	default:
+		payload = unsignedPayload
+	}
+	b, err := newBody(r, &Claim{}, payload, nil)
+	if err != nil {
+		return &Body{Reader: broken{err}}
+	}
+	if c, ok := b.Reader.(*chunkedReader); ok {
+		c.unproven = true
+	}
+	return b
+}
+
+// broken is a body that cannot be read.
+type broken struct{ err error }
+
+// Read implements io.Reader.
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
+
 var errMalformedChunk = &Error{Incomplete, "The request body is not a valid aws-chunked stream."}
 
 // newBody makes the reader for what payload, the value of X-Amz-Content-Sha256,
@@ -104,6 +129,7 @@ type chunkedReader struct {
 	src      *bufio.Reader
 	left     int64 // decoded bytes still to come
 	signed   bool
+	unproven bool // signatures are not looked at
 	key      []byte
 	scope    string // timestamp and credential scope, as in a string to sign
 	previous string // signature the next one chains to
@@ -203,6 +229,9 @@ func (c *chunkedReader) readSigned(size int, extension string) error {
 
 // prove checks one signature of the chain.
 func (c *chunkedReader) prove(kind, hashes, signature string) error {
+	if c.unproven {
+		return nil
+	}
 	want := hex.EncodeToString(mac(c.key, []byte(kind+"\n"+c.scope+c.previous+"\n"+hashes)))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(signature)) != 1 {
 		return &Error{Mismatch, msgMismatch}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"neargate/auth"
+	"neargate/dataplane/objects"
+	"neargate/service"
+	"neargate/service/s3"
+	"neargate/store"
+	"neargate/store/tables/buckets"
+	"neargate/wire"
+	"neargate/wire/sigv4"
+)
+
+// openObjects opens what keeps the objects of Amazon S3.
+func (d *daemon) openObjects() (*objects.Store, error) {
+	key, err := d.dir.Secret("objects")
+	if err != nil {
+		return nil, err
+	}
+	return objects.Open(objects.Config{Dir: d.dir.Objects(), Log: d.log, Now: time.Now, IDs: d.ids, Key: key})
+}
+
+// withObjects serves Amazon S3 before the other services: its requests are told by
+// their signature or host, or, unsigned, by the name of a bucket that exists.
+func (d *daemon) withObjects(deps service.Deps, directory *auth.Directory, k sigv4.Keys, others http.Handler) http.Handler {
+	server := s3.New(s3.Config{
+		Deps: deps, Engine: d.objects, Keys: k, Auth: directory, NoAuth: d.noAuth, Log: d.log,
+		Observe: func(c s3.Call) {
+			d.observe(wire.Call{
+				ID: c.ID, Service: "s3", Operation: c.Operation, Region: c.Region, Account: c.Account, AccessKeyID: c.AccessKeyID,
+				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Status: c.Status, Code: c.Code, Start: c.Start, Duration: c.Duration, Err: c.Err,
+			})
+		},
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s3.Serves(r) || d.unsignedObject(r) {
+			server.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
+}
+
+func (d *daemon) unsignedObject(r *http.Request) bool {
+	name, may := s3.Unsigned(r)
+	if !may {
+		return false
+	}
+	found := false
+	err := d.store.View(r.Context(), func(tx store.Tx) (err error) {
+		_, found, err = buckets.Buckets.Find(tx, name)
+		return err
+	})
+	return err == nil && found
+}

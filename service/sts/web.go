@@ -1,0 +1,180 @@
+package sts
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"neargate/arn"
+	"neargate/auth"
+	"neargate/auth/policy"
+	api "neargate/aws/sts"
+	"neargate/resource/identity"
+	"neargate/service/sts/internal/oidc"
+	"neargate/store"
+	"neargate/store/tables"
+	"neargate/store/tables/identities"
+)
+
+// webAction is what a trust policy has to allow.
+const webAction = "sts:AssumeRoleWithWebIdentity"
+
+func notAuthorized() error { return accessDenied("Not authorized to perform " + webAction) }
+
+// AssumeRoleWithWebIdentity issues temporary credentials of a role to whoever has a
+// token of an OpenID Connect provider that the role trusts. It needs no signature.
+func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeRoleWithWebIdentityInput) (*api.AssumeRoleWithWebIdentityOutput, error) {
+	account, name, ok := identity.RoleName(*in.RoleArn)
+	if !ok {
+		return nil, invalid("%s is invalid", *in.RoleArn)
+	}
+	token, err := oidc.Parse(*in.WebIdentityToken)
+	if err != nil {
+		return nil, api.InvalidIdentityTokenException("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+	}
+	now := s.deps.Now()
+	provider, err := s.vouched(ctx, account, token, now)
+	if err != nil {
+		return nil, err
+	}
+	as := asked(in, &token.Claims)
+	if err := checkInput(as); err != nil {
+		return nil, err
+	}
+	var minted, session identity.Session
+	secret := minted.Issue(s.deps.IDs)
+	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
+		role, ok, err := tables.Roles.Find(tx, account, identity.Fold(name))
+		if err != nil {
+			return err
+		}
+		if !ok || role.ARN() != *in.RoleArn {
+			return notAuthorized()
+		}
+		if session, err = newSession(as, &role, nil, now); err != nil {
+			return err
+		}
+		session.Provider = provider.ARN()
+		if err := trusted(&role, provider, &token.Claims, as, &session, now); err != nil {
+			return err
+		}
+		if err := checkPolicies(tx, role.Account, session.PolicyARNs); err != nil {
+			return err
+		}
+		session.ID, session.Secret, session.TokenHash = minted.ID, minted.Secret, minted.TokenHash
+		return tables.Sessions.Put(tx, &session)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.AssumeRoleWithWebIdentityOutput{
+		AssumedRoleUser:             &api.AssumedRoleUser{Arn: new(session.ARN()), AssumedRoleId: new(session.UserID())},
+		Credentials:                 credentials(&session, &secret),
+		PackedPolicySize:            packedShare(&session),
+		SubjectFromWebIdentityToken: &token.Claims.Subject,
+		Provider:                    new(provider.ARN()),
+		Audience:                    new(audienceOf(&token.Claims)),
+	}
+	if session.SourceIdentity != "" {
+		out.SourceIdentity = &session.SourceIdentity
+	}
+	return out, nil
+}
+
+// vouched finds the provider of a token and verifies that the token is of it.
+func (s *Service) vouched(ctx context.Context, account string, token *oidc.Token, now time.Time) (*identity.OIDCProvider, error) {
+	c := &token.Claims
+	var provider identity.OIDCProvider
+	err := s.deps.Store.View(ctx, func(tx store.Tx) error {
+		address, secure := strings.CutPrefix(c.Issuer, "https://")
+		p, ok, err := identities.OIDCProviders.Find(tx, account, address)
+		if err == nil && (!ok || !secure) {
+			err = api.InvalidIdentityTokenException("No OpenIDConnect provider found in your account for " + c.Issuer)
+		}
+		provider = p
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch err := token.Current(now); {
+	case errors.Is(err, oidc.ErrExpired):
+		return nil, api.ExpiredTokenException("Token expired: current date/time must be before the expiration date/time")
+	case err != nil:
+		return nil, api.InvalidIdentityTokenException("Token must not be accepted before the time it states")
+	}
+	if !slices.Contains(provider.ClientIDs, audienceOf(c)) {
+		return nil, api.InvalidIdentityTokenException("Incorrect token audience")
+	}
+	keys, err := oidc.Keys(ctx, c.Issuer, provider.Thumbprints)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, api.InvalidIdentityTokenException("Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements")
+	}
+	if err := token.Verify(keys); err != nil {
+		return nil, api.InvalidIdentityTokenException("The token's signature is invalid.")
+	}
+	return &provider, nil
+}
+
+// audienceOf is whom a token was issued for: the authorized party if it names one.
+func audienceOf(c *oidc.Claims) string {
+	if c.Authorized != "" || len(c.Audience) == 0 {
+		return c.Authorized
+	}
+	return c.Audience[0]
+}
+
+// asked is the request with what the token says, as AssumeRole has it.
+func asked(in *api.AssumeRoleWithWebIdentityInput, c *oidc.Claims) *api.AssumeRoleInput {
+	as := &api.AssumeRoleInput{
+		RoleArn: in.RoleArn, RoleSessionName: in.RoleSessionName, DurationSeconds: in.DurationSeconds,
+		Policy: in.Policy, PolicyArns: in.PolicyArns, TransitiveTagKeys: c.Tags.Transitive,
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Tags.Principal)) {
+		if values := c.Tags.Principal[key]; len(values) == 1 {
+			as.Tags = append(as.Tags, api.Tag{Key: &key, Value: &values[0]})
+		}
+	}
+	if c.SourceIdentity != "" {
+		as.SourceIdentity = &c.SourceIdentity
+	}
+	return as
+}
+
+// trusted refuses a session that the role's trust policy does not give to whom the
+// provider vouches for.
+func trusted(role *identity.Role, provider *identity.OIDCProvider, c *oidc.Claims, as *api.AssumeRoleInput, session *identity.Session, now time.Time) error {
+	trust, err := policy.Parse(role.Trust)
+	if err != nil {
+		return errors.Join(errors.New("sts: stored trust policy"), err)
+	}
+	keys := auth.ConditionKeys(auth.Caller{Secure: true, Region: arn.DefaultRegion}, now)
+	requestKeys(keys, as, session)
+	keys.Set("aws:FederatedProvider", provider.ARN())
+	keys.Set(provider.URL+":aud", audienceOf(c))
+	keys.Set(provider.URL+":sub", c.Subject)
+	keys.Set(provider.URL+":amr", c.Methods...)
+	if c.Authorized != "" {
+		keys.Set(provider.URL+":oaud", c.Audience...)
+	}
+	actions := []string{webAction}
+	if len(as.Tags) > 0 || len(as.TransitiveTagKeys) > 0 {
+		actions = append(actions, "sts:TagSession")
+	}
+	if session.SourceIdentity != "" {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	for _, action := range actions {
+		r := policy.Request{Action: action, Resource: role.ARN(), Context: keys, Principals: []policy.Principal{{Type: "Federated", ID: provider.ARN()}}}
+		if trust.Evaluate(&r) != policy.Allow {
+			return notAuthorized()
+		}
+	}
+	return nil
+}
