@@ -82,7 +82,7 @@ generated:
 
 .PHONY: e2e
 e2e: build sandboxes
-	scripts/need.sh aws boto3 node curl ext4
+	scripts/need.sh aws boto3 node curl ext4 skopeo
 	cd e2e && $(GO) vet ./... && $(GO) test -timeout 30m ./...
 
 .PHONY: bench

@@ -23,6 +23,9 @@ func (s *Source) bytes(n int) []byte {
 	return b
 }
 
+// Bytes returns n random bytes.
+func (s *Source) Bytes(n int) []byte { return s.bytes(n) }
+
 // Hex returns n lower-case hexadecimal digits, e.g. 32 for an ECS task id and 17
 // for the part of an EC2 id after its prefix.
 func (s *Source) Hex(n int) string {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -27,6 +28,8 @@ type rules struct {
 	// resources gives the ARNs an operation is about; operations left out, and
 	// those whose function finds none, are about "*".
 	resources map[string]func(input) []string
+	// action gives the actions of operations that are called otherwise.
+	action map[string]string
 	// context sets the service's own condition keys; nil for none.
 	context func(in input, operation string, keys policy.Context)
 	// also gives permissions needed besides the operation's own, such as
@@ -44,11 +47,22 @@ type rules struct {
 
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
+<<<<<<< HEAD
 	"budgets": budgetsRules,
 	"ec2":     ec2Rules,
 	"ecs":     ecsRules,
 	"iam":     iamRules,
 	"logs":    logsRules,
+=======
+	"ec2":            ec2Rules,
+	"ecr":            ecrRules,
+	"ecs":            ecsRules,
+	"iam":            iamRules,
+	"kms":            kmsRules,
+	"ssm":            ssmRules,
+	"secretsmanager": secretsRules,
+	"logs":           logsRules,
+>>>>>>> main
 }
 
 // targets are the permissions a call needs: the operation itself, and what else
@@ -67,11 +81,15 @@ func targets(in input, call Call) []target {
 	if len(resources) == 0 {
 		resources = []string{"*"}
 	}
+<<<<<<< HEAD
 	action := call.Operation
 	if r.action != nil {
 		action = r.action(action)
 	}
 	out := []target{{call.Service + ":" + action, resources, keys}}
+=======
+	out := []target{{call.Service + ":" + cmp.Or(r.action[call.Operation], call.Operation), resources, keys}}
+>>>>>>> main
 	if r.also != nil {
 		out = append(out, r.also(in, call.Operation)...)
 	}

@@ -9,7 +9,10 @@ import (
 
 	"neargate/control"
 	"neargate/control/expire"
+	"neargate/control/images"
+	"neargate/control/keys"
 	"neargate/control/loop"
+	"neargate/control/vault"
 )
 
 var update = flag.Bool("update", false, "write docs/controllers.md")
@@ -19,7 +22,8 @@ func TestGraph(t *testing.T) {
 	page := "# The controllers\n\n" +
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
-		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks())...)
+		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks(),
+			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), images.Lifecycle(), images.Replicate(nil, nil))...)
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -63,7 +63,7 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 	begin := time.Now()
 	log := h.Log.With("task", j.Task.ID, "image", ref)
 	told := begin
-	img, err := h.Images.Pull(l.ctx, image.Request{
+	req := image.Request{
 		Task: j.Task.ID, Ref: ref, Arch: j.Task.Spec.Architecture,
 		Progress: func(p image.Progress) {
 			if time.Since(told) >= time.Second {
@@ -71,7 +71,14 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 				log.Info("pulling", "done", p.Done, "of", p.Total)
 			}
 		},
-	})
+	}
+	if h.Access != nil {
+		err = h.Access(l.ctx, &j.Task, &req)
+	}
+	var img image.Image
+	if err == nil {
+		img, err = h.Images.Pull(l.ctx, req)
+	}
 	if err != nil {
 		log.Info("not pulled", "error", err)
 		return "", err

@@ -25,7 +25,10 @@ type Parts struct {
 	Sandbox sandbox.Sandbox
 	Network *vpc.Keeper
 	Images  Images
-	Logs    *logdriver.Driver
+	// Access lets a task's request for an image into registries that ask who it is;
+	// nil: into none.
+	Access func(ctx context.Context, t *compute.Task, r *image.Request) error
+	Logs   *logdriver.Driver
 	// LogMode is the account's defaultLogDriverMode for a task; nil: non-blocking.
 	LogMode func(ctx context.Context, t *compute.Task) (string, error)
 	// Environment is what ECS sets for a container; nil: nothing.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# demo.sh: starts neargate and a registry with a sample image, runs the sample as a
+# demo.sh: starts neargate, pushes a sample image to Amazon ECR there, runs it as a
 # Fargate service with the AWS CLI, and fetches its page from its public address.
 # Run again, it finds what is there and changes nothing.
 set -euo pipefail
@@ -12,18 +12,19 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 # The endpoint is named because AWS CLIs before 2.13 read it from nowhere else.
 aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" --output text "$@"; }
 
-say 'Making the sample image and serving it'
-mirror=$(scripts/registry.sh start sample)
-mkdir -p .cache
-printf '{"registries": {"registry.neargate.test": {"mirrors": ["%s"], "only": true}}}\n' "$mirror" >.cache/registries.json
-echo "registry.neargate.test is $mirror"
-
 say 'Starting neargate'
-$neargate env >/dev/null 2>&1 || $neargate up -d --registries "$PWD/.cache/registries.json"
+$neargate env >/dev/null 2>&1 || $neargate up -d
 eval "$($neargate env)"
 export AWS_PAGER= AWS_EC2_METADATA_DISABLED=true
 account=$(aws sts get-caller-identity --query Account)
 echo "account $account, $AWS_REGION, $AWS_ENDPOINT_URL"
+
+say 'Repository, and the sample image pushed to it'
+aws ecr describe-repositories --repository-names sample --query 'repositories[].repositoryUri' 2>/dev/null ||
+	aws ecr create-repository --repository-name sample --query repository.repositoryUri
+# What docker login and docker push do with ${AWS_ENDPOINT_URL#*://}/sample.
+aws ecr get-login-password |
+	(cd e2e && ../bin/neargate-registry -dir ../.cache/registry/images -push "${AWS_ENDPOINT_URL#*://}/sample:latest" sample)
 
 say 'Cluster, role, log group and security group'
 aws ecs create-cluster --cluster-name $cluster --query cluster.clusterArn
@@ -44,7 +45,7 @@ echo "$sg"
 
 say 'Task definition'
 aws ecs describe-task-definition --task-definition sample --query taskDefinition.taskDefinitionArn 2>/dev/null ||
-	aws ecs register-task-definition --cli-input-json "$(sed "s/ACCOUNT/$account/" scripts/sample.json)" --query taskDefinition.taskDefinitionArn
+	aws ecs register-task-definition --cli-input-json "$(sed "s/ACCOUNT/$account/g; s/REGION/$AWS_REGION/g" scripts/sample.json)" --query taskDefinition.taskDefinitionArn
 
 say 'Service'
 subnet=$(aws ec2 describe-subnets --filters Name=default-for-az,Values=true --query 'Subnets[0].SubnetId')

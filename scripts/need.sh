@@ -8,6 +8,7 @@
 #   curl   curl
 #   ext4   mkfs.ext4, for disks with a quota
 #   zstd   zstd, beside which log events' size is measured
+#   skopeo  copies images between registries
 #   docker, podman   beside which tasks are measured
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # where some users do not look
@@ -25,6 +26,7 @@ for what in "$@"; do
 	curl) command -v curl >/dev/null || missing+=(curl ca-certificates) ;;
 	ext4) command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs) ;;
 	zstd) command -v zstd >/dev/null || missing+=(zstd) ;;
+	skopeo) command -v skopeo >/dev/null || missing+=(skopeo) ;;
 	docker) command -v dockerd >/dev/null || missing+=(docker.io) ;;
 	podman) command -v podman >/dev/null || missing+=(podman runc) ;;
 	cc) command -v cc >/dev/null || missing+=(gcc libc6-dev) ;;

@@ -122,10 +122,7 @@ func (c *call) serve() (err error) {
 	if err := c.svc.protocol.read(c, in); err != nil {
 		return err
 	}
-	if err := validate.Input(&c.svc.Service, c.op.in, in); err != nil {
-		return err
-	}
-	ctx, err := c.admit(in)
+	ctx, err := c.let(in)
 	if err != nil {
 		return err
 	}
@@ -238,6 +235,20 @@ func (c *call) resolve() error {
 		return c.svc.protocol.unknown(c)
 	}
 	return nil
+}
+
+// let checks a request and has it authorised, in the service's order.
+func (c *call) let(in any) (ctx context.Context, err error) {
+	if validate.Late(&c.svc.Service) {
+		if ctx, err = c.admit(in); err != nil {
+			return nil, err
+		}
+		return ctx, validate.Input(&c.svc.Service, c.op.in, in)
+	}
+	if err := validate.Input(&c.svc.Service, c.op.in, in); err != nil {
+		return nil, err
+	}
+	return c.admit(in)
 }
 
 func (c *call) admit(in any) (context.Context, error) {

@@ -10,11 +10,11 @@ import (
 	"neargate/auth"
 	awsecs "neargate/aws/ecs"
 	awslogs "neargate/aws/logs"
+	"neargate/cmd/neargate/door"
 	"neargate/node/logdriver"
 	"neargate/node/metadata"
 	"neargate/resource/compute"
 	"neargate/resource/logs"
-	"neargate/service"
 	"neargate/service/ecs"
 	logservice "neargate/service/logs"
 	"neargate/store"
@@ -26,7 +26,7 @@ import (
 // asTask calls the AWS APIs in the name of tasks, with their roles: every call
 // passes the same gate as any customer's.
 type asTask struct {
-	gate  gate
+	gate  door.Gate
 	store store.Store
 	now   func() time.Time
 	ids   *arn.Source
@@ -36,9 +36,9 @@ type asTask struct {
 
 // asTask is how this installation calls in the name of tasks.
 func (d *daemon) asTask() asTask {
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	return asTask{
-		gate: gate{auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
+		gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
 		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),
 	}
 }

@@ -17,15 +17,18 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/billing/book"
+	"neargate/cmd/neargate/door"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
+	"neargate/internal/registries"
 	"neargate/internal/room"
 	"neargate/internal/telemetry"
 	"neargate/service"
+	"neargate/service/kms"
 	"neargate/service/logs"
 	"neargate/store"
 	"neargate/store/etcd"
@@ -57,10 +60,16 @@ type daemon struct {
 	logAPI  *logs.Service
 	objects *objects.Store
 	usage   *book.Book
+<<<<<<< HEAD
+=======
+	mirrors registries.Config
+	ecr     *containers
+>>>>>>> main
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
 	key     [32]byte // seals pagination tokens
+	master  [32]byte // seals the material of KMS keys
 	pool    netip.Prefix
 	tasks   *tasksHost
 
@@ -109,6 +118,9 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.key, err = o.dir.Secret("tokens"); err != nil {
 		return err
 	}
+	if d.master, err = o.dir.Secret("kms"); err != nil {
+		return err
+	}
 	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
 		return err
 	}
@@ -120,6 +132,21 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+<<<<<<< HEAD
+=======
+	if d.objects, err = d.openObjects(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.objects.Close()) }()
+	if o.host.registries != "" {
+		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
+			return err
+		}
+	}
+	if d.ecr, err = d.openRegistries(); err != nil {
+		return err
+	}
+>>>>>>> main
 	if err := d.openUsage(); err != nil {
 		return err
 	}
@@ -189,12 +216,18 @@ func (d *daemon) run(ctx context.Context) error {
 	part("front door", func(ctx context.Context) error {
 		return muxtls.Serve(ctx, d.listener, d.authority.TLSConfig(), d.door, d.log, grace)
 	})
-	for _, c := range controllers(time.Now, d.ids, d.pool) {
+	for _, c := range controllers(time.Now, d.ids, d.pool, d.master) {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+<<<<<<< HEAD
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
+=======
+	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
+	part("registries", d.ecr.run)
+	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
+>>>>>>> main
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -210,29 +243,34 @@ func (d *daemon) run(ctx context.Context) error {
 // Streams of events end with ctx, before requests in progress do.
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
-	deps := service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, d.usage),
-		Keys:     keys{directory},
-		Gate:     gate{directory},
+		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master), d.ecr.api, d.usage),
+		Keys:     door.Keys{Directory: directory},
+		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
 	}
 	if d.noAuth {
-		cfg.Keys = anyone{keys{directory}}
+		cfg.Keys = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err
 	}
 	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
-	mux.Handle("/", wire.New(cfg))
+	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+}
+
+// deps is what services are made with.
+func (d *daemon) deps() service.Deps {
+	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
 }
 
 // observe records a finished call.

@@ -122,18 +122,12 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
 	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
 	places.metadata = func(vpc string) http.Handler { return metadata.Handler(vpc, shown, protector{calls}) }
-	registries := image.Registries{}
-	if d.host.registries != "" {
-		if registries, err = image.ReadRegistries(d.host.registries); err != nil {
-			return err
-		}
-	}
-	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: registries, Log: d.log}); err != nil {
+	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: d.mirrors, Log: d.log}); err != nil {
 		return err
 	}
 	h.logs = logdriver.New(logdriver.Config{Dir: h.box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
 	h.parts = node.Parts{
-		Sandbox: h.box, Network: h.keeper, Images: h.images, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
+		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: puller{calls, d.ecr}.access, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
 	}
 	if err = h.logs.Sweep(); err == nil {
 		h.after, err = h.keeper.Start(ctx)

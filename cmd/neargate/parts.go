@@ -8,45 +8,62 @@ import (
 	awsbudgets "neargate/aws/budgets"
 	awsce "neargate/aws/ce"
 	awsec2 "neargate/aws/ec2"
+	awsecr "neargate/aws/ecr"
 	awsecs "neargate/aws/ecs"
 	awsiam "neargate/aws/iam"
+	awskms "neargate/aws/kms"
 	awslogs "neargate/aws/logs"
 	awspricing "neargate/aws/pricing"
+	awssecrets "neargate/aws/secretsmanager"
+	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
 	"neargate/billing/book"
 	"neargate/control"
 	"neargate/control/expire"
+	"neargate/control/images"
+	keycontrol "neargate/control/keys"
 	"neargate/control/loop"
+	"neargate/control/vault"
 	"neargate/service"
 	"neargate/service/budgets"
 	"neargate/service/ce"
 	"neargate/service/ec2"
+	"neargate/service/ecr"
 	"neargate/service/ecs"
 	"neargate/service/ecs/task"
 	"neargate/service/iam"
+	"neargate/service/kms"
 	"neargate/service/logs"
 	"neargate/service/pricing"
+	"neargate/service/secretsmanager"
+	"neargate/service/ssm"
 	"neargate/service/sts"
 	"neargate/wire/shape"
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, l *logs.Service, u *book.Book) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service, k *kms.Service, e *ecr.Service, u *book.Book) []shape.Service {
 	return []shape.Service{
 		awsbudgets.Describe(budgets.New(d, u)),
 		awsce.Describe(ce.New(d, u)),
 		awsec2.Describe(ec2.New(d)),
+		awsecr.Describe(e),
 		awsecs.Describe(ecs.New(d, launches)),
 		awsiam.Describe(iam.New(d)),
+		awskms.Describe(k),
 		awslogs.Describe(l),
+		awssecrets.Describe(secretsmanager.New(d, k)),
+		awsssm.Describe(ssm.New(d, k)),
 		awspricing.Describe(pricing.New(d)),
 		awssts.Describe(sts.New(d)),
 	}
 }
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
-func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix) []loop.Runner {
-	return append(control.Tasks(now, ids, public), expire.Sessions(), expire.DeletionTasks())
+func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, master [32]byte) []loop.Runner {
+	return append(control.Tasks(now, ids, public),
+		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
+		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
 }
 
 // env is what controllers run with.

@@ -35,3 +35,12 @@ func named(name string) ([]Recipe, error) {
 	}
 	return nil, fmt.Errorf("no image is called %q", name)
 }
+
+// Ref is what the image with a short name is called, with its tag.
+func Ref(name string) (string, error) {
+	recipes, err := named(name)
+	if err != nil {
+		return "", err
+	}
+	return recipes[0].Names[0], nil
+}

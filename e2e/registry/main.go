@@ -2,8 +2,11 @@
 // serves them on loopback, in place of the registries on the internet.
 //
 //	registry [-dir DIR] [-listen ADDR] [-ready FILE] WHAT...
+//	registry [-dir DIR] -push REF WHAT
 //
-// WHAT is httpd, busybox, guest or sample. FILE gets the URL once it serves.
+// WHAT is httpd, busybox, guest or sample. FILE gets the URL once it serves. With
+// -push the image goes to another registry instead, which is logged in to as user
+// AWS with the password on standard input, as docker login does.
 package main
 
 import (
@@ -38,6 +41,7 @@ func run(ctx context.Context) error {
 	dir := flag.String("dir", defaultDir, "`DIR` where the images are kept")
 	listen := flag.String("listen", "127.0.0.1:0", "loopback `ADDR:PORT` to serve at")
 	ready := flag.String("ready", "", "`FILE` that gets the URL once it serves")
+	to := flag.String("push", "", "`REF` in a registry to push the image to")
 	flag.Parse()
 	if addr, err := net.ResolveTCPAddr("tcp", *listen); err != nil || !addr.IP.IsLoopback() {
 		return errors.Join(fmt.Errorf("%s is no loopback address", *listen), err)
@@ -56,6 +60,11 @@ func run(ctx context.Context) error {
 		return err
 	}
 	server := http.Server{Handler: library, ReadHeaderTimeout: 10 * time.Second}
+	if *to != "" {
+		go server.Serve(l)
+		defer server.Close()
+		return push(ctx, l.Addr().String(), flag.Arg(0), *to)
+	}
 	url := "http://" + l.Addr().String()
 	if *ready != "" {
 		if err := os.WriteFile(*ready+".part", []byte(url+"\n"), 0o644); err != nil {

@@ -66,17 +66,20 @@ func (d Dir) Store() string { return d.path("store") }
 // Logs is the folder of log events.
 func (d Dir) Logs() string { return d.path("logs") }
 
-// Ledger is where the usage of tasks is recorded.
-func (d Dir) Ledger() string { return d.path("ledger") }
-
 // Objects is the folder of Amazon S3's objects.
 func (d Dir) Objects() string { return d.path("objects") }
+
+// Ledger is where the usage of tasks is recorded.
+func (d Dir) Ledger() string { return d.path("ledger") }
 
 // CA is the folder of the installation's certificate authority.
 func (d Dir) CA() string { return d.path("ca") }
 
 // Images is the folder of image layers.
 func (d Dir) Images() string { return d.path("images") }
+
+// Registry is where the registries' layers and manifests are kept.
+func (d Dir) Registry() string { return d.path("registry") }
 
 // Tasks is the folder of the sandboxes.
 func (d Dir) Tasks() string { return d.path("tasks") }

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,12 +32,14 @@ import (
 	"github.com/distribution/reference"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
+
+	"neargate/internal/registries"
 )
 
 // Config says where a library is and how it works. Only Dir and Log are needed.
 type Config struct {
 	Dir        string // without ':', ',' and '\', which overlayfs cannot take
-	Registries Registries
+	Registries registries.Config
 	Parallel   int           // downloads at a time; 0: 16
 	Keep       time.Duration // how long an image stays that no task uses; 0: a day
 	High, Low  int           // percent: a file system fuller than High is emptied to Low of unused images; 0: 85, 80
@@ -60,7 +63,7 @@ const (
 // Library is an open image library. Its methods may be called by many goroutines.
 type Library struct {
 	dir        string
-	registries Registries
+	registries registries.Config
 	keep       time.Duration
 	high, low  int
 	reserve    uint64
@@ -170,6 +173,8 @@ type Request struct {
 	// registry-1.docker.io; a user without a name has a token as its password.
 	// nil: anonymous.
 	Credentials func(host string) (user, password string, err error)
+	// Own reaches a registry of this installation; nil for any other. nil: none is.
+	Own func(host string) http.RoundTripper
 	// Progress is told how far the pull is, a few times a second, by one
 	// goroutine at a time and not after Pull has returned.
 	Progress func(Progress)

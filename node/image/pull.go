@@ -55,7 +55,7 @@ func (l *Library) Pull(ctx context.Context, req Request) (Image, error) {
 		return Image{}, &Error{Text: fmt.Sprintf("unknown architecture %q", req.Arch)}
 	}
 	ctx = quiet(ctx)
-	r := &remote{library: l, dial: req.Dial, login: req.Credentials}
+	r := &remote{library: l, dial: req.Dial, login: req.Credentials, own: req.Own}
 	defer r.close()
 	p := &pull{Library: l, req: req, ref: ref, arch: arch, resolver: r.resolver()}
 	defer p.end()

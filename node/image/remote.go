@@ -28,6 +28,7 @@ type remote struct {
 	library    *Library
 	dial       func(ctx context.Context, network, addr string) (net.Conn, error) // nil: from the host
 	login      func(host string) (user, password string, err error)              // nil: anonymous
+	own        func(host string) http.RoundTripper                               // nil: none
 	mu         sync.Mutex
 	transports []*http.Transport
 }
@@ -49,11 +50,11 @@ func (r *remote) close() {
 // hosts are where the images of a registry are looked for, in order.
 func (r *remote) hosts(name string) ([]docker.RegistryHost, error) {
 	var out []docker.RegistryHost
-	conf := r.library.registries.hosts[name]
-	for _, m := range conf.mirrors {
+	mirrors, only := r.library.registries.Mirrors(name)
+	for _, m := range mirrors {
 		out = append(out, r.host(m.Host, m.Scheme, m.Path, nil))
 	}
-	if conf.only {
+	if only {
 		return out, nil
 	}
 	host, err := docker.DefaultHost(name)
@@ -64,7 +65,7 @@ func (r *remote) hosts(name string) ([]docker.RegistryHost, error) {
 }
 
 func (r *remote) host(host, scheme, path string, dial func(context.Context, string, string) (net.Conn, error)) docker.RegistryHost {
-	conf, plain := r.library.registries.trust(host)
+	conf, plain := r.library.registries.Trust(host)
 	t := &http.Transport{
 		TLSClientConfig:       conf,
 		TLSHandshakeTimeout:   dialTimeout,
@@ -84,6 +85,11 @@ func (r *remote) host(host, scheme, path string, dial func(context.Context, stri
 	var trip http.RoundTripper = t
 	if plain && scheme == "https" {
 		trip = docker.NewHTTPFallback(trip)
+	}
+	if r.own != nil {
+		if own := r.own(host); own != nil {
+			trip = own
+		}
 	}
 	client := &http.Client{Transport: &paced{next: trip, first: r.library.pause}}
 	auth := []docker.AuthorizerOpt{docker.WithAuthClient(client)}

@@ -13,6 +13,7 @@ type style struct {
 	member  string // message member of JSON errors; "message" where empty
 	skip    []Rule // rules the service checks itself, with texts of its own
 	message func([]Violation) string
+	late    bool // authorises a request before it is checked
 }
 
 // styles are the services that differ from their protocol's usual style, by ID.
@@ -20,9 +21,13 @@ var styles = map[string]style{
 	"ecs":              {code: "InvalidParameterException", skip: []Rule{Required, Enum, Element}, message: framework},
 	"ecr":              {code: "InvalidParameterException", message: registry},
 	"logs":             {code: "InvalidParameterException", message: framework},
-	"secretsmanager":   {code: "ValidationException", member: "Message", message: framework},
+	"secretsmanager":   {code: "ValidationException", member: "Message", message: framework, late: true},
 	"servicediscovery": {code: "InvalidInput", member: "Message", message: framework},
 }
+
+// Late reports whether a service checks requests only once they are authorised, as
+// it was recorded.
+func Late(s *shape.Service) bool { return styles[s.ID].late }
 
 func styleOf(s *shape.Service) style {
 	if st, ok := styles[s.ID]; ok {

@@ -1,4 +1,6 @@
-package image
+// Package registries reads how registries of images are reached that are not reached
+// as their name says.
+package registries
 
 import (
 	"bytes"
@@ -16,9 +18,9 @@ import (
 	"github.com/distribution/reference"
 )
 
-// Registries says how registries are reached that are not reached as their name
+// Config says how registries are reached that are not reached as their name
 // says. The zero value says nothing.
-type Registries struct {
+type Config struct {
 	hosts map[string]registry // by the host of an image's name, with its port if any
 }
 
@@ -38,7 +40,7 @@ type registryFile struct {
 	CA       string   `json:"ca"`
 }
 
-// ReadRegistries reads a configuration file:
+// Read reads a configuration file:
 //
 //	{"registries": {
 //	  "public.ecr.aws": {"mirrors": ["http://127.0.0.1:5000"], "only": true},
@@ -49,10 +51,10 @@ type registryFile struct {
 // A mirror's path, if any, comes before the name of the repository. What is said
 // of a mirror's host holds for the mirror; http:// in its URL permits plain HTTP.
 // Mirrors belong to the node: they are dialed from the host.
-func ReadRegistries(path string) (Registries, error) {
+func Read(path string) (Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return Registries{}, err
+		return Config{}, err
 	}
 	var file struct {
 		Registries map[string]registryFile `json:"registries"`
@@ -60,12 +62,12 @@ func ReadRegistries(path string) (Registries, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
-		return Registries{}, fmt.Errorf("%s: %w", path, err)
+		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Registries{}, fmt.Errorf("%s: more than one JSON value", path)
+		return Config{}, fmt.Errorf("%s: more than one JSON value", path)
 	}
-	out := Registries{hosts: map[string]registry{}}
+	out := Config{hosts: map[string]registry{}}
 	for name, f := range file.Registries {
 		host, err := registryHost(name)
 		if err == nil {
@@ -77,7 +79,7 @@ func ReadRegistries(path string) (Registries, error) {
 			out.hosts[host], err = f.parse()
 		}
 		if err != nil {
-			return Registries{}, fmt.Errorf("%s: registry %q: %w", path, name, err)
+			return Config{}, fmt.Errorf("%s: registry %q: %w", path, name, err)
 		}
 	}
 	return out, nil
@@ -132,10 +134,17 @@ func (f registryFile) parse() (registry, error) {
 	return r, nil
 }
 
-// trust is how TLS connections to a host are checked, and whether plain HTTP
+// Trust is how TLS connections to a host are checked, and whether plain HTTP
 // will do.
-func (r Registries) trust(host string) (conf *tls.Config, plain bool) {
+func (r Config) Trust(host string) (conf *tls.Config, plain bool) {
 	h := r.hosts[host]
 	plain = h.insecure || docker.IsLocalhost(host)
 	return &tls.Config{RootCAs: h.roots, InsecureSkipVerify: plain && h.roots == nil}, plain
+}
+
+// Mirrors are tried in order before the host that images are named after; only
+// reports that the host itself is not tried.
+func (r Config) Mirrors(name string) (mirrors []*url.URL, only bool) {
+	h := r.hosts[name]
+	return h.mirrors, h.only
 }

@@ -1,0 +1,99 @@
+package ssm
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	api "neargate/aws/ssm"
+	"neargate/resource/param"
+	"neargate/store"
+)
+
+// maxTags is how many tags a parameter may have.
+const maxTags = 50
+
+// mergeTags returns the tags with others added, by key.
+func mergeTags(tags []param.Tag, add []api.Tag) ([]param.Tag, error) {
+	out := slices.Clone(tags)
+	for _, t := range add {
+		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+			return nil, invalid("Tag keys that begin with aws: are reserved for system use.")
+		}
+		if i := slices.IndexFunc(out, func(o param.Tag) bool { return o.Key == *t.Key }); i >= 0 {
+			out[i].Value = *t.Value
+			continue
+		}
+		out = append(out, param.Tag{Key: *t.Key, Value: *t.Value})
+	}
+	if len(out) > maxTags {
+		return nil, api.TooManyTagsError("").WithoutMessage()
+	}
+	slices.SortFunc(out, func(a, b param.Tag) int { return strings.Compare(a.Key, b.Key) })
+	return out, nil
+}
+
+// tagged finds the parameter a tagging operation is about. There are no other
+// resources.
+func tagged(ctx context.Context, kind, id string) (param.Reference, error) {
+	r, err := plain(ctx, id)
+	if err != nil || kind != "Parameter" {
+		return r, noResource()
+	}
+	return r, nil
+}
+
+func noResource() error { return api.InvalidResourceId("").WithoutMessage() }
+
+// missing is err with the words for tags where there is no such parameter.
+func missing(err error) error {
+	if err != nil && err.Error() == notFound().Error() {
+		return noResource()
+	}
+	return err
+}
+
+// AddTagsToResource adds tags to a parameter.
+func (s *Service) AddTagsToResource(ctx context.Context, in *api.AddTagsToResourceInput) (*api.AddTagsToResourceOutput, error) {
+	r, err := tagged(ctx, *in.ResourceType, *in.ResourceId)
+	if err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, r, func(_ store.Tx, p *param.Parameter) (err error) {
+		p.Tags, err = mergeTags(p.Tags, in.Tags)
+		return err
+	})
+	return &api.AddTagsToResourceOutput{}, missing(err)
+}
+
+// RemoveTagsFromResource removes tags from a parameter; keys that are not there are
+// fine.
+func (s *Service) RemoveTagsFromResource(ctx context.Context, in *api.RemoveTagsFromResourceInput) (*api.RemoveTagsFromResourceOutput, error) {
+	r, err := tagged(ctx, *in.ResourceType, *in.ResourceId)
+	if err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, r, func(_ store.Tx, p *param.Parameter) error {
+		p.Tags = slices.DeleteFunc(slices.Clone(p.Tags), func(t param.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		return nil
+	})
+	return &api.RemoveTagsFromResourceOutput{}, missing(err)
+}
+
+// ListTagsForResource lists the tags of a parameter.
+func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForResourceInput) (*api.ListTagsForResourceOutput, error) {
+	r, err := tagged(ctx, *in.ResourceType, *in.ResourceId)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListTagsForResourceOutput{}
+	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
+		p, err := find(ctx, tx, r)
+		out.TagList = []api.Tag{}
+		for _, t := range p.Tags {
+			out.TagList = append(out.TagList, api.Tag{Key: &t.Key, Value: &t.Value})
+		}
+		return err
+	})
+	return out, missing(err)
+}
