@@ -22,9 +22,6 @@ type target struct {
 // SERVICE are in target_SERVICE.go, and services has a line for them.
 // Source: AWS Service Authorization Reference.
 type rules struct {
-	// action is what the permission for an operation is called, where that is not
-	// the operation's name; nil where it always is.
-	action func(operation string) string
 	// resources gives the ARNs an operation is about; operations left out, and
 	// those whose function finds none, are about "*".
 	resources map[string]func(input) []string
@@ -47,13 +44,7 @@ type rules struct {
 
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
-<<<<<<< HEAD
-	"budgets": budgetsRules,
-	"ec2":     ec2Rules,
-	"ecs":     ecsRules,
-	"iam":     iamRules,
-	"logs":    logsRules,
-=======
+	"budgets":        budgetsRules,
 	"ec2":            ec2Rules,
 	"ecr":            ecrRules,
 	"ecs":            ecsRules,
@@ -62,7 +53,6 @@ var services = map[string]rules{
 	"ssm":            ssmRules,
 	"secretsmanager": secretsRules,
 	"logs":           logsRules,
->>>>>>> main
 }
 
 // targets are the permissions a call needs: the operation itself, and what else
@@ -81,15 +71,7 @@ func targets(in input, call Call) []target {
 	if len(resources) == 0 {
 		resources = []string{"*"}
 	}
-<<<<<<< HEAD
-	action := call.Operation
-	if r.action != nil {
-		action = r.action(action)
-	}
-	out := []target{{call.Service + ":" + action, resources, keys}}
-=======
 	out := []target{{call.Service + ":" + cmp.Or(r.action[call.Operation], call.Operation), resources, keys}}
->>>>>>> main
 	if r.also != nil {
 		out = append(out, r.also(in, call.Operation)...)
 	}

@@ -11,14 +11,9 @@ import (
 // budgetsRules are those of AWS Budgets, whose operations need one of two
 // permissions, to view and to modify.
 var budgetsRules = rules{
-	action: func(operation string) string {
-		switch operation {
-		case "CreateBudget", "UpdateBudget", "DeleteBudget":
-			return "ModifyBudget"
-		case "DescribeBudget", "DescribeBudgets", "DescribeNotificationsForBudget":
-			return "ViewBudget"
-		}
-		return operation
+	action: map[string]string{
+		"CreateBudget": "ModifyBudget", "UpdateBudget": "ModifyBudget", "DeleteBudget": "ModifyBudget",
+		"DescribeBudget": "ViewBudget", "DescribeBudgets": "ViewBudget", "DescribeNotificationsForBudget": "ViewBudget",
 	},
 	resources: merge(
 		each(func(in input) []string { return []string{in.budget(in.text("BudgetName"))} },

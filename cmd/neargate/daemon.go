@@ -60,11 +60,8 @@ type daemon struct {
 	logAPI  *logs.Service
 	objects *objects.Store
 	usage   *book.Book
-<<<<<<< HEAD
-=======
 	mirrors registries.Config
 	ecr     *containers
->>>>>>> main
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
@@ -132,8 +129,6 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
-<<<<<<< HEAD
-=======
 	if d.objects, err = d.openObjects(); err != nil {
 		return err
 	}
@@ -146,15 +141,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
 	}
->>>>>>> main
 	if err := d.openUsage(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.usage.Ledger.Close()) }()
-	if d.objects, err = d.openObjects(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	d.admin = &admin{dir: o.dir, store: d.store, usage: d.usage, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
@@ -220,14 +210,9 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
-<<<<<<< HEAD
-	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
-	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
-=======
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
->>>>>>> main
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
