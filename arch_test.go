@@ -67,6 +67,8 @@ var layers = map[string][]string{
 	"service/s3":                  {"service/s3", "service/internal", "service", "wire/sigv4", "resource", "store", "auth", "arn", "internal"},
 	"dataplane/objects/sweep.go":  {"dataplane/objects", "resource", "store", "arn", "internal"},
 	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
+	"billing/ledger/drain.go":     {"billing/ledger", "resource", "store", "arn", "internal"},
+	"billing/book":                {"billing", "resource", "store", "arn", "internal"},
 }
 
 // separate are the folders of other Go modules in this repository.

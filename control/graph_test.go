@@ -7,13 +7,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	"neargate/control/attach"
-	"neargate/control/deploy"
+	"neargate/control"
 	"neargate/control/expire"
 	"neargate/control/images"
 	"neargate/control/keys"
 	"neargate/control/loop"
-	"neargate/control/place"
 	"neargate/control/vault"
 )
 
@@ -24,9 +22,8 @@ func TestGraph(t *testing.T) {
 	page := "# The controllers\n\n" +
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
-		loop.Graph(deploy.New(nil, nil), place.Place(), place.Hosts(), attach.New(nil, netip.Prefix{}), expire.Tasks(), expire.Services(), expire.Clusters(),
-			expire.Sessions(), expire.DeletionTasks(), keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(),
-			images.Lifecycle(), images.Replicate(nil, nil))
+		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks(),
+			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), images.Lifecycle(), images.Replicate(nil, nil))...)
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -14,11 +14,8 @@ import (
 	"time"
 
 	"neargate/arn"
-	"neargate/control/attach"
-	"neargate/control/deploy"
-	"neargate/control/expire"
+	"neargate/control"
 	"neargate/control/loop"
-	"neargate/control/place"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
@@ -82,10 +79,7 @@ func New(c Config) *World {
 	}
 	w.store = &recorder{inner: mem.New(opts...), commit: w.committed}
 	w.api = w.client()
-	for _, r := range []loop.Runner{
-		deploy.New(func() time.Time { return w.Now }, w.ids), place.Place(), place.Hosts(), attach.New(w.ids, netip.Prefix{}),
-		expire.Tasks(), expire.Services(), expire.Clusters(),
-	} {
+	for _, r := range control.Tasks(func() time.Time { return w.Now }, w.ids, netip.Prefix{}) {
 		w.Add(r)
 	}
 	w.must(w.store.Update(w.ctx, func(tx store.Tx) error {

@@ -44,7 +44,7 @@ func (r Request) Estimate(at time.Time) (*Estimate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Knobs.turn(&l.Terms); err != nil {
+	if err := r.Knobs.Turn(&l.Terms); err != nil {
 		return nil, err
 	}
 	p, err := r.plan(l.Region)
@@ -77,7 +77,8 @@ func (r Request) list() (*billing.List, error) {
 	return l, err
 }
 
-func (k Knobs) turn(t *billing.Terms) error {
+// Turn changes terms as the knobs say.
+func (k Knobs) Turn(t *billing.Terms) error {
 	if k.Minimum != nil {
 		t.MinimumSeconds, t.WindowsMinimumSeconds = *k.Minimum, *k.Minimum
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/billing/book"
 	"neargate/internal/install"
 	"neargate/resource/identity"
 	"neargate/store"
@@ -27,6 +28,7 @@ import (
 type admin struct {
 	dir   install.Dir
 	store *etcd.Store
+	usage *book.Book
 	now   func() time.Time
 	ids   *arn.Source
 }
@@ -65,6 +67,8 @@ func (a *admin) handler() http.Handler {
 		c, err := a.createKey(r.Context(), r.PathValue("id"))
 		answer(w, c, err)
 	})
+	mux.HandleFunc("POST /bill", a.bill)
+	mux.HandleFunc("POST /bill/export", a.export)
 	return mux
 }
 
@@ -248,8 +252,12 @@ func backup(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	defer body.Close()
-	// The file appears under its name only when it is complete.
-	part := fs.Arg(0) + ".part"
+	return save(std, fs.Arg(0), body)
+}
+
+// save writes to a file, which appears under its name only when it is complete.
+func save(std stdio, name string, body io.Reader) error {
+	part := name + ".part"
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -263,12 +271,12 @@ func backup(ctx context.Context, std stdio, args []string) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(part, fs.Arg(0))
+		err = os.Rename(part, name)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%d bytes in %s\n", n, fs.Arg(0))
+	fmt.Fprintf(std.out, "%d bytes in %s\n", n, name)
 	return nil
 }
 

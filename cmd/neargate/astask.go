@@ -10,6 +10,7 @@ import (
 	"neargate/auth"
 	awsecs "neargate/aws/ecs"
 	awslogs "neargate/aws/logs"
+	"neargate/cmd/neargate/door"
 	"neargate/node/logdriver"
 	"neargate/node/metadata"
 	"neargate/resource/compute"
@@ -25,7 +26,7 @@ import (
 // asTask calls the AWS APIs in the name of tasks, with their roles: every call
 // passes the same gate as any customer's.
 type asTask struct {
-	gate  gate
+	gate  door.Gate
 	store store.Store
 	now   func() time.Time
 	ids   *arn.Source
@@ -37,7 +38,7 @@ type asTask struct {
 func (d *daemon) asTask() asTask {
 	deps := d.deps()
 	return asTask{
-		gate: gate{auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
+		gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
 		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),
 	}
 }

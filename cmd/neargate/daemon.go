@@ -17,6 +17,8 @@ import (
 	"neargate/arn"
 	"neargate/audit"
 	"neargate/auth"
+	"neargate/billing/book"
+	"neargate/cmd/neargate/door"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
 	"neargate/dataplane/trailstore"
@@ -59,6 +61,7 @@ type daemon struct {
 	logs    *logstore.Store
 	logAPI  *logs.Service
 	objects *objects.Store
+	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
 	trail   *trailstore.Store
@@ -148,7 +151,11 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
 	}
-	d.admin = &admin{dir: o.dir, store: d.store, now: time.Now, ids: d.ids}
+	if err := d.openUsage(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.usage.Ledger.Close()) }()
+	d.admin = &admin{dir: o.dir, store: d.store, usage: d.usage, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(ctx)
 	if err != nil {
 		return err
@@ -217,6 +224,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
+	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
 	}
@@ -235,16 +243,16 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api),
-		Keys:     keys{directory},
-		Gate:     gate{directory},
+		Services: services(deps, d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage),
+		Keys:     door.Keys{Directory: directory},
+		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
 	}
 	if d.noAuth {
-		cfg.Keys = anyone{keys{directory}}
+		cfg.Keys = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/cmd/neargate/door"
 	"neargate/control/images"
 	"neargate/dataplane/registry"
 	"neargate/resource/identity"
@@ -38,7 +39,7 @@ func (d *daemon) openRegistries() (*containers, error) {
 	}
 	r := &containers{blobs: blobs, store: d.store, log: d.log}
 	r.api = ecr.New(d.deps(), blobs, nil, func() string { return "http://" + d.listener.Addr().String() })
-	g := gate{auth.NewDirectory(d.store, time.Now)}
+	g := door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}
 	cfg := v2.Config{
 		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log,
 		Gate: func(ctx context.Context, c auth.Caller, operation string, input any) (context.Context, error) {

@@ -13,6 +13,7 @@ import (
 	awsiam "neargate/aws/iam"
 	awslogs "neargate/aws/logs"
 	awssts "neargate/aws/sts"
+	"neargate/cmd/neargate/door"
 	"neargate/resource/identity"
 	"neargate/service"
 	"neargate/service/iam"
@@ -24,17 +25,17 @@ import (
 	"neargate/wire/shape"
 )
 
-// door admits calls of one key after another.
-type door struct {
+// visitor makes calls of one key after another.
+type visitor struct {
 	t *testing.T
-	keys
-	gate
+	door.Keys
+	door.Gate
 	id, token string
 	insecure  bool
 }
 
 // admit proves the caller and asks whether the call may pass.
-func (d door) admit(service, operation string, input any) (context.Context, error) {
+func (d visitor) admit(service, operation string, input any) (context.Context, error) {
 	d.t.Helper()
 	key, err := d.Key(d.t.Context(), d.id, d.token)
 	if err != nil {
@@ -46,7 +47,7 @@ func (d door) admit(service, operation string, input any) (context.Context, erro
 }
 
 // made admits a call, makes it and returns its answer.
-func made[In, Out any](d door, service, operation string, f func(context.Context, *In) (*Out, error), in *In) *Out {
+func made[In, Out any](d visitor, service, operation string, f func(context.Context, *In) (*Out, error), in *In) *Out {
 	d.t.Helper()
 	ctx, err := d.admit(service, operation, in)
 	if err != nil {
@@ -59,7 +60,7 @@ func made[In, Out any](d door, service, operation string, f func(context.Context
 	return out
 }
 
-func (d door) refused(service, operation string, input any, status int, code, message string) {
+func (d visitor) refused(service, operation string, input any, status int, code, message string) {
 	d.t.Helper()
 	_, err := d.admit(service, operation, input)
 	e, ok := err.(*shape.Error)
@@ -96,7 +97,7 @@ func TestUserAssumesRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	directory := auth.NewDirectory(st, deps.Now)
-	root := door{t: t, keys: keys{directory}, gate: gate{directory}, id: key.ID}
+	root := visitor{t: t, Keys: door.Keys{Directory: directory}, Gate: door.Gate{Directory: directory}, id: key.ID}
 	people, tokens := iam.New(deps), sts.New(deps)
 
 	made(root, "iam", "CreateUser", people.CreateUser, &awsiam.CreateUserInput{UserName: new("ann")})

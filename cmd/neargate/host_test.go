@@ -17,7 +17,7 @@ func TestExamine(t *testing.T) {
 	for kind, want := range map[string][]string{
 		runtimeFake:   nil,
 		runtimeGVisor: {"mkfs.ext4", "apt install e2fsprogs", "not beside neargate: neargate-runsc, neargate-init"},
-		runtimeRunc:   {"mkfs.ext4", "not beside neargate: neargate-runsc, neargate-init, runc"},
+		runtimeRunc:   {"mkfs.ext4", "not beside neargate: neargate-shim, neargate-init, runc"},
 		"docker":      {`gvisor, runc or fake, not "docker"`},
 	} {
 		err := options{dir: install.Dir(t.TempDir()), listen: "127.0.0.1:0", host: hostOptions{runtime: kind}}.examine()

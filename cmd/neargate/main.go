@@ -38,6 +38,7 @@ func commands() []command {
 		{"restore", "[flags] FILE", "replace the state of a running neargate", restore},
 		{"doctor", "[flags]", "say what this host lacks and how to mend it", doctorCommand},
 		{"estimate", "[flags]", "say what tasks cost, before they run", estimateCommand},
+		{"bill", "[export] [flags]", "say what tasks have cost, and cost so far", billCommand},
 		{"version", "", "print the version", printVersion},
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"neargate/arn"
+	awsbudgets "neargate/aws/budgets"
+	awsce "neargate/aws/ce"
 	awscloudtrail "neargate/aws/cloudtrail"
 	awsec2 "neargate/aws/ec2"
 	awsecr "neargate/aws/ecr"
@@ -12,18 +14,20 @@ import (
 	awsiam "neargate/aws/iam"
 	awskms "neargate/aws/kms"
 	awslogs "neargate/aws/logs"
+	awspricing "neargate/aws/pricing"
 	awssecrets "neargate/aws/secretsmanager"
 	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
-	"neargate/control/attach"
-	"neargate/control/deploy"
+	"neargate/billing/book"
+	"neargate/control"
 	"neargate/control/expire"
 	"neargate/control/images"
 	keycontrol "neargate/control/keys"
 	"neargate/control/loop"
-	"neargate/control/place"
 	"neargate/control/vault"
 	"neargate/service"
+	"neargate/service/budgets"
+	"neargate/service/ce"
 	"neargate/service/cloudtrail"
 	"neargate/service/ec2"
 	"neargate/service/ecr"
@@ -32,6 +36,7 @@ import (
 	"neargate/service/iam"
 	"neargate/service/kms"
 	"neargate/service/logs"
+	"neargate/service/pricing"
 	"neargate/service/secretsmanager"
 	"neargate/service/ssm"
 	"neargate/service/sts"
@@ -39,8 +44,10 @@ import (
 )
 
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, l *logs.Service, events cloudtrail.Events, k *kms.Service, e *ecr.Service) []shape.Service {
+func services(d service.Deps, launches task.Rate, l *logs.Service, events cloudtrail.Events, k *kms.Service, e *ecr.Service, u *book.Book) []shape.Service {
 	return []shape.Service{
+		awsbudgets.Describe(budgets.New(d, u)),
+		awsce.Describe(ce.New(d, u)),
 		awscloudtrail.Describe(cloudtrail.New(d, events)),
 		awsec2.Describe(ec2.New(d)),
 		awsecr.Describe(e),
@@ -50,18 +57,16 @@ func services(d service.Deps, launches task.Rate, l *logs.Service, events cloudt
 		awslogs.Describe(l),
 		awssecrets.Describe(secretsmanager.New(d, k)),
 		awsssm.Describe(ssm.New(d, k)),
+		awspricing.Describe(pricing.New(d)),
 		awssts.Describe(sts.New(d)),
 	}
 }
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
 func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, master [32]byte) []loop.Runner {
-	return []loop.Runner{
-		deploy.New(now, ids), place.Place(), place.Hosts(), attach.New(ids, public),
-		expire.Tasks(), expire.Services(), expire.Clusters(),
+	return append(control.Tasks(now, ids, public),
 		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
-		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)),
-	}
+		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
 }
 
 // env is what controllers run with.

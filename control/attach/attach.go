@@ -209,6 +209,7 @@ func (m minter) fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, ip st
 	}
 	t.Attachment.Status, t.Attachment.Subnet, t.Attachment.ENI = compute.Attached, s.ID, eni
 	t.Attachment.MAC, t.Attachment.PrivateIP, t.Attachment.PublicIP = e.MAC, ip, e.PublicIP
+	t.Attachment.AttachedAt = at
 	if vpc.DNSHostnames && vpc.DNSSupport {
 		t.Attachment.PrivateDNS = network.PrivateDNSName(t.Region, ip)
 	}

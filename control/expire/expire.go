@@ -53,14 +53,14 @@ func Tasks() loop.Runner {
 }
 
 // PlanTasks takes the tasks whose time is over. One whose interface is not yet
-// removed waits for that.
+// removed, or whose usage is not yet recorded, waits for that.
 func PlanTasks(now time.Time, s Stopped) (do []compute.Task, wake time.Time) {
 	for _, t := range s.Tasks {
 		until := t.State.StoppedAt.Add(StoppedFor)
 		if now.Before(until) {
 			return do, until
 		}
-		if !t.HasSpareInterface() {
+		if t.Metered && !t.HasSpareInterface() {
 			do = append(do, t)
 		}
 	}

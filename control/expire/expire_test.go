@@ -53,7 +53,7 @@ func TestTasks(t *testing.T) {
 	st := mem.New(mem.Paranoid())
 	update(t, st, func(tx store.Tx) error {
 		for i := range 501 {
-			task := compute.Task{Account: "1", Region: "r", Cluster: "c", ID: fmt.Sprint(i), Node: "n"}
+			task := compute.Task{Account: "1", Region: "r", Cluster: "c", ID: fmt.Sprint(i), Node: "n", Metered: i != 498}
 			task.State.Last, task.State.StoppedAt = compute.Stopped, t0.Add(time.Duration(i)*time.Second)
 			switch i {
 			case 499:
@@ -74,13 +74,13 @@ func TestTasks(t *testing.T) {
 	if wake := run(t, st, Tasks(), t0.Add(time.Hour+449*time.Second)); !wake.Equal(t0.Add(time.Hour+450*time.Second)) || count(t, st, tasks) != 51 {
 		t.Errorf("in between: wake %v, %d left", wake, count(t, st, tasks))
 	}
-	// What still has an interface, and what runs, stays.
+	// What still has an interface, what is not metered, and what runs, stays.
 	run(t, st, Tasks(), t0.Add(100*time.Hour))
-	if n := count(t, st, tasks); n != 2 {
-		t.Errorf("%d left, want 2", n)
+	if n := count(t, st, tasks); n != 3 {
+		t.Errorf("%d left, want 3", n)
 	}
-	if n := count(t, st, tables.Tasks.Prefixes()...); n > 12 {
-		t.Errorf("%d keys left of 2 tasks", n)
+	if n := count(t, st, tables.Tasks.Prefixes()...); n > 18 {
+		t.Errorf("%d keys left of 3 tasks", n)
 	}
 }
 

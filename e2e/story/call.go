@@ -29,6 +29,7 @@ var (
 	targets = map[string]string{
 		"cloudtrail": "CloudTrail_20131101", "ecr": "AmazonEC2ContainerRegistry_V20150921", "ecs": "AmazonEC2ContainerServiceV20141113", "kms": "TrentService", "logs": "Logs_20140328",
 		"secretsmanager": "secretsmanager", "ssm": "AmazonSSM",
+		"ce": "AWSInsightsIndexService", "pricing": "AWSPriceListService", "budgets": "AWSBudgetServiceGateway",
 	}
 	versions = map[string]string{"ec2": "2016-11-15", "iam": "2010-05-08", "sts": "2011-06-15"}
 )

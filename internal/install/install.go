@@ -72,6 +72,9 @@ func (d Dir) Trail() string { return d.path("trail") }
 // Objects is the folder of Amazon S3's objects.
 func (d Dir) Objects() string { return d.path("objects") }
 
+// Ledger is where the usage of tasks is recorded.
+func (d Dir) Ledger() string { return d.path("ledger") }
+
 // CA is the folder of the installation's certificate authority.
 func (d Dir) CA() string { return d.path("ca") }
 

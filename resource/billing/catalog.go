@@ -2,9 +2,11 @@ package billing
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 )
 
 // files are the price lists of AWS, one a region, and what its pricing page
@@ -46,3 +48,21 @@ func Regions() []string {
 	}
 	return regions
 }
+
+// Code is what the usage types of a region begin with, where its prices are known.
+func Code(region string) (code string, ok bool) {
+	code, ok = codes()[region]
+	return code, ok
+}
+
+var codes = sync.OnceValue(func() map[string]string {
+	out := map[string]string{}
+	for _, region := range Regions() {
+		var head struct{ Code string }
+		b, err := files.ReadFile("prices/" + region + ".json")
+		if err == nil && json.Unmarshal(b, &head) == nil {
+			out[region] = head.Code
+		}
+	}
+	return out
+})

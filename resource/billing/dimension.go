@@ -97,3 +97,31 @@ func (d Dimension) Spot() bool { return strings.HasPrefix(d.Usage(), "SpotUsage-
 func (d Dimension) Compute() bool {
 	return slices.Contains([]Dimension{VCPU, Memory, ARMVCPU, ARMMemory, WinVCPU, WinMemory}, d)
 }
+
+// Kind is what of a task a dimension measures.
+type Kind int
+
+// The kinds that tasks use. KindOther is everything else, as the licence of
+// Windows.
+const (
+	KindOther Kind = iota
+	KindCPU
+	KindMemory
+	KindStorage
+	KindAddress
+)
+
+// Kind is what the dimension measures.
+func (d Dimension) Kind() Kind {
+	switch d {
+	case VCPU, ARMVCPU, WinVCPU, SpotVCPU, SpotARMVCPU:
+		return KindCPU
+	case Memory, ARMMemory, WinMemory, SpotMemory, SpotARMMem:
+		return KindMemory
+	case Storage:
+		return KindStorage
+	case PublicIPv4:
+		return KindAddress
+	}
+	return KindOther
+}

@@ -45,6 +45,7 @@ const (
 //	Node, Zone, PlaceAfter   control/place (Zone may be set by the creator)
 //	Attachment           control/attach
 //	State                the node; control/place while the task has no node
+//	Metered              control/meter
 type Task struct {
 	Account, Region, Cluster, ID string
 	CreatedAt                    time.Time
@@ -57,6 +58,7 @@ type Task struct {
 	State                        TaskState
 	Tags                         []Tag
 	Protection                   Protection
+	Metered                      bool `json:",omitempty"` // its usage is recorded
 }
 
 // TaskSpec is what was asked for, resolved when the task was created.
@@ -127,12 +129,13 @@ type Attachment struct {
 	ID         string // uuid
 	Status     AttachmentStatus
 	Subnet     string
-	ENI        string `json:",omitempty"`
-	MAC        string `json:",omitempty"`
-	PrivateIP  string `json:",omitempty"`
-	PrivateDNS string `json:",omitempty"`
-	PublicIP   string `json:",omitempty"`
-	Failure    string `json:",omitempty"` // why no interface could be made; ends the task
+	ENI        string    `json:",omitempty"`
+	MAC        string    `json:",omitempty"`
+	PrivateIP  string    `json:",omitempty"`
+	PrivateDNS string    `json:",omitempty"`
+	PublicIP   string    `json:",omitempty"`
+	AttachedAt time.Time `json:",omitzero"`  // when the interface was made
+	Failure    string    `json:",omitempty"` // why no interface could be made; ends the task
 }
 
 // RunToken remembers a RunTask request by its client token.

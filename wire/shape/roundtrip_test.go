@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"neargate/aws/budgets"
+	"neargate/aws/ce"
 	"neargate/aws/ec2"
 	"neargate/aws/ecs"
 	"neargate/aws/iam"
 	"neargate/aws/logs"
+	"neargate/aws/pricing"
 	"neargate/aws/sts"
 	"neargate/wire/form"
 	"neargate/wire/json"
@@ -27,6 +30,7 @@ func services() []shape.Service {
 	return []shape.Service{
 		ecs.Describe(struct{ ecs.API }{}), ec2.Describe(struct{ ec2.API }{}), iam.Describe(struct{ iam.API }{}),
 		logs.Describe(struct{ logs.API }{}), sts.Describe(struct{ sts.API }{}),
+		budgets.Describe(struct{ budgets.API }{}), ce.Describe(struct{ ce.API }{}), pricing.Describe(struct{ pricing.API }{}),
 	}
 }
 

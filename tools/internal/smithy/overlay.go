@@ -21,7 +21,8 @@ type Overlay struct {
 	// Order gives the wire order of members where XML answers have another
 	// than the alphabetical one. Members left out follow by name.
 	Order map[string][]string `json:"order,omitempty"`
-	// Traits sets traits of a shape ("Shape") or a member ("Shape.member").
+	// Traits sets traits of a shape ("Shape") or a member ("Shape.member"); null
+	// takes one away.
 	Traits map[string]Traits `json:"traits,omitempty"`
 	// Errors adds errors of the model to operations.
 	Errors map[string][]string `json:"errors,omitempty"`
@@ -122,6 +123,10 @@ func (o *Overlay) setTraits(m *Model, ns string) error {
 		for id, v := range traits {
 			if !slices.Contains(Kept, id) || bytes.Equal((*to)[id], v) {
 				return fmt.Errorf("%s: %s is set already, or read by nobody", path, id)
+			}
+			if string(v) == "null" {
+				delete(*to, id)
+				continue
 			}
 			(*to)[id] = v
 		}

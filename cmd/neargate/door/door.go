@@ -1,4 +1,6 @@
-package main
+// Package door tells the wire who is calling and whether they may: by the stored
+// identities and policies, with refusals in each service's words.
+package door
 
 import (
 	"context"
@@ -13,12 +15,12 @@ import (
 	"neargate/wire/sigv4"
 )
 
-// keys lets the front door look access keys up in the directory.
-type keys struct{ directory *auth.Directory }
+// Keys lets the front door look access keys up in the directory.
+type Keys struct{ Directory *auth.Directory }
 
 // Key implements sigv4.Keys.
-func (k keys) Key(ctx context.Context, accessKeyID, sessionToken string) (sigv4.Key, error) {
-	c, err := k.directory.Lookup(ctx, accessKeyID, sessionToken)
+func (k Keys) Key(ctx context.Context, accessKeyID, sessionToken string) (sigv4.Key, error) {
+	c, err := k.Directory.Lookup(ctx, accessKeyID, sessionToken)
 	switch {
 	case errors.Is(err, auth.ErrUnknownKey), errors.Is(err, auth.ErrInactiveKey):
 		return sigv4.Key{}, sigv4.ErrUnknownKey
@@ -32,13 +34,13 @@ func (k keys) Key(ctx context.Context, accessKeyID, sessionToken string) (sigv4.
 	return sigv4.Key{Secret: c.Secret, Account: c.Caller.Account, Principal: c.Caller}, nil
 }
 
-// anyone is keys for --no-auth: whoever is not known is the root user of the
+// Anyone is Keys for --no-auth: whoever is not known is the root user of the
 // first account.
-type anyone struct{ keys }
+type Anyone struct{ Keys }
 
 // Key implements sigv4.Keys.
-func (a anyone) Key(ctx context.Context, accessKeyID, sessionToken string) (sigv4.Key, error) {
-	k, err := a.keys.Key(ctx, accessKeyID, sessionToken)
+func (a Anyone) Key(ctx context.Context, accessKeyID, sessionToken string) (sigv4.Key, error) {
+	k, err := a.Keys.Key(ctx, accessKeyID, sessionToken)
 	if errors.Is(err, sigv4.ErrUnknownKey) {
 		id := arn.DefaultAccount
 		return sigv4.Key{Account: id, Principal: auth.Caller{
@@ -48,15 +50,15 @@ func (a anyone) Key(ctx context.Context, accessKeyID, sessionToken string) (sigv
 	return k, err
 }
 
-// gate attaches the proven caller to a call and lets it pass if policies do.
-type gate struct{ directory *auth.Directory }
+// Gate attaches the proven caller to a call and lets it pass if policies do.
+type Gate struct{ Directory *auth.Directory }
 
 // Admit implements wire.Gate.
-func (g gate) Admit(ctx context.Context, r wire.Request) (context.Context, error) {
+func (g Gate) Admit(ctx context.Context, r wire.Request) (context.Context, error) {
 	c, _ := r.Principal.(auth.Caller) // nobody where an operation needs no signature
 	c.Region, c.Partition = r.Region, arn.Partition(r.Region)
 	c.RequestID, c.SourceIP, c.UserAgent, c.Secure = r.ID, r.SourceIP, r.UserAgent, r.Secure
-	err := g.directory.Authorize(ctx, c, auth.Call{Service: r.Service, Operation: r.Operation, Input: r.Input})
+	err := g.Directory.Authorize(ctx, c, auth.Call{Service: r.Service, Operation: r.Operation, Input: r.Input})
 	var denied *auth.Denied
 	if errors.As(err, &denied) {
 		return nil, refusal(r.Service, denied)
