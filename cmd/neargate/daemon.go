@@ -260,7 +260,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage}),
 		Keys:     door.Keys{Directory: directory},
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
