@@ -117,10 +117,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		defer cancel()
 		err = errors.Join(err, d.tel.Close(last))
 	}()
-	if d.key, err = o.dir.Secret("tokens"); err != nil {
-		return err
-	}
-	if d.master, err = o.dir.Secret("kms"); err != nil {
+	if err := d.readSecrets(); err != nil {
 		return err
 	}
 	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
@@ -134,12 +131,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
-	if d.trail, err = trailstore.Open(trailstore.Config{Dir: o.dir.Trail(), Log: log}); err != nil {
+	if err := d.openTrail(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.trail.Close()) }()
-	d.audit = audit.New(d.store, d.trail, d.ids, log)
-	defer d.audit.Flush()
+	defer func() { err = errors.Join(err, d.closeTrail()) }()
 	if d.objects, err = d.openObjects(); err != nil {
 		return err
 	}
@@ -185,6 +180,28 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
 	return d.run(ctx)
+}
+
+// readSecrets reads the installation's secrets, or makes them.
+func (d *daemon) readSecrets() (err error) {
+	if d.key, err = d.dir.Secret("tokens"); err != nil {
+		return err
+	}
+	d.master, err = d.dir.Secret("kms")
+	return err
+}
+
+// openTrail opens what records calls.
+func (d *daemon) openTrail() (err error) {
+	d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log})
+	d.audit = audit.New(d.store, d.trail, d.ids, d.log)
+	return err
+}
+
+// closeTrail records the last calls.
+func (d *daemon) closeTrail() error {
+	d.audit.Flush()
+	return d.trail.Close()
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
