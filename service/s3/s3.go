@@ -141,6 +141,8 @@ func (s *Server) prove(x *request) error {
 		return nil
 	}
 	switch {
+	case oldHeader(x.R):
+		return call.Fail("InvalidRequest", 400, "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 	case unsigned != nil:
 		return unsigned
 	case claim.Service != "s3":

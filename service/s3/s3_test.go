@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -581,6 +582,21 @@ func TestSignatures(t *testing.T) {
 	}), 400, "<Code>AuthorizationHeaderMalformed</Code>")
 	w.must(request(func(r *http.Request) { w.now = w.now.Add(time.Hour) }), 403, "<Code>RequestTimeTooSkewed</Code>")
 	w.must(w.do("root", "GET /bkt/k", ""), 200, "hello")
+	w.must(w.do("", "GET /bkt/k", "", "Authorization: AWS "+w.keys["root"].ID+":c2lnbmF0dXJl"), 400, "Please use AWS4-HMAC-SHA256.")
+
+	// What a client expects is answered even where there is nothing to go on with.
+	conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "PUT /bkt/k HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 25)
+	if _, err := io.ReadFull(conn, first); err != nil || string(first) != "HTTP/1.1 100 Continue\r\n\r\n" {
+		t.Errorf("%q %v", first, err)
+	}
 }
 
 func TestConfigurations(t *testing.T) {
