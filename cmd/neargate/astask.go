@@ -40,7 +40,7 @@ func (d *daemon) asTask() asTask {
 	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	return asTask{
 		gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
-		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),
+		logs: logservice.New(deps, d.logs, nil), ecs: ecs.New(deps, d.limits.Launches),
 	}
 }
 

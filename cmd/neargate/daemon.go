@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/audit"
 	"neargate/auth"
 	"neargate/billing/book"
 	"neargate/cmd/neargate/door"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
+	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
@@ -33,6 +35,7 @@ import (
 	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
+	"neargate/wire/sigv4"
 )
 
 // options are the flags of neargate up.
@@ -62,6 +65,8 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
+	trail   *trailstore.Store
+	audit   *audit.Recorder
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
@@ -112,10 +117,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		defer cancel()
 		err = errors.Join(err, d.tel.Close(last))
 	}()
-	if d.key, err = o.dir.Secret("tokens"); err != nil {
-		return err
-	}
-	if d.master, err = o.dir.Secret("kms"); err != nil {
+	if err := d.readSecrets(); err != nil {
 		return err
 	}
 	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
@@ -129,6 +131,10 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if err := d.openTrail(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.closeTrail()) }()
 	if d.objects, err = d.openObjects(); err != nil {
 		return err
 	}
@@ -176,6 +182,28 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	return d.run(ctx)
 }
 
+// readSecrets reads the installation's secrets, or makes them.
+func (d *daemon) readSecrets() (err error) {
+	if d.key, err = d.dir.Secret("tokens"); err != nil {
+		return err
+	}
+	d.master, err = d.dir.Secret("kms")
+	return err
+}
+
+// openTrail opens what records calls.
+func (d *daemon) openTrail() (err error) {
+	d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log})
+	d.audit = audit.New(d.store, d.trail, d.ids, d.log)
+	return err
+}
+
+// closeTrail records the last calls.
+func (d *daemon) closeTrail() error {
+	d.audit.Flush()
+	return d.trail.Close()
+}
+
 // announce publishes how to reach the daemon, to neargate's own commands and to
 // the AWS CLI.
 func (d *daemon) announce(run install.Run, root install.Credentials) error {
@@ -210,6 +238,8 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("audit", d.audit.Run)
+	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
@@ -229,18 +259,26 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
 	deps := d.deps()
-	d.logAPI = logs.New(deps, d.logs)
+	var known sigv4.Keys = door.Keys{Directory: directory}
+	if d.noAuth {
+		known = door.Anyone{Keys: door.Keys{Directory: directory}}
+	}
+	buckets := d.bucketAPI(deps, directory, known)
+	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
+	keyring := kms.New(deps, d.master)
+	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
+		d.log.Error("secrets and keys cannot be used", "error", err)
+	} else if err != nil {
+		return nil, err
+	}
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master), d.ecr.api, d.usage),
-		Keys:     door.Keys{Directory: directory},
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, keyring, d.ecr.api, d.usage}),
+		Keys:     known,
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
-	}
-	if d.noAuth {
-		cfg.Keys = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err
@@ -250,7 +288,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+	return d.withBuckets(buckets, mux), nil
 }
 
 // deps is what services are made with.
@@ -260,6 +298,7 @@ func (d *daemon) deps() service.Deps {
 
 // observe records a finished call.
 func (d *daemon) observe(c wire.Call) {
+	d.audit.Observe(c)
 	d.tel.Call(context.Background(), telemetry.Call{
 		Service: c.Service, Operation: c.Operation, Account: c.Account, Region: c.Region,
 		RequestID: c.ID, Code: c.Code, Status: c.Status, Start: c.Start, Took: c.Duration,
