@@ -15,6 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"neargate/auth"
+	"neargate/cmd/neargate/astask"
+	"neargate/cmd/neargate/door"
 	"neargate/cmd/neargate/given"
 	"neargate/cmd/neargate/lender"
 	"neargate/dataplane/dns"
@@ -125,13 +128,15 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
 	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
 	lend := lender.New(d.store, d.ids, d.key, time.Now)
-	places.metadata = func(vpc string) http.Handler { return metadata.Handler(vpc, shown, protector{calls}, lend) }
+	places.metadata = func(vpc string) http.Handler {
+		return metadata.Handler(vpc, shown, astask.Protector{Calls: calls}, lend)
+	}
 	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: d.mirrors, Log: d.log}); err != nil {
 		return err
 	}
 	h.logs = logdriver.New(logdriver.Config{Dir: h.box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
 	h.parts = node.Parts{
-		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: puller{calls, d.ecr}.access, Logs: h.logs, LogMode: calls.logMode, Environment: environment(lend), Log: d.log,
+		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: astask.Puller{Calls: calls, API: d.ecr.api, Protocol: d.ecr.protocol}.Access, Logs: h.logs, LogMode: calls.LogMode, Environment: environment(lend), Log: d.log,
 	}
 	from := d.given(calls)
 	h.parts.Secrets, h.parts.Files = from, from
@@ -142,10 +147,19 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 }
 
 // given is what tasks are given of secrets and environment files.
-func (d *daemon) given(calls asTask) *given.Source {
+func (d *daemon) given(calls astask.Calls) *given.Source {
 	s := given.New(d.deps(), d.master, d.objects)
-	s.Admit = calls.admit
+	s.Admit = calls.Admit
 	return s
+}
+
+// asTask is how this installation calls in the name of tasks.
+func (d *daemon) asTask() astask.Calls {
+	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	return astask.Calls{
+		Gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, Store: d.store, Now: time.Now, IDs: d.ids,
+		Logs: logs.New(deps, d.logs, nil), ECS: ecs.New(deps, d.limits.Launches),
+	}
 }
 
 // environment is what ECS sets in a container.

@@ -1,4 +1,4 @@
-package main
+package astask
 
 import (
 	"context"
@@ -16,14 +16,16 @@ import (
 	"neargate/node/image"
 	"neargate/resource/compute"
 	record "neargate/resource/image"
+	"neargate/service/ecr"
 	"neargate/wire/shape"
 )
 
-// puller opens this installation's registries to the pulls of tasks: with their
+// Puller opens this installation's registries to the pulls of tasks: with their
 // execution roles, which need the permissions that they need on AWS.
-type puller struct {
-	asTask
-	ecr *containers
+type Puller struct {
+	Calls
+	API      *ecr.Service
+	Protocol http.Handler // of the registries
 }
 
 // authError is why a task got no authorization token, in the words of ECS.
@@ -41,9 +43,9 @@ func (e authError) Error() string {
 // Unwrap returns what ECR answered.
 func (e authError) Unwrap() error { return e.error }
 
-// access makes a request for an image one that reaches this installation's
+// Access makes a request for an image one that reaches this installation's
 // registries, if that is where the image is.
-func (p puller) access(ctx context.Context, t *compute.Task, r *image.Request) error {
+func (p Puller) Access(ctx context.Context, t *compute.Task, r *image.Request) error {
 	host, _, _ := strings.Cut(r.Ref, "/")
 	account, region, ok := record.ParseHost(host)
 	if !ok {
@@ -57,7 +59,7 @@ func (p puller) access(ctx context.Context, t *compute.Task, r *image.Request) e
 		return err
 	}
 	user, password, _ := strings.Cut(token, ":")
-	own := direct.Transport{Handler: p.ecr.protocol}
+	own := direct.Transport{Handler: p.Protocol}
 	r.Own = func(name string) http.RoundTripper {
 		if name != host {
 			return nil
@@ -97,7 +99,7 @@ func (e layerError) Unwrap() error { return e.why }
 // mayDownload refuses a task whose execution role may have an image's manifest but
 // not its layers: they may be on this host already, which permits nothing. What the
 // role may not do before that, the pull finds out.
-func (p puller) mayDownload(ctx context.Context, t *compute.Task, account, region, ref string) error {
+func (p Puller) mayDownload(ctx context.Context, t *compute.Task, account, region, ref string) error {
 	named, err := reference.ParseDockerRef(ref)
 	if err != nil {
 		return nil // the pull says what is wrong with it
@@ -108,26 +110,26 @@ func (p puller) mayDownload(ctx context.Context, t *compute.Task, account, regio
 	} else if tag, ok := named.(reference.Tagged); ok {
 		id.ImageTag = new(tag.Tag())
 	}
-	digest, err := p.ecr.api.Images().Layer(ctx, account, region, name, id)
+	digest, err := p.API.Images().Layer(ctx, account, region, name, id)
 	if err != nil || digest == "" {
 		return err
 	}
 	in := &awsecr.GetDownloadUrlForLayerInput{RegistryId: &account, RepositoryName: &name, LayerDigest: &digest}
-	_, _, denied := p.admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "GetDownloadUrlForLayer", in)
+	_, _, denied := p.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "GetDownloadUrlForLayer", in)
 	get := &awsecr.BatchGetImageInput{RegistryId: &account, RepositoryName: &name, ImageIds: []awsecr.ImageIdentifier{id}}
-	if _, _, err := p.admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "BatchGetImage", get); err != nil || denied == nil {
+	if _, _, err := p.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "BatchGetImage", get); err != nil || denied == nil {
 		return nil
 	}
 	return layerError{"https://" + reference.Domain(named) + "/v2/" + name + "/blobs/" + digest, denied}
 }
 
 // token is an authorization token that a task's execution role gets, decoded.
-func (p puller) token(ctx context.Context, t *compute.Task, account, region string) (string, error) {
+func (p Puller) token(ctx context.Context, t *compute.Task, account, region string) (string, error) {
 	in := &awsecr.GetAuthorizationTokenInput{RegistryIds: []string{account}}
-	ctx, id, err := p.admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "GetAuthorizationToken", in)
+	ctx, id, err := p.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "GetAuthorizationToken", in)
 	if err == nil {
 		var out *awsecr.GetAuthorizationTokenOutput
-		if out, err = p.ecr.api.GetAuthorizationToken(ctx, in); err == nil {
+		if out, err = p.API.GetAuthorizationToken(ctx, in); err == nil {
 			b, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
 			return string(b), err
 		}

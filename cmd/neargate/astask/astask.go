@@ -1,4 +1,6 @@
-package main
+// Package astask calls the AWS APIs in the name of tasks, with their roles: every
+// call passes the same gate as any customer's.
+package astask
 
 import (
 	"context"
@@ -15,38 +17,25 @@ import (
 	"neargate/node/metadata"
 	"neargate/resource/compute"
 	"neargate/resource/logs"
-	"neargate/service"
-	"neargate/service/ecs"
-	logservice "neargate/service/logs"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/wire"
 	"neargate/wire/shape"
 )
 
-// asTask calls the AWS APIs in the name of tasks, with their roles: every call
-// passes the same gate as any customer's.
-type asTask struct {
-	gate  door.Gate
-	store store.Store
-	now   func() time.Time
-	ids   *arn.Source
-	logs  awslogs.API
-	ecs   awsecs.API
+// Calls are the APIs as tasks may call them.
+type Calls struct {
+	Gate  door.Gate
+	Store store.Store
+	Now   func() time.Time
+	IDs   *arn.Source
+	Logs  awslogs.API
+	ECS   awsecs.API
 }
 
-// asTask is how this installation calls in the name of tasks.
-func (d *daemon) asTask() asTask {
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
-	return asTask{
-		gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
-		logs: logservice.New(deps, d.logs, nil), ecs: ecs.New(deps, d.limits.Launches),
-	}
-}
-
-// logMode is the account's defaultLogDriverMode for a task.
-func (a asTask) logMode(ctx context.Context, t *compute.Task) (mode string, err error) {
-	err = a.store.View(ctx, func(tx store.Tx) error {
+// LogMode is the account's defaultLogDriverMode for a task.
+func (a Calls) LogMode(ctx context.Context, t *compute.Task) (mode string, err error) {
+	err = a.Store.View(ctx, func(tx store.Tx) error {
 		s, _, err := tables.AccountSettings.Find(tx, t.Account, t.Region, "defaultLogDriverMode", "")
 		mode = s.Value
 		return err
@@ -54,25 +43,25 @@ func (a asTask) logMode(ctx context.Context, t *compute.Task) (mode string, err 
 	return mode, err
 }
 
-// admit is a context for a call with a role of a task, and the call's request id.
-func (a asTask) admit(ctx context.Context, account, region, role, task, service, operation string, in any) (context.Context, string, error) {
-	id := a.ids.UUID()
+// Admit is a context for a call with a role of a task, and the call's request id.
+func (a Calls) Admit(ctx context.Context, account, region, role, task, service, operation string, in any) (context.Context, string, error) {
+	id := a.IDs.UUID()
 	var c auth.Caller
-	err := a.store.View(ctx, func(tx store.Tx) (err error) {
-		c, err = auth.ForTask(tx, account, region, role, task, a.now())
+	err := a.Store.View(ctx, func(tx store.Tx) (err error) {
+		c, err = auth.ForTask(tx, account, region, role, task, a.Now())
 		return err
 	})
 	if err != nil {
 		return nil, id, err
 	}
-	ctx, err = a.gate.Admit(ctx, wire.Request{
-		ID: id, Service: service, Operation: operation, Region: region, Account: account, Principal: c, Input: in, Secure: true, Time: a.now(),
+	ctx, err = a.Gate.Admit(ctx, wire.Request{
+		ID: id, Service: service, Operation: operation, Region: region, Account: account, Principal: c, Input: in, Secure: true, Time: a.Now(),
 	})
 	return ctx, id, err
 }
 
 // Open implements logdriver.Streams.
-func (a asTask) Open(ctx context.Context, o logdriver.Owner, group, stream string, createGroup bool) (logs.StreamID, error) {
+func (a Calls) Open(ctx context.Context, o logdriver.Owner, group, stream string, createGroup bool) (logs.StreamID, error) {
 	err := a.createStream(ctx, o, group, stream)
 	var refused *logdriver.Refusal
 	if createGroup && errors.As(err, &refused) && refused.Code == "ResourceNotFoundException" {
@@ -84,33 +73,33 @@ func (a asTask) Open(ctx context.Context, o logdriver.Owner, group, stream strin
 		return logs.StreamID{}, err
 	}
 	var s logs.Stream
-	err = a.store.View(ctx, func(tx store.Tx) (err error) {
+	err = a.Store.View(ctx, func(tx store.Tx) (err error) {
 		s, err = tables.LogStreams.Get(tx, o.Account, o.Region, group, stream)
 		return err
 	})
 	return s.ID, err
 }
 
-func (a asTask) createStream(ctx context.Context, o logdriver.Owner, group, stream string) error {
+func (a Calls) createStream(ctx context.Context, o logdriver.Owner, group, stream string) error {
 	in := &awslogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream}
 	return a.call(ctx, o, "CreateLogStream", in, func(ctx context.Context) error {
-		_, err := a.logs.CreateLogStream(ctx, in)
+		_, err := a.Logs.CreateLogStream(ctx, in)
 		return err
 	})
 }
 
-func (a asTask) createGroup(ctx context.Context, o logdriver.Owner, group string) error {
+func (a Calls) createGroup(ctx context.Context, o logdriver.Owner, group string) error {
 	in := &awslogs.CreateLogGroupInput{LogGroupName: &group}
 	return a.call(ctx, o, "CreateLogGroup", in, func(ctx context.Context) error {
-		_, err := a.logs.CreateLogGroup(ctx, in)
+		_, err := a.Logs.CreateLogGroup(ctx, in)
 		return err
 	})
 }
 
 // call makes a call of CloudWatch Logs with the owner's execution role. What it
 // refuses is a Refusal; that something exists already is none.
-func (a asTask) call(ctx context.Context, o logdriver.Owner, operation string, in any, do func(context.Context) error) error {
-	ctx, id, err := a.admit(ctx, o.Account, o.Region, o.ExecutionRole, o.Task, "logs", operation, in)
+func (a Calls) call(ctx context.Context, o logdriver.Owner, operation string, in any, do func(context.Context) error) error {
+	ctx, id, err := a.Admit(ctx, o.Account, o.Region, o.ExecutionRole, o.Task, "logs", operation, in)
 	if err == nil {
 		err = do(ctx)
 	}
@@ -127,19 +116,19 @@ func (a asTask) call(ctx context.Context, o logdriver.Owner, operation string, i
 	return &logdriver.Refusal{Operation: operation, Code: refused.Code, Message: refused.Message, Status: refused.Status, RequestID: id}
 }
 
-// protector reads and sets the protection of tasks as the tasks themselves.
-type protector struct{ asTask }
+// Protector reads and sets the protection of tasks as the tasks themselves.
+type Protector struct{ Calls }
 
-var _ metadata.Protector = protector{}
+var _ metadata.Protector = Protector{}
 
 // Protection implements metadata.Protector.
-func (p protector) Protection(ctx context.Context, t *compute.Task) (compute.Protection, error) {
+func (p Protector) Protection(ctx context.Context, t *compute.Task) (compute.Protection, error) {
 	in := &awsecs.GetTaskProtectionInput{Cluster: &t.Cluster, Tasks: []string{t.ARN()}}
-	ctx, id, err := p.admit(ctx, t.Account, t.Region, t.Spec.TaskRole, t.ID, "ecs", "GetTaskProtection", in)
+	ctx, id, err := p.Admit(ctx, t.Account, t.Region, t.Spec.TaskRole, t.ID, "ecs", "GetTaskProtection", in)
 	if err != nil {
 		return compute.Protection{}, apiError(id, err)
 	}
-	out, err := p.ecs.GetTaskProtection(ctx, in)
+	out, err := p.ECS.GetTaskProtection(ctx, in)
 	if err != nil {
 		return compute.Protection{}, apiError(id, err)
 	}
@@ -147,16 +136,16 @@ func (p protector) Protection(ctx context.Context, t *compute.Task) (compute.Pro
 }
 
 // Protect implements metadata.Protector.
-func (p protector) Protect(ctx context.Context, t *compute.Task, enabled bool, minutes *int64) (compute.Protection, error) {
+func (p Protector) Protect(ctx context.Context, t *compute.Task, enabled bool, minutes *int64) (compute.Protection, error) {
 	in := &awsecs.UpdateTaskProtectionInput{Cluster: &t.Cluster, Tasks: []string{t.ARN()}, ProtectionEnabled: &enabled}
 	if minutes != nil {
 		in.ExpiresInMinutes = new(int32(*minutes))
 	}
-	ctx, id, err := p.admit(ctx, t.Account, t.Region, t.Spec.TaskRole, t.ID, "ecs", "UpdateTaskProtection", in)
+	ctx, id, err := p.Admit(ctx, t.Account, t.Region, t.Spec.TaskRole, t.ID, "ecs", "UpdateTaskProtection", in)
 	if err != nil {
 		return compute.Protection{}, apiError(id, err)
 	}
-	out, err := p.ecs.UpdateTaskProtection(ctx, in)
+	out, err := p.ECS.UpdateTaskProtection(ctx, in)
 	if err != nil {
 		return compute.Protection{}, apiError(id, err)
 	}
