@@ -19,6 +19,7 @@ import (
 	"neargate/auth"
 	"neargate/billing/book"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/logbuckets"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
 	"neargate/dataplane/trailstore"
@@ -130,20 +131,16 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
-	if d.logs, err = logstore.Open(logstore.Config{Dir: o.dir.Logs(), Log: log}); err != nil {
+	if err := d.openData(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	defer func() { err = errors.Join(err, d.logs.Close(), d.objects.Close()) }()
 	if d.trail, err = trailstore.Open(trailstore.Config{Dir: o.dir.Trail(), Log: log}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.trail.Close()) }()
 	d.audit = audit.New(d.store, d.trail, d.ids, log)
 	defer d.audit.Flush()
-	if d.objects, err = d.openObjects(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	if o.host.registries != "" {
 		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
 			return err
@@ -247,7 +244,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 		known = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	buckets := d.bucketAPI(deps, directory, known)
-	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
+	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
 	cfg := wire.Config{
 		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage}),
 		Keys:     known,
