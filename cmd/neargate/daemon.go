@@ -19,6 +19,7 @@ import (
 	"neargate/auth"
 	"neargate/billing/book"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/logbuckets"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
 	"neargate/dataplane/trailstore"
@@ -127,18 +128,14 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
-	if d.logs, err = logstore.Open(logstore.Config{Dir: o.dir.Logs(), Log: log}); err != nil {
+	if err := d.openData(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	defer func() { err = errors.Join(err, d.logs.Close(), d.objects.Close()) }()
 	if err := d.openTrail(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.closeTrail()) }()
-	if d.objects, err = d.openObjects(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.objects.Close()) }()
 	if o.host.registries != "" {
 		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
 			return err
@@ -264,7 +261,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 		known = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	buckets := d.bucketAPI(deps, directory, known)
-	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
+	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
 	keyring := kms.New(deps, d.master)
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)

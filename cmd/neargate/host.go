@@ -37,6 +37,9 @@ import (
 	"neargate/resource/compute"
 	record "neargate/resource/network"
 	host "neargate/resource/node"
+	"neargate/service"
+	"neargate/service/ecs"
+	"neargate/service/logs"
 	"neargate/store"
 )
 

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
-	"neargate/arn"
 	"neargate/auth"
+	"neargate/dataplane/logstore"
 	engine "neargate/dataplane/objects"
-	"neargate/resource/objects"
 	"neargate/service"
-	"neargate/service/logs/export"
 	"neargate/service/s3"
 	"neargate/store"
 	"neargate/store/tables/buckets"
@@ -20,13 +16,20 @@ import (
 	"neargate/wire/sigv4"
 )
 
-// openObjects opens what keeps the objects of Amazon S3.
-func (d *daemon) openObjects() (*engine.Store, error) {
+// openData opens what keeps log events and objects.
+func (d *daemon) openData() (err error) {
 	key, err := d.dir.Secret("objects")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return engine.Open(engine.Config{Dir: d.dir.Objects(), Log: d.log, Now: time.Now, IDs: d.ids, Key: key})
+	if d.logs, err = logstore.Open(logstore.Config{Dir: d.dir.Logs(), Log: d.log}); err != nil {
+		return err
+	}
+	d.objects, err = engine.Open(engine.Config{Dir: d.dir.Objects(), Log: d.log, Now: time.Now, IDs: d.ids, Key: key})
+	if err != nil {
+		return errors.Join(err, d.logs.Close())
+	}
+	return nil
 }
 
 // bucketAPI is the API of Amazon S3.
@@ -66,63 +69,4 @@ func (d *daemon) unsignedObject(r *http.Request) bool {
 		return err
 	})
 	return err == nil && found
-}
-
-// logBuckets is where CloudWatch Logs exports to, if the buckets' policies let it.
-type logBuckets struct{ inside s3.Inside }
-
-var _ export.Buckets = logBuckets{}
-
-func logAgent(o export.Owner) s3.Agent {
-	return s3.Agent{Service: "logs." + o.Region + ".amazonaws.com", Account: o.Account, Region: o.Region, Source: arn.New("logs", o.Region, o.Account, "log-group:*")}
-}
-
-// MayRead implements export.Buckets.
-func (l logBuckets) MayRead(ctx context.Context, o export.Owner, bucket string) error {
-	b, err := l.inside.Bucket(ctx, bucket)
-	if err == nil && b.Region != o.Region {
-		return export.ErrRegion
-	}
-	if err == nil {
-		err = l.inside.MayFor(ctx, logAgent(o), bucket, "s3:GetBucketAcl")
-	}
-	return exportError(err)
-}
-
-// Put implements export.Buckets.
-func (l logBuckets) Put(ctx context.Context, o export.Owner, bucket, key string, next func() ([]byte, error)) error {
-	_, err := l.inside.PutFor(ctx, logAgent(o), bucket, key, objects.About{}, &pieces{next: next})
-	return exportError(err)
-}
-
-func exportError(err error) error {
-	switch {
-	case errors.Is(err, s3.ErrNoBucket):
-		return export.ErrNoBucket
-	case errors.Is(err, s3.ErrDenied):
-		return export.ErrDenied
-	}
-	return err
-}
-
-// pieces reads what comes piece by piece.
-type pieces struct {
-	next func() ([]byte, error)
-	rest []byte
-}
-
-// Read implements io.Reader.
-func (p *pieces) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 {
-		var err error
-		if p.rest, err = p.next(); err != nil {
-			return 0, err
-		}
-		if len(p.rest) == 0 {
-			return 0, io.EOF
-		}
-	}
-	n := copy(b, p.rest)
-	p.rest = p.rest[n:]
-	return n, nil
 }
