@@ -21,30 +21,37 @@ var ErrCannotAssume = errors.New("auth: ECS is unable to assume the role")
 // task. Nothing is stored, so a change of the role takes effect with the next
 // call. It returns ErrCannotAssume.
 func ForTask(tx store.Tx, account, region, role, task string, now time.Time) (Caller, error) {
+	s, err := TaskSession(tx, account, region, role, task, now)
+	if err != nil {
+		return Caller{}, err
+	}
+	return Caller{
+		Account: account, Region: region, Partition: arn.Partition(region),
+		ARN: s.ARN(), UserID: s.UserID(), Secure: true, session: &s,
+	}, nil
+}
+
+// TaskSession is the session of a task's role as ForTask uses it, without a key. It
+// returns ErrCannotAssume.
+func TaskSession(tx store.Tx, account, region, role, task string, now time.Time) (identity.Session, error) {
 	owner, name, isARN := identity.RoleName(role)
 	if !isARN {
 		owner, name = account, role
 	}
 	r, found, err := tables.Roles.Find(tx, owner, identity.Fold(name))
 	if err != nil {
-		return Caller{}, err
+		return identity.Session{}, err
 	}
 	if !found || owner != account || isARN && r.ARN() != role {
-		return Caller{}, ErrCannotAssume
+		return identity.Session{}, ErrCannotAssume
 	}
 	ok, err := ServiceMayAssume(&r, TaskPrincipal, arn.New("ecs", region, account, "task/*"))
-	if err != nil {
-		return Caller{}, err
+	if err == nil && !ok {
+		err = ErrCannotAssume
 	}
-	if !ok {
-		return Caller{}, ErrCannotAssume
-	}
-	s := &identity.Session{
+	issued := now.UTC().Truncate(time.Second)
+	return identity.Session{
 		Account: account, Role: r.Name, RoleID: r.ID, Name: task,
-		IssuedAt: now.UTC().Truncate(time.Second), Expires: now.Add(identity.DefaultMaxSession * time.Second),
-	}
-	return Caller{
-		Account: account, Region: region, Partition: arn.Partition(region),
-		ARN: s.ARN(), UserID: s.UserID(), Secure: true, session: s,
-	}, nil
+		IssuedAt: issued, Expires: issued.Add(identity.DefaultMaxSession * time.Second),
+	}, err
 }

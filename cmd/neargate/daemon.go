@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/audit"
 	"neargate/auth"
 	"neargate/billing/book"
 	"neargate/cmd/neargate/door"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
+	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
@@ -62,6 +64,8 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
+	trail   *trailstore.Store
+	audit   *audit.Recorder
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
@@ -129,6 +133,12 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.trail, err = trailstore.Open(trailstore.Config{Dir: o.dir.Trail(), Log: log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.trail.Close()) }()
+	d.audit = audit.New(d.store, d.trail, d.ids, log)
+	defer d.audit.Flush()
 	if d.objects, err = d.openObjects(); err != nil {
 		return err
 	}
@@ -210,6 +220,8 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("audit", d.audit.Run)
+	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
@@ -231,7 +243,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	deps := d.deps()
 	d.logAPI = logs.New(deps, d.logs)
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, kms.New(deps, d.master), d.ecr.api, d.usage),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, kms.New(deps, d.master), d.ecr.api, d.usage}),
 		Keys:     door.Keys{Directory: directory},
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
@@ -260,6 +272,7 @@ func (d *daemon) deps() service.Deps {
 
 // observe records a finished call.
 func (d *daemon) observe(c wire.Call) {
+	d.audit.Observe(c)
 	d.tel.Call(context.Background(), telemetry.Call{
 		Service: c.Service, Operation: c.Operation, Account: c.Account, Region: c.Region,
 		RequestID: c.ID, Code: c.Code, Status: c.Status, Start: c.Start, Took: c.Duration,

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"neargate/cmd/neargate/lender"
 	"neargate/dataplane/dns"
 	"neargate/internal/install"
 	"neargate/node"
@@ -121,13 +122,14 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), pool: d.pool, log: d.log}
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
 	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
-	places.metadata = func(vpc string) http.Handler { return metadata.Handler(vpc, shown, protector{calls}) }
+	lend := lender.New(d.store, d.ids, d.key, time.Now)
+	places.metadata = func(vpc string) http.Handler { return metadata.Handler(vpc, shown, protector{calls}, lend) }
 	if h.images, err = image.Open(image.Config{Dir: d.dir.Images(), Registries: d.mirrors, Log: d.log}); err != nil {
 		return err
 	}
 	h.logs = logdriver.New(logdriver.Config{Dir: h.box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
 	h.parts = node.Parts{
-		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: puller{calls, d.ecr}.access, Logs: h.logs, LogMode: calls.logMode, Environment: environment, Log: d.log,
+		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: puller{calls, d.ecr}.access, Logs: h.logs, LogMode: calls.logMode, Environment: environment(lend), Log: d.log,
 	}
 	if err = h.logs.Sweep(); err == nil {
 		h.after, err = h.keeper.Start(ctx)
@@ -136,8 +138,10 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 }
 
 // environment is what ECS sets in a container.
-func environment(t *compute.Task, container string) []string {
-	return metadata.Env(t, task.RuntimeID(t.ID, container))
+func environment(l *lender.Lender) func(t *compute.Task, container string) []string {
+	return func(t *compute.Task, container string) []string {
+		return append(metadata.Env(t, task.RuntimeID(t.ID, container)), metadata.CredentialsEnv(l.ID(t))...)
+	}
 }
 
 // close lets go of what the host holds; tasks go on.

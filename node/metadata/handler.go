@@ -20,6 +20,7 @@ type endpoint struct {
 	vpc     string
 	source  Source
 	protect Protector
+	lend    Lender
 	mux     *http.ServeMux
 	calls   bucket.Set[caller]
 	now     func() time.Time
@@ -33,11 +34,13 @@ type caller struct {
 }
 
 // Handler serves the metadata of the tasks in a VPC. Without a protector the
-// agent's API is not served.
-func Handler(vpc string, s Source, p Protector) http.Handler { return newEndpoint(vpc, s, p) }
+// agent's API is not served, without a lender no credentials are.
+func Handler(vpc string, s Source, p Protector, l Lender) http.Handler {
+	return newEndpoint(vpc, s, p, l)
+}
 
-func newEndpoint(vpc string, s Source, p Protector) *endpoint {
-	e := &endpoint{vpc: vpc, source: s, protect: p, mux: http.NewServeMux(), now: time.Now, clock: usage.ReadClock}
+func newEndpoint(vpc string, s Source, p Protector, l Lender) *endpoint {
+	e := &endpoint{vpc: vpc, source: s, protect: p, lend: l, mux: http.NewServeMux(), now: time.Now, clock: usage.ReadClock}
 	for _, version := range []int{3, 4} {
 		base := fmt.Sprintf("GET /v%d/{id}", version)
 		e.mux.HandleFunc(base, e.container(version))
@@ -46,6 +49,11 @@ func newEndpoint(vpc string, s Source, p Protector) *endpoint {
 		e.mux.HandleFunc(base+"/taskWithTags", e.task(version, true))
 		e.mux.HandleFunc(base+"/stats", e.stats(version))
 		e.mux.HandleFunc(base+"/task/stats", e.taskStats(version))
+	}
+	if l != nil {
+		e.mux.HandleFunc("GET "+credentialsPath+"/{id}", e.credentials)
+		e.mux.HandleFunc("GET "+credentialsPath+"/{$}", e.credentials)
+		e.mux.HandleFunc("GET "+credentialsPath, e.credentials)
 	}
 	if p != nil {
 		const path = " /api/{id}/task-protection/v1/state"

@@ -119,7 +119,7 @@ func call(e http.Handler, from, method, path, body string) *httptest.ResponseRec
 }
 
 func testEndpoint(p Protector) *endpoint {
-	e := newEndpoint("vpc-1", tasks, p)
+	e := newEndpoint("vpc-1", tasks, p, nil)
 	e.clock = kept
 	return e
 }
@@ -167,7 +167,7 @@ func TestGolden(t *testing.T) {
 func TestBare(t *testing.T) {
 	v := View{Task: compute.Task{Account: "1", Region: "us-east-1", Cluster: "c", ID: "t", Spec: compute.TaskSpec{
 		Containers: []compute.ContainerSpec{{Name: "app"}, {Name: "side"}}}}, Containers: []Container{{ID: "t-1"}}}
-	e := newEndpoint("vpc-1", hostTasks{"vpc-1 10.1.16.5": v}, nil)
+	e := newEndpoint("vpc-1", hostTasks{"vpc-1 10.1.16.5": v}, nil, nil)
 	e.clock = func() (usage.Clock, error) { return usage.Clock{}, errors.New("no clock") }
 	for _, path := range []string{"/v4/t-1", "/v4/t-1/task", "/v4/t-1/taskWithTags", "/v3/t-1", "/v3/t-1/task"} {
 		w := call(e, "10.1.16.5", "GET", path, "")
@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 // another's equal addresses.
 func TestSeesOnlyItself(t *testing.T) {
 	for _, vpc := range []string{"vpc-1", "vpc-2", "vpc-3"} {
-		e := newEndpoint(vpc, tasks, nil)
+		e := newEndpoint(vpc, tasks, nil, nil)
 		e.clock = kept
 		for from := range map[string]bool{"10.1.16.5": true, "10.1.16.6": true, "10.1.16.9": true} {
 			own := tasks[vpc+" "+from].Task.ID
@@ -388,7 +388,7 @@ func TestProtection(t *testing.T) {
 	v := sample(taskA, "10.1.16.5")
 	v.Task.Spec.TaskRole = ""
 	p := &protector{}
-	e := newEndpoint("vpc-1", hostTasks{"vpc-1 10.1.16.5": v}, p)
+	e := newEndpoint("vpc-1", hostTasks{"vpc-1 10.1.16.5": v}, p, nil)
 	for _, method := range []string{"GET", "PUT"} {
 		w := call(e, "10.1.16.5", method, "/api/"+taskA+"-0000000001/task-protection/v1/state", `{"ProtectionEnabled":true}`)
 		if w.Code != 403 || p.asked != "" || !strings.Contains(w.Body.String(), "no task IAM role credentials available for task") {
@@ -407,7 +407,7 @@ func TestServe(t *testing.T) {
 	defer cancel()
 	local := hostTasks{"vpc-1 127.0.0.2": sample(taskA, "127.0.0.2"), "vpc-1 127.0.0.3": sample(taskB, "127.0.0.3")}
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, l, Handler("vpc-1", local, nil)) }()
+	go func() { done <- Serve(ctx, l, Handler("vpc-1", local, nil, nil)) }()
 	get := func(from, task string) (int, string) {
 		t.Helper()
 		c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,

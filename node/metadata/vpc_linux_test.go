@@ -108,7 +108,7 @@ func TestInsideVPCs(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			if err := Serve(ctx, web, Handler(v.ID, tasks, nil)); err != nil {
+			if err := Serve(ctx, web, Handler(v.ID, tasks, nil, nil)); err != nil {
 				t.Error(err)
 			}
 		})
