@@ -54,8 +54,12 @@ func netOf(p *vpc.Plugged) container.Net {
 	return n
 }
 
-// pull makes a container's image available and returns its digest.
+// pull fetches a container's variables, makes its image available and returns its
+// digest.
 func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
+	if _, err := h.fetch(l.ctx, l, j, name); err != nil {
+		return "", err
+	}
 	if h.Images == nil {
 		return "", nil
 	}
@@ -72,7 +76,8 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 			}
 		},
 	}
-	if h.Access != nil {
+	req.Credentials, err = h.login(l.ctx, j, name)
+	if err == nil && h.Access != nil {
 		err = h.Access(l.ctx, &j.Task, &req)
 	}
 	var img image.Image
@@ -112,8 +117,9 @@ func (h *Host) image(l *lane, t *compute.Task, name string) (image.Image, bool) 
 	return img, ok && err == nil
 }
 
-// container describes a container of a task.
-func (h *Host) container(l *lane, j *Job, name string) (sandbox.Container, error) {
+// container describes a container of a task, with the variables that were fetched
+// for it.
+func (h *Host) container(l *lane, j *Job, name string, v container.Variables) (sandbox.Container, error) {
 	if h.Images == nil {
 		return sandbox.Container{Name: name, Image: imageOf(&j.Task, name)}, nil
 	}
@@ -123,22 +129,25 @@ func (h *Host) container(l *lane, j *Job, name string) (sandbox.Container, error
 			images[c.Name] = container.Image{Layers: img.Layers, Config: img.Config, User: img.User}
 		}
 	}
-	var env []string
 	if h.Environment != nil {
-		env = h.Environment(&j.Task, name)
+		v.Agent = h.Environment(&j.Task, name)
 	}
-	return container.Container(&j.Task, &j.Definition, name, images, env)
+	return container.Container(&j.Task, &j.Definition, name, images, v)
 }
 
 // described is a container as far as it can be described.
 func (h *Host) described(l *lane, j *Job, name string) sandbox.Container {
-	c, _ := h.container(l, j, name)
+	c, _ := h.container(l, j, name, container.Variables{})
 	return c
 }
 
 // create makes a container, and first the log stream it writes to.
 func (h *Host) create(l *lane, j *Job, name string) error {
-	c, err := h.container(l, j, name)
+	v, err := h.fetch(l.ctx, l, j, name)
+	if err != nil {
+		return err
+	}
+	c, err := h.container(l, j, name, v)
 	if err != nil {
 		return err
 	}

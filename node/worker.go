@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"neargate/node/container"
+	"neargate/node/envfile"
 	"neargate/node/image"
 	"neargate/node/logdriver"
 	"neargate/node/sandbox"
+	"neargate/node/secret"
 	"neargate/node/task"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
@@ -33,7 +35,11 @@ type Parts struct {
 	LogMode func(ctx context.Context, t *compute.Task) (string, error)
 	// Environment is what ECS sets for a container; nil: nothing.
 	Environment func(t *compute.Task, container string) []string
-	Log         *slog.Logger
+	// Secrets are where definitions' secrets come from; nil: they have none.
+	Secrets secret.Source
+	// Files are where their environment files come from; nil: they have none.
+	Files envfile.Source
+	Log   *slog.Logger
 }
 
 // Images makes images available and keeps those of tasks; an image.Library does.
@@ -62,8 +68,9 @@ type lane struct {
 	jobs   sync.WaitGroup
 
 	mu        sync.Mutex
-	images    map[string]image.Image // by container name
-	following map[string]bool        // by container name
+	images    map[string]image.Image         // by container name
+	fetched   map[string]container.Variables // by container name
+	following map[string]bool                // by container name
 }
 
 // NewHost is a worker that uses the parts until ctx ends.
@@ -112,7 +119,7 @@ func (h *Host) Do(j Job) {
 	id := j.Task.ID
 	l := h.lanes[id]
 	if l == nil {
-		l = &lane{images: map[string]image.Image{}, following: map[string]bool{}}
+		l = &lane{images: map[string]image.Image{}, fetched: map[string]container.Variables{}, following: map[string]bool{}}
 		l.ctx, l.cancel = context.WithCancel(h.ctx)
 		h.lanes[id] = l
 	}

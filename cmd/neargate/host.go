@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"neargate/cmd/neargate/given"
 	"neargate/cmd/neargate/lender"
 	"neargate/dataplane/dns"
 	"neargate/internal/install"
@@ -82,7 +83,8 @@ type tasksHost struct {
 // openHost makes the machine ready to run tasks.
 func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 	if d.host.runtime == runtimeFake {
-		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Log: d.log}}, nil
+		from := d.given(d.asTask())
+		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Secrets: from, Files: from, Log: d.log}}, nil
 	}
 	h := &tasksHost{}
 	if err := d.fillHost(ctx, h); err != nil {
@@ -131,10 +133,19 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	h.parts = node.Parts{
 		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: puller{calls, d.ecr}.access, Logs: h.logs, LogMode: calls.logMode, Environment: environment(lend), Log: d.log,
 	}
+	from := d.given(calls)
+	h.parts.Secrets, h.parts.Files = from, from
 	if err = h.logs.Sweep(); err == nil {
 		h.after, err = h.keeper.Start(ctx)
 	}
 	return err
+}
+
+// given is what tasks are given of secrets and environment files.
+func (d *daemon) given(calls asTask) *given.Source {
+	s := given.New(d.deps(), d.master, d.objects)
+	s.Admit = calls.admit
+	return s
 }
 
 // environment is what ECS sets in a container.

@@ -24,6 +24,7 @@ var (
 	e2e        string // the directory e2e
 	program    string // bin/neargate
 	registries string // configuration file that names the stories' registry
+	guarded    string // host of a private registry of the same images
 )
 
 // mirrored are the registries that the stories' own stands in for.
@@ -75,12 +76,19 @@ func prepare() (over func(), err error) {
 	}
 	server := &http.Server{Handler: library}
 	go server.Serve(l)
+	private, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	guarded = private.Addr().String()
+	guard := &http.Server{Handler: locked(library)}
+	go guard.Serve(private)
 	work, err := os.MkdirTemp("", "ngs")
 	if err != nil {
 		return nil, err
 	}
 	registries = filepath.Join(work, "registries.json")
-	hosts := map[string]any{}
+	hosts := map[string]any{guarded: map[string]any{"insecure": true}}
 	for _, host := range mirrored {
 		hosts[host] = map[string]any{"mirrors": []string{"http://" + l.Addr().String()}, "only": true}
 	}
@@ -90,6 +98,7 @@ func prepare() (over func(), err error) {
 	}
 	over = func() {
 		server.Close()
+		guard.Close()
 		os.RemoveAll(work)
 	}
 	return over, os.WriteFile(registries, b, 0o644)

@@ -23,11 +23,27 @@ type Image struct {
 	User func(spec string) (sandbox.User, error)
 }
 
+// Variables are variables, NAME=value, that no definition holds.
+type Variables struct {
+	Files   []string // from environment files
+	Secrets []string // from secrets
+	Agent   []string // that ECS sets
+}
+
+// EnvironmentFiles are the environment files of a container: the task's, where it has
+// any, instead of the definition's.
+func EnvironmentFiles(t *compute.Task, d *taskdef.Container) []taskdef.EnvironmentFile {
+	over, err := overrideOf(t, d.Name)
+	if err == nil && len(over.EnvironmentFiles) > 0 {
+		return over.EnvironmentFiles
+	}
+	return d.EnvironmentFiles
+}
+
 // Container is the container of a task with the name. images are those of the
 // task's containers by their names; that of the container and of those whose
-// volumes it uses must be there. agent are the variables that ECS sets. An error is
-// an *Error.
-func Container(t *compute.Task, def *taskdef.Definition, name string, images map[string]Image, agent []string) (sandbox.Container, error) {
+// volumes it uses must be there. An error is an *Error.
+func Container(t *compute.Task, def *taskdef.Definition, name string, images map[string]Image, v Variables) (sandbox.Container, error) {
 	d, spec := def.Container(name), specOf(t, name)
 	img, ok := images[name]
 	if d == nil || spec == nil || !ok {
@@ -39,7 +55,7 @@ func Container(t *compute.Task, def *taskdef.Definition, name string, images map
 	}
 	c := sandbox.Container{
 		Name: name, Image: d.Image, Layers: img.Layers,
-		Env:          environment(Hostname(t), img.Config.Env, d.Environment, over.Environment, agent),
+		Env:          environment(Hostname(t), img.Config.Env, d.Environment, over.Environment, v),
 		ReadonlyRoot: value(d.ReadonlyRootFilesystem),
 		Ulimits:      ulimits(d.Ulimits),
 		CPUShares:    number(spec.CPU),
@@ -124,9 +140,9 @@ func arguments(d *taskdef.Container, over taskdef.ContainerOverride, img *ocispe
 }
 
 // environment is the environment: the host name, the image's variables, then those
-// of the definition, of the task, and of ECS. A later value replaces an earlier one
-// in its place.
-func environment(hostname string, image []string, def, over []taskdef.Variable, agent []string) []string {
+// of environment files, of the definition, of its secrets, of the task, and of ECS. A
+// later value replaces an earlier one in its place.
+func environment(hostname string, image []string, def, over []taskdef.Variable, v Variables) []string {
 	env := []string{"HOSTNAME=" + hostname}
 	at := map[string]int{"HOSTNAME": 0}
 	set := func(variable string) {
@@ -138,17 +154,22 @@ func environment(hostname string, image []string, def, over []taskdef.Variable, 
 		at[name] = len(env)
 		env = append(env, variable)
 	}
-	for _, v := range image {
-		set(v)
+	all := func(list []string) {
+		for _, variable := range list {
+			set(variable)
+		}
 	}
-	for _, list := range [][]taskdef.Variable{def, over} {
+	variables := func(list []taskdef.Variable) {
 		for _, v := range list {
 			set(v.Name + "=" + value(v.Value))
 		}
 	}
-	for _, v := range agent {
-		set(v)
-	}
+	all(image)
+	all(v.Files)
+	variables(def)
+	all(v.Secrets)
+	variables(over)
+	all(v.Agent)
 	return env
 }
 

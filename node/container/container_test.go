@@ -64,7 +64,7 @@ func build(t *testing.T, c taskdef.Container, config ocispec.ImageConfig, over *
 		over.Name = new("app")
 		o = &taskdef.Override{ContainerOverrides: []taskdef.ContainerOverride{*over}}
 	}
-	return Container(task(def, o), def, "app", map[string]Image{"app": image(config)}, []string{"AWS_REGION=us-east-1"})
+	return Container(task(def, o), def, "app", map[string]Image{"app": image(config)}, Variables{Agent: []string{"AWS_REGION=us-east-1"}})
 }
 
 // golden compares v, printed without what is empty, with a file.
@@ -155,7 +155,7 @@ func TestFull(t *testing.T) {
 		"side": image(ocispec.ImageConfig{User: "app", Entrypoint: []string{"run", "--"}, Cmd: []string{"no"}, WorkingDir: "/home"}),
 	}
 	for _, name := range []string{"web", "side"} {
-		c, err := Container(tk, def, name, images, []string{"AWS_REGION=us-east-1", "A=ecs"})
+		c, err := Container(tk, def, name, images, Variables{Agent: []string{"AWS_REGION=us-east-1", "A=ecs"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,6 +225,12 @@ func TestEnvironment(t *testing.T) {
 	if err != nil || !slices.Equal(c.Env, want) {
 		t.Errorf("%q, %v", c.Env, err)
 	}
+	// Files come before the definition's variables, secrets after them, before the task's.
+	got := environment("h", []string{"A=image", "B=image", "F=image"}, []taskdef.Variable{v("C", "def"), v("F", "def")}, []taskdef.Variable{v("D", "over")},
+		Variables{Files: []string{"F=file", "G=file"}, Secrets: []string{"A=secret", "C=secret=1", "D=secret"}, Agent: []string{"E=ecs"}})
+	if want := []string{"HOSTNAME=h", "A=secret", "B=image", "F=def", "G=file", "C=secret=1", "D=over", "E=ecs"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestMounts(t *testing.T) {
@@ -269,7 +275,7 @@ func TestMounts(t *testing.T) {
 		def := &taskdef.Definition{ContainerDefinitions: []taskdef.Container{c.app, c.b, c.c}}
 		split := func(s string) []string { return strings.FieldsFunc(s, func(r rune) bool { return r == ',' }) }
 		images := map[string]Image{"app": image(volumes(split(c.appI)...)), "b": image(volumes(split(c.bI)...)), "c": image(busybox)}
-		got, err := Container(task(def, nil), def, "app", images, nil)
+		got, err := Container(task(def, nil), def, "app", images, Variables{})
 		var said []string
 		for _, m := range got.Mounts {
 			word := m.Volume + ":" + m.Target
@@ -323,11 +329,11 @@ func TestRefused(t *testing.T) {
 	}
 	def := only(taskdef.Container{})
 	tk := task(def, nil)
-	if _, err := Container(tk, def, "other", nil, nil); err == nil {
+	if _, err := Container(tk, def, "other", nil, Variables{}); err == nil {
 		t.Error("a container that does not exist")
 	}
 	tk.Spec.Overrides = []byte("{")
-	if _, err := Container(tk, def, "app", map[string]Image{"app": image(busybox)}, nil); err == nil {
+	if _, err := Container(tk, def, "app", map[string]Image{"app": image(busybox)}, Variables{}); err == nil {
 		t.Error("torn overrides")
 	}
 }
@@ -434,7 +440,7 @@ var elsewhere = map[string]string{
 func TestEveryMemberIsDone(t *testing.T) {
 	images := map[string]Image{"web": image(busybox), "side": image(busybox)}
 	show := func(def *taskdef.Definition, name string) string {
-		c, err := Container(task(def, nil), def, name, images, nil)
+		c, err := Container(task(def, nil), def, name, images, Variables{})
 		if err != nil {
 			t.Fatal(err)
 		}

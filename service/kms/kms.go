@@ -50,6 +50,24 @@ func (s *Service) open(k *key.Key, m *key.Material) (out [32]byte, err error) {
 	return out, err
 }
 
+// ErrMaster reports that the stored keys are sealed under another master key.
+var ErrMaster = errors.New("kms: the keys in the store are sealed under another master key: restore kms.key to the data directory")
+
+// Check answers ErrMaster when the master key does not open the keys in the store.
+func (s *Service) Check(ctx context.Context) error {
+	return s.deps.Store.View(ctx, func(tx store.Tx) error {
+		for k, err := range keys.Keys.Page(tx, nil, nil, 1) {
+			if err != nil {
+				return err
+			}
+			if _, err := s.open(&k, k.Current()); err != nil {
+				return ErrMaster
+			}
+		}
+		return nil
+	})
+}
+
 // now is the time in the precision of KMS.
 func (s *Service) now() time.Time { return s.deps.Now().UTC().Truncate(time.Millisecond) }
 

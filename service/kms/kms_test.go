@@ -279,7 +279,11 @@ func TestMaterialIsSealed(t *testing.T) {
 		}
 		return nil
 	}))
+	w.must(w.Check(w.ctx))
 	stranger := New(w.deps, [32]byte{4})
+	if err := stranger.Check(w.ctx); err != ErrMaster {
+		t.Errorf("another master key: %v", err)
+	}
 	if _, err := stranger.Encrypt(w.ctx, &api.EncryptInput{KeyId: &id, Plaintext: []byte("x")}); err == nil {
 		t.Error("another master key opened the material")
 	}

@@ -2,6 +2,7 @@ package definition
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,6 +71,9 @@ func containerNetwork(d *taskdef.Definition, c *taskdef.Container) error {
 	return nil
 }
 
+// parameterName is what the names of parameters look like.
+var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
+
 // containerSecrets checks the environment and what is put into it. An empty list of
 // secrets asks for the execution role too, as on AWS.
 func containerSecrets(d *taskdef.Definition, c *taskdef.Container) error {
@@ -91,6 +95,8 @@ func containerSecrets(d *taskdef.Definition, c *taskdef.Container) error {
 		switch {
 		case s.Name == "" || s.ValueFrom == "":
 			return setting("secrets", c)
+		case !strings.HasPrefix(s.ValueFrom, "arn:") && !parameterName.MatchString(s.ValueFrom):
+			return refuse("The Systems Manager parameter name specified for secret %s is invalid. The parameter name can be up to 2048 characters and include the following letters and symbols: a-zA-Z0-9_.-,", s.Name)
 		case seen[s.Name]:
 			return refuse("Duplicate secret names found: %s. Each secret name must be unique.", s.Name)
 		case set[s.Name]:

@@ -231,6 +231,9 @@ func TestRegisterRefuses(t *testing.T) {
 			and("b", func(c *cd) { c.PortMappings = []ecs.PortMapping{{ContainerPort: new(int32(80))}} })),
 		"ClientException: Invalid 'containerPort' setting for container 'app'.":                                             fargate(app(func(c *cd) { c.PortMappings = []ecs.PortMapping{{}} })),
 		"ClientException: When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.": fargate(app(func(c *cd) { c.Secrets = []ecs.Secret{} })),
+		"ClientException: The Systems Manager parameter name specified for secret S is invalid. The parameter name can be up to 2048 characters and include the following letters and symbols: a-zA-Z0-9_.-,": fargate(
+			func(i *ecs.RegisterTaskDefinitionInput) { i.ExecutionRoleArn = new("exec") },
+			app(func(c *cd) { c.Secrets = []ecs.Secret{{Name: new("S"), ValueFrom: new("a b")}} })),
 		"ClientException: Fargate requires task definition to have execution role ARN to support ECR images.": fargate(app(func(c *cd) {
 			c.Image = new("123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1")
 		})),

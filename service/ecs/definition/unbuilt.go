@@ -22,12 +22,9 @@ var unbuilt = []struct {
 	{"enableFaultInjection", "AWS Fault Injection Service", func(d *taskdef.Definition) bool { return deref(d.EnableFaultInjection) }},
 	{"resourceRequirements", "accelerator devices", anyContainer(func(c *taskdef.Container) bool { return len(c.ResourceRequirements) > 0 })},
 	{"credentialSpecs", "Active Directory", anyContainer(func(c *taskdef.Container) bool { return len(c.CredentialSpecs) > 0 })},
-	{"environmentFiles", "Amazon S3", anyContainer(func(c *taskdef.Container) bool { return len(c.EnvironmentFiles) > 0 })},
-	{"secrets", "a store of secrets", anyContainer(func(c *taskdef.Container) bool { return len(c.Secrets) > 0 })},
-	{"secretOptions", "a store of secrets", anyContainer(func(c *taskdef.Container) bool {
+	{"secretOptions", "a log driver that takes secrets", anyContainer(func(c *taskdef.Container) bool {
 		return c.LogConfiguration != nil && len(c.LogConfiguration.SecretOptions) > 0
 	})},
-	{"repositoryCredentials", "AWS Secrets Manager", anyContainer(func(c *taskdef.Container) bool { return c.RepositoryCredentials != nil })},
 	{"interactive", "standard input", anyContainer(func(c *taskdef.Container) bool { return deref(c.Interactive) })},
 	{"pseudoTerminal", "a terminal", anyContainer(func(c *taskdef.Container) bool { return deref(c.PseudoTerminal) })},
 	{"versionConsistency", "resolving the images of a deployment once", anyContainer(func(c *taskdef.Container) bool { return deref(c.VersionConsistency) == "enabled" })},

@@ -150,6 +150,9 @@ func TestRunTaskRefuses(t *testing.T) {
 	w.Definition("efs", func(d *taskdef.Definition) {
 		d.Volumes = []taskdef.Volume{{Name: "v", EfsVolumeConfiguration: &taskdef.EFSVolume{FileSystemId: "fs-1"}}}
 	})
+	w.Definition("secret", func(d *taskdef.Definition) {
+		d.ContainerDefinitions[0].Secrets = []taskdef.Secret{{Name: "PASSWORD", ValueFrom: "/app/password"}}
+	})
 	w.Definition("windows", func(d *taskdef.Definition) {
 		d.RuntimePlatform = &taskdef.RuntimePlatform{OperatingSystemFamily: new("WINDOWS_SERVER_2022_CORE")}
 	})
@@ -173,6 +176,10 @@ func TestRunTaskRefuses(t *testing.T) {
 		{"InvalidParameterException: count should be", func(in *ecs.RunTaskInput) { in.Count = new(int32(0)) }},
 		{"InvalidParameterException: Override for container named not-defined is not a container in the TaskDefinition.", override(ecs.ContainerOverride{Name: new("not-defined")})},
 		{"InvalidParameterException: Override for container named null", override(ecs.ContainerOverride{})},
+		{"InvalidParameterException: The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'PASSWORD'.", func(in *ecs.RunTaskInput) {
+			in.TaskDefinition = new("secret")
+			override(ecs.ContainerOverride{Name: new("main"), Environment: []ecs.KeyValuePair{{Name: new("PASSWORD"), Value: new("x")}}})(in)
+		}},
 		{"InvalidParameterException: 'memory' setting for container 'main' is greater than for task.", override(ecs.ContainerOverride{Name: new("main"), Memory: new(int32(1024))})},
 		{"InvalidParameterException: The sum of all container 'cpu'", override(ecs.ContainerOverride{Name: new("main"), Cpu: new(int32(512))})},
 		{"UnsupportedFeatureException: Resource requirements", override(ecs.ContainerOverride{Name: new("main"), ResourceRequirements: []ecs.ResourceRequirement{{Type: new("GPU"), Value: new("1")}}})},

@@ -3,6 +3,7 @@ package admit
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"neargate/aws/ecs"
@@ -90,12 +91,12 @@ func (c Capacity) overriddenContainers(d *taskdef.Definition, o *taskdef.Overrid
 				return err
 			}
 		}
-		if len(oc.EnvironmentFiles) > 0 {
-			return Unsupported("Amazon S3")
-		}
 		for _, e := range oc.Environment {
 			if strings.TrimSpace(e.Name) == "" {
 				return invalid("Environment variable name cannot be null or blank.")
+			}
+			if slices.ContainsFunc(d.Container(*oc.Name).Secrets, func(s taskdef.Secret) bool { return s.Name == e.Name }) {
+				return invalid(fmt.Sprintf("The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '%s'.", e.Name))
 			}
 		}
 	}
