@@ -52,6 +52,7 @@ var services = map[string]rules{
 	"ssm":            ssmRules,
 	"secretsmanager": secretsRules,
 	"logs":           logsRules,
+	"sts":            stsRules,
 }
 
 // targets are the permissions a call needs: the operation itself, and what else

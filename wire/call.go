@@ -36,17 +36,19 @@ type call struct {
 	name  string       // of the operation asked for
 	key   sigv4.Key    // proven, or assumed without authentication
 
-	region string
-	raw    bytes.Buffer // body as sent
-	read   int          // length of the body as sent
-	flat   bytes.Buffer // body inflated
-	body   []byte       // body as the codec reads it; raw's or flat's
-	out    []byte       // answer
-	pairs  []form.Pair  // parameters of a query request
-	status int
-	code   string
-	failed error // what went wrong inside
-	wrote  int   // length of the answer
+	region     string
+	raw        bytes.Buffer // body as sent
+	read       int          // length of the body as sent
+	flat       bytes.Buffer // body inflated
+	body       []byte       // body as the codec reads it; raw's or flat's
+	out        []byte       // answer
+	pairs      []form.Pair  // parameters of a query request
+	status     int
+	code       string
+	failed     error  // what went wrong inside
+	failure    string // AWS's error message
+	in, result any    // decoded input, and the handler's output
+	wrote      int    // length of the answer
 
 	events any                // output with a stream of events; nil for any other
 	cancel context.CancelFunc // of its context
@@ -122,6 +124,7 @@ func (c *call) serve() (err error) {
 	if err := c.svc.protocol.read(c, in); err != nil {
 		return err
 	}
+	c.in = in
 	ctx, err := c.let(in)
 	if err != nil {
 		return err
@@ -135,7 +138,7 @@ func (c *call) serve() (err error) {
 	if err != nil {
 		return err
 	}
-	c.status = http.StatusOK
+	c.status, c.result = http.StatusOK, out
 	c.out = c.svc.protocol.append(c, c.out[:0], out)
 	return nil
 }
@@ -316,6 +319,7 @@ func (c *call) report() Call {
 	k := Call{
 		ID: c.id, Region: c.region, Account: c.key.Account, AccessKeyID: c.accessKeyID(), SourceIP: c.sourceIP(), UserAgent: c.r.UserAgent(),
 		Status: c.status, Code: c.code, Start: c.start, Duration: c.server.cfg.Now().Sub(c.start), Read: c.read, Wrote: c.wrote, Err: c.failed,
+		Message: c.failure, Principal: c.key.Principal, Input: c.in, Output: c.result, Host: c.r.Host, TLS: c.r.TLS,
 	}
 	if c.svc != nil {
 		k.Service = c.svc.ID

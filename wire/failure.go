@@ -35,7 +35,7 @@ func (c *call) fail(err error) {
 		return
 	}
 	e := c.translate(err)
-	c.status, c.code = e.Status, e.Code
+	c.status, c.code, c.failure = e.Status, e.Code, e.Message
 	if c.status == 0 {
 		c.status = http.StatusBadRequest
 	}

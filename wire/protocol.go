@@ -53,11 +53,23 @@ func (p awsJSON) accepts(c *call) error {
 }
 
 func (p awsJSON) operation(c *call) (string, error) {
-	prefix, name, _ := strings.Cut(c.r.Header.Get("X-Amz-Target"), ".")
+	prefix, name := target(c.r)
 	if prefix != c.svc.TargetPrefix || c.svc.operations[name] == nil {
 		return "", p.unknown(c)
 	}
 	return name, nil
+}
+
+// target splits the X-Amz-Target header. A prefix may be qualified, as in
+// com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents.
+func target(r *http.Request) (prefix, operation string) {
+	t := r.Header.Get("X-Amz-Target")
+	i := strings.LastIndexByte(t, '.')
+	if i < 0 {
+		return t, ""
+	}
+	prefix = t[:i]
+	return prefix[strings.LastIndexByte(prefix, '.')+1:], t[i+1:]
 }
 
 func (awsJSON) unknown(*call) error {

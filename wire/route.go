@@ -17,8 +17,8 @@ func (s *Server) route(c *call) *service {
 	if s.signsFor(c.claim) {
 		return s.find(func(v *service) bool { return v.SigningName == c.claim.Service })
 	}
-	if target := c.r.Header.Get("X-Amz-Target"); target != "" {
-		prefix, _, _ := strings.Cut(target, ".")
+	if c.r.Header.Get("X-Amz-Target") != "" {
+		prefix, _ := target(c.r)
 		return s.find(func(v *service) bool { return v.TargetPrefix == prefix })
 	}
 	if version := c.parameter("Version"); version != "" {

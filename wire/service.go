@@ -87,6 +87,7 @@ func DefaultLimits() []Limit {
 		{"iam", nil, generous},
 		{"sts", nil, generous},
 		{"logs", nil, generous},
+		{"cloudtrail", []string{"LookupEvents"}, bucket.Rate{Burst: 2, PerSecond: 2}},
 	}
 }
 

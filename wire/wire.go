@@ -10,6 +10,7 @@ package wire
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net/http"
@@ -81,6 +82,12 @@ type Call struct {
 	Duration    time.Duration
 	Read, Wrote int   // bytes of the bodies
 	Err         error // what went wrong inside; nil for answers AWS would give
+
+	Message       string // AWS's error message
+	Principal     any    // sigv4.Key.Principal; nil when the caller was not proven
+	Input, Output any    // decoded input and output, as far as there are; not to be changed
+	Host          string
+	TLS           *tls.ConnectionState // nil without
 }
 
 // StatusGone is observed for a client that left before its answer.

@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/audit"
 	"neargate/auth"
 	"neargate/billing/book"
 	"neargate/cmd/neargate/door"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/objects"
+	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
@@ -62,6 +64,8 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
+	trail   *trailstore.Store
+	audit   *audit.Recorder
 	ids     *arn.Source
 	admin   *admin
 	limits  limits
@@ -112,10 +116,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		defer cancel()
 		err = errors.Join(err, d.tel.Close(last))
 	}()
-	if d.key, err = o.dir.Secret("tokens"); err != nil {
-		return err
-	}
-	if d.master, err = o.dir.Secret("kms"); err != nil {
+	if err := d.readSecrets(); err != nil {
 		return err
 	}
 	if d.room, err = room.Open(o.dir.Store(), log); err != nil {
@@ -129,14 +130,18 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
+	if d.trail, err = trailstore.Open(trailstore.Config{Dir: o.dir.Trail(), Log: log}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.trail.Close()) }()
+	d.audit = audit.New(d.store, d.trail, d.ids, log)
+	defer d.audit.Flush()
 	if d.objects, err = d.openObjects(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.objects.Close()) }()
-	if o.host.registries != "" {
-		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
-			return err
-		}
+	if err := d.readMirrors(); err != nil {
+		return err
 	}
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
@@ -176,6 +181,22 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	return d.run(ctx)
 }
 
+// readSecrets reads the installation's own secrets, which are made on first use.
+func (d *daemon) readSecrets() (err error) {
+	if d.key, err = d.dir.Secret("tokens"); err == nil {
+		d.master, err = d.dir.Secret("kms")
+	}
+	return err
+}
+
+// readMirrors reads how registries are reached, if a file says so.
+func (d *daemon) readMirrors() (err error) {
+	if d.host.registries != "" {
+		d.mirrors, err = registries.Read(d.host.registries)
+	}
+	return err
+}
+
 // announce publishes how to reach the daemon, to neargate's own commands and to
 // the AWS CLI.
 func (d *daemon) announce(run install.Run, root install.Credentials) error {
@@ -210,6 +231,8 @@ func (d *daemon) run(ctx context.Context) error {
 		part("controller "+c.Describe().Name, func(ctx context.Context) error { return c.Run(ctx, d.env()) })
 	}
 	d.runLogs(part)
+	part("audit", d.audit.Run)
+	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
@@ -237,7 +260,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	cfg := wire.Config{
-		Services: services(deps, d.limits.Launches, d.logAPI, keyring, d.ecr.api, d.usage),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, keyring, d.ecr.api, d.usage}),
 		Keys:     door.Keys{Directory: directory},
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
@@ -266,6 +289,7 @@ func (d *daemon) deps() service.Deps {
 
 // observe records a finished call.
 func (d *daemon) observe(c wire.Call) {
+	d.audit.Observe(c)
 	d.tel.Call(context.Background(), telemetry.Call{
 		Service: c.Service, Operation: c.Operation, Account: c.Account, Region: c.Region,
 		RequestID: c.ID, Code: c.Code, Status: c.Status, Start: c.Start, Took: c.Duration,

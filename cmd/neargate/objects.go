@@ -32,6 +32,7 @@ func (d *daemon) withObjects(deps service.Deps, directory *auth.Directory, k sig
 			d.observe(wire.Call{
 				ID: c.ID, Service: "s3", Operation: c.Operation, Region: c.Region, Account: c.Account, AccessKeyID: c.AccessKeyID,
 				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Status: c.Status, Code: c.Code, Start: c.Start, Duration: c.Duration, Err: c.Err,
+				Principal: c.Caller, Input: &struct{ Bucket *string }{&c.Bucket},
 			})
 		},
 	})

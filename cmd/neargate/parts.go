@@ -7,6 +7,7 @@ import (
 	"neargate/arn"
 	awsbudgets "neargate/aws/budgets"
 	awsce "neargate/aws/ce"
+	awscloudtrail "neargate/aws/cloudtrail"
 	awsec2 "neargate/aws/ec2"
 	awsecr "neargate/aws/ecr"
 	awsecs "neargate/aws/ecs"
@@ -27,6 +28,7 @@ import (
 	"neargate/service"
 	"neargate/service/budgets"
 	"neargate/service/ce"
+	"neargate/service/cloudtrail"
 	"neargate/service/ec2"
 	"neargate/service/ecr"
 	"neargate/service/ecs"
@@ -41,19 +43,31 @@ import (
 	"neargate/wire/shape"
 )
 
+// apis are the services that the daemon keeps a hold of, and what others are made
+// with.
+type apis struct {
+	launches task.Rate
+	logs     *logs.Service
+	events   cloudtrail.Events
+	kms      *kms.Service
+	ecr      *ecr.Service
+	usage    *book.Book
+}
+
 // services are the AWS APIs the front door serves.
-func services(d service.Deps, launches task.Rate, l *logs.Service, k *kms.Service, e *ecr.Service, u *book.Book) []shape.Service {
+func services(d service.Deps, a apis) []shape.Service {
 	return []shape.Service{
-		awsbudgets.Describe(budgets.New(d, u)),
-		awsce.Describe(ce.New(d, u)),
+		awsbudgets.Describe(budgets.New(d, a.usage)),
+		awsce.Describe(ce.New(d, a.usage)),
+		awscloudtrail.Describe(cloudtrail.New(d, a.events)),
 		awsec2.Describe(ec2.New(d)),
-		awsecr.Describe(e),
-		awsecs.Describe(ecs.New(d, launches)),
+		awsecr.Describe(a.ecr),
+		awsecs.Describe(ecs.New(d, a.launches)),
 		awsiam.Describe(iam.New(d)),
-		awskms.Describe(k),
-		awslogs.Describe(l),
-		awssecrets.Describe(secretsmanager.New(d, k)),
-		awsssm.Describe(ssm.New(d, k)),
+		awskms.Describe(a.kms),
+		awslogs.Describe(a.logs),
+		awssecrets.Describe(secretsmanager.New(d, a.kms)),
+		awsssm.Describe(ssm.New(d, a.kms)),
 		awspricing.Describe(pricing.New(d)),
 		awssts.Describe(sts.New(d)),
 	}

@@ -27,7 +27,7 @@ import (
 // API versions of the query services.
 var (
 	targets = map[string]string{
-		"ecr": "AmazonEC2ContainerRegistry_V20150921", "ecs": "AmazonEC2ContainerServiceV20141113", "kms": "TrentService", "logs": "Logs_20140328",
+		"cloudtrail": "CloudTrail_20131101", "ecr": "AmazonEC2ContainerRegistry_V20150921", "ecs": "AmazonEC2ContainerServiceV20141113", "kms": "TrentService", "logs": "Logs_20140328",
 		"secretsmanager": "secretsmanager", "ssm": "AmazonSSM",
 		"ce": "AWSInsightsIndexService", "pricing": "AWSPriceListService", "budgets": "AWSBudgetServiceGateway",
 	}

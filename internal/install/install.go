@@ -66,6 +66,9 @@ func (d Dir) Store() string { return d.path("store") }
 // Logs is the folder of log events.
 func (d Dir) Logs() string { return d.path("logs") }
 
+// Trail is the folder of CloudTrail events.
+func (d Dir) Trail() string { return d.path("trail") }
+
 // Objects is the folder of Amazon S3's objects.
 func (d Dir) Objects() string { return d.path("objects") }
 

@@ -34,6 +34,9 @@ var managedPolicies = []managed{
 	{"AdministratorAccess", "/", "ANPAIWMBCKSKIEE64ZLYK",
 		"Provides full access to AWS services and resources.",
 		"2015-02-06T18:39:46Z", "v1", "2015-02-06T18:39:46Z"},
+	{"AmazonEC2ContainerRegistryFullAccess", "/", "ANPAIESRL7KD7IIVF6V4W",
+		"Provides administrative access to Amazon ECR resources",
+		"2015-12-21T17:06:48Z", "v3", "2020-12-05T00:04:19Z"},
 	{"AmazonEC2ContainerRegistryPowerUser", "/", "ANPAJDNE5PIHROIBGGDDW",
 		"Provides full access to Amazon EC2 Container Registry repositories, but does not allow repository deletion or policy changes.",
 		"2015-12-21T17:05:33Z", "v3", "2019-12-10T20:48:08Z"},
@@ -61,6 +64,9 @@ var managedPolicies = []managed{
 	{"AmazonS3ReadOnlyAccess", "/", "ANPAIZTJ4DXE7G6AGAE6M",
 		"Provides read only access to all buckets via the AWS Management Console.",
 		"2015-02-06T18:40:59Z", "v3", "2023-08-10T21:31:39Z"},
+	{"AmazonSSMFullAccess", "/", "ANPAJA7V6HI4ISQFMDYAG",
+		"Provides full access to Amazon SSM.",
+		"2015-05-29T17:39:47Z", "v4", "2019-11-20T20:08:56Z"},
 	{"AmazonSSMManagedInstanceCore", "/", "ANPAIXSHM2BNB2D3AXXRU",
 		"The policy for Amazon EC2 Role to enable AWS Systems Manager service core functionality.",
 		"2019-03-15T17:22:12Z", "v2", "2019-05-23T16:54:21Z"},
@@ -85,6 +91,12 @@ var managedPolicies = []managed{
 	{"PowerUserAccess", "/", "ANPAJYRXTHIB4FOVS3ZXS",
 		"Provides full access to AWS services and resources, but does not allow management of Users and groups.",
 		"2015-02-06T18:39:47Z", "v12", "2026-02-12T17:59:14Z"},
+	{"ReadOnlyAccess", "/", "ANPAILL3HVNFSB6DCOWYQ",
+		"Provides read-only access to AWS services and resources.",
+		"2015-02-06T18:39:48Z", "v178", "2026-02-12T18:01:33Z"},
+	{"SecretsManagerReadWrite", "/", "ANPAI3VG7CI5BIQZQ6G2E",
+		"Provides read/write access to AWS Secrets Manager via the AWS Management Console. Note: this exludes IAM actions, so combine with IAMFullAccess if rotation configuration is required.",
+		"2018-04-04T18:05:29Z", "v6", "2026-08-25T23:37:10Z"},
 }
 
 // AWSPolicies lists the AWS managed policies of every account, by name.

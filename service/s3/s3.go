@@ -223,7 +223,7 @@ func assume(x *request) (err error) {
 
 func report(x *request) Call {
 	c := Call{
-		ID: x.ID, Operation: x.Op.Name, Account: x.Caller.Account, Region: x.Region, SourceIP: x.SourceIP(), UserAgent: x.R.UserAgent(),
+		ID: x.ID, Operation: x.Op.Name, Account: x.Caller.Account, Caller: x.Caller, Bucket: x.Place.Bucket, Region: x.Region, SourceIP: x.SourceIP(), UserAgent: x.R.UserAgent(),
 		Status: x.Status, Code: x.Code, Start: x.Start, Duration: x.Now().Sub(x.Start), Err: x.Failed,
 	}
 	if x.Claim != nil {

@@ -76,7 +76,7 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeR
 		PackedPolicySize:            packedShare(&session),
 		SubjectFromWebIdentityToken: &token.Claims.Subject,
 		Provider:                    new(provider.ARN()),
-		Audience:                    new(audienceOf(&token.Claims)),
+		Audience:                    new(audienceOf(&token.Claims, provider)),
 	}
 	if session.SourceIdentity != "" {
 		out.SourceIdentity = &session.SourceIdentity
@@ -106,7 +106,7 @@ func (s *Service) vouched(ctx context.Context, account string, token *oidc.Token
 	case err != nil:
 		return nil, api.InvalidIdentityTokenException("Token must not be accepted before the time it states")
 	}
-	if !slices.Contains(provider.ClientIDs, audienceOf(c)) {
+	if !slices.Contains(provider.ClientIDs, audienceOf(c, &provider)) {
 		return nil, api.InvalidIdentityTokenException("Incorrect token audience")
 	}
 	keys, err := oidc.Keys(ctx, c.Issuer, provider.Thumbprints)
@@ -122,10 +122,14 @@ func (s *Service) vouched(ctx context.Context, account string, token *oidc.Token
 	return &provider, nil
 }
 
-// audienceOf is whom a token was issued for: the authorized party if it names one.
-func audienceOf(c *oidc.Claims) string {
+// audienceOf is whom a token was issued for: the authorized party if it names one, else
+// the audience, of several the first that the provider knows.
+func audienceOf(c *oidc.Claims, p *identity.OIDCProvider) string {
 	if c.Authorized != "" || len(c.Audience) == 0 {
 		return c.Authorized
+	}
+	if i := slices.IndexFunc(c.Audience, func(a string) bool { return slices.Contains(p.ClientIDs, a) }); i >= 0 {
+		return c.Audience[i]
 	}
 	return c.Audience[0]
 }
@@ -157,7 +161,7 @@ func trusted(role *identity.Role, provider *identity.OIDCProvider, c *oidc.Claim
 	keys := auth.ConditionKeys(auth.Caller{Secure: true, Region: arn.DefaultRegion}, now)
 	requestKeys(keys, as, session)
 	keys.Set("aws:FederatedProvider", provider.ARN())
-	keys.Set(provider.URL+":aud", audienceOf(c))
+	keys.Set(provider.URL+":aud", audienceOf(c, provider))
 	keys.Set(provider.URL+":sub", c.Subject)
 	keys.Set(provider.URL+":amr", c.Methods...)
 	if c.Authorized != "" {

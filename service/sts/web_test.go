@@ -117,7 +117,7 @@ func TestAssumeRoleWithWebIdentity(t *testing.T) {
 	tests := []struct{ name, token, role, want string }{
 		{"RSA", good, role, ""},
 		{"elliptic curve", p.token(t, "ES256", claims(nil)), role, ""},
-		{"list of audiences", p.token(t, "RS256", claims(func(m map[string]any) { m["aud"] = []string{"sts.amazonaws.com", "x"} })), role, ""},
+		{"list of audiences", p.token(t, "RS256", claims(func(m map[string]any) { m["aud"] = []string{"x", "sts.amazonaws.com"} })), role, ""},
 		{"tags", p.token(t, "RS256", claims(func(m map[string]any) {
 			m["https://aws.amazon.com/tags"] = map[string]any{"principal_tags": map[string]any{"team": []string{"red"}}}
 		})), role, ""},

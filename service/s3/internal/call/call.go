@@ -116,6 +116,8 @@ type Request struct {
 type Call struct {
 	ID, Operation        string
 	Account, AccessKeyID string // "" when the caller was not proven
+	Caller               auth.Caller
+	Bucket               string // "" for none
 	Region               string
 	SourceIP, UserAgent  string
 	Status               int

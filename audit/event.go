@@ -1,0 +1,239 @@
+package audit
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"neargate/arn"
+	"neargate/auth"
+	"neargate/resource/identity"
+	"neargate/resource/trail"
+	"neargate/store"
+	"neargate/store/tables"
+	"neargate/wire"
+)
+
+// version is that of CloudTrail's record format.
+const version = "1.11"
+
+// record is an event in CloudTrail's format.
+// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
+type record struct {
+	EventVersion       string          `json:"eventVersion"`
+	UserIdentity       userIdentity    `json:"userIdentity"`
+	EventTime          string          `json:"eventTime"`
+	EventSource        string          `json:"eventSource"`
+	EventName          string          `json:"eventName"`
+	AWSRegion          string          `json:"awsRegion"`
+	SourceIPAddress    string          `json:"sourceIPAddress"`
+	UserAgent          string          `json:"userAgent"`
+	ErrorCode          string          `json:"errorCode,omitempty"`
+	ErrorMessage       string          `json:"errorMessage,omitempty"`
+	RequestParameters  json.RawMessage `json:"requestParameters"`
+	ResponseElements   json.RawMessage `json:"responseElements"`
+	RequestID          string          `json:"requestID"`
+	EventID            string          `json:"eventID"`
+	ReadOnly           bool            `json:"readOnly"`
+	EventType          string          `json:"eventType"`
+	ManagementEvent    bool            `json:"managementEvent"`
+	RecipientAccountID string          `json:"recipientAccountId"`
+	EventCategory      string          `json:"eventCategory"`
+	TLSDetails         *tlsDetails     `json:"tlsDetails,omitempty"`
+}
+
+type userIdentity struct {
+	Type           string          `json:"type"`
+	PrincipalID    string          `json:"principalId,omitempty"`
+	ARN            string          `json:"arn,omitempty"`
+	AccountID      string          `json:"accountId,omitempty"`
+	AccessKeyID    string          `json:"accessKeyId,omitempty"`
+	UserName       string          `json:"userName,omitempty"`
+	SessionContext *sessionContext `json:"sessionContext,omitempty"`
+	InvokedBy      string          `json:"invokedBy,omitempty"`
+}
+
+type sessionContext struct {
+	SessionIssuer *issuer    `json:"sessionIssuer,omitempty"`
+	Attributes    attributes `json:"attributes"`
+	SourceID      string     `json:"sourceIdentity,omitempty"`
+}
+
+type issuer struct {
+	Type        string `json:"type"`
+	PrincipalID string `json:"principalId"`
+	ARN         string `json:"arn"`
+	AccountID   string `json:"accountId"`
+	UserName    string `json:"userName,omitempty"`
+}
+
+type attributes struct {
+	CreationDate     string `json:"creationDate"`
+	MFAAuthenticated string `json:"mfaAuthenticated"`
+}
+
+type tlsDetails struct {
+	TLSVersion  string `json:"tlsVersion"`
+	CipherSuite string `json:"cipherSuite"`
+	Host        string `json:"clientProvidedHostHeader"`
+}
+
+// accountOf is whose trail a call belongs to: the caller's, or for one that proves
+// nothing but a token, that of the role it asks for. "" for nobody's.
+func accountOf(c *wire.Call) string {
+	if c.Account != "" {
+		return c.Account
+	}
+	if c.Operation != "AssumeRoleWithWebIdentity" || c.Input == nil {
+		return ""
+	}
+	account, _, _ := identity.RoleName(text(c.Input, "RoleArn"))
+	return account
+}
+
+// event makes an event of a call.
+func (r *Recorder) event(tx store.Tx, c *wire.Call) (trail.Event, error) {
+	e := trail.Event{
+		ID: r.ids.UUID(), Account: accountOf(c), Region: c.Region, Time: c.Start, Name: c.Operation, Source: c.Service + ".amazonaws.com",
+		AccessKeyID: c.AccessKeyID, ReadOnly: readOnly(c.Service, c.Operation), Resources: resources(c),
+	}
+	if c.Service == "iam" {
+		e.Region = arn.DefaultRegion // IAM is global
+	}
+	who, err := caller(tx, c)
+	if err != nil {
+		return e, err
+	}
+	e.Username = who.UserName
+	switch who.Type {
+	case "Root":
+		e.Username = "root"
+	case "AssumedRole", "FederatedUser":
+		_, e.Username, _ = strings.Cut(who.PrincipalID, ":")
+	}
+	rec := record{
+		EventVersion: version, UserIdentity: who, EventTime: date(c.Start), EventSource: e.Source, EventName: e.Name, AWSRegion: e.Region,
+		SourceIPAddress: c.SourceIP, UserAgent: c.UserAgent, RequestParameters: elements(c.Input), ResponseElements: []byte("null"),
+		RequestID: c.ID, EventID: e.ID, ReadOnly: e.ReadOnly, EventType: "AwsApiCall", ManagementEvent: true,
+		RecipientAccountID: e.Account, EventCategory: "Management",
+	}
+	if c.Code != "" {
+		rec.ErrorCode, rec.ErrorMessage = errorCode(c), c.Message
+	} else if !e.ReadOnly || c.Service == "sts" && strings.HasPrefix(c.Operation, "Assume") {
+		rec.ResponseElements = elements(c.Output)
+	}
+	if c.TLS != nil {
+		rec.TLSDetails = &tlsDetails{
+			strings.ReplaceAll(tls.VersionName(c.TLS.Version), "TLS 1", "TLSv1"), tls.CipherSuiteName(c.TLS.CipherSuite), c.Host,
+		}
+	}
+	b, err := json.Marshal(&rec)
+	e.Text = string(b)
+	return e, err
+}
+
+// errorCode is how CloudTrail names an error.
+func errorCode(c *wire.Call) string {
+	switch {
+	case c.Code == "AccessDeniedException":
+		return "AccessDenied"
+	case c.Service == "ec2" && c.Status >= 500:
+		return "Server." + c.Code
+	case c.Service == "ec2":
+		return "Client." + c.Code
+	}
+	return c.Code
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+
+// caller says who made a call.
+func caller(tx store.Tx, c *wire.Call) (userIdentity, error) {
+	p, ok := c.Principal.(auth.Caller)
+	if !ok || p.Anonymous() {
+		return userIdentity{Type: "WebIdentityUser"}, nil
+	}
+	who := userIdentity{PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: c.AccessKeyID, Type: "IAMUser"}
+	a, err := arn.Parse(p.ARN)
+	if err != nil {
+		return who, nil
+	}
+	kind := a.Path()
+	switch kind[0] {
+	case "root":
+		who.Type = "Root"
+	case "user":
+		who.UserName = kind[len(kind)-1]
+	case "assumed-role":
+		who.Type = "AssumedRole"
+	case "federated-user":
+		who.Type = "FederatedUser"
+	}
+	s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
+	if err != nil || !ok {
+		return who, err
+	}
+	who.SessionContext = &sessionContext{Attributes: attributes{date(s.IssuedAt), "false"}, SourceID: s.SourceIdentity}
+	if s.Kind != identity.SessionRole {
+		return who, nil
+	}
+	role, ok, err := tables.Roles.Find(tx, s.Account, identity.Fold(s.Role))
+	if ok {
+		who.SessionContext.SessionIssuer = &issuer{"Role", role.ID, role.ARN(), role.Account, role.Name}
+	}
+	return who, err
+}
+
+// readOnly reports whether an operation changes nothing that CloudTrail cares about.
+func readOnly(service, operation string) bool {
+	for _, p := range []string{"Get", "List", "Describe", "Lookup", "Filter", "Simulate", "Test", "BatchGet", "BatchCheck", "Discover"} {
+		if strings.HasPrefix(operation, p) {
+			return true
+		}
+	}
+	return slices.Contains([]string{
+		"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
+		"kms:GenerateDataKeyWithoutPlaintext", "kms:GenerateRandom", "kms:ReEncrypt", "kms:Sign", "kms:Verify",
+	}, service+":"+operation)
+}
+
+// types are the members of an input that name a resource, and its type.
+var types = []struct{ member, kind string }{
+	{"RoleName", "AWS::IAM::Role"}, {"RoleArn", "AWS::IAM::Role"}, {"UserName", "AWS::IAM::User"}, {"GroupName", "AWS::IAM::Group"},
+	{"PolicyArn", "AWS::IAM::Policy"}, {"InstanceProfileName", "AWS::IAM::InstanceProfile"},
+	{"Cluster", "AWS::ECS::Cluster"}, {"ClusterName", "AWS::ECS::Cluster"}, {"TaskDefinition", "AWS::ECS::TaskDefinition"},
+	{"ServiceName", "AWS::ECS::Service"}, {"LogGroupName", "AWS::Logs::LogGroup"}, {"VpcId", "AWS::EC2::VPC"},
+	{"SubnetId", "AWS::EC2::Subnet"}, {"GroupId", "AWS::EC2::SecurityGroup"}, {"NetworkInterfaceId", "AWS::EC2::NetworkInterface"},
+	{"RouteTableId", "AWS::EC2::RouteTable"}, {"InternetGatewayId", "AWS::EC2::InternetGateway"},
+	{"RepositoryName", "AWS::ECR::Repository"}, {"SecretId", "AWS::SecretsManager::Secret"}, {"KeyId", "AWS::KMS::Key"},
+	{"Bucket", "AWS::S3::Bucket"}, {"StackName", "AWS::CloudFormation::Stack"}, {"LoadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"},
+}
+
+// resources are what a call is about, as far as its input names it.
+func resources(c *wire.Call) []trail.Resource {
+	if c.Input == nil {
+		return nil
+	}
+	var out []trail.Resource
+	for _, t := range types {
+		if v := text(c.Input, t.member); v != "" {
+			out = append(out, trail.Resource{Type: t.kind, Name: v})
+		}
+	}
+	return out
+}
+
+// text is a member of an input that is a text, "" when it has none of the name.
+func text(input any, member string) string {
+	v := reflect.Indirect(reflect.ValueOf(input))
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	if f := reflect.Indirect(v.FieldByName(member)); f.Kind() == reflect.String {
+		return f.String()
+	}
+	return ""
+}
