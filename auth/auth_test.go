@@ -152,6 +152,11 @@ func TestAuthorize(t *testing.T) {
 			"iam:GetRole on resource: arn:aws:iam::123456789012:role/worker because no identity-based policy allows the iam:GetRole action"},
 		{"cluster", identity.Grants{}, Call{"ecs", "DeleteCluster", &cluster{new("arn:aws:ecs:us-east-1:123456789012:cluster/c")}},
 			"ecs:DeleteCluster on resource: arn:aws:ecs:us-east-1:123456789012:cluster/c because no identity-based policy allows the ecs:DeleteCluster action"},
+		{"budget", identity.Grants{}, Call{"budgets", "UpdateBudget", &struct{ NewBudget *struct{ BudgetName *string } }{&struct{ BudgetName *string }{new("b")}}},
+			"budgets:ModifyBudget on resource: arn:aws:budgets::123456789012:budget/b because no identity-based policy allows the budgets:ModifyBudget action"},
+		{"budgets", inline(`{"Statement":[{"Effect":"Allow","Action":"budgets:ViewBudget","Resource":"arn:aws:budgets::*:budget/*"}]}`), Call{"budgets", "DescribeBudgets", &struct{}{}}, ""},
+		{"costs", identity.Grants{}, Call{"ce", "GetCostAndUsage", &struct{}{}},
+			"ce:GetCostAndUsage on resource: * because no identity-based policy allows the ce:GetCostAndUsage action"},
 		{"tags", inline(tagged), Call{"ecs", "CreateCluster", &struct {
 			ClusterName *string
 			Tags        []tag

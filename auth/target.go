@@ -44,6 +44,7 @@ type rules struct {
 
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
+	"budgets":        budgetsRules,
 	"ec2":            ec2Rules,
 	"ecr":            ecrRules,
 	"ecs":            ecsRules,

@@ -97,7 +97,7 @@ func TestRecordedQueryForms(t *testing.T) {
 	c := newClient(t)
 	for _, tt := range []struct{ source, service, op, in, code string }{
 		{"operation that does not exist", "iam", "Bogus", "", "InvalidAction"},
-		{"operation that is not built", "iam", "CreateSAMLProvider", "", "InvalidAction"},
+		{"operation that is not built", "iam", "UploadServerCertificate", "", "InvalidAction"},
 		{"operation that does not exist", "ec2", "Bogus", "", "InvalidAction"},
 		{"operation that is not built", "ec2", "RunInstances", "", "InvalidAction"},
 		{"no operation", "iam", "", "", "MissingAction"},

@@ -69,6 +69,9 @@ address=$(aws ec2 describe-network-interfaces --network-interface-ids "$eni" --q
 curl -fsS --retry 20 --retry-delay 1 --retry-connrefused --max-time 5 -o .cache/page.html "http://$address/"
 sed -n 's:.*<h1>\(.*\)</h1>.*:\1:p; s:.*<dt>\(.*\)</dt><dd>\(.*\)</dd>.*:  \1\: \2:p' .cache/page.html | sed 's/<[^>]*>//g'
 
+say 'What it has cost so far, at the prices of AWS Fargate'
+$neargate bill --running
+
 cat <<END
 
 The page is at http://$address/ on this machine: a task in a sandbox of its own,

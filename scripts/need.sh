@@ -9,6 +9,7 @@
 #   ext4   mkfs.ext4, for disks with a quota
 #   zstd   zstd, beside which log events' size is measured
 #   skopeo  copies images between registries
+#   docker-registry  beside which pushes and pulls are measured
 #   docker, podman   beside which tasks are measured
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # where some users do not look
@@ -27,6 +28,7 @@ for what in "$@"; do
 	ext4) command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs) ;;
 	zstd) command -v zstd >/dev/null || missing+=(zstd) ;;
 	skopeo) command -v skopeo >/dev/null || missing+=(skopeo) ;;
+	docker-registry) command -v docker-registry >/dev/null || missing+=(docker-registry) ;;
 	docker) command -v dockerd >/dev/null || missing+=(docker.io) ;;
 	podman) command -v podman >/dev/null || missing+=(podman runc) ;;
 	cc) command -v cc >/dev/null || missing+=(gcc libc6-dev) ;;

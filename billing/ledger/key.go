@@ -116,18 +116,6 @@ func readSumKey(key []byte) (at time.Time, id labelID, err error) {
 	return time.Unix(int64(binary.BigEndian.Uint32(key[1:]))*int64(span(key[0])/time.Second), 0).UTC(), id, nil
 }
 
-func (n sum) value() []byte {
-	return binary.AppendVarint(binary.AppendVarint(nil, n.amount), n.records)
-}
-
-func readSum(value []byte) (sum, error) {
-	n, err := varints(value, 2)
-	if err != nil {
-		return sum{}, err
-	}
-	return sum{n[0], n[1]}, nil
-}
-
 func varints(b []byte, n int) ([]int64, error) {
 	out := make([]int64, n)
 	for i := range out {

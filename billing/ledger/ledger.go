@@ -8,9 +8,11 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -37,7 +39,9 @@ type Config struct {
 // Ledger is an open ledger. Its methods may be called concurrently.
 type Ledger struct {
 	db *pebble.DB
-	mu sync.Mutex // held by whoever adds
+
+	mu    sync.Mutex // held by whoever adds
+	named map[labelID]bool
 }
 
 // Open opens the ledger in a directory, or makes one there. At most one process
@@ -51,6 +55,7 @@ func Open(c Config) (*Ledger, error) {
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                100,
 		Logger:                      logger{c.Log},
+		Merger:                      &pebble.Merger{Name: "neargate sums", Merge: mergeSums},
 	}
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = blockSize
@@ -60,7 +65,7 @@ func Open(c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	return &Ledger{db: db}, nil
+	return &Ledger{db: db, named: map[labelID]bool{}}, nil
 }
 
 // Close ends the ledger. No other method may be in progress.
@@ -68,14 +73,27 @@ func (l *Ledger) Close() error { return l.db.Close() }
 
 // Add adds records; those it has already change nothing. All are on disk when it
 // returns nil, none of them is counted when it does not.
-func (l *Ledger) Add(records []billing.Record) error {
+func (l *Ledger) Add(records []billing.Record) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.db.NewIndexedBatch()
+	defer func() {
+		if err != nil {
+			clear(l.named) // some may not be written
+		}
+	}()
+	had, err := hasAll(l.db, records)
+	if err != nil {
+		return err
+	}
+	b, added, keys := l.db.NewBatch(), sums{}, map[string]bool{}
 	defer b.Close()
-	added := &sums{}
 	for i := range records {
-		if err := l.put(b, added, &records[i]); err != nil {
+		key := recordKey(&records[i])
+		if had[i] || keys[string(key)] {
+			continue
+		}
+		keys[string(key)] = true
+		if err := l.put(b, added, key, &records[i]); err != nil {
 			return fmt.Errorf("ledger: %w", err)
 		}
 	}
@@ -88,19 +106,11 @@ func (l *Ledger) Add(records []billing.Record) error {
 	return nil
 }
 
-func (l *Ledger) put(b *pebble.Batch, added *sums, r *billing.Record) error {
-	key := recordKey(r)
-	if found, err := has(b, key); err != nil || found {
-		return err
-	}
+func (l *Ledger) put(b *pebble.Batch, added sums, key []byte, r *billing.Record) error {
 	full, bare := labelsOf(r)
 	for _, n := range []labels{full, bare} {
-		if found, err := has(b, n.key()); err != nil {
+		if err := l.name(b, n); err != nil {
 			return err
-		} else if !found {
-			if err := b.Set(n.key(), n.text, nil); err != nil {
-				return err
-			}
 		}
 	}
 	if err := b.Set(key, recordValue(r, full.id), nil); err != nil {
@@ -114,69 +124,43 @@ func (l *Ledger) put(b *pebble.Batch, added *sums, r *billing.Record) error {
 	return nil
 }
 
+// name writes labels that are perhaps not yet written.
+func (l *Ledger) name(b *pebble.Batch, n labels) error {
+	if l.named[n.id] {
+		return nil
+	}
+	if len(l.named) >= known {
+		clear(l.named)
+	}
+	l.named[n.id] = true
+	return b.Set(n.key(), n.text, nil)
+}
+
 // Has reports which of the records the ledger has.
 func (l *Ledger) Has(records []billing.Record) ([]bool, error) {
 	return hasAll(l.db, records)
 }
 
-func hasAll(db pebble.Reader, records []billing.Record) ([]bool, error) {
-	out := make([]bool, len(records))
+// hasAll looks for records in the order of their keys, in which neighbours are
+// found together.
+func hasAll(db pebble.Reader, records []billing.Record) (has []bool, err error) {
+	has = make([]bool, len(records))
+	keys, order := make([][]byte, len(records)), make([]int, len(records))
 	for i := range records {
-		var err error
-		if out[i], err = has(db, recordKey(&records[i])); err != nil {
-			return nil, fmt.Errorf("ledger: %w", err)
-		}
+		keys[i], order[i] = recordKey(&records[i]), i
 	}
-	return out, nil
-}
-
-func has(db pebble.Reader, key []byte) (bool, error) {
-	_, closer, err := db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil
-	}
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(keys[a], keys[b]) })
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{recordKind}, UpperBound: []byte{recordKind + 1}})
 	if err != nil {
-		return false, err
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	return true, closer.Close()
-}
-
-// sums are what a batch adds to the ledger's sums, by key.
-type sums struct{ of map[string]*sum }
-
-type sum struct{ amount, records int64 }
-
-func (s *sums) add(level byte, id labelID, row billing.Row) {
-	if s.of == nil {
-		s.of = map[string]*sum{}
+	for _, i := range order {
+		has[i] = it.SeekGE(keys[i]) && bytes.Equal(it.Key(), keys[i])
 	}
-	key := string(sumKey(level, row.At, id))
-	if s.of[key] == nil {
-		s.of[key] = &sum{}
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	s.of[key].amount += row.Amount
-	s.of[key].records += row.Records
-}
-
-// write adds the sums to those that are there.
-func (s *sums) write(b *pebble.Batch) error {
-	for key, n := range s.of {
-		old, closer, err := b.Get([]byte(key))
-		switch {
-		case err == nil:
-			was, bad := readSum(old)
-			if err := errors.Join(bad, closer.Close()); err != nil {
-				return err
-			}
-			n.amount, n.records = n.amount+was.amount, n.records+was.records
-		case !errors.Is(err, pebble.ErrNotFound):
-			return err
-		}
-		if err := b.Set([]byte(key), n.value(), nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return has, nil
 }
 
 // logger passes what pebble complains of on to slog.

@@ -15,6 +15,7 @@ import (
 	"neargate/node/metadata"
 	"neargate/resource/compute"
 	"neargate/resource/logs"
+	"neargate/service"
 	"neargate/service/ecs"
 	logservice "neargate/service/logs"
 	"neargate/store"
@@ -36,10 +37,10 @@ type asTask struct {
 
 // asTask is how this installation calls in the name of tasks.
 func (d *daemon) asTask() asTask {
-	deps := d.deps()
+	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
 	return asTask{
 		gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, store: d.store, now: time.Now, ids: d.ids,
-		logs: logservice.New(deps, d.logs), ecs: ecs.New(deps, d.limits.Launches),
+		logs: logservice.New(deps, d.logs, nil), ecs: ecs.New(deps, d.limits.Launches),
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"neargate/billing/book"
 	"neargate/billing/ledger"
 	"neargate/billing/report"
 	"neargate/internal/install"
+	"neargate/internal/telemetry"
 	"neargate/resource/billing"
 )
 
@@ -25,7 +27,27 @@ func (d *daemon) openUsage() error {
 		return err
 	}
 	d.usage = &book.Book{Store: d.store, Ledger: l, Terms: billing.DefaultTerms(), Now: time.Now}
-	return nil
+	return d.tel.Costs(d.costs)
+}
+
+// costs are what tasks have cost this month, for graphs.
+func (d *daemon) costs() ([]telemetry.Cost, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	r, err := report.MonthToDate(ctx, d.usage, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	var out []telemetry.Cost
+	for _, row := range r.Rows {
+		amount, err := strconv.ParseFloat(row.Cost.String(), 64)
+		if err != nil {
+			return nil, err
+		}
+		k := row.Keys
+		out = append(out, telemetry.Cost{Account: k[0], Region: k[1], Cluster: k[2], Service: k[3], UsageType: k[4], Currency: r.Currency, Amount: amount})
+	}
+	return out, nil
 }
 
 // maxBillRequest bounds what a bill is asked with, a price list included.

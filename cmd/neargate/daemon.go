@@ -35,6 +35,7 @@ import (
 	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
+	"neargate/wire/sigv4"
 )
 
 // options are the flags of neargate up.
@@ -130,18 +131,18 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.logs.Close()) }()
-	if d.trail, err = trailstore.Open(trailstore.Config{Dir: o.dir.Trail(), Log: log}); err != nil {
+	if err := d.openTrail(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.trail.Close()) }()
-	d.audit = audit.New(d.store, d.trail, d.ids, log)
-	defer d.audit.Flush()
+	defer func() { err = errors.Join(err, d.closeTrail()) }()
 	if d.objects, err = d.openObjects(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.objects.Close()) }()
-	if err := d.readMirrors(); err != nil {
-		return err
+	if o.host.registries != "" {
+		if d.mirrors, err = registries.Read(o.host.registries); err != nil {
+			return err
+		}
 	}
 	if d.ecr, err = d.openRegistries(); err != nil {
 		return err
@@ -181,20 +182,26 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	return d.run(ctx)
 }
 
-// readSecrets reads the installation's own secrets, which are made on first use.
+// readSecrets reads the installation's secrets, or makes them.
 func (d *daemon) readSecrets() (err error) {
-	if d.key, err = d.dir.Secret("tokens"); err == nil {
-		d.master, err = d.dir.Secret("kms")
+	if d.key, err = d.dir.Secret("tokens"); err != nil {
+		return err
 	}
+	d.master, err = d.dir.Secret("kms")
 	return err
 }
 
-// readMirrors reads how registries are reached, if a file says so.
-func (d *daemon) readMirrors() (err error) {
-	if d.host.registries != "" {
-		d.mirrors, err = registries.Read(d.host.registries)
-	}
+// openTrail opens what records calls.
+func (d *daemon) openTrail() (err error) {
+	d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log})
+	d.audit = audit.New(d.store, d.trail, d.ids, d.log)
 	return err
+}
+
+// closeTrail records the last calls.
+func (d *daemon) closeTrail() error {
+	d.audit.Flush()
+	return d.trail.Close()
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -252,7 +259,12 @@ func (d *daemon) run(ctx context.Context) error {
 func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	directory := auth.NewDirectory(d.store, time.Now)
 	deps := d.deps()
-	d.logAPI = logs.New(deps, d.logs)
+	var known sigv4.Keys = door.Keys{Directory: directory}
+	if d.noAuth {
+		known = door.Anyone{Keys: door.Keys{Directory: directory}}
+	}
+	buckets := d.bucketAPI(deps, directory, known)
+	d.logAPI = logs.New(deps, d.logs, logBuckets{buckets.Inside()})
 	keyring := kms.New(deps, d.master)
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
@@ -261,15 +273,12 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	cfg := wire.Config{
 		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, keyring, d.ecr.api, d.usage}),
-		Keys:     door.Keys{Directory: directory},
+		Keys:     known,
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,
 		Ending:   ctx,
-	}
-	if d.noAuth {
-		cfg.Keys = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
 	if err := d.limits.known(cfg.Services); err != nil {
 		return nil, err
@@ -279,7 +288,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/", d.ecr.before(wire.New(cfg)))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
-	return d.withObjects(deps, directory, cfg.Keys, mux), nil
+	return d.withBuckets(buckets, mux), nil
 }
 
 // deps is what services are made with.

@@ -12,6 +12,7 @@ import (
 	"neargate/cmd/neargate/door"
 	"neargate/control/images"
 	"neargate/dataplane/registry"
+	"neargate/dataplane/upstream"
 	"neargate/resource/identity"
 	record "neargate/resource/image"
 	"neargate/service/ecr"
@@ -38,7 +39,7 @@ func (d *daemon) openRegistries() (*containers, error) {
 		return nil, err
 	}
 	r := &containers{blobs: blobs, store: d.store, log: d.log}
-	r.api = ecr.New(d.deps(), blobs, nil, func() string { return "http://" + d.listener.Addr().String() })
+	r.api = ecr.New(d.deps(), blobs, upstream.New(d.mirrors), func() string { return "http://" + d.listener.Addr().String() })
 	g := door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}
 	cfg := v2.Config{
 		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log,

@@ -16,7 +16,7 @@ import (
 
 func TestReadLimits(t *testing.T) {
 	deps := service.Deps{Store: mem.New(), IDs: arn.NewSource(strings.NewReader(""))}
-	all := services(deps, apis{logs: logs.New(deps, nil), kms: kms.New(deps, [32]byte{}), ecr: ecr.New(deps, nil, nil, nil)})
+	all := services(deps, apis{logs: logs.New(deps, nil, nil), kms: kms.New(deps, [32]byte{}), ecr: ecr.New(deps, nil, nil, nil)})
 	if l, err := readLimits(""); err != nil || l.known(all) != nil || l.Launches.Burst != 100 {
 		t.Errorf("AWS's own: %+v, %v, %v", l, err, l.known(all))
 	}

@@ -20,6 +20,7 @@ func (d *daemon) runLogs(part func(name string, f func(context.Context) error)) 
 	for range queriesAtATime {
 		part("log queries", func(ctx context.Context) error { return d.logAPI.RunQueries(ctx, d.log) })
 	}
+	part("log exports", func(ctx context.Context) error { return d.logAPI.Exporter.Run(ctx, d.log) })
 	part("metric filters", func(ctx context.Context) error {
 		return meter.New(d.store, points{d.tel}, time.Now).Run(ctx, d.logs, d.log)
 	})

@@ -58,7 +58,12 @@ func (s *Store) Collect(ctx context.Context, used func(ctx context.Context, dige
 	if err := s.collectUploads(&c); err != nil {
 		return c, err
 	}
-	err = filepath.WalkDir(filepath.Join(s.dir, "blobs"), func(path string, d fs.DirEntry, err error) error {
+	err = s.collectBlobs(ctx, used, &c)
+	return c, err
+}
+
+func (s *Store) collectBlobs(ctx context.Context, used func(context.Context, string) (bool, error), c *Collected) error {
+	return filepath.WalkDir(filepath.Join(s.dir, "blobs"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return errors.Join(err, ctx.Err())
 		}
@@ -69,9 +74,8 @@ func (s *Store) Collect(ctx context.Context, used func(ctx context.Context, dige
 		if err != nil || s.now().Sub(info.ModTime()) < BlobKeep {
 			return err
 		}
-		return s.collectBlob(ctx, path, info.Size(), used, &c)
+		return s.collectBlob(ctx, path, info.Size(), used, c)
 	})
-	return c, err
 }
 
 func (s *Store) collectBlob(ctx context.Context, path string, size int64, used func(context.Context, string) (bool, error), c *Collected) error {

@@ -61,4 +61,5 @@ func tutorialSDK(t *testing.T, c *tenant) {
 	if _, err := story.Fetch("http://" + public + "/"); err == nil {
 		t.Error("the page is still there")
 	}
+	c.bill(t, x)
 }

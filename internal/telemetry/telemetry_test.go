@@ -18,6 +18,12 @@ func TestMetrics(t *testing.T) {
 	tel.Call(t.Context(), Call{Service: "ecs", Operation: "RunTask", Status: 400, Code: "ClientException", Took: time.Millisecond})
 	tel.Pass("deploy", time.Millisecond, nil)
 	tel.MetricPoint("123456789012")
+	err = tel.Costs(func() ([]Cost, error) {
+		return []Cost{{"123456789012", "us-east-1", "c", "web", "USE1-Fargate-GB-Hours", "USD", 1.25}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv := httptest.NewServer(tel.Handler())
 	defer srv.Close()
 	resp, err := http.Get(srv.URL)
@@ -31,6 +37,7 @@ func TestMetrics(t *testing.T) {
 		`neargate_controller_pass_seconds_count{controller="deploy",result="ok"} 1`,
 		`neargate_build_info{version="v1.2.3"} 1`,
 		`neargate_logs_metric_points_total{account="123456789012"} 1`,
+		`neargate_cost_month_to_date{account="123456789012",cluster="c",currency="USD",region="us-east-1",service="web",usage_type="USE1-Fargate-GB-Hours"} 1.25`,
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("no %s in the metrics", want)

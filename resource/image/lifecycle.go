@@ -243,11 +243,13 @@ func (r *Rule) parseSelection(raw json.RawMessage) error {
 
 // consistent refuses rules that contradict each other; they come by priority.
 func consistent(rules []Rule) error {
+	for i := range rules[1:] {
+		if rules[i].Priority == rules[i+1].Priority {
+			return failure("rules have the same rulePriority: " + fmt.Sprint(rules[i].Priority))
+		}
+	}
 	untagged := 0
 	for i, r := range rules {
-		if i > 0 && rules[i-1].Priority == r.Priority {
-			return failure("rules have the same rulePriority: " + fmt.Sprint(r.Priority))
-		}
 		if r.TagStatus == Any && i < len(rules)-1 {
 			return failure("the rule with tagStatus any must have the lowest priority, which is the highest number")
 		}

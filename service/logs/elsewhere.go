@@ -8,33 +8,9 @@ import (
 	"neargate/store"
 )
 
-// What delivers logs elsewhere: to S3, Kinesis, Firehose and Lambda. None of
-// them is here, so no bucket, stream or function exists, and the operations
-// answer what AWS does in that case.
-
-// CreateExportTask finds no bucket to export to.
-func (s *Service) CreateExportTask(ctx context.Context, in *api.CreateExportTaskInput) (*api.CreateExportTaskOutput, error) {
-	if *in.From > *in.To {
-		return nil, api.InvalidParameterException("The start time of the export must not be after its end time.")
-	}
-	if err := s.groupExists(ctx, *in.LogGroupName); err != nil {
-		return nil, err
-	}
-	return nil, api.InvalidParameterException("The given bucket does not exist. Please provide a valid bucket.")
-}
-
-// DescribeExportTasks lists no tasks.
-func (s *Service) DescribeExportTasks(_ context.Context, in *api.DescribeExportTasksInput) (*api.DescribeExportTasksOutput, error) {
-	if in.NextToken != nil {
-		return nil, api.InvalidParameterException("The specified nextToken is invalid.")
-	}
-	return &api.DescribeExportTasksOutput{ExportTasks: []api.ExportTask{}}, nil
-}
-
-// CancelExportTask finds no task.
-func (s *Service) CancelExportTask(context.Context, *api.CancelExportTaskInput) (*api.CancelExportTaskOutput, error) {
-	return nil, api.ResourceNotFoundException("The specified export task does not exist.")
-}
+// What delivers logs elsewhere: to Kinesis, Firehose and Lambda. None of them is
+// here, so no stream or function exists, and the operations answer what AWS does in
+// that case.
 
 // PutSubscriptionFilter finds nothing to deliver to.
 func (s *Service) PutSubscriptionFilter(ctx context.Context, in *api.PutSubscriptionFilterInput) (*api.PutSubscriptionFilterOutput, error) {

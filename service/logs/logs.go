@@ -16,6 +16,7 @@ import (
 	"neargate/resource/logs"
 	"neargate/service"
 	"neargate/service/internal/page"
+	"neargate/service/logs/export"
 	"neargate/service/logs/query"
 	"neargate/store"
 	"neargate/store/tables"
@@ -47,13 +48,15 @@ type Service struct {
 	pages   *page.Sealer
 	queries *query.Runner
 	tails   sessions
+	*export.Exporter
 }
 
 var _ api.API = (*Service)(nil)
 
-// New returns the CloudWatch Logs API over the log events in e.
-func New(d service.Deps, e Events) *Service {
-	return &Service{deps: d, events: e, pages: page.NewSealer(d.TokenKey), queries: query.New(d.Now)}
+// New returns the CloudWatch Logs API over the log events in e, which are exported
+// to the buckets in b.
+func New(d service.Deps, e Events, b export.Buckets) *Service {
+	return &Service{deps: d, events: e, pages: page.NewSealer(d.TokenKey), queries: query.New(d.Now), Exporter: export.New(d, e, b)}
 }
 
 // id mints the id of a group or a stream.

@@ -36,7 +36,7 @@ func newService(t *testing.T) (*Service, context.Context) {
 	s := New(service.Deps{
 		Store: mem.New(mem.Paranoid()), Now: func() time.Time { return start },
 		IDs: arn.NewSource(rand.New(rand.NewSource(1))),
-	}, events)
+	}, events, folder{})
 	return s, auth.WithCaller(t.Context(), auth.Caller{Account: "123456789012", Region: "us-east-1"})
 }
 

@@ -15,7 +15,7 @@ import (
 // Serves reports whether a request is for Amazon S3: its signature says so, or,
 // where there is none, the host.
 func Serves(r *http.Request) bool {
-	if _, old := sigv2.Parse(r.URL.Query()); old {
+	if _, old := sigv2.Parse(r.URL.Query()); old || oldHeader(r) {
 		return true
 	}
 	claim, err := sigv4.Parse(r)
@@ -27,6 +27,10 @@ func Serves(r *http.Request) bool {
 	}
 	return ofS3(r.Host)
 }
+
+// oldHeader reports whether a request is signed in the header the old way, as only
+// Amazon S3's were.
+func oldHeader(r *http.Request) bool { return strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") }
 
 // ofS3 reports whether a host name is Amazon S3's, or a bucket's.
 func ofS3(host string) bool {

@@ -59,6 +59,11 @@ func New(cfg Config) *Server {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &request{Config: &s.cfg, W: w, R: r, Ctx: r.Context(), ID: newID(), Start: s.cfg.Now(), Query: r.URL.Query(), Region: s.cfg.DefaultRegion}
+	if r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		// There is nothing to wait for, but botocore takes the next answer on the
+		// connection for another when it does not get what it expects.
+		w.WriteHeader(http.StatusContinue)
+	}
 	h := w.Header()
 	h["x-amz-request-id"] = []string{x.ID}
 	h["x-amz-id-2"] = []string{x.ID + x.ID}
@@ -136,6 +141,8 @@ func (s *Server) prove(x *request) error {
 		return nil
 	}
 	switch {
+	case oldHeader(x.R):
+		return call.Fail("InvalidRequest", 400, "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 	case unsigned != nil:
 		return unsigned
 	case claim.Service != "s3":

@@ -300,6 +300,29 @@ func (s *Service) Open(ctx context.Context, registry, name *string, digest strin
 	return f, l, err
 }
 
+// Layer is the digest of a blob that whoever pulls an image needs: "" when there is
+// no such image.
+func (s *Service) Layer(ctx context.Context, account, region, name string, id api.ImageIdentifier) (digest string, err error) {
+	err = s.Store.View(ctx, func(tx store.Tx) error {
+		r, ok, err := repositories.Repositories.Find(tx, account, region, name)
+		for err == nil && ok {
+			i, fail, e := find(tx, &r, id)
+			switch {
+			case e != nil:
+				return e
+			case fail == nil && len(i.Blobs) > 0:
+				digest = i.Blobs[0].Digest
+				return nil
+			case fail != nil || len(i.Children) == 0:
+				return nil
+			}
+			id = api.ImageIdentifier{ImageDigest: &i.Children[0]}
+		}
+		return err
+	})
+	return digest, err
+}
+
 // downloadFor is how long the URL of a layer can be used.
 const downloadFor = time.Hour
 

@@ -40,8 +40,6 @@ func kindOf(host string, given *string) (kind string, private bool, err error) {
 		kind, private = k, true
 	} else if strings.HasSuffix(host, ".azurecr.io") {
 		kind, private = "azure-container-registry", true
-	} else if _, _, ok := image.ParseHost(host); ok {
-		kind = "ecr"
 	}
 	if kind == "" || given != nil && *given != kind {
 		return "", false, api.UnsupportedUpstreamRegistryException(fmt.Sprintf("The upstream registry '%s' is not supported", host))

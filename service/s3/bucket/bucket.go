@@ -125,6 +125,7 @@ func readCreate(x *request, b *objects.Bucket) error {
 
 func headBucket(x *request) error {
 	x.Set("x-amz-bucket-arn", objects.BucketARN(x.Bucket.Region, x.Bucket.Name))
+	x.Set("x-amz-bucket-region", x.Bucket.Region)
 	x.Set("x-amz-access-point-alias", "false")
 	x.Set("Content-Type", "application/xml")
 	return x.OK(http.StatusOK)

@@ -137,7 +137,8 @@ func listObjects(x *request) error {
 }
 
 type listVersionsResult struct {
-	XMLName             call.XMLName `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListVersionsResult"`
+	XMLName             call.XMLName `xml:"ListVersionsResult"`
+	Xmlns               string       `xml:"xmlns,attr"`
 	Name                string
 	Prefix              string
 	KeyMarker           string
@@ -179,7 +180,7 @@ func listObjectVersions(x *request) error {
 	if err != nil {
 		return err
 	}
-	out := listVersionsResult{Name: x.Bucket.Name, Prefix: l.text(l.Prefix), KeyMarker: l.text(l.After), VersionIdMarker: l.AfterVersion, MaxKeys: l.Max,
+	out := listVersionsResult{Xmlns: call.Namespace, Name: x.Bucket.Name, Prefix: l.text(l.Prefix), KeyMarker: l.text(l.After), VersionIdMarker: l.AfterVersion, MaxKeys: l.Max,
 		Delimiter: l.text(l.Delimiter), EncodingType: l.encoding, IsTruncated: page.Truncated}
 	if page.Truncated {
 		out.NextKeyMarker, out.NextVersionIdMarker = l.text(page.Last), page.LastVersion
@@ -208,12 +209,11 @@ type listUploadsResult struct {
 	EncodingType       string `xml:",omitempty"`
 	MaxUploads         int
 	IsTruncated        bool
-	Uploads            []listedUpload
+	Uploads            []listedUpload `xml:"Upload"`
 	CommonPrefixes     []commonPrefix
 }
 
 type listedUpload struct {
-	XMLName           call.XMLName `xml:"Upload"`
 	Key               string
 	UploadId          string
 	Initiator         call.Initiator

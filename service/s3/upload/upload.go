@@ -271,13 +271,12 @@ type listPartsResult struct {
 	NextPartNumberMarker int
 	MaxParts             int
 	IsTruncated          bool
-	ChecksumAlgorithm    string `xml:",omitempty"`
-	ChecksumType         string `xml:",omitempty"`
-	Parts                []listedPart
+	ChecksumAlgorithm    string       `xml:",omitempty"`
+	ChecksumType         string       `xml:",omitempty"`
+	Parts                []listedPart `xml:"Part"`
 }
 
 type listedPart struct {
-	XMLName      call.XMLName `xml:"Part"`
 	PartNumber   int
 	LastModified string
 	ETag         string

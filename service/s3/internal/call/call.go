@@ -142,7 +142,6 @@ func (x *Request) Find() error {
 	if err != nil {
 		return err
 	}
-	x.Set("x-amz-bucket-region", x.Bucket.Region)
 	if owner := x.R.Header.Get("X-Amz-Expected-Bucket-Owner"); owner != "" && owner != x.Bucket.Account {
 		return errAccessDenied
 	}
@@ -155,9 +154,6 @@ func (x *Request) Find() error {
 	}
 	if len(x.Place.Key) > objects.MaxKey {
 		return Fail("KeyTooLongError", 400, "Your key is too long", Element{"Size", strconv.Itoa(len(x.Place.Key))}, Element{"MaxSizeAllowed", "1024"})
-	}
-	if x.Op.Name != "HeadBucket" {
-		x.W.Header().Del("x-amz-bucket-region")
 	}
 	return nil
 }

@@ -1,0 +1,148 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"neargate/auth"
+	"neargate/internal/checksum"
+	"neargate/resource/objects"
+	"neargate/service/s3/internal/call"
+	"neargate/store"
+	"neargate/store/tables/buckets"
+)
+
+// Inside is Amazon S3 for the parts of neargate itself: the same buckets, and the
+// same permissions, without a request.
+type Inside struct{ cfg *Config }
+
+// Inside is how parts of neargate use the server's buckets.
+func (s *Server) Inside() Inside { return Inside{&s.cfg} }
+
+// Agent is an AWS service that acts for a resource of an account.
+type Agent struct {
+	Service         string // e.g. logs.us-east-1.amazonaws.com
+	Account, Region string
+	Source          string // ARN of the resource
+}
+
+// What Inside refuses.
+var (
+	ErrNoBucket = errors.New("s3: no such bucket")
+	ErrNoObject = errors.New("s3: no such object")
+	ErrDenied   = errors.New("s3: access denied")
+)
+
+// Bucket finds a bucket.
+func (i Inside) Bucket(ctx context.Context, name string) (b objects.Bucket, err error) {
+	err = i.cfg.Store.View(ctx, func(tx store.Tx) (err error) {
+		b, err = buckets.Buckets.Get(tx, name)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrNoBucket
+	}
+	return b, err
+}
+
+// Get opens an object, or a version where an id is given, as a caller. The error is
+// ErrNoBucket, ErrNoObject, ErrDenied or a failure.
+func (i Inside) Get(ctx context.Context, c auth.Caller, bucket, key, id string) (objects.Content, error) {
+	b, err := i.Bucket(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	action := "s3:GetObject"
+	if id != "" {
+		action = "s3:GetObjectVersion"
+	}
+	if err := i.allow(ctx, c, &b, action, key); err != nil {
+		return nil, err
+	}
+	content, err := i.cfg.Engine.Open(b.ID, key, id)
+	switch {
+	case errors.Is(err, objects.ErrNoKey), errors.Is(err, objects.ErrNoVersion):
+		if err := i.allow(ctx, c, &b, "s3:ListBucket", ""); err != nil {
+			return nil, err
+		}
+		return nil, ErrNoObject
+	case err != nil:
+		return nil, err
+	case content.Version().Marker:
+		return nil, errors.Join(ErrNoObject, content.Close())
+	}
+	return content, nil
+}
+
+// Put writes an object as a caller.
+func (i Inside) Put(ctx context.Context, c auth.Caller, bucket, key string, about objects.About, from io.Reader) (objects.Version, error) {
+	b, err := i.Bucket(ctx, bucket)
+	if err != nil {
+		return objects.Version{}, err
+	}
+	if err := i.allow(ctx, c, &b, "s3:PutObject", key); err != nil {
+		return objects.Version{}, err
+	}
+	return i.put(ctx, &b, key, about, from)
+}
+
+// PutFor writes an object as an AWS service, if the bucket's policy lets it.
+func (i Inside) PutFor(ctx context.Context, a Agent, bucket, key string, about objects.About, from io.Reader) (objects.Version, error) {
+	b, err := i.Bucket(ctx, bucket)
+	if err != nil {
+		return objects.Version{}, err
+	}
+	if err := a.may(&b, "s3:PutObject", key); err != nil {
+		return objects.Version{}, err
+	}
+	return i.put(ctx, &b, key, about, from)
+}
+
+// MayFor answers nil when a bucket's policy lets an AWS service do something with
+// the bucket.
+func (i Inside) MayFor(ctx context.Context, a Agent, bucket, action string) error {
+	b, err := i.Bucket(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	return a.may(&b, action, "")
+}
+
+func (a Agent) may(b *objects.Bucket, action, key string) error {
+	resource := objects.BucketARN(b.Region, b.Name)
+	if key != "" {
+		resource += "/" + key
+	}
+	ok, err := auth.ServiceMayUse(b.Policy, a.Service, action, resource, a.Account, a.Source)
+	if err == nil && !ok {
+		err = ErrDenied
+	}
+	return err
+}
+
+func (i Inside) allow(ctx context.Context, c auth.Caller, b *objects.Bucket, action, key string) error {
+	resource := objects.BucketARN(b.Region, b.Name)
+	if key != "" {
+		resource += "/" + key
+	}
+	err := i.cfg.Store.View(ctx, func(tx store.Tx) error {
+		return i.cfg.Auth.Allow(tx, c, auth.Use{Action: action, Resource: resource, On: auth.Resource{Account: b.Account, Policy: b.Policy}})
+	})
+	if _, denied := errors.AsType[*auth.Denied](err); denied {
+		return errors.Join(ErrDenied, err)
+	}
+	return err
+}
+
+func (i Inside) put(ctx context.Context, b *objects.Bucket, key string, about objects.About, from io.Reader) (objects.Version, error) {
+	if key == "" || len(key) > objects.MaxKey {
+		return objects.Version{}, call.Fail("KeyTooLongError", 400, "Your key is too long")
+	}
+	st, err := i.cfg.Engine.Stage(ctx, from, checksum.CRC64NVME)
+	if err != nil {
+		return objects.Version{}, err
+	}
+	sum := objects.Checksum{Algorithm: checksum.CRC64NVME, Value: checksum.Encode(st.Sums[checksum.CRC64NVME]), Type: objects.FullObject}
+	return i.cfg.Engine.Put(objects.Write{Bucket: b.ID, Versioning: b.Versioning, Key: key, About: about, Checksum: sum}, st)
+}
