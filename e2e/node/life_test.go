@@ -29,7 +29,7 @@ func TestTasks(t *testing.T) {
 				{"Dependencies", dependencies}, {"Health", health}, {"Restarts", restarts}, {"Process", process}, {"Overrides", overrides},
 				{"Volumes", volumes}, {"SharedTask", sharedTask},
 				{"SecurityGroups", securityGroups}, {"GroupReference", groupReference}, {"Egress", egress}, {"Names", names},
-				{"Logs", logLines}, {"LogOptions", logOptions}, {"LogFailures", logFailures}, {"Metadata", metadata}, {"Secrets", secrets},
+				{"RegistryPulls", registryPulls}, {"Logs", logLines}, {"LogOptions", logOptions}, {"LogFailures", logFailures}, {"Metadata", metadata}, {"Secrets", secrets},
 			} {
 				t.Run(s.name, func(t *testing.T) {
 					t.Parallel()

@@ -25,6 +25,7 @@ var (
 	program    string // bin/neargate
 	registries string // configuration file that names the stories' registry
 	guarded    string // host of a private registry of the same images
+	imagesURL  string // the registry itself
 )
 
 // mirrored are the registries that the stories' own stands in for.
@@ -87,10 +88,10 @@ func prepare() (over func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	registries = filepath.Join(work, "registries.json")
+	registries, imagesURL = filepath.Join(work, "registries.json"), "http://"+l.Addr().String()
 	hosts := map[string]any{guarded: map[string]any{"insecure": true}}
 	for _, host := range mirrored {
-		hosts[host] = map[string]any{"mirrors": []string{"http://" + l.Addr().String()}, "only": true}
+		hosts[host] = map[string]any{"mirrors": []string{imagesURL}, "only": true}
 	}
 	b, err := json.Marshal(map[string]any{"registries": hosts})
 	if err != nil {
