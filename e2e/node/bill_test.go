@@ -74,4 +74,3 @@ func off(a, b *big.Rat) *big.Rat {
 	d := new(big.Rat).Sub(a, b)
 	return d.Abs(d)
 }
-
