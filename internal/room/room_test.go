@@ -23,7 +23,6 @@ func TestRoom(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("mounts need root")
 	}
-	const total = 512 << 20
 	disk := t.TempDir()
 	ok(t, unix.Mount("tmpfs", disk, "tmpfs", 0, "size=512m"))
 	t.Cleanup(func() { ok(t, unix.Unmount(disk, 0)) })
