@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,7 +193,7 @@ func TestCollectWhilePushing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var collecting, pushing sync.WaitGroup
-	collected := 0
+	var collected atomic.Int64
 	collecting.Go(func() {
 		for ctx.Err() == nil {
 			c.pass(BlobKeep)
@@ -200,12 +201,12 @@ func TestCollectWhilePushing(t *testing.T) {
 			if err := s.collectBlobs(ctx, used, &got); err != nil && !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
-			collected += got.Blobs
+			collected.Add(int64(got.Blobs))
 		}
 	})
 	for p := range 4 {
 		pushing.Go(func() {
-			for n := range 100 {
+			for n := 0; n < 100 || collected.Load() == 0 && n < 10_000; n++ { // until the collector had its turn, too
 				text := fmt.Appendf(nil, "blob %d", (n+p)%5)
 				digest, release, err := s.Add(text)
 				if err != nil {
@@ -232,7 +233,7 @@ func TestCollectWhilePushing(t *testing.T) {
 	pushing.Wait()
 	cancel()
 	collecting.Wait()
-	if collected == 0 {
+	if collected.Load() == 0 {
 		t.Error("nothing was collected: the test proves nothing")
 	}
 }

@@ -79,7 +79,7 @@ func list(t *testing.T, root string) string {
 		}
 		attrs := make([]byte, 1000)
 		if n, err := unix.Llistxattr(path, attrs); err == nil {
-			for a := range strings.SplitSeq(string(attrs[:n]), "\x00") {
+			for _, a := range slices.Sorted(strings.SplitSeq(string(attrs[:n]), "\x00")) { // file systems list them in any order
 				v := make([]byte, 100)
 				if k, err := unix.Lgetxattr(path, a, v); err == nil && a != "" && !strings.HasPrefix(a, "trusted.overlay.") {
 					line += fmt.Sprintf(" %s=%x", a, v[:k])

@@ -49,6 +49,10 @@ func newWorld(t testing.TB) *world {
 	})
 	w.must(netns.Create(w.host))
 	w.must(netns.Create(w.internet))
+	for _, space := range []string{w.host, w.internet} {
+		// A new namespace has what the machine has, which others may have set.
+		w.must(netns.Do(space, func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0) }))
+	}
 	f, err := os.Open(w.internet)
 	w.must(err)
 	defer f.Close()
