@@ -18,6 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"neargate/internal/private"
 	"neargate/resource/billing"
 )
 
@@ -47,6 +48,9 @@ type Ledger struct {
 // Open opens the ledger in a directory, or makes one there. At most one process
 // may have it open.
 func Open(c Config) (*Ledger, error) {
+	if c.FS == nil {
+		c.FS = private.FS()
+	}
 	o := &pebble.Options{
 		FS:                          c.FS,
 		FormatMajorVersion:          pebble.FormatNewest,

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"neargate/internal/private"
 	"neargate/resource/logs"
 )
 
@@ -60,7 +61,7 @@ type Store struct {
 // may have it open.
 func Open(c Config) (*Store, error) {
 	if c.FS == nil {
-		c.FS = private{vfs.Default}
+		c.FS = private.FS()
 	}
 	db, err := pebble.Open(c.Dir, options(c))
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
 
 	"neargate/arn"
+	"neargate/internal/private"
 	"neargate/resource/objects"
 )
 
@@ -88,7 +88,7 @@ func Open(c Config) (*Store, error) {
 
 func options(c Config) *pebble.Options {
 	return &pebble.Options{
-		FS:                          vfs.Default,
+		FS:                          private.FS(),
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   cacheSize,
 		MemTableSize:                memTableSize,

@@ -100,7 +100,7 @@ func (s *Store) putPart(bucket, key, upload string, p objects.Part, st objects.S
 	if err := errors.Join(err, keep(c.Batch, st), c.Set(k, text, nil)); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	return s.commit(c, pebble.Sync)
+	return s.commit(c)
 }
 
 // Abort ends an upload and forgets its parts.
@@ -121,7 +121,7 @@ func (s *Store) abort(bucket, key, upload string) error {
 	if err := errors.Join(c.Delete(uploadKey(bucket, key, upload), nil), s.removeParts(c, upload)); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	return s.commit(c, pebble.Sync)
+	return s.commit(c)
 }
 
 // purge ends all uploads of a bucket that is dropped.

@@ -27,9 +27,9 @@ func (c *change) lose(p objects.Place) error {
 	return err
 }
 
-// commit makes the change visible and durable.
-func (s *Store) commit(c *change, how *pebble.WriteOptions) error {
-	if err := errors.Join(c.Commit(how), c.Close()); err != nil {
+// commit makes the change visible and durable, and only then removes files.
+func (s *Store) commit(c *change) error {
+	if err := errors.Join(c.Commit(pebble.Sync), c.Close()); err != nil {
 		return err
 	}
 	for _, blob := range c.garbage {
@@ -69,7 +69,7 @@ func (s *Store) put(bucket, versioning string, v objects.Version, cond objects.C
 	if err := errors.Join(s.add(c, bucket, versioning, &v, current.Order), also(c)); err != nil {
 		return v, errors.Join(err, c.Close())
 	}
-	return v, s.commit(c, pebble.Sync)
+	return v, s.commit(c)
 }
 
 // holds reports by ErrCondition or ErrNoKey that a condition does not hold of
@@ -156,30 +156,40 @@ func (s *Store) Delete(bucket, versioning string, doomed ...objects.Doomed) ([]o
 	}
 	defer s.leave()
 	out := make([]objects.Deleted, len(doomed))
+	var garbage []string // its files go when no crash brings back what names them
 	for i, d := range doomed {
-		if err := s.delete(bucket, versioning, d, &out[i]); err != nil {
+		left, err := s.delete(bucket, versioning, d, &out[i])
+		garbage = append(garbage, left...)
+		if err != nil {
 			if !errors.Is(err, objects.ErrCondition) && !errors.Is(err, objects.ErrNoKey) && !errors.Is(err, objects.ErrNoVersion) {
 				return nil, err
 			}
 			out[i].Err = err
 		}
 	}
-	return out, s.db.LogData(nil, pebble.Sync)
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return nil, err
+	}
+	for _, blob := range garbage {
+		s.collect(blob)
+	}
+	return out, nil
 }
 
-func (s *Store) delete(bucket, versioning string, d objects.Doomed, out *objects.Deleted) error {
+// delete makes a deletion visible, not durable yet, and returns the files that it
+// leaves behind.
+func (s *Store) delete(bucket, versioning string, d objects.Doomed, out *objects.Deleted) (garbage []string, err error) {
 	defer s.lock(bucket, d.Key).Unlock()
 	c := s.change()
-	var err error
 	if d.ID != "" {
 		err = s.deleteVersion(c, bucket, d, out)
 	} else {
 		err = s.deleteObject(c, bucket, versioning, d, out)
 	}
 	if err != nil {
-		return errors.Join(err, c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
-	return s.commit(c, pebble.NoSync)
+	return c.garbage, errors.Join(c.Commit(pebble.NoSync), c.Close())
 }
 
 func (s *Store) deleteVersion(c *change, bucket string, d objects.Doomed, out *objects.Deleted) error {
@@ -233,7 +243,7 @@ func (s *Store) Retag(bucket, key, id string, tags []objects.Tag) (objects.Versi
 	if err := write(c.Batch, bucket, &v); err != nil {
 		return v, errors.Join(err, c.Close())
 	}
-	return v, s.commit(c, pebble.Sync)
+	return v, s.commit(c)
 }
 
 // decode reads a version out of the index.

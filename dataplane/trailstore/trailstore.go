@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"neargate/internal/private"
 	"neargate/resource/trail"
 )
 
@@ -48,7 +49,7 @@ type Store struct {
 // it open.
 func Open(c Config) (*Store, error) {
 	db, err := pebble.Open(c.Dir, &pebble.Options{
-		FormatMajorVersion: pebble.FormatNewest, CacheSize: cacheSize, MemTableSize: memTableSize,
+		FS: private.FS(), FormatMajorVersion: pebble.FormatNewest, CacheSize: cacheSize, MemTableSize: memTableSize,
 		MemTableStopWritesThreshold: 2, MaxOpenFiles: 100, Logger: logger{c.Log},
 	})
 	if err != nil {

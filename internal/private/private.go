@@ -1,4 +1,6 @@
-package logstore
+// Package private is a file system for databases whose files nobody but their owner
+// may read.
+package private
 
 import (
 	"errors"
@@ -8,8 +10,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// private is the operating system's file system with files that only their
-// owner may read.
+// FS is the operating system's file system; the files it makes are their owner's.
+func FS() vfs.FS { return private{vfs.Default} }
+
 type private struct{ vfs.FS }
 
 const ownerOnly = 0o600
