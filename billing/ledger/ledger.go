@@ -18,7 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"neargate/internal/private"
+	"neargate/internal/database"
 	"neargate/resource/billing"
 )
 
@@ -49,7 +49,7 @@ type Ledger struct {
 // may have it open.
 func Open(c Config) (*Ledger, error) {
 	if c.FS == nil {
-		c.FS = private.FS()
+		c.FS = database.FS()
 	}
 	o := &pebble.Options{
 		FS:                          c.FS,
@@ -58,7 +58,7 @@ func Open(c Config) (*Ledger, error) {
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                100,
-		Logger:                      logger{c.Log},
+		Logger:                      database.Logger(c.Log, "ledger"),
 		Merger:                      &pebble.Merger{Name: "neargate sums", Merge: mergeSums},
 	}
 	for i := range o.Levels {
@@ -165,26 +165,4 @@ func hasAll(db pebble.Reader, records []billing.Record) (has []bool, err error) 
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	return has, nil
-}
-
-// logger passes what pebble complains of on to slog.
-type logger struct{ log *slog.Logger }
-
-// Infof implements pebble.Logger.
-func (l logger) Infof(format string, args ...any) {
-	if l.log != nil {
-		l.log.Debug("ledger: " + fmt.Sprintf(format, args...))
-	}
-}
-
-// Errorf implements pebble.Logger.
-func (l logger) Errorf(format string, args ...any) {
-	if l.log != nil {
-		l.log.Error("ledger: " + fmt.Sprintf(format, args...))
-	}
-}
-
-// Fatalf implements pebble.Logger. Pebble calls it when it cannot go on.
-func (l logger) Fatalf(format string, args ...any) {
-	panic("ledger: " + fmt.Sprintf(format, args...))
 }

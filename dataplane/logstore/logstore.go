@@ -9,14 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"neargate/internal/private"
+	"neargate/internal/database"
 	"neargate/resource/logs"
 )
 
@@ -61,7 +60,7 @@ type Store struct {
 // may have it open.
 func Open(c Config) (*Store, error) {
 	if c.FS == nil {
-		c.FS = private.FS()
+		c.FS = database.FS()
 	}
 	db, err := pebble.Open(c.Dir, options(c))
 	if err != nil {
@@ -82,7 +81,7 @@ func options(c Config) *pebble.Options {
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                500,
-		Logger:                      logger{c.Log},
+		Logger:                      database.Logger(c.Log, "logs"),
 	}
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = blockSize
@@ -287,19 +286,4 @@ func (s *Store) groups() (ids []uint64, err error) {
 		ok = it.SeekGE(after(groupPrefix(kindStat, g)))
 	}
 	return ids, it.Close()
-}
-
-// logger passes on what the store reports; it tells of work in the background
-// at the lowest level.
-type logger struct{ log *slog.Logger }
-
-func (l logger) Infof(format string, args ...any) { l.log.Debug(fmt.Sprintf(format, args...)) }
-
-func (l logger) Errorf(format string, args ...any) { l.log.Error(fmt.Sprintf(format, args...)) }
-
-// Fatalf ends the process: the store calls it when it can no longer keep what
-// it acknowledged.
-func (l logger) Fatalf(format string, args ...any) {
-	l.log.Error(fmt.Sprintf(format, args...))
-	os.Exit(1)
 }

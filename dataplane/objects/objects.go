@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"neargate/arn"
-	"neargate/internal/private"
+	"neargate/internal/database"
 	"neargate/resource/objects"
 )
 
@@ -88,13 +88,13 @@ func Open(c Config) (*Store, error) {
 
 func options(c Config) *pebble.Options {
 	return &pebble.Options{
-		FS:                          private.FS(),
+		FS:                          database.FS(),
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   cacheSize,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 2,
 		MaxOpenFiles:                500,
-		Logger:                      logger{c.Log},
+		Logger:                      database.Logger(c.Log, "objects"),
 	}
 }
 
@@ -197,21 +197,4 @@ func syncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// logger passes what pebble reports on.
-type logger struct{ *slog.Logger }
-
-// Infof is dropped: pebble reports its housekeeping.
-func (l logger) Infof(string, ...any) {}
-
-// Errorf implements pebble.Logger.
-func (l logger) Errorf(format string, args ...any) {
-	l.Error("object store", "error", fmt.Sprintf(format, args...))
-}
-
-// Fatalf reports what the store cannot go on after.
-func (l logger) Fatalf(format string, args ...any) {
-	l.Error("object store", "fatal", fmt.Sprintf(format, args...))
-	os.Exit(1)
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"neargate/internal/private"
+	"neargate/internal/database"
 	"neargate/resource/trail"
 )
 
@@ -49,8 +49,8 @@ type Store struct {
 // it open.
 func Open(c Config) (*Store, error) {
 	db, err := pebble.Open(c.Dir, &pebble.Options{
-		FS: private.FS(), FormatMajorVersion: pebble.FormatNewest, CacheSize: cacheSize, MemTableSize: memTableSize,
-		MemTableStopWritesThreshold: 2, MaxOpenFiles: 100, Logger: logger{c.Log},
+		FS: database.FS(), FormatMajorVersion: pebble.FormatNewest, CacheSize: cacheSize, MemTableSize: memTableSize,
+		MemTableStopWritesThreshold: 2, MaxOpenFiles: 100, Logger: database.Logger(c.Log, "trail"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("trailstore: %w", err)
@@ -143,16 +143,4 @@ func read(it *pebble.Iterator, q *trail.Query) (page trail.Page, err error) {
 		}
 	}
 	return page, it.Error()
-}
-
-type logger struct{ log *slog.Logger }
-
-func (l logger) Infof(string, ...any) {}
-func (l logger) Errorf(format string, args ...any) {
-	l.log.Error(fmt.Sprintf("trailstore: "+format, args...))
-}
-
-// Fatalf ends the process, as pebble asks for: it cannot go on.
-func (l logger) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("trailstore: "+format, args...))
 }

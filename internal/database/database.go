@@ -1,6 +1,6 @@
-// Package private is a file system for databases whose files nobody but their owner
-// may read.
-package private
+// Package database is what the databases on this machine have in common: files that
+// nobody but their owner may read, and where they report.
+package database
 
 import (
 	"errors"
