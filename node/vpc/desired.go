@@ -167,7 +167,7 @@ func routesOf(t *record.RouteTable, igw string) (all []network.Route, err error)
 			return nil, fmt.Errorf("%s: %w", t.ID, err)
 		}
 		target := network.Blackhole
-		if r.Gateway == igw && !r.Blackhole {
+		if r.Gateway == igw {
 			target = network.InternetGateway
 		}
 		all = append(all, network.Route{Destination: to, Target: target})

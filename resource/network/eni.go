@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
@@ -17,7 +18,10 @@ type NetworkInterface struct {
 	Description         string
 	MAC                 string
 	Addresses           []string // private IPv4 addresses, the primary first
-	PublicIP            string   `json:",omitempty"` // of the primary address, lent by Amazon
+	Type                string   `json:",omitempty"` // one of the Type constants; empty: TypeInterface
+	PublicIP            string   `json:",omitempty"` // of the primary address: lent by Amazon, or an Elastic IP
+	Allocation          string   `json:",omitempty"` // eipalloc-… when PublicIP is an Elastic IP
+	Association         string   `json:",omitempty"` // eipassoc-… when PublicIP is an Elastic IP
 	Groups              []string // ids of security groups
 	SourceDestCheck     bool
 	RequesterID         string
@@ -28,6 +32,16 @@ type NetworkInterface struct {
 	RequestTags         []Tag                `json:",omitempty"` // what a replay of the creation answers
 	Tags                []Tag                `json:",omitempty"`
 }
+
+// Types of network interfaces, as DescribeNetworkInterfaces shows them.
+const (
+	TypeInterface  = "interface"
+	TypeNatGateway = "nat_gateway"
+	TypeEndpoint   = "vpc_endpoint"
+)
+
+// Kind is the interface's type.
+func (e *NetworkInterface) Kind() string { return cmp.Or(e.Type, TypeInterface) }
 
 // InterfaceAttachment says what an interface is plugged into.
 type InterfaceAttachment struct {
@@ -112,6 +126,7 @@ type PrivateAddress struct {
 type PublicAddress struct {
 	Address              string
 	Account, Region, ENI string
+	Allocation           string `json:",omitempty"` // eipalloc-… : an Elastic IP, which stays without an interface
 }
 
 // FargateInterface is the interface of a Fargate task as Fargate makes it, still

@@ -30,6 +30,34 @@ func SubnetPool(cidr netip.Prefix) Pool { return NewPool(cidr, 4, 1) }
 // the host, which has the second, and for service endpoints.
 const publicReserved = 256
 
+// Offsets in a public range of what the installation itself has there.
+const (
+	offsetServices = 2  // AWS's service endpoints, all but Amazon S3's
+	offsetObjects  = 16 // the first address of Amazon S3's range
+	offsetMirrors  = 64 // the first address of mirrored registries
+	bitsObjects    = 28
+	sizeMirrors    = publicReserved - offsetMirrors
+)
+
+// ServiceAddress is the public address of AWS's service endpoints, all but Amazon
+// S3's, in an installation with the public range p.
+func ServiceAddress(p netip.Prefix) netip.Addr { return NewPool(p, 0, 0).at(offsetServices) }
+
+// ObjectRange holds Amazon S3's public addresses, which are what the prefix list
+// com.amazonaws.REGION.s3 lists. The first of them answers.
+func ObjectRange(p netip.Prefix) netip.Prefix {
+	return netip.PrefixFrom(NewPool(p, 0, 0).at(offsetObjects), bitsObjects)
+}
+
+// MirrorAddress is the public address that stands for the i-th registry that the
+// installation reaches through a mirror; ok is false when there are too many.
+func MirrorAddress(p netip.Prefix, i int) (a netip.Addr, ok bool) {
+	if i < 0 || i >= sizeMirrors {
+		return a, false
+	}
+	return NewPool(p, 0, 0).at(offsetMirrors + i), true
+}
+
 // PublicRange is where installations take their public addresses from: the range
 // set aside for benchmarking (RFC 2544), which no real host has.
 func PublicRange() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18}), 15) }

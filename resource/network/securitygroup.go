@@ -36,12 +36,15 @@ func (r *SecurityGroupRule) ARN() string {
 const AllProtocols = "-1"
 
 // Permission is what a rule allows; two rules of a group never have equal
-// permissions. Exactly one of IPv4, IPv6 and Peer is set.
+// permissions. Exactly one of IPv4, IPv6, PrefixList and Peer is set.
 type Permission struct {
 	Egress   bool
 	Protocol string // tcp, udp, icmp, icmpv6, a number, or AllProtocols
 	From, To int    // TCP and UDP ports; ICMP type and code; -1 is any
 	IPv4     string `json:",omitempty"` // canonical prefix
 	IPv6     string `json:",omitempty"` // canonical prefix
-	Peer     string `json:",omitempty"` // id of a security group in the same account
+	Peer     string `json:",omitempty"` // id of a security group
+	// PeerOwner is the account of Peer when it is another one's, in a peered VPC.
+	PeerOwner  string `json:",omitempty"`
+	PrefixList string `json:",omitempty"` // pl-…
 }

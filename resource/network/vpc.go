@@ -39,15 +39,32 @@ func MergeTags(old, add []Tag) []Tag {
 // Vpc is a virtual private cloud. Its state is always "available".
 type Vpc struct {
 	Account, Region, ID string
-	CIDR                string // canonical IPv4 prefix
-	CIDRAssociation     string // vpc-cidr-assoc-…
-	DhcpOptions         string // dopt-…
-	Tenancy             string // "default"
+	CIDR                string      // canonical IPv4 prefix
+	CIDRAssociation     string      // vpc-cidr-assoc-…
+	Secondary           []CIDRBlock `json:",omitempty"` // further IPv4 ranges, in the order they were added
+	IPv6                []CIDRBlock `json:",omitempty"`
+	DhcpOptions         string      // dopt-…
+	Tenancy             string      // "default"
 	Default             bool
 	DNSSupport          bool
 	DNSHostnames        bool
 	AddressUsageMetrics bool
 	Tags                []Tag `json:",omitempty"`
+}
+
+// CIDRBlock is a range of addresses that a VPC or a subnet has beside its first.
+type CIDRBlock struct {
+	Association string // vpc-cidr-assoc-… or subnet-cidr-assoc-…
+	CIDR        string // canonical prefix
+}
+
+// CIDRs are all IPv4 ranges of the VPC, the first one first.
+func (v *Vpc) CIDRs() []string {
+	all := []string{v.CIDR}
+	for _, b := range v.Secondary {
+		all = append(all, b.CIDR)
+	}
+	return all
 }
 
 // Subnet is a range of a VPC's addresses in one availability zone. Its state is
@@ -57,8 +74,13 @@ type Subnet struct {
 	CIDR                     string // canonical IPv4 prefix
 	Zone, ZoneID             string // e.g. us-east-1a, use1-az1
 	DefaultForAZ             bool
-	MapPublicIP              bool  // MapPublicIpOnLaunch
-	Tags                     []Tag `json:",omitempty"`
+	MapPublicIP              bool        // MapPublicIpOnLaunch
+	IPv6                     []CIDRBlock `json:",omitempty"`
+	AssignIPv6               bool        `json:",omitempty"` // AssignIpv6AddressOnCreation
+	HostnameType             string      `json:",omitempty"` // of PrivateDnsNameOptionsOnLaunch; empty: ip-name
+	HostnameA, HostnameAAAA  bool        `json:",omitempty"` // EnableResourceNameDns…Record
+	DNS64                    bool        `json:",omitempty"`
+	Tags                     []Tag       `json:",omitempty"`
 }
 
 // ARN is the subnet's Amazon Resource Name.
@@ -90,15 +112,22 @@ const LocalGateway = "local"
 // Origins of a route.
 const (
 	OriginCreateRouteTable = "CreateRouteTable"
-	OriginCreateRoute      = "CreateRoute"
+	OriginCreateRoute      = "CreateRoute" // also routes of gateway endpoints
 )
 
-// Route sends a destination to a target.
+// Route sends a destination to a target. Exactly one of the destinations and one of
+// the targets is set. A route whose target is gone, or no longer of the VPC, is a
+// black hole: that follows from the other records, see edges.Active.
 type Route struct {
-	Destination string // canonical IPv4 prefix
-	Gateway     string // "local" or igw-…
-	Origin      string
-	Blackhole   bool `json:",omitempty"` // the target is gone
+	Destination  string `json:",omitempty"` // canonical IPv4 prefix
+	Destination6 string `json:",omitempty"` // canonical IPv6 prefix
+	PrefixList   string `json:",omitempty"` // pl-…
+	Gateway      string `json:",omitempty"` // "local", igw-…, or vpce-… of a gateway endpoint
+	NatGateway   string `json:",omitempty"` // nat-…
+	Peering      string `json:",omitempty"` // pcx-…
+	Interface    string `json:",omitempty"` // eni-…
+	EgressOnly   string `json:",omitempty"` // eigw-…
+	Origin       string
 }
 
 // RouteTableAssociation binds a route table to a subnet, or to the VPC as its
@@ -127,7 +156,8 @@ type NetworkAclEntry struct {
 	Number   int
 	Protocol string // protocol number; "-1" is all
 	Action   string // allow, deny
-	CIDR     string // canonical IPv4 prefix
+	CIDR     string // canonical IPv4 prefix; empty: IPv6
+	IPv6     string `json:",omitempty"` // canonical IPv6 prefix
 	From, To int    // TCP and UDP ports; ICMP type and code
 }
 

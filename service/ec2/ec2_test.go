@@ -77,7 +77,7 @@ func fails[I, O any](b bench, op func(context.Context, *I) (*O, error), in I, co
 // put stores a record as another part of the system would.
 func put[R any](b bench, table store.Table[R], r R) {
 	b.t.Helper()
-	if err := b.deps.Store.Update(b.ctx, func(tx store.Tx) error { return table.Put(tx, &r) }); err != nil {
+	if err := b.Deps.Store.Update(b.ctx, func(tx store.Tx) error { return table.Put(tx, &r) }); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -209,39 +209,39 @@ type lister struct {
 func listers() []lister {
 	absent := func(prefix string) string { return prefix + "-0123456789abcdef0" }
 	return []lister{
-		{"vpcs", describeVpcs.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"vpcs", describeVpcs.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeVpcs(b.ctx, &wire.DescribeVpcsInput{VpcIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.Vpcs, func(v wire.Vpc) string { return *v.VpcId }), out.NextToken, err
 		}, absent("vpc"), "InvalidVpcID.NotFound", "The vpc ID 'vpc-0123456789abcdef0' does not exist"},
-		{"subnets", describeSubnets.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"subnets", describeSubnets.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeSubnets(b.ctx, &wire.DescribeSubnetsInput{SubnetIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.Subnets, func(v wire.Subnet) string { return *v.SubnetId }), out.NextToken, err
 		}, absent("subnet"), "InvalidSubnetID.NotFound", "The subnet ID 'subnet-0123456789abcdef0' does not exist"},
-		{"gateways", describeGateways.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"gateways", describeGateways.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeInternetGateways(b.ctx, &wire.DescribeInternetGatewaysInput{InternetGatewayIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.InternetGateways, func(v wire.InternetGateway) string { return *v.InternetGatewayId }), out.NextToken, err
 		}, absent("igw"), "InvalidInternetGatewayID.NotFound", "The internetGateway ID 'igw-0123456789abcdef0' does not exist"},
-		{"route tables", describeRouteTables.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"route tables", describeRouteTables.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeRouteTables(b.ctx, &wire.DescribeRouteTablesInput{RouteTableIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.RouteTables, func(v wire.RouteTable) string { return *v.RouteTableId }), out.NextToken, err
 		}, absent("rtb"), "InvalidRouteTableID.NotFound", "The routeTable ID 'rtb-0123456789abcdef0' does not exist"},
-		{"ACLs", describeAcls.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"ACLs", describeAcls.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeNetworkAcls(b.ctx, &wire.DescribeNetworkAclsInput{NetworkAclIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.NetworkAcls, func(v wire.NetworkAcl) string { return *v.NetworkAclId }), out.NextToken, err
 		}, absent("acl"), "InvalidNetworkAclID.NotFound", "The networkAcl ID 'acl-0123456789abcdef0' does not exist"},
-		{"DHCP options", describeDhcpOptions.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"DHCP options", describeDhcpOptions.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeDhcpOptions(b.ctx, &wire.DescribeDhcpOptionsInput{DhcpOptionsIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.DhcpOptions, func(v wire.DhcpOptions) string { return *v.DhcpOptionsId }), out.NextToken, err
 		}, absent("dopt"), "InvalidDhcpOptionID.NotFound", "The dhcpOption ID 'dopt-0123456789abcdef0' does not exist"},
-		{"groups", describeGroups.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"groups", describeGroups.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeSecurityGroups(b.ctx, &wire.DescribeSecurityGroupsInput{GroupIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.SecurityGroups, func(v wire.SecurityGroup) string { return *v.GroupId }), out.NextToken, err
 		}, absent("sg"), "InvalidGroup.NotFound", "The security group 'sg-0123456789abcdef0' does not exist"},
-		{"rules", describeRules.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"rules", describeRules.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeSecurityGroupRules(b.ctx, &wire.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.SecurityGroupRules, func(v wire.SecurityGroupRule) string { return *v.SecurityGroupRuleId }), out.NextToken, err
 		}, absent("sgr"), "InvalidSecurityGroupRuleId.NotFound", ""},
-		{"interfaces", describeInterfaces.filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
+		{"interfaces", describeInterfaces.Filters.Fields, func(b bench, ids []string, f []wire.Filter, limit *int32, next *string) ([]string, *string, error) {
 			out, err := b.DescribeNetworkInterfaces(b.ctx, &wire.DescribeNetworkInterfacesInput{NetworkInterfaceIds: ids, Filters: f, MaxResults: limit, NextToken: next})
 			return idsOf(out.NetworkInterfaces, func(v wire.NetworkInterface) string { return *v.NetworkInterfaceId }), out.NextToken, err
 		}, absent("eni"), "InvalidNetworkInterfaceID.NotFound", "The networkInterface ID 'eni-0123456789abcdef0' does not exist"},

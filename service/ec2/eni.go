@@ -11,6 +11,7 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/order"
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
@@ -32,10 +33,10 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 	if err != nil {
 		return nil, err
 	}
-	id := s.deps.IDs.EC2(interfaces.prefix)
+	id := s.Deps.IDs.EC2(call.Interfaces.Prefix)
 	var out wire.NetworkInterface
-	err = s.update(ctx, func(sc scope) error {
-		subnet, err := subnets.get(sc, o.Subnet)
+	err = s.Update(ctx, func(sc call.Scope) error {
+		subnet, err := call.Subnets.Get(sc, o.Subnet)
 		if err != nil {
 			return err
 		}
@@ -58,7 +59,7 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 		if err := chooseRest(sc, &subnet, &e, o.Extra); err != nil {
 			return err
 		}
-		if err := tables.NetworkInterfaces.Put(sc.tx, &e); err != nil {
+		if err := tables.NetworkInterfaces.Put(sc.Tx, &e); err != nil {
 			return err
 		}
 		out, err = renderInterface(sc, &e)
@@ -69,7 +70,7 @@ func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 	if err != nil {
 		return nil, err
 	}
-	return &wire.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: optional(o.Token)}, nil
+	return &wire.CreateNetworkInterfaceOutput{NetworkInterface: &out, ClientToken: call.Optional(o.Token)}, nil
 }
 
 // asCreated leaves out what only a description of the interface shows.
@@ -77,10 +78,10 @@ func asCreated(w *wire.NetworkInterface) {
 	w.PublicDnsName, w.Operator.HiddenByDefault = nil, nil
 }
 
-func newInterface(sc scope, subnet *network.Subnet, id string, o order.Order, hash string) network.NetworkInterface {
+func newInterface(sc call.Scope, subnet *network.Subnet, id string, o order.Order, hash string) network.NetworkInterface {
 	e := network.NetworkInterface{
 		Account: subnet.Account, Region: subnet.Region, ID: id, Vpc: subnet.Vpc, Subnet: subnet.ID, Zone: subnet.Zone,
-		Description: val(o.Description), MAC: network.MAC(id), SourceDestCheck: true, RequesterID: sc.caller.UserID, Tags: o.Tags,
+		Description: call.Val(o.Description), MAC: network.MAC(id), SourceDestCheck: true, RequesterID: sc.Caller.UserID, Tags: o.Tags,
 	}
 	if o.Token != "" {
 		e.Token, e.TokenHash, e.RequestTags = tokenKey(o.Token), hash, o.Tags
@@ -95,13 +96,13 @@ func tokenKey(token string) string {
 }
 
 // replayed finds the interface that an earlier request with the token made.
-func replayed(sc scope, token, hash string) (network.NetworkInterface, bool, error) {
+func replayed(sc call.Scope, token, hash string) (network.NetworkInterface, bool, error) {
 	var none network.NetworkInterface
 	if token == "" {
 		return none, false, nil
 	}
-	account, region := sc.tenant()
-	found, err := store.Collect(tables.NetworkInterfaces.By(sc.tx, tables.InterfacesByToken, account, region, tokenKey(token)))
+	account, region := sc.Tenant()
+	found, err := store.Collect(tables.NetworkInterfaces.By(sc.Tx, tables.InterfacesByToken, account, region, tokenKey(token)))
 	if err != nil || len(found) == 0 {
 		return none, false, err
 	}
@@ -113,12 +114,12 @@ func replayed(sc scope, token, hash string) (network.NetworkInterface, bool, err
 }
 
 // takeExplicit takes the addresses the request names.
-func takeExplicit(sc scope, subnet *network.Subnet, e *network.NetworkInterface, o *order.Order) error {
+func takeExplicit(sc call.Scope, subnet *network.Subnet, e *network.NetworkInterface, o *order.Order) error {
 	if o.Primary == "" && len(o.Secondary) > 0 {
 		e.Addresses = []string{""}
 	}
 	for _, ip := range o.Explicit() {
-		switch err := address.Take(sc.tx, subnet, e.ID, ip); {
+		switch err := address.Take(sc.Tx, subnet, e.ID, ip); {
 		case errors.Is(err, address.ErrInUse):
 			return shape.Errorf("InvalidIPAddress.InUse", "The specified address is already in use.")
 		case errors.Is(err, address.ErrOutside):
@@ -134,14 +135,14 @@ func takeExplicit(sc scope, subnet *network.Subnet, e *network.NetworkInterface,
 func outside(subnet *network.Subnet, ip string) error {
 	cidr, err := netip.ParsePrefix(subnet.CIDR)
 	if a, bad := netip.ParseAddr(ip); err == nil && bad == nil && cidr.Contains(a) {
-		return invalid("Address %s is in subnet's reserved address range", ip)
+		return call.Invalid("Address %s is in subnet's reserved address range", ip)
 	}
-	return invalid("Address %s does not fall within the subnet's address range", ip)
+	return call.Invalid("Address %s does not fall within the subnet's address range", ip)
 }
 
 // chooseRest completes the interface's addresses: the primary unless it was
 // named, and as many secondary ones as extra says.
-func chooseRest(sc scope, subnet *network.Subnet, e *network.NetworkInterface, extra int) error {
+func chooseRest(sc call.Scope, subnet *network.Subnet, e *network.NetworkInterface, extra int) error {
 	if len(e.Addresses) == 0 {
 		e.Addresses = []string{""}
 	}
@@ -151,7 +152,7 @@ func chooseRest(sc scope, subnet *network.Subnet, e *network.NetworkInterface, e
 			continue
 		}
 		var err error
-		if e.Addresses[i], err = address.Allocate(sc.tx, subnet, e.ID); errors.Is(err, address.ErrExhausted) {
+		if e.Addresses[i], err = address.Allocate(sc.Tx, subnet, e.ID); errors.Is(err, address.ErrExhausted) {
 			return shape.Errorf("InsufficientFreeAddressesInSubnet", "The specified subnet does not have enough free addresses to satisfy the request.")
 		} else if err != nil {
 			return err
@@ -162,19 +163,19 @@ func chooseRest(sc scope, subnet *network.Subnet, e *network.NetworkInterface, e
 
 // groupsFor checks the groups of an interface in the VPC; none means its default
 // group.
-func groupsFor(sc scope, vpc string, ids []string) ([]string, error) {
+func groupsFor(sc call.Scope, vpc string, ids []string) ([]string, error) {
 	if len(ids) == 0 {
 		g, _, err := groupNamed(sc, vpc, network.DefaultGroup)
 		return []string{g.ID}, err
 	}
 	var out []string
 	for _, id := range ids {
-		g, err := groups.get(sc, id)
+		g, err := call.Groups.Get(sc, id)
 		if err != nil {
 			return nil, err
 		}
 		if g.Vpc != vpc {
-			return nil, shape.Errorf(groups.notFound, "You have specified two resources that belong to different networks.")
+			return nil, shape.Errorf(call.Groups.NotFound, "You have specified two resources that belong to different networks.")
 		}
 		if !slices.Contains(out, id) {
 			out = append(out, id)
@@ -188,17 +189,17 @@ func (s *Service) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNet
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	err := s.update(ctx, func(sc scope) error {
-		e, err := interfaces.get(sc, val(in.NetworkInterfaceId))
+	err := s.Update(ctx, func(sc call.Scope) error {
+		e, err := call.Interfaces.Get(sc, call.Val(in.NetworkInterfaceId))
 		switch {
 		case err != nil:
 			return err
 		case e.Attachment != nil:
-			return invalid("Network interface '%s' is currently in use.", e.ID)
+			return call.Invalid("Network interface '%s' is currently in use.", e.ID)
 		case e.RequesterManaged:
 			return notYours()
 		}
-		return address.DeleteInterface(sc.tx, &e)
+		return address.DeleteInterface(sc.Tx, &e)
 	})
 	return &wire.DeleteNetworkInterfaceOutput{}, err
 }

@@ -5,6 +5,7 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/order"
 	"neargate/store/tables"
 	"neargate/wire/shape"
@@ -16,8 +17,8 @@ func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wir
 		return nil, err
 	}
 	out := &wire.DescribeNetworkInterfaceAttributeOutput{}
-	err := s.view(ctx, func(sc scope) error {
-		e, err := interfaces.get(sc, val(in.NetworkInterfaceId))
+	err := s.View(ctx, func(sc call.Scope) error {
+		e, err := call.Interfaces.Get(sc, call.Val(in.NetworkInterfaceId))
 		if err != nil {
 			return err
 		}
@@ -26,7 +27,7 @@ func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wir
 			return err
 		}
 		out.NetworkInterfaceId = &e.ID
-		switch val(in.Attribute) {
+		switch call.Val(in.Attribute) {
 		case "description":
 			out.Description = &wire.AttributeValue{Value: w.Description}
 		case "groupSet":
@@ -38,9 +39,9 @@ func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wir
 		case "associatePublicIpAddress":
 			out.AssociatePublicIpAddress = new(e.PublicIP != "")
 		case "":
-			return missing("attribute")
+			return call.Missing("attribute")
 		default:
-			return invalid("Value (%s) for parameter attribute is invalid. Unknown attribute.", *in.Attribute)
+			return call.Invalid("Value (%s) for parameter attribute is invalid. Unknown attribute.", *in.Attribute)
 		}
 		return nil
 	})
@@ -70,17 +71,17 @@ func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.
 	case len(in.Groups) > order.MaxGroups:
 		return nil, order.TooManyGroups()
 	}
-	err := s.update(ctx, func(sc scope) error {
-		e, err := interfaces.get(sc, val(in.NetworkInterfaceId))
+	err := s.Update(ctx, func(sc call.Scope) error {
+		e, err := call.Interfaces.Get(sc, call.Val(in.NetworkInterfaceId))
 		switch {
 		case err != nil:
 			return err
 		case e.RequesterManaged:
 			return notYours()
 		case in.Description != nil:
-			e.Description = val(in.Description.Value)
+			e.Description = call.Val(in.Description.Value)
 		case in.SourceDestCheck != nil:
-			e.SourceDestCheck = val(in.SourceDestCheck.Value)
+			e.SourceDestCheck = call.Val(in.SourceDestCheck.Value)
 		case in.Groups != nil:
 			if e.Groups, err = groupsFor(sc, e.Vpc, in.Groups); err != nil {
 				return err
@@ -88,7 +89,7 @@ func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.
 		default:
 			return modifyAttachment(in.Attachment)
 		}
-		return tables.NetworkInterfaces.Put(sc.tx, &e)
+		return tables.NetworkInterfaces.Put(sc.Tx, &e)
 	})
 	return &wire.ModifyNetworkInterfaceAttributeOutput{}, err
 }
@@ -96,7 +97,7 @@ func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.
 // modifyAttachment refuses: no interface of a customer is attached to anything.
 func modifyAttachment(a *wire.NetworkInterfaceAttachmentChanges) error {
 	if a.AttachmentId == nil || a.DeleteOnTermination == nil {
-		return missing("attachment.attachmentId")
+		return call.Missing("attachment.attachmentId")
 	}
 	return shape.Errorf("InvalidAttachmentID.NotFound", "The attachment ID '%s' does not exist", *a.AttachmentId)
 }

@@ -7,23 +7,24 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/tag"
 	"neargate/store/tables"
 )
 
-func renderInterface(sc scope, e *network.NetworkInterface) (wire.NetworkInterface, error) {
+func renderInterface(sc call.Scope, e *network.NetworkInterface) (wire.NetworkInterface, error) {
 	w := wire.NetworkInterface{
-		AvailabilityZone: &e.Zone, AvailabilityZoneId: optional(zoneID(e.Region, e.Zone)), Description: &e.Description,
+		AvailabilityZone: &e.Zone, AvailabilityZoneId: call.Optional(zoneID(e.Region, e.Zone)), Description: &e.Description,
 		InterfaceType: new("interface"), Ipv6Addresses: []wire.NetworkInterfaceIpv6Address{}, MacAddress: &e.MAC,
-		NetworkInterfaceId: &e.ID, OwnerId: &e.Account, PrivateIpAddress: optional(e.Primary()), PublicDnsName: new(""),
-		RequesterId: optional(e.RequesterID), RequesterManaged: &e.RequesterManaged, SourceDestCheck: &e.SourceDestCheck,
+		NetworkInterfaceId: &e.ID, OwnerId: &e.Account, PrivateIpAddress: call.Optional(e.Primary()), PublicDnsName: new(""),
+		RequesterId: call.Optional(e.RequesterID), RequesterManaged: &e.RequesterManaged, SourceDestCheck: &e.SourceDestCheck,
 		Operator: &wire.OperatorResponse{Managed: new(false), HiddenByDefault: new(false)},
 		Status:   new(e.Status()), SubnetId: &e.Subnet, TagSet: tag.Listed(e.Tags), VpcId: &e.Vpc,
 		Groups: []wire.GroupIdentifier{}, PrivateIpAddresses: []wire.NetworkInterfacePrivateIpAddress{},
 	}
 	for _, id := range e.Groups {
-		g, found, err := tables.SecurityGroups.Find(sc.tx, e.Account, e.Region, id)
+		g, found, err := tables.SecurityGroups.Find(sc.Tx, e.Account, e.Region, id)
 		if err != nil {
 			return w, err
 		}
@@ -33,7 +34,7 @@ func renderInterface(sc scope, e *network.NetworkInterface) (wire.NetworkInterfa
 		}
 		w.Groups = append(w.Groups, shown)
 	}
-	vpc, err := tables.Vpcs.Get(sc.tx, e.Account, e.Region, e.Vpc)
+	vpc, err := tables.Vpcs.Get(sc.Tx, e.Account, e.Region, e.Vpc)
 	if err != nil {
 		return w, err
 	}
@@ -76,7 +77,7 @@ func attachment(a *network.InterfaceAttachment) *wire.NetworkInterfaceAttachment
 	}
 	return &wire.NetworkInterfaceAttachment{
 		AttachTime: &a.AttachedAt, AttachmentId: &a.ID, DeleteOnTermination: &a.DeleteOnTermination,
-		DeviceIndex: new(int32(a.DeviceIndex)), InstanceId: optional(a.Instance), InstanceOwnerId: &a.InstanceOwner,
+		DeviceIndex: new(int32(a.DeviceIndex)), InstanceId: call.Optional(a.Instance), InstanceOwnerId: &a.InstanceOwner,
 		NetworkCardIndex: new(int32(0)), Status: new("attached"),
 	}
 }
@@ -90,10 +91,10 @@ func zoneID(region, zone string) string {
 	return ""
 }
 
-var describeInterfaces = listing[network.NetworkInterface, wire.NetworkInterface]{
-	op: "DescribeNetworkInterfaces", kind: interfaces, ids: "NetworkInterfaceIds", render: renderInterface,
-	narrow: map[string]string{"vpc-id": tables.InterfacesByVpc, "group-id": tables.InterfacesByGroup},
-	filters: filter.Set{
+var describeInterfaces = call.Listing[network.NetworkInterface, wire.NetworkInterface]{
+	Op: "DescribeNetworkInterfaces", Kind: call.Interfaces, IDs: "NetworkInterfaceIds", Render: renderInterface,
+	Narrow: map[string]string{"vpc-id": tables.InterfacesByVpc, "group-id": tables.InterfacesByGroup},
+	Filters: filter.Set{
 		Tags: "TagSet",
 		Fields: map[string]string{
 			"addresses.association.owner-id":   "PrivateIpAddresses.Association.IpOwnerId",
@@ -142,6 +143,6 @@ func (s *Service) DescribeNetworkInterfaces(ctx context.Context, in *wire.Descri
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeInterfaces.run(ctx, s, query{in.NetworkInterfaceIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeInterfaces.Run(ctx, s.Env, call.Page(in.NetworkInterfaceIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeNetworkInterfacesOutput{NetworkInterfaces: out, NextToken: next}, err
 }

@@ -164,7 +164,7 @@ func TestTaskInterfacesBelongToFargate(t *testing.T) {
 	f := b.defaults()
 	e := network.FargateInterface(&f.Subnets[0], "eni-0123456789abcdef1", "eni-attach-0123456789abcdef1",
 		"arn:aws:ecs:us-east-1:123456789012:attachment/1", []string{f.SecurityGroup.ID}, time.Unix(1_790_000_000, 0))
-	err := b.deps.Store.Update(b.ctx, func(tx store.Tx) error {
+	err := b.Deps.Store.Update(b.ctx, func(tx store.Tx) error {
 		private, err := address.Allocate(tx, &f.Subnets[0], e.ID)
 		if err != nil {
 			return err
@@ -195,7 +195,7 @@ func TestTaskInterfacesBelongToFargate(t *testing.T) {
 	if !*attribute.AssociatePublicIpAddress {
 		t.Error("the public address is not shown")
 	}
-	if err := b.deps.Store.Update(b.ctx, func(tx store.Tx) error { return address.DeleteInterface(tx, &e) }); err != nil {
+	if err := b.Deps.Store.Update(b.ctx, func(tx store.Tx) error { return address.DeleteInterface(tx, &e) }); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.free(f.Subnets[0].ID); n != 4091 {

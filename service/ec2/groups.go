@@ -9,6 +9,7 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/permission"
 	"neargate/service/ec2/internal/tag"
@@ -29,11 +30,11 @@ func ascii(s string) bool {
 func checkGroupText(parameter, what, s string) error {
 	switch {
 	case s == "":
-		return missing(parameter)
+		return call.Missing(parameter)
 	case !ascii(s):
-		return invalid("Value (%s) for parameter %s is invalid. Character sets beyond ASCII are not supported.", s, parameter)
+		return call.Invalid("Value (%s) for parameter %s is invalid. Character sets beyond ASCII are not supported.", s, parameter)
 	case !permission.Plain(s):
-		return invalid("Invalid security group %s. Valid %ss are strings less than 256 characters from the following set:  %s", what, what, permission.Characters)
+		return call.Invalid("Invalid security group %s. Valid %ss are strings less than 256 characters from the following set:  %s", what, what, permission.Characters)
 	}
 	return nil
 }
@@ -44,9 +45,9 @@ func checkGroupName(name string) error {
 	}
 	switch {
 	case strings.HasPrefix(strings.ToLower(name), "sg-"):
-		return invalid("Value (%s) for parameter GroupName is invalid. Group names may not be in the format sg-*.", name)
+		return call.Invalid("Value (%s) for parameter GroupName is invalid. Group names may not be in the format sg-*.", name)
 	case name == network.DefaultGroup:
-		return invalid("Cannot use reserved security group name: %s", name)
+		return call.Invalid("Cannot use reserved security group name: %s", name)
 	}
 	return nil
 }
@@ -56,31 +57,31 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	name := strings.TrimRight(val(in.GroupName), " ")
+	name := strings.TrimRight(call.Val(in.GroupName), " ")
 	if err := checkGroupName(name); err != nil {
 		return nil, err
 	}
-	if err := checkGroupText("GroupDescription", "description", val(in.Description)); err != nil {
+	if err := checkGroupText("GroupDescription", "description", call.Val(in.Description)); err != nil {
 		return nil, err
 	}
-	tags, err := tag.Specified(in.TagSpecifications, groups.typ)
+	tags, err := tag.Specified(in.TagSpecifications, call.Groups.Type)
 	if err != nil {
 		return nil, err
 	}
-	id, ruleID := s.deps.IDs.EC2(groups.prefix), s.deps.IDs.EC2(rules.prefix)
+	id, ruleID := s.Deps.IDs.EC2(call.Groups.Prefix), s.Deps.IDs.EC2(call.Rules.Prefix)
 	var g network.SecurityGroup
-	err = s.update(ctx, func(sc scope) error {
+	err = s.Update(ctx, func(sc call.Scope) error {
 		vpc, err := vpcOrDefault(sc, in.VpcId)
 		if err != nil {
 			return err
 		}
-		account, region := sc.tenant()
+		account, region := sc.Tenant()
 		if _, taken, err := groupNamed(sc, vpc, name); err != nil {
 			return err
 		} else if taken {
 			return shape.Errorf("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", name, vpc)
 		}
-		if sc.tx.Count(store.Prefix(tables.SecurityGroups.Name, account, region)) >= maxGroups {
+		if sc.Tx.Count(store.Prefix(tables.SecurityGroups.Name, account, region)) >= maxGroups {
 			return shape.Errorf("SecurityGroupLimitExceeded", "The maximum number of security groups for VPC '%s' has been reached.", vpc)
 		}
 		g = network.SecurityGroup{
@@ -91,10 +92,10 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 				Egress: true, Protocol: network.AllProtocols, From: -1, To: -1, IPv4: network.AnyIPv4,
 			},
 		}
-		if err := tables.SecurityGroups.Put(sc.tx, &g); err != nil {
+		if err := tables.SecurityGroups.Put(sc.Tx, &g); err != nil {
 			return err
 		}
-		return tables.SecurityGroupRules.Put(sc.tx, &out)
+		return tables.SecurityGroupRules.Put(sc.Tx, &out)
 	})
 	if err != nil {
 		return nil, err
@@ -103,9 +104,9 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 }
 
 // vpcOrDefault is the id of the VPC asked for, or of the default one.
-func vpcOrDefault(sc scope, id *string) (string, error) {
+func vpcOrDefault(sc call.Scope, id *string) (string, error) {
 	if id != nil {
-		v, err := vpcs.get(sc, *id)
+		v, err := call.Vpcs.Get(sc, *id)
 		return v.ID, err
 	}
 	vpc, err := defaultVpc(sc)
@@ -116,9 +117,9 @@ func vpcOrDefault(sc scope, id *string) (string, error) {
 }
 
 // groupNamed finds a group of a VPC by name.
-func groupNamed(sc scope, vpc, name string) (network.SecurityGroup, bool, error) {
-	account, region := sc.tenant()
-	found, err := store.Collect(tables.SecurityGroups.By(sc.tx, tables.GroupsByName, account, region, vpc, name))
+func groupNamed(sc call.Scope, vpc, name string) (network.SecurityGroup, bool, error) {
+	account, region := sc.Tenant()
+	found, err := store.Collect(tables.SecurityGroups.By(sc.Tx, tables.GroupsByName, account, region, vpc, name))
 	if len(found) == 0 {
 		return network.SecurityGroup{}, false, err
 	}
@@ -127,14 +128,14 @@ func groupNamed(sc scope, vpc, name string) (network.SecurityGroup, bool, error)
 
 // groupOf finds the group that a request names by id, or by name in the default
 // VPC.
-func groupOf(sc scope, id, name *string) (network.SecurityGroup, error) {
+func groupOf(sc call.Scope, id, name *string) (network.SecurityGroup, error) {
 	switch {
 	case id != nil && name != nil:
 		return network.SecurityGroup{}, shape.Errorf("InvalidParameterCombination", "The parameter groupId cannot be used with the parameter groupName")
 	case id != nil:
-		return groups.get(sc, *id)
+		return call.Groups.Get(sc, *id)
 	case name == nil:
-		return network.SecurityGroup{}, missing("groupId")
+		return network.SecurityGroup{}, call.Missing("groupId")
 	}
 	vpc, err := vpcOrDefault(sc, nil)
 	if err != nil {
@@ -142,7 +143,7 @@ func groupOf(sc scope, id, name *string) (network.SecurityGroup, error) {
 	}
 	g, found, err := groupNamed(sc, vpc, *name)
 	if err == nil && !found {
-		err = shape.Errorf(groups.notFound, "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
+		err = shape.Errorf(call.Groups.NotFound, "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
 	}
 	return g, err
 }
@@ -153,7 +154,7 @@ func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 		return nil, err
 	}
 	var id string
-	err := s.update(ctx, func(sc scope) error {
+	err := s.Update(ctx, func(sc call.Scope) error {
 		g, err := groupOf(sc, in.GroupId, in.GroupName)
 		if err != nil {
 			return err
@@ -172,11 +173,11 @@ func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 			return err
 		}
 		for _, r := range own {
-			if err := tables.SecurityGroupRules.Delete(sc.tx, r.Account, r.Region, r.ID); err != nil {
+			if err := tables.SecurityGroupRules.Delete(sc.Tx, r.Account, r.Region, r.ID); err != nil {
 				return err
 			}
 		}
-		return tables.SecurityGroups.Delete(sc.tx, g.Account, g.Region, g.ID)
+		return tables.SecurityGroups.Delete(sc.Tx, g.Account, g.Region, g.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -186,12 +187,12 @@ func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 
 // depended reports whether an interface carries the group or another group's
 // rules refer to it.
-func depended(sc scope, id string) (bool, error) {
-	account, region := sc.tenant()
-	if tables.NetworkInterfaces.CountBy(sc.tx, tables.InterfacesByGroup, account, region, id) > 0 {
+func depended(sc call.Scope, id string) (bool, error) {
+	account, region := sc.Tenant()
+	if tables.NetworkInterfaces.CountBy(sc.Tx, tables.InterfacesByGroup, account, region, id) > 0 {
 		return true, nil
 	}
-	for r, err := range tables.SecurityGroupRules.By(sc.tx, tables.RulesByPeer, account, region, id) {
+	for r, err := range tables.SecurityGroupRules.By(sc.Tx, tables.RulesByPeer, account, region, id) {
 		if err != nil || r.Group != id {
 			return true, err
 		}
@@ -200,12 +201,12 @@ func depended(sc scope, id string) (bool, error) {
 }
 
 // rulesOf returns the rules of a group.
-func rulesOf(sc scope, group string) ([]network.SecurityGroupRule, error) {
-	account, region := sc.tenant()
-	return store.Collect(tables.SecurityGroupRules.By(sc.tx, tables.RulesByGroup, account, region, group))
+func rulesOf(sc call.Scope, group string) ([]network.SecurityGroupRule, error) {
+	account, region := sc.Tenant()
+	return store.Collect(tables.SecurityGroupRules.By(sc.Tx, tables.RulesByGroup, account, region, group))
 }
 
-func renderGroup(sc scope, g *network.SecurityGroup) (wire.SecurityGroup, error) {
+func renderGroup(sc call.Scope, g *network.SecurityGroup) (wire.SecurityGroup, error) {
 	own, err := rulesOf(sc, g.ID)
 	return wire.SecurityGroup{
 		Description: &g.Description, GroupId: &g.ID, GroupName: &g.Name, OwnerId: &g.Account, VpcId: &g.Vpc,
@@ -235,12 +236,12 @@ func groupPermissions(own []network.SecurityGroupRule, egress bool) []wire.IpPer
 		p := &out[len(out)-1]
 		switch {
 		case r.IPv4 != "":
-			p.IpRanges = append(p.IpRanges, wire.IpRange{CidrIp: &r.IPv4, Description: optional(r.Description)})
+			p.IpRanges = append(p.IpRanges, wire.IpRange{CidrIp: &r.IPv4, Description: call.Optional(r.Description)})
 		case r.IPv6 != "":
-			p.Ipv6Ranges = append(p.Ipv6Ranges, wire.Ipv6Range{CidrIpv6: &r.IPv6, Description: optional(r.Description)})
+			p.Ipv6Ranges = append(p.Ipv6Ranges, wire.Ipv6Range{CidrIpv6: &r.IPv6, Description: call.Optional(r.Description)})
 		default:
 			p.UserIdGroupPairs = append(p.UserIdGroupPairs, wire.UserIdGroupPair{
-				GroupId: &r.Peer, UserId: &r.Account, Description: optional(r.Description),
+				GroupId: &r.Peer, UserId: &r.Account, Description: call.Optional(r.Description),
 			})
 		}
 	}
@@ -260,9 +261,9 @@ func emptyPermission(r *network.SecurityGroupRule) wire.IpPermission {
 	return p
 }
 
-var describeGroups = listing[network.SecurityGroup, wire.SecurityGroup]{
-	op: "DescribeSecurityGroups", kind: groups, ids: "GroupIds", render: renderGroup, bind: "vpc-id", trails: true,
-	filters: filter.Set{Tags: "Tags", Fields: groupFilters()},
+var describeGroups = call.Listing[network.SecurityGroup, wire.SecurityGroup]{
+	Op: "DescribeSecurityGroups", Kind: call.Groups, IDs: "GroupIds", Render: renderGroup, Bind: "vpc-id", Trails: true,
+	Filters: filter.Set{Tags: "Tags", Fields: groupFilters()},
 }
 
 // groupFilters are the filters on a group and on both directions of its rules.
@@ -288,7 +289,7 @@ func (s *Service) DescribeSecurityGroups(ctx context.Context, in *wire.DescribeS
 		return nil, err
 	}
 	ids := slices.Clone(in.GroupIds)
-	err := s.view(ctx, func(sc scope) error {
+	err := s.View(ctx, func(sc call.Scope) error {
 		for _, name := range in.GroupNames {
 			g, err := groupOf(sc, nil, &name)
 			if err != nil {
@@ -301,6 +302,6 @@ func (s *Service) DescribeSecurityGroups(ctx context.Context, in *wire.DescribeS
 	if err != nil {
 		return nil, err
 	}
-	out, next, err := describeGroups.run(ctx, s, query{ids, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeGroups.Run(ctx, s.Env, call.Page(ids, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeSecurityGroupsOutput{SecurityGroups: out, NextToken: next}, err
 }

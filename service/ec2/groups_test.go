@@ -10,6 +10,7 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/service/ec2/internal/call"
 	"neargate/store/tables"
 	"neargate/wire/shape"
 )
@@ -41,7 +42,7 @@ func TestCreateSecurityGroup(t *testing.T) {
 		{strings.Repeat("x", 256), "x", "", "InvalidParameterValue", ""},
 		{"x", "x", "vpc-invalid", "InvalidVpcID.NotFound", ""},
 	} {
-		in := wire.CreateSecurityGroupInput{GroupName: &c.name, Description: &c.description, VpcId: optional(c.vpc)}
+		in := wire.CreateSecurityGroupInput{GroupName: &c.name, Description: &c.description, VpcId: call.Optional(c.vpc)}
 		fails(b, b.CreateSecurityGroup, in, c.code, c.message)
 	}
 }
@@ -298,7 +299,7 @@ func compareRules(t *testing.T, b bench, seed uint64, id string, want map[string
 		if *r.IsEgress {
 			continue
 		}
-		name := fmt.Sprint(*r.FromPort, " ", val(r.CidrIpv4))
+		name := fmt.Sprint(*r.FromPort, " ", call.Val(r.CidrIpv4))
 		if r.ReferencedGroupInfo != nil {
 			name = fmt.Sprint(*r.FromPort, " ", *r.ReferencedGroupInfo.GroupId)
 		}

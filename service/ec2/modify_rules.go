@@ -7,6 +7,7 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/permission"
 	"neargate/store/tables"
 	"neargate/wire/shape"
@@ -22,7 +23,7 @@ type flat struct {
 // granted reads the permissions of a request, of which there must be some.
 func granted(ctx context.Context, permissions []wire.IpPermission, egress bool) ([]permission.Grant, error) {
 	if len(permissions) == 0 {
-		return nil, missing("ipPermissions")
+		return nil, call.Missing("ipPermissions")
 	}
 	return permission.Parse(permissions, egress, auth.CallerFrom(ctx).Account)
 }
@@ -37,7 +38,7 @@ func ingress(ctx context.Context, permissions []wire.IpPermission, f flat) ([]pe
 	}
 	if f.group == nil {
 		if f.owner != nil {
-			return nil, missing("sourceSecurityGroupName")
+			return nil, call.Missing("sourceSecurityGroupName")
 		}
 		p := wire.IpPermission{IpProtocol: f.protocol, FromPort: f.from, ToPort: f.to}
 		if f.cidr != nil {
@@ -64,9 +65,9 @@ func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifyS
 		return nil, err
 	}
 	if len(in.SecurityGroupRules) == 0 {
-		return nil, missing("securityGroupRule")
+		return nil, call.Missing("securityGroupRule")
 	}
-	err := s.update(ctx, func(sc scope) error {
+	err := s.Update(ctx, func(sc call.Scope) error {
 		g, err := groupOf(sc, in.GroupId, nil)
 		if err != nil {
 			return err
@@ -93,7 +94,7 @@ func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifyS
 				return duplicate(r.Permission)
 			}
 			set[r.Permission] = r
-			if err := tables.SecurityGroupRules.Put(sc.tx, &r); err != nil {
+			if err := tables.SecurityGroupRules.Put(sc.Tx, &r); err != nil {
 				return err
 			}
 		}
@@ -106,16 +107,16 @@ func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifyS
 }
 
 // modified is a rule of the group after the update.
-func modified(sc scope, g *network.SecurityGroup, u wire.SecurityGroupRuleUpdate) (network.SecurityGroupRule, error) {
-	r, err := rules.get(sc, val(u.SecurityGroupRuleId))
+func modified(sc call.Scope, g *network.SecurityGroup, u wire.SecurityGroupRuleUpdate) (network.SecurityGroupRule, error) {
+	r, err := call.Rules.Get(sc, call.Val(u.SecurityGroupRuleId))
 	if err != nil {
 		return r, err
 	}
 	if r.Group != g.ID {
-		return r, shape.Errorf(rules.notFound, rules.absent, r.ID)
+		return r, shape.Errorf(call.Rules.NotFound, call.Rules.Absent, r.ID)
 	}
 	if u.SecurityGroupRule == nil {
-		return r, missing("securityGroupRule")
+		return r, call.Missing("securityGroupRule")
 	}
 	grant, err := permission.FromRule(u.SecurityGroupRule, r.Egress)
 	if err != nil {
@@ -127,9 +128,9 @@ func modified(sc scope, g *network.SecurityGroup, u wire.SecurityGroupRuleUpdate
 	}
 	p := resolved[0].Permission
 	if (p.IPv4 == "") != (r.IPv4 == "") || (p.IPv6 == "") != (r.IPv6 == "") {
-		return r, invalid("You may not modify the type of a security group rule")
+		return r, call.Invalid("You may not modify the type of a security group rule")
 	}
-	r.Permission, r.Description = p, val(grant.Description)
+	r.Permission, r.Description = p, call.Val(grant.Description)
 	return r, nil
 }
 
@@ -148,12 +149,12 @@ func (s *Service) redescribe(ctx context.Context, id, name *string, permissions 
 	}
 	var ids []string
 	for _, d := range byID {
-		ids = append(ids, val(d.SecurityGroupRuleId))
+		ids = append(ids, call.Val(d.SecurityGroupRuleId))
 		if err := permission.CheckDescription(d.Description); err != nil {
 			return err
 		}
 	}
-	return s.update(ctx, func(sc scope) error {
+	return s.Update(ctx, func(sc call.Scope) error {
 		g, err := groupOf(sc, id, name)
 		if err != nil {
 			return err
@@ -164,11 +165,11 @@ func (s *Service) redescribe(ctx context.Context, id, name *string, permissions 
 		}
 		for i, r := range named {
 			if len(byID) > 0 {
-				r.Description = val(byID[i].Description)
+				r.Description = call.Val(byID[i].Description)
 			} else {
-				r.Description = val(grants[i].Description)
+				r.Description = call.Val(grants[i].Description)
 			}
-			if err := tables.SecurityGroupRules.Put(sc.tx, &r); err != nil {
+			if err := tables.SecurityGroupRules.Put(sc.Tx, &r); err != nil {
 				return err
 			}
 		}

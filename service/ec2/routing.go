@@ -8,26 +8,32 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/tag"
+	"neargate/store/tables/edges"
 )
 
-func renderRouteTable(_ scope, t *network.RouteTable) (wire.RouteTable, error) {
+func renderRouteTable(sc call.Scope, t *network.RouteTable) (wire.RouteTable, error) {
 	routes := []wire.Route{}
 	for _, r := range t.Routes {
+		active, err := edges.Active(sc.Tx, t, &r)
+		if err != nil {
+			return wire.RouteTable{}, err
+		}
 		state := "active"
-		if r.Blackhole {
+		if !active {
 			state = "blackhole"
 		}
 		routes = append(routes, wire.Route{
-			DestinationCidrBlock: new(r.Destination), GatewayId: new(r.Gateway), Origin: new(r.Origin), State: &state,
+			DestinationCidrBlock: call.Optional(r.Destination), GatewayId: call.Optional(r.Gateway), Origin: new(r.Origin), State: &state,
 		})
 	}
 	associations := []wire.RouteTableAssociation{}
 	for _, a := range t.Associations {
 		associations = append(associations, wire.RouteTableAssociation{
 			AssociationState: &wire.RouteTableAssociationState{State: new("associated")},
-			Main:             new(a.Main), RouteTableAssociationId: new(a.ID), RouteTableId: &t.ID, SubnetId: optional(a.Subnet),
+			Main:             new(a.Main), RouteTableAssociationId: new(a.ID), RouteTableId: &t.ID, SubnetId: call.Optional(a.Subnet),
 		})
 	}
 	return wire.RouteTable{
@@ -36,9 +42,9 @@ func renderRouteTable(_ scope, t *network.RouteTable) (wire.RouteTable, error) {
 	}, nil
 }
 
-var describeRouteTables = listing[network.RouteTable, wire.RouteTable]{
-	op: "DescribeRouteTables", kind: routeTables, ids: "RouteTableIds", render: renderRouteTable,
-	filters: filter.Set{
+var describeRouteTables = call.Listing[network.RouteTable, wire.RouteTable]{
+	Op: "DescribeRouteTables", Kind: call.RouteTables, IDs: "RouteTableIds", Render: renderRouteTable,
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"association.gateway-id":                 "Associations.GatewayId",
@@ -69,7 +75,7 @@ func (s *Service) DescribeRouteTables(ctx context.Context, in *wire.DescribeRout
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeRouteTables.run(ctx, s, query{in.RouteTableIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeRouteTables.Run(ctx, s.Env, call.Page(in.RouteTableIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeRouteTablesOutput{RouteTables: out, NextToken: next}, err
 }
 
@@ -80,7 +86,7 @@ const (
 	protocolUDP  = "17"
 )
 
-func renderAcl(_ scope, a *network.NetworkAcl) (wire.NetworkAcl, error) {
+func renderAcl(_ call.Scope, a *network.NetworkAcl) (wire.NetworkAcl, error) {
 	entries := []wire.NetworkAclEntry{}
 	for _, e := range a.Entries {
 		w := wire.NetworkAclEntry{
@@ -114,7 +120,7 @@ var protocolNumbers = map[string]string{"icmp": protocolICMP, "tcp": protocolTCP
 func numbered(filters []wire.Filter) []wire.Filter {
 	out := slices.Clone(filters)
 	for i, f := range out {
-		if val(f.Name) != "entry.protocol" {
+		if call.Val(f.Name) != "entry.protocol" {
 			continue
 		}
 		out[i].Values = slices.Clone(f.Values)
@@ -125,9 +131,9 @@ func numbered(filters []wire.Filter) []wire.Filter {
 	return out
 }
 
-var describeAcls = listing[network.NetworkAcl, wire.NetworkAcl]{
-	op: "DescribeNetworkAcls", kind: acls, ids: "NetworkAclIds", render: renderAcl,
-	filters: filter.Set{
+var describeAcls = call.Listing[network.NetworkAcl, wire.NetworkAcl]{
+	Op: "DescribeNetworkAcls", Kind: call.NetworkAcls, IDs: "NetworkAclIds", Render: renderAcl,
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"association.association-id": "Associations.NetworkAclAssociationId",
@@ -156,6 +162,6 @@ func (s *Service) DescribeNetworkAcls(ctx context.Context, in *wire.DescribeNetw
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeAcls.run(ctx, s, query{in.NetworkAclIds, numbered(in.Filters), in.MaxResults, in.NextToken})
+	out, next, err := describeAcls.Run(ctx, s.Env, call.Page(in.NetworkAclIds, numbered(in.Filters), in.MaxResults, in.NextToken))
 	return &wire.DescribeNetworkAclsOutput{NetworkAcls: out, NextToken: next}, err
 }

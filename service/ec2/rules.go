@@ -6,6 +6,7 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/permission"
 	"neargate/service/ec2/internal/tag"
@@ -19,7 +20,7 @@ const maxRules = 60
 
 // resolve turns the grants of a request on group g into permissions: named peers
 // are looked up in g's VPC, peers in another VPC are refused.
-func resolve(sc scope, g *network.SecurityGroup, grants []permission.Grant) ([]permission.Grant, error) {
+func resolve(sc call.Scope, g *network.SecurityGroup, grants []permission.Grant) ([]permission.Grant, error) {
 	out := make([]permission.Grant, len(grants))
 	for i, x := range grants {
 		var peer network.SecurityGroup
@@ -28,16 +29,16 @@ func resolve(sc scope, g *network.SecurityGroup, grants []permission.Grant) ([]p
 		case x.PeerName != "":
 			var found bool
 			if peer, found, err = groupNamed(sc, g.Vpc, x.PeerName); err == nil && !found {
-				err = shape.Errorf(groups.notFound, groups.absent, x.PeerName)
+				err = shape.Errorf(call.Groups.NotFound, call.Groups.Absent, x.PeerName)
 			}
 		case x.Peer != "":
-			peer, err = groups.get(sc, x.Peer)
+			peer, err = call.Groups.Get(sc, x.Peer)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if x.Peer, x.PeerName = peer.ID, ""; peer.ID != "" && peer.Vpc != g.Vpc {
-			return nil, shape.Errorf(groups.notFound, "You have specified two resources that belong to different networks.")
+			return nil, shape.Errorf(call.Groups.NotFound, "You have specified two resources that belong to different networks.")
 		}
 		out[i] = x
 	}
@@ -47,7 +48,7 @@ func resolve(sc scope, g *network.SecurityGroup, grants []permission.Grant) ([]p
 // ruleSet is a group's rules by permission.
 type ruleSet map[network.Permission]network.SecurityGroupRule
 
-func ruleSetOf(sc scope, group string) (ruleSet, error) {
+func ruleSetOf(sc call.Scope, group string) (ruleSet, error) {
 	own, err := rulesOf(sc, group)
 	set := ruleSet{}
 	for _, r := range own {
@@ -87,16 +88,16 @@ func noSuchRule() error {
 
 // authorize adds the rules granted to the group, all or none.
 func (s *Service) authorize(ctx context.Context, id, name *string, grants []permission.Grant, specs []wire.TagSpecification) ([]wire.SecurityGroupRule, error) {
-	tags, err := tag.Specified(specs, rules.typ)
+	tags, err := tag.Specified(specs, call.Rules.Type)
 	if err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(grants))
 	for i := range ids {
-		ids[i] = s.deps.IDs.EC2(rules.prefix)
+		ids[i] = s.Deps.IDs.EC2(call.Rules.Prefix)
 	}
 	var out []wire.SecurityGroupRule
-	err = s.update(ctx, func(sc scope) error {
+	err = s.Update(ctx, func(sc call.Scope) error {
 		out = []wire.SecurityGroupRule{}
 		g, err := groupOf(sc, id, name)
 		if err != nil {
@@ -116,13 +117,13 @@ func (s *Service) authorize(ctx context.Context, id, name *string, grants []perm
 			}
 			r := network.SecurityGroupRule{
 				Account: g.Account, Region: g.Region, ID: ids[i], Group: g.ID, Permission: x.Permission,
-				Description: val(x.Description), Tags: tags,
+				Description: call.Val(x.Description), Tags: tags,
 			}
 			set[x.Permission] = r
 			if set.full(x.Egress) {
 				return tooManyRules()
 			}
-			if err := tables.SecurityGroupRules.Put(sc.tx, &r); err != nil {
+			if err := tables.SecurityGroupRules.Put(sc.Tx, &r); err != nil {
 				return err
 			}
 			w := renderRule(&r)
@@ -171,7 +172,7 @@ func (s *Service) AuthorizeSecurityGroupEgress(ctx context.Context, in *wire.Aut
 // revoke removes rules named by id or by what they grant, all or none.
 func (s *Service) revoke(ctx context.Context, id, name *string, ids []string, grants []permission.Grant, egress bool) ([]wire.RevokedSecurityGroupRule, error) {
 	var out []wire.RevokedSecurityGroupRule
-	err := s.update(ctx, func(sc scope) error {
+	err := s.Update(ctx, func(sc call.Scope) error {
 		out = []wire.RevokedSecurityGroupRule{}
 		g, err := groupOf(sc, id, name)
 		if err != nil {
@@ -182,13 +183,13 @@ func (s *Service) revoke(ctx context.Context, id, name *string, ids []string, gr
 			return err
 		}
 		for _, r := range doomed {
-			if err := tables.SecurityGroupRules.Delete(sc.tx, r.Account, r.Region, r.ID); err != nil {
+			if err := tables.SecurityGroupRules.Delete(sc.Tx, r.Account, r.Region, r.ID); err != nil {
 				return err
 			}
 			w := renderRule(&r)
 			out = append(out, wire.RevokedSecurityGroupRule{
 				CidrIpv4: w.CidrIpv4, CidrIpv6: w.CidrIpv6, Description: w.Description, FromPort: w.FromPort, GroupId: w.GroupId,
-				IpProtocol: w.IpProtocol, IsEgress: w.IsEgress, ReferencedGroupId: optional(r.Peer),
+				IpProtocol: w.IpProtocol, IsEgress: w.IsEgress, ReferencedGroupId: call.Optional(r.Peer),
 				SecurityGroupRuleId: w.SecurityGroupRuleId, ToPort: w.ToPort,
 			})
 		}
@@ -199,15 +200,15 @@ func (s *Service) revoke(ctx context.Context, id, name *string, ids []string, gr
 
 // rulesNamed finds the group's rules with the ids and those that grant the same
 // as grants; each must exist, in the direction.
-func rulesNamed(sc scope, g *network.SecurityGroup, ids []string, grants []permission.Grant, egress bool) ([]network.SecurityGroupRule, error) {
+func rulesNamed(sc call.Scope, g *network.SecurityGroup, ids []string, grants []permission.Grant, egress bool) ([]network.SecurityGroupRule, error) {
 	var out []network.SecurityGroupRule
 	for _, id := range ids {
-		r, err := rules.get(sc, id)
+		r, err := call.Rules.Get(sc, id)
 		if err != nil {
 			return nil, err
 		}
 		if r.Group != g.ID || r.Egress != egress {
-			return nil, shape.Errorf(rules.notFound, rules.absent, id)
+			return nil, shape.Errorf(call.Rules.NotFound, call.Rules.Absent, id)
 		}
 		out = append(out, r)
 	}
@@ -268,7 +269,7 @@ func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *wire.Revoke
 // renderRule shows a rule, without its tags.
 func renderRule(r *network.SecurityGroupRule) wire.SecurityGroupRule {
 	w := wire.SecurityGroupRule{
-		CidrIpv4: optional(r.IPv4), CidrIpv6: optional(r.IPv6), Description: optional(r.Description),
+		CidrIpv4: call.Optional(r.IPv4), CidrIpv6: call.Optional(r.IPv6), Description: call.Optional(r.Description),
 		FromPort: new(int32(r.From)), GroupId: new(r.Group), GroupOwnerId: new(r.Account), IpProtocol: new(r.Protocol),
 		IsEgress: new(r.Egress), SecurityGroupRuleArn: new(r.ARN()), SecurityGroupRuleId: new(r.ID), ToPort: new(int32(r.To)),
 	}
@@ -278,15 +279,15 @@ func renderRule(r *network.SecurityGroupRule) wire.SecurityGroupRule {
 	return w
 }
 
-var describeRules = listing[network.SecurityGroupRule, wire.SecurityGroupRule]{
-	op: "DescribeSecurityGroupRules", kind: rules, ids: "SecurityGroupRuleIds",
-	narrow: map[string]string{"group-id": tables.RulesByGroup},
-	render: func(_ scope, r *network.SecurityGroupRule) (wire.SecurityGroupRule, error) {
+var describeRules = call.Listing[network.SecurityGroupRule, wire.SecurityGroupRule]{
+	Op: "DescribeSecurityGroupRules", Kind: call.Rules, IDs: "SecurityGroupRuleIds",
+	Narrow: map[string]string{"group-id": tables.RulesByGroup},
+	Render: func(_ call.Scope, r *network.SecurityGroupRule) (wire.SecurityGroupRule, error) {
 		w := renderRule(r)
 		w.Tags = tag.Listed(r.Tags)
 		return w, nil
 	},
-	filters: filter.Set{
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"group-id":               "GroupId",
@@ -300,6 +301,6 @@ func (s *Service) DescribeSecurityGroupRules(ctx context.Context, in *wire.Descr
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeRules.run(ctx, s, query{in.SecurityGroupRuleIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeRules.Run(ctx, s.Env, call.Page(in.SecurityGroupRuleIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeSecurityGroupRulesOutput{SecurityGroupRules: out, NextToken: next}, err
 }

@@ -6,14 +6,15 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/tag"
 	"neargate/store/tables"
 	"neargate/store/tables/address"
 )
 
-func renderSubnet(sc scope, r *network.Subnet) (wire.Subnet, error) {
-	free, err := address.Available(sc.tx, r)
+func renderSubnet(sc call.Scope, r *network.Subnet) (wire.Subnet, error) {
+	free, err := address.Available(sc.Tx, r)
 	return wire.Subnet{
 		AssignIpv6AddressOnCreation: new(false),
 		AvailabilityZone:            &r.Zone, AvailabilityZoneId: &r.ZoneID,
@@ -29,9 +30,9 @@ func renderSubnet(sc scope, r *network.Subnet) (wire.Subnet, error) {
 	}, err
 }
 
-var describeSubnets = listing[network.Subnet, wire.Subnet]{
-	op: "DescribeSubnets", kind: subnets, ids: "SubnetIds", render: renderSubnet,
-	filters: filter.Set{
+var describeSubnets = call.Listing[network.Subnet, wire.Subnet]{
+	Op: "DescribeSubnets", Kind: call.Subnets, IDs: "SubnetIds", Render: renderSubnet,
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"availability-zone":          "AvailabilityZone",
@@ -71,13 +72,13 @@ func (s *Service) DescribeSubnets(ctx context.Context, in *wire.DescribeSubnetsI
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeSubnets.run(ctx, s, query{in.SubnetIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeSubnets.Run(ctx, s.Env, call.Page(in.SubnetIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeSubnetsOutput{Subnets: out, NextToken: next}, err
 }
 
-var describeGateways = listing[network.InternetGateway, wire.InternetGateway]{
-	op: "DescribeInternetGateways", kind: gateways, ids: "InternetGatewayIds",
-	render: func(_ scope, g *network.InternetGateway) (wire.InternetGateway, error) {
+var describeGateways = call.Listing[network.InternetGateway, wire.InternetGateway]{
+	Op: "DescribeInternetGateways", Kind: call.InternetGateways, IDs: "InternetGatewayIds",
+	Render: func(_ call.Scope, g *network.InternetGateway) (wire.InternetGateway, error) {
 		attachments := []wire.InternetGatewayAttachment{}
 		if g.Vpc != "" {
 			attachments = append(attachments, wire.InternetGatewayAttachment{State: new("available"), VpcId: &g.Vpc})
@@ -86,7 +87,7 @@ var describeGateways = listing[network.InternetGateway, wire.InternetGateway]{
 			Attachments: attachments, InternetGatewayId: &g.ID, OwnerId: &g.Account, Tags: tag.Listed(g.Tags),
 		}, nil
 	},
-	filters: filter.Set{
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"attachment.state":    "Attachments.State",
@@ -102,13 +103,13 @@ func (s *Service) DescribeInternetGateways(ctx context.Context, in *wire.Describ
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeGateways.run(ctx, s, query{in.InternetGatewayIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeGateways.Run(ctx, s.Env, call.Page(in.InternetGatewayIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeInternetGatewaysOutput{InternetGateways: out, NextToken: next}, err
 }
 
 // defaultVpc returns the id of the caller's default VPC, "" when there is none.
-func defaultVpc(sc scope) (string, error) {
-	account, region := sc.tenant()
-	d, _, err := tables.DefaultNetworks.Find(sc.tx, account, region)
+func defaultVpc(sc call.Scope) (string, error) {
+	account, region := sc.Tenant()
+	d, _, err := tables.DefaultNetworks.Find(sc.Tx, account, region)
 	return d.Vpc, err
 }

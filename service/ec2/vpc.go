@@ -6,6 +6,7 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/tag"
 )
@@ -15,9 +16,9 @@ func openToInternet() *wire.BlockPublicAccessStates {
 	return &wire.BlockPublicAccessStates{InternetGatewayBlockMode: new("off")}
 }
 
-var describeVpcs = listing[network.Vpc, wire.Vpc]{
-	op: "DescribeVpcs", kind: vpcs, ids: "VpcIds",
-	render: func(_ scope, v *network.Vpc) (wire.Vpc, error) {
+var describeVpcs = call.Listing[network.Vpc, wire.Vpc]{
+	Op: "DescribeVpcs", Kind: call.Vpcs, IDs: "VpcIds",
+	Render: func(_ call.Scope, v *network.Vpc) (wire.Vpc, error) {
 		return wire.Vpc{
 			BlockPublicAccessStates: openToInternet(),
 			CidrBlock:               &v.CIDR,
@@ -29,7 +30,7 @@ var describeVpcs = listing[network.Vpc, wire.Vpc]{
 			OwnerId: &v.Account, State: new("available"), Tags: tag.Shown(v.Tags), VpcId: &v.ID,
 		}, nil
 	},
-	filters: filter.Set{
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"cidr":                                        "CidrBlock",
@@ -56,7 +57,7 @@ func (s *Service) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) 
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeVpcs.run(ctx, s, query{in.VpcIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeVpcs.Run(ctx, s.Env, call.Page(in.VpcIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeVpcsOutput{Vpcs: out, NextToken: next}, err
 }
 
@@ -66,13 +67,13 @@ func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpc
 		return nil, err
 	}
 	out := &wire.DescribeVpcAttributeOutput{}
-	err := s.view(ctx, func(sc scope) error {
-		v, err := vpcs.get(sc, val(in.VpcId))
+	err := s.View(ctx, func(sc call.Scope) error {
+		v, err := call.Vpcs.Get(sc, call.Val(in.VpcId))
 		if err != nil {
 			return err
 		}
 		out.VpcId = &v.ID
-		switch val(in.Attribute) {
+		switch call.Val(in.Attribute) {
 		case "enableDnsSupport":
 			out.EnableDnsSupport = &wire.AttributeBooleanValue{Value: &v.DNSSupport}
 		case "enableDnsHostnames":
@@ -80,9 +81,9 @@ func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpc
 		case "enableNetworkAddressUsageMetrics":
 			out.EnableNetworkAddressUsageMetrics = &wire.AttributeBooleanValue{Value: &v.AddressUsageMetrics}
 		case "":
-			return missing("attribute")
+			return call.Missing("attribute")
 		default:
-			return invalid("Value (%s) for parameter attribute is invalid. Unknown attribute.", *in.Attribute)
+			return call.Invalid("Value (%s) for parameter attribute is invalid. Unknown attribute.", *in.Attribute)
 		}
 		return nil
 	})
@@ -92,9 +93,9 @@ func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpc
 	return out, nil
 }
 
-var describeDhcpOptions = listing[network.DhcpOptions, wire.DhcpOptions]{
-	op: "DescribeDhcpOptions", kind: dhcpOptions, ids: "DhcpOptionsIds",
-	render: func(_ scope, d *network.DhcpOptions) (wire.DhcpOptions, error) {
+var describeDhcpOptions = call.Listing[network.DhcpOptions, wire.DhcpOptions]{
+	Op: "DescribeDhcpOptions", Kind: call.DhcpOptions, IDs: "DhcpOptionsIds",
+	Render: func(_ call.Scope, d *network.DhcpOptions) (wire.DhcpOptions, error) {
 		var options []wire.DhcpConfiguration
 		for _, o := range d.Values {
 			var values []wire.AttributeValue
@@ -107,7 +108,7 @@ var describeDhcpOptions = listing[network.DhcpOptions, wire.DhcpOptions]{
 			DhcpConfigurations: options, DhcpOptionsId: &d.ID, OwnerId: &d.Account, Tags: tag.Listed(d.Tags),
 		}, nil
 	},
-	filters: filter.Set{
+	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
 			"dhcp-options-id": "DhcpOptionsId",
@@ -123,6 +124,6 @@ func (s *Service) DescribeDhcpOptions(ctx context.Context, in *wire.DescribeDhcp
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	out, next, err := describeDhcpOptions.run(ctx, s, query{in.DhcpOptionsIds, in.Filters, in.MaxResults, in.NextToken})
+	out, next, err := describeDhcpOptions.Run(ctx, s.Env, call.Page(in.DhcpOptionsIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeDhcpOptionsOutput{DhcpOptions: out, NextToken: next}, err
 }

@@ -8,6 +8,7 @@ import (
 	"neargate/auth"
 	wire "neargate/aws/ec2"
 	"neargate/service/ec2/internal/admit"
+	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 )
 
@@ -29,7 +30,7 @@ func (s *Service) DescribeRegions(ctx context.Context, in *wire.DescribeRegionsI
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	match, err := filter.Compile[wire.Region](regionFilters, filtersOf(in.Filters))
+	match, err := filter.Compile[wire.Region](regionFilters, call.FiltersOf(in.Filters))
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func (s *Service) DescribeRegions(ctx context.Context, in *wire.DescribeRegionsI
 	known := func(name string) bool { return arn.KnownRegion(name) && arn.Partition(name) == partition }
 	for _, name := range in.RegionNames {
 		if !known(name) {
-			return nil, invalid("Invalid region: [%s]", name)
+			return nil, call.Invalid("Invalid region: [%s]", name)
 		}
 	}
 	out := &wire.DescribeRegionsOutput{Regions: []wire.Region{}}
@@ -70,7 +71,7 @@ func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *wire.Descri
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	match, err := filter.Compile[wire.AvailabilityZone](zoneFilters, filtersOf(in.Filters))
+	match, err := filter.Compile[wire.AvailabilityZone](zoneFilters, call.FiltersOf(in.Filters))
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +79,12 @@ func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *wire.Descri
 	zones := arn.Zones(region)
 	for _, name := range in.ZoneNames {
 		if !slices.ContainsFunc(zones, func(z arn.Zone) bool { return z.Name == name }) {
-			return nil, invalid("Invalid availability zone: [%s]", name)
+			return nil, call.Invalid("Invalid availability zone: [%s]", name)
 		}
 	}
 	for _, id := range in.ZoneIds {
 		if !slices.ContainsFunc(zones, func(z arn.Zone) bool { return z.ID == id }) {
-			return nil, invalid("Invalid availability zone-id: [%s]", id)
+			return nil, call.Invalid("Invalid availability zone-id: [%s]", id)
 		}
 	}
 	out := &wire.DescribeAvailabilityZonesOutput{AvailabilityZones: []wire.AvailabilityZone{}}
@@ -114,7 +115,7 @@ func (s *Service) DescribeAccountAttributes(ctx context.Context, in *wire.Descri
 		"supported-platforms": "VPC", "vpc-max-security-groups-per-interface": "5", "max-elastic-ips": "5",
 		"max-instances": "20", "vpc-max-elastic-ips": "5", "default-vpc": "none",
 	}
-	err := s.view(ctx, func(sc scope) error {
+	err := s.View(ctx, func(sc call.Scope) error {
 		id, err := defaultVpc(sc)
 		if id != "" {
 			values["default-vpc"] = id
@@ -131,7 +132,7 @@ func (s *Service) DescribeAccountAttributes(ctx context.Context, in *wire.Descri
 	for _, name := range names {
 		v, ok := values[name]
 		if !ok {
-			return nil, invalid("Value (%s) for parameter attributeName is invalid. Unknown attribute.", name)
+			return nil, call.Invalid("Value (%s) for parameter attributeName is invalid. Unknown attribute.", name)
 		}
 		out.AccountAttributes = append(out.AccountAttributes, wire.AccountAttribute{
 			AttributeName: new(name), AttributeValues: []wire.AccountAttributeValue{{AttributeValue: new(v)}},
