@@ -29,14 +29,14 @@ func (s *Handler) CreateNetworkAcl(ctx context.Context, in *wire.CreateNetworkAc
 	case in.VpcId == nil:
 		return nil, call.Missing("vpcId")
 	}
-	token, err := call.TokenOf(in.ClientToken, "CreateNetworkAcl", s.Deps.Now(), []any{in.VpcId, in.TagSpecifications})
+	creation, err := call.CreationOf(in.ClientToken, "CreateNetworkAcl", s.Deps.Now(), in.VpcId, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
 	id := s.Deps.IDs.EC2(call.NetworkAcls.Prefix)
 	var out wire.NetworkAcl
 	err = s.Update(ctx, func(sc call.Scope) error {
-		old, given, found, err := call.Replayed(sc, token, call.NetworkAcls)
+		old, given, found, err := call.Replayed(sc, creation, call.NetworkAcls)
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (s *Handler) CreateNetworkAcl(ctx context.Context, in *wire.CreateNetworkAc
 		if out, err = asCreated(sc, &a); err != nil {
 			return err
 		}
-		if err := token.Remember(sc, id, tags); err != nil {
+		if err := creation.Remember(sc, id, tags); err != nil {
 			return err
 		}
 		return tables.NetworkAcls.Put(sc.Tx, &a)
@@ -64,7 +64,7 @@ func (s *Handler) CreateNetworkAcl(ctx context.Context, in *wire.CreateNetworkAc
 	if err != nil {
 		return nil, err
 	}
-	return &wire.CreateNetworkAclOutput{NetworkAcl: &out, ClientToken: call.Optional(token.Text)}, nil
+	return &wire.CreateNetworkAclOutput{NetworkAcl: &out, ClientToken: call.Optional(creation.Token)}, nil
 }
 
 // asCreated shows the ACL as the answer to its creation does, with empty ports and

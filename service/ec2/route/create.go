@@ -31,14 +31,14 @@ func (s *Handler) CreateRouteTable(ctx context.Context, in *wire.CreateRouteTabl
 	case in.VpcId == nil:
 		return nil, call.Missing("vpcId")
 	}
-	token, err := call.TokenOf(in.ClientToken, "CreateRouteTable", s.Deps.Now(), []any{in.VpcId, in.TagSpecifications})
+	creation, err := call.CreationOf(in.ClientToken, "CreateRouteTable", s.Deps.Now(), in.VpcId, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
 	id := s.Deps.IDs.EC2(call.RouteTables.Prefix)
 	var out wire.RouteTable
 	err = s.Update(ctx, func(sc call.Scope) error {
-		old, given, found, err := call.Replayed(sc, token, call.RouteTables)
+		old, given, found, err := call.Replayed(sc, creation, call.RouteTables)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (s *Handler) CreateRouteTable(ctx context.Context, in *wire.CreateRouteTabl
 		if out, err = renderRouteTable(sc, &t); err != nil {
 			return err
 		}
-		if err := token.Remember(sc, id, tags); err != nil {
+		if err := creation.Remember(sc, id, tags); err != nil {
 			return err
 		}
 		return tables.RouteTables.Put(sc.Tx, &t)
@@ -66,7 +66,7 @@ func (s *Handler) CreateRouteTable(ctx context.Context, in *wire.CreateRouteTabl
 	if err != nil {
 		return nil, err
 	}
-	return &wire.CreateRouteTableOutput{RouteTable: &out, ClientToken: call.Optional(token.Text)}, nil
+	return &wire.CreateRouteTableOutput{RouteTable: &out, ClientToken: call.Optional(creation.Token)}, nil
 }
 
 func room(sc call.Scope, v *network.Vpc) error {
