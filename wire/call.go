@@ -319,7 +319,7 @@ func (c *call) report() Call {
 	k := Call{
 		ID: c.id, Region: c.region, Account: c.key.Account, AccessKeyID: c.accessKeyID(), SourceIP: c.sourceIP(), UserAgent: c.r.UserAgent(),
 		Status: c.status, Code: c.code, Start: c.start, Duration: c.server.cfg.Now().Sub(c.start), Read: c.read, Wrote: c.wrote, Err: c.failed,
-		Message: c.failure, Principal: c.key.Principal, Input: c.in, Output: c.result, Host: c.r.Host, TLS: c.r.TLS,
+		Message: c.failure, Principal: c.key.Principal, Input: c.in, Output: c.result, Host: c.r.Host, TLS: c.r.TLS, Context: c.r.Context(),
 	}
 	if c.svc != nil {
 		k.Service = c.svc.ID

@@ -88,6 +88,7 @@ type Call struct {
 	Input, Output any    // decoded input and output, as far as there are; not to be changed
 	Host          string
 	TLS           *tls.ConnectionState // nil without
+	Context       context.Context      // the request's, for its values; it is over
 }
 
 // StatusGone is observed for a client that left before its answer.
