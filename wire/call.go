@@ -29,6 +29,7 @@ type call struct {
 	r      *http.Request
 	id     string
 	start  time.Time
+	route  func(*call) *service
 
 	claim *sigv4.Claim // nil when not signed
 	svc   *service     // nil when not routed
@@ -159,7 +160,7 @@ func (c *call) identify() error {
 			return err
 		}
 	}
-	if c.svc = c.server.route(c); c.svc == nil {
+	if c.svc = c.route(c); c.svc == nil {
 		return errNoService
 	}
 	if err := c.svc.protocol.accepts(c); err != nil {
