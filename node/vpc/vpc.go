@@ -24,6 +24,7 @@ import (
 	"neargate/node/network"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
+	"neargate/resource/network/edge"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -62,6 +63,15 @@ type Server interface {
 type View struct {
 	VPC        record.Vpc
 	Interfaces []record.NetworkInterface // on every host
+	Endpoints  []edge.Endpoint           // the VPC's
+	Listen     []Listener                // where they are on this host
+}
+
+// Listener is where an endpoint's service is to be served.
+type Listener struct {
+	Endpoint, Service string     // vpce-…, com.amazonaws.REGION.NAME
+	Space             string     // the file of the network namespace
+	Address           netip.Addr // in there
 }
 
 // TaskKey is a task's primary key.
