@@ -86,7 +86,7 @@ func (c Config) In(v VPC) Lookup {
 		switch {
 		case strings.HasSuffix(name, ".vpce"+domain):
 			return below(wild, name)
-		case isObjects(name):
+		case IsObjects(name):
 			return objects, true
 		case c.isService(name):
 			return services, true
@@ -180,8 +180,8 @@ func split(name string) (host, region, kind string) {
 	return "", "", ""
 }
 
-// isObjects reports whether a name is that of Amazon S3, or of a bucket there.
-func isObjects(name string) bool {
+// IsObjects reports whether a name is that of Amazon S3, or of a bucket there.
+func IsObjects(name string) bool {
 	host, region, kind := split(name)
 	if kind == "" || kind == domainDualStack {
 		return false
