@@ -42,8 +42,7 @@ const (
 
 // Bounds of doors.
 const (
-	openWithin   = 10 * time.Second // that a request waits for the daemon to be ready
-	grace        = 5 * time.Second  // that requests have to end with the daemon
+	grace        = 5 * time.Second // that requests have to end with the daemon
 	retryAfter   = 5 * time.Second
 	connsPerHost = 1024
 )
@@ -53,35 +52,23 @@ type Config struct {
 	Pool   netip.Prefix                                // public range
 	Leaf   func(name string) (*tls.Certificate, error) // server certificates
 	Relays []relay.Relay                               // mirrors of registries
-	Log    *slog.Logger
-}
-
-// Behind is what is behind the doors.
-type Behind struct {
-	All http.Handler                      // everything
-	Of  func(service string) http.Handler // one endpoint service, by the end of its name, such as ecr.api
+	// All serves everything, and Of one endpoint service alone, by the end of its name,
+	// such as ecr.api.
+	All http.Handler
+	Of  func(service string) http.Handler
+	Log *slog.Logger
 }
 
 // Doors are the doors of a host. Methods may be called from many goroutines.
 type Doors struct {
-	cfg    Config
-	ready  chan struct{} // closed when behind is there
-	behind Behind
+	cfg Config
 
 	mu   sync.Mutex
 	vpcs map[string]map[place]*door
 }
 
-// New makes doors, all of them closed. Requests that come before Open wait for it.
-func New(c Config) *Doors {
-	return &Doors{cfg: c, ready: make(chan struct{}), vpcs: map[string]map[place]*door{}}
-}
-
-// Open says what is behind the doors, once.
-func (d *Doors) Open(b Behind) {
-	d.behind = b
-	close(d.ready)
-}
+// New makes doors, all of them closed.
+func New(c Config) *Doors { return &Doors{cfg: c, vpcs: map[string]map[place]*door{}} }
 
 type throughKey struct{}
 
@@ -92,10 +79,10 @@ func Through(ctx context.Context) bool { return ctx.Value(throughKey{}) != nil }
 // all doors.
 func (d *Doors) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	public := func(a netip.Addr, name func(sni string) string, pick func(Behind) http.Handler) {
+	public := func(a netip.Addr, name func(sni string) string, h http.Handler) {
 		wg.Go(func() {
 			d.keep(ctx, a, func() (*door, error) {
-				return d.open("", a, context.WithValue(context.Background(), throughKey{}, true), name, pick)
+				return d.open("", a, context.WithValue(context.Background(), throughKey{}, true), name, h)
 			})
 		})
 	}
@@ -105,8 +92,8 @@ func (d *Doors) Run(ctx context.Context) error {
 			return services.String()
 		}
 		return sni
-	}, func(b Behind) http.Handler { return b.All })
-	public(objects, objectName("s3.amazonaws.com"), func(b Behind) http.Handler { return b.Of("s3") })
+	}, d.cfg.All)
+	public(objects, objectName("s3.amazonaws.com"), d.cfg.Of("s3"))
 	for _, r := range d.cfg.Relays {
 		wg.Go(func() { d.keepRelay(ctx, r) })
 	}
@@ -242,7 +229,7 @@ func (d *Doors) endpoint(v *vpc.View, l vpc.Listener) (*door, error) {
 		}
 	}
 	short := strings.TrimPrefix(l.Service, edge.ServiceName(region, ""))
-	return d.open(l.Space, l.Address, ctx, name, func(b Behind) http.Handler { return b.Of(short) })
+	return d.open(l.Space, l.Address, ctx, name, d.cfg.Of(short))
 }
 
 // serviceName gives the name of the certificate that the door of an interface
@@ -276,7 +263,7 @@ type door struct {
 
 // open opens a door in a network namespace, empty for the host's. Requests carry the
 // values of ctx.
-func (d *Doors) open(space string, a netip.Addr, ctx context.Context, name func(sni string) string, pick func(Behind) http.Handler) (*door, error) {
+func (d *Doors) open(space string, a netip.Addr, ctx context.Context, name func(sni string) string, h http.Handler) (*door, error) {
 	var secure, plain net.Listener
 	err := netns.Do(space, func() (err error) {
 		if secure, err = listen(ctx, netip.AddrPortFrom(a, httpsPort)); err != nil {
@@ -294,7 +281,7 @@ func (d *Doors) open(space string, a netip.Addr, ctx context.Context, name func(
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return d.cfg.Leaf(name(h.ServerName)) },
 	}
-	x := &door{server: muxtls.NewServer(config, d.handler(pick), d.cfg.Log), failed: make(chan error, 2)}
+	x := &door{server: muxtls.NewServer(config, h, d.cfg.Log), failed: make(chan error, 2)}
 	x.server.BaseContext = func(net.Listener) context.Context { return ctx }
 	x.ended.Go(func() { x.end(x.server.Serve(perhost.Limit(plain, connsPerHost))) })
 	x.ended.Go(func() { x.end(x.server.ServeTLS(perhost.Limit(secure, connsPerHost), "", "")) })
@@ -327,34 +314,6 @@ func (x *door) close(within time.Duration) {
 	}
 	_ = x.server.Close() // of its listeners nobody asks
 	x.ended.Wait()
-}
-
-// handler serves what is behind the door, as soon as it is known.
-func (d *Doors) handler(pick func(Behind) http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !d.waited(r.Context()) {
-			http.Error(w, "starting", http.StatusServiceUnavailable)
-			return
-		}
-		pick(d.behind).ServeHTTP(w, r)
-	})
-}
-
-// waited waits until it is known what is behind the doors.
-func (d *Doors) waited(ctx context.Context) bool {
-	select {
-	case <-d.ready:
-		return true
-	default:
-	}
-	ctx, cancel := context.WithTimeout(ctx, openWithin)
-	defer cancel()
-	select {
-	case <-d.ready:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // listen listens on an address that need not be there yet.
