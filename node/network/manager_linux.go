@@ -28,6 +28,8 @@ type Manager struct {
 	vpcs  map[string]VPC // as last wanted, by id; nil before the first Reconcile
 	seen  memory
 	rules map[table]applied
+
+	policies map[string]firewall.Policy // whose rules are in force, by VPC
 }
 
 // table is an nftables table in a namespace.
@@ -51,7 +53,7 @@ func Open(dir, root string, h Host) (*Manager, error) {
 	if err := netns.Prepare(dir); err != nil {
 		return nil, err
 	}
-	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{}}, nil
+	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{}, policies: map[string]firewall.Policy{}}, nil
 }
 
 // Pool are the installation's public addresses.
@@ -154,7 +156,7 @@ func Clear(dir, root, tag string) (any bool, err error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return false, err
 	}
-	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{}}
+	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{}, policies: map[string]firewall.Policy{}}
 	more, err := m.clear()
 	return any || more, err
 }
@@ -162,7 +164,7 @@ func Clear(dir, root, tag string) (any bool, err error) {
 func (m *Manager) clear() (any bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.vpcs, m.rules = map[string]VPC{}, map[table]applied{}
+	m.vpcs, m.rules, m.policies = map[string]VPC{}, map[table]applied{}, map[string]firewall.Policy{}
 	seen, err := m.observe(nil)
 	if err != nil {
 		return false, err
@@ -186,6 +188,7 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 	for _, v := range vpcs {
 		m.vpcs[v.ID] = v
 	}
+	maps.DeleteFunc(m.policies, func(id string, _ firewall.Policy) bool { _, ok := m.vpcs[id]; return !ok })
 	seen, err := m.observe(vpcs)
 	if err != nil {
 		return nil, err
@@ -254,6 +257,11 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 		did, rerr := m.setRules(name, rulesets[name])
 		err = errors.Join(err, rerr)
 		changed = append(changed, did...)
+	}
+	for _, v := range vpcs {
+		if err == nil {
+			err = m.cut(v)
+		}
 	}
 	return changed, errors.Join(err, s.do(steps[first:]))
 }
