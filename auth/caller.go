@@ -21,7 +21,8 @@ type Caller struct {
 	RequestID   string
 	SourceIP    string
 	UserAgent   string
-	Secure      bool // the request came over TLS
+	Host        string // that the request was sent to
+	Secure      bool   // the request came over TLS
 
 	session *identity.Session // of ForTask
 }

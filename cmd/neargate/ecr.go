@@ -46,7 +46,7 @@ func (d *daemon) openRegistries() (*containers, error) {
 		Gate: func(ctx context.Context, c auth.Caller, operation string, input any) (context.Context, error) {
 			return g.Admit(ctx, wire.Request{
 				ID: d.ids.UUID(), Service: "ecr", Operation: operation, Region: c.Region, Account: c.Account, Principal: c, Input: input,
-				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Secure: c.Secure, Time: time.Now(),
+				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Host: c.Host, Secure: c.Secure, Time: time.Now(),
 			})
 		},
 	}

@@ -258,6 +258,15 @@ func (h *Handler) getBlob(r *request) error {
 	if err != nil {
 		return err
 	}
+	url, err := h.Images.Link(ctx, &r.account, &r.name, r.tail)
+	if err != nil {
+		return err
+	}
+	if url != "" && r.RemoteAddr != "" { // within the process there is no network in between
+		r.w.Header().Set("Location", url)
+		r.w.WriteHeader(http.StatusTemporaryRedirect)
+		return nil
+	}
 	f, _, err := h.Images.Open(ctx, &r.account, &r.name, r.tail)
 	if err != nil {
 		return err

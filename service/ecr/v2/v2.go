@@ -123,7 +123,7 @@ func (h *Handler) authenticate(r *request) error {
 	if account, region, ok := image.ParseHost(r.Host); ok {
 		r.account, r.caller.Region = account, region
 	}
-	r.caller.UserAgent, r.caller.Secure = r.UserAgent(), r.TLS != nil
+	r.caller.UserAgent, r.caller.Host, r.caller.Secure = r.UserAgent(), r.Host, r.TLS != nil
 	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		r.caller.SourceIP = ip
 	}
