@@ -11,7 +11,7 @@ import (
 // ec2Rules are those of Amazon EC2.
 var ec2Rules = rules{
 	tags: input.ec2Tags,
-	resources: merge(
+	resources: merge(edgeResources,
 		each(func(in input) []string { return in.ec2("security-group", in.list("GroupIds"), in.text("GroupId")) },
 			"AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress",
 			"RevokeSecurityGroupIngress", "DeleteSecurityGroup", "ModifySecurityGroupRules",
@@ -40,6 +40,8 @@ func ec2Type(id string) string {
 	if t, ok := map[string]string{
 		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "rtb": "route-table",
 		"igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "vpc": "vpc", "subnet": "subnet",
+		"eipalloc": "elastic-ip", "nat": "natgateway", "eigw": "egress-only-internet-gateway", "vpce": "vpc-endpoint", "pl": "prefix-list",
+		"pcx": "vpc-peering-connection", "fl": "vpc-flow-log",
 	}[prefix]; ok {
 		return t
 	}
@@ -92,6 +94,7 @@ func (in input) ec2Tags(resource string) ([]identity.Tag, error) {
 	case "dopt":
 		r, _, err := tables.DhcpOptions.Find(in.tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
+	default:
+		return in.edgeTags(a, prefix, id)
 	}
-	return nil, nil
 }

@@ -12,21 +12,39 @@ import (
 
 // API answers the operations.
 type API interface {
+	AcceptVpcPeeringConnection(context.Context, *AcceptVpcPeeringConnectionInput) (*AcceptVpcPeeringConnectionOutput, error)
+	AllocateAddress(context.Context, *AllocateAddressInput) (*AllocateAddressOutput, error)
+	AssignPrivateIpAddresses(context.Context, *AssignPrivateIpAddressesInput) (*AssignPrivateIpAddressesOutput, error)
+	AssociateAddress(context.Context, *AssociateAddressInput) (*AssociateAddressOutput, error)
 	AuthorizeSecurityGroupEgress(context.Context, *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error)
 	AuthorizeSecurityGroupIngress(context.Context, *AuthorizeSecurityGroupIngressInput) (*AuthorizeSecurityGroupIngressOutput, error)
+	CreateManagedPrefixList(context.Context, *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
+	CreateNatGateway(context.Context, *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
 	CreateNetworkInterface(context.Context, *CreateNetworkInterfaceInput) (*CreateNetworkInterfaceOutput, error)
 	CreateSecurityGroup(context.Context, *CreateSecurityGroupInput) (*CreateSecurityGroupOutput, error)
 	CreateTags(context.Context, *CreateTagsInput) (*CreateTagsOutput, error)
+	CreateVpcEndpoint(context.Context, *CreateVpcEndpointInput) (*CreateVpcEndpointOutput, error)
+	CreateVpcPeeringConnection(context.Context, *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
+	DeleteManagedPrefixList(context.Context, *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
+	DeleteNatGateway(context.Context, *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
 	DeleteNetworkInterface(context.Context, *DeleteNetworkInterfaceInput) (*DeleteNetworkInterfaceOutput, error)
 	DeleteSecurityGroup(context.Context, *DeleteSecurityGroupInput) (*DeleteSecurityGroupOutput, error)
 	DeleteTags(context.Context, *DeleteTagsInput) (*DeleteTagsOutput, error)
+	DeleteVpcEndpoints(context.Context, *DeleteVpcEndpointsInput) (*DeleteVpcEndpointsOutput, error)
+	DeleteVpcPeeringConnection(context.Context, *DeleteVpcPeeringConnectionInput) (*DeleteVpcPeeringConnectionOutput, error)
 	DescribeAccountAttributes(context.Context, *DescribeAccountAttributesInput) (*DescribeAccountAttributesOutput, error)
+	DescribeAddresses(context.Context, *DescribeAddressesInput) (*DescribeAddressesOutput, error)
+	DescribeAddressesAttribute(context.Context, *DescribeAddressesAttributeInput) (*DescribeAddressesAttributeOutput, error)
 	DescribeAvailabilityZones(context.Context, *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error)
 	DescribeDhcpOptions(context.Context, *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error)
+	DescribeEgressOnlyInternetGateways(context.Context, *DescribeEgressOnlyInternetGatewaysInput) (*DescribeEgressOnlyInternetGatewaysOutput, error)
 	DescribeInternetGateways(context.Context, *DescribeInternetGatewaysInput) (*DescribeInternetGatewaysOutput, error)
+	DescribeManagedPrefixLists(context.Context, *DescribeManagedPrefixListsInput) (*DescribeManagedPrefixListsOutput, error)
+	DescribeNatGateways(context.Context, *DescribeNatGatewaysInput) (*DescribeNatGatewaysOutput, error)
 	DescribeNetworkAcls(context.Context, *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error)
 	DescribeNetworkInterfaceAttribute(context.Context, *DescribeNetworkInterfaceAttributeInput) (*DescribeNetworkInterfaceAttributeOutput, error)
 	DescribeNetworkInterfaces(context.Context, *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error)
+	DescribePrefixLists(context.Context, *DescribePrefixListsInput) (*DescribePrefixListsOutput, error)
 	DescribeRegions(context.Context, *DescribeRegionsInput) (*DescribeRegionsOutput, error)
 	DescribeRouteTables(context.Context, *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error)
 	DescribeSecurityGroupRules(context.Context, *DescribeSecurityGroupRulesInput) (*DescribeSecurityGroupRulesOutput, error)
@@ -34,11 +52,24 @@ type API interface {
 	DescribeSubnets(context.Context, *DescribeSubnetsInput) (*DescribeSubnetsOutput, error)
 	DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
 	DescribeVpcAttribute(context.Context, *DescribeVpcAttributeInput) (*DescribeVpcAttributeOutput, error)
+	DescribeVpcEndpointServices(context.Context, *DescribeVpcEndpointServicesInput) (*DescribeVpcEndpointServicesOutput, error)
+	DescribeVpcEndpoints(context.Context, *DescribeVpcEndpointsInput) (*DescribeVpcEndpointsOutput, error)
+	DescribeVpcPeeringConnections(context.Context, *DescribeVpcPeeringConnectionsInput) (*DescribeVpcPeeringConnectionsOutput, error)
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
+	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
+	GetManagedPrefixListAssociations(context.Context, *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
+	GetManagedPrefixListEntries(context.Context, *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
+	ModifyManagedPrefixList(context.Context, *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error)
 	ModifyNetworkInterfaceAttribute(context.Context, *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules(context.Context, *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
+	ModifyVpcEndpoint(context.Context, *ModifyVpcEndpointInput) (*ModifyVpcEndpointOutput, error)
+	ModifyVpcPeeringConnectionOptions(context.Context, *ModifyVpcPeeringConnectionOptionsInput) (*ModifyVpcPeeringConnectionOptionsOutput, error)
+	RejectVpcPeeringConnection(context.Context, *RejectVpcPeeringConnectionInput) (*RejectVpcPeeringConnectionOutput, error)
+	ReleaseAddress(context.Context, *ReleaseAddressInput) (*ReleaseAddressOutput, error)
+	RestoreManagedPrefixListVersion(context.Context, *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
+	UnassignPrivateIpAddresses(context.Context, *UnassignPrivateIpAddressesInput) (*UnassignPrivateIpAddressesOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsIngress(context.Context, *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error)
 }
@@ -54,21 +85,39 @@ func Describe(api API) shape.Service {
 		Protocol:    shape.EC2,
 		Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15/",
 		Operations: []shape.Operation{
+			shape.Op("AcceptVpcPeeringConnection", api.AcceptVpcPeeringConnection),
+			shape.Op("AllocateAddress", api.AllocateAddress),
+			shape.Op("AssignPrivateIpAddresses", api.AssignPrivateIpAddresses),
+			shape.Op("AssociateAddress", api.AssociateAddress),
 			shape.Op("AuthorizeSecurityGroupEgress", api.AuthorizeSecurityGroupEgress),
 			shape.Op("AuthorizeSecurityGroupIngress", api.AuthorizeSecurityGroupIngress),
+			shape.Op("CreateManagedPrefixList", api.CreateManagedPrefixList),
+			shape.Op("CreateNatGateway", api.CreateNatGateway),
 			shape.Op("CreateNetworkInterface", api.CreateNetworkInterface),
 			shape.Op("CreateSecurityGroup", api.CreateSecurityGroup),
 			shape.Void("CreateTags", api.CreateTags),
+			shape.Op("CreateVpcEndpoint", api.CreateVpcEndpoint),
+			shape.Op("CreateVpcPeeringConnection", api.CreateVpcPeeringConnection),
+			shape.Op("DeleteManagedPrefixList", api.DeleteManagedPrefixList),
+			shape.Op("DeleteNatGateway", api.DeleteNatGateway),
 			shape.Void("DeleteNetworkInterface", api.DeleteNetworkInterface),
 			shape.Op("DeleteSecurityGroup", api.DeleteSecurityGroup),
 			shape.Void("DeleteTags", api.DeleteTags),
+			shape.Op("DeleteVpcEndpoints", api.DeleteVpcEndpoints),
+			shape.Op("DeleteVpcPeeringConnection", api.DeleteVpcPeeringConnection),
 			shape.Op("DescribeAccountAttributes", api.DescribeAccountAttributes),
+			shape.Op("DescribeAddresses", api.DescribeAddresses),
+			shape.Op("DescribeAddressesAttribute", api.DescribeAddressesAttribute),
 			shape.Op("DescribeAvailabilityZones", api.DescribeAvailabilityZones),
 			shape.Op("DescribeDhcpOptions", api.DescribeDhcpOptions),
+			shape.Op("DescribeEgressOnlyInternetGateways", api.DescribeEgressOnlyInternetGateways),
 			shape.Op("DescribeInternetGateways", api.DescribeInternetGateways),
+			shape.Op("DescribeManagedPrefixLists", api.DescribeManagedPrefixLists),
+			shape.Op("DescribeNatGateways", api.DescribeNatGateways),
 			shape.Op("DescribeNetworkAcls", api.DescribeNetworkAcls),
 			shape.Op("DescribeNetworkInterfaceAttribute", api.DescribeNetworkInterfaceAttribute),
 			shape.Op("DescribeNetworkInterfaces", api.DescribeNetworkInterfaces),
+			shape.Op("DescribePrefixLists", api.DescribePrefixLists),
 			shape.Op("DescribeRegions", api.DescribeRegions),
 			shape.Op("DescribeRouteTables", api.DescribeRouteTables),
 			shape.Op("DescribeSecurityGroupRules", api.DescribeSecurityGroupRules),
@@ -76,11 +125,24 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeSubnets", api.DescribeSubnets),
 			shape.Op("DescribeTags", api.DescribeTags),
 			shape.Op("DescribeVpcAttribute", api.DescribeVpcAttribute),
+			shape.Op("DescribeVpcEndpointServices", api.DescribeVpcEndpointServices),
+			shape.Op("DescribeVpcEndpoints", api.DescribeVpcEndpoints),
+			shape.Op("DescribeVpcPeeringConnections", api.DescribeVpcPeeringConnections),
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
+			shape.Void("DisassociateAddress", api.DisassociateAddress),
+			shape.Op("GetManagedPrefixListAssociations", api.GetManagedPrefixListAssociations),
+			shape.Op("GetManagedPrefixListEntries", api.GetManagedPrefixListEntries),
+			shape.Op("ModifyManagedPrefixList", api.ModifyManagedPrefixList),
 			shape.Void("ModifyNetworkInterfaceAttribute", api.ModifyNetworkInterfaceAttribute),
 			shape.Op("ModifySecurityGroupRules", api.ModifySecurityGroupRules),
+			shape.Op("ModifyVpcEndpoint", api.ModifyVpcEndpoint),
+			shape.Op("ModifyVpcPeeringConnectionOptions", api.ModifyVpcPeeringConnectionOptions),
+			shape.Op("RejectVpcPeeringConnection", api.RejectVpcPeeringConnection),
+			shape.Void("ReleaseAddress", api.ReleaseAddress),
+			shape.Op("RestoreManagedPrefixListVersion", api.RestoreManagedPrefixListVersion),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),
+			shape.Void("UnassignPrivateIpAddresses", api.UnassignPrivateIpAddresses),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsIngress", api.UpdateSecurityGroupRuleDescriptionsIngress),
 		},

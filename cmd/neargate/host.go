@@ -158,7 +158,7 @@ func (d *daemon) given(calls astask.Calls) *given.Source {
 
 // asTask is how this installation calls in the name of tasks.
 func (d *daemon) asTask() astask.Calls {
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key, Public: d.pool}
 	return astask.Calls{
 		Gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, Store: d.store, Now: time.Now, IDs: d.ids,
 		Logs: logs.New(deps, d.logs, nil), ECS: ecs.New(deps, d.limits.Launches),

@@ -98,7 +98,11 @@ func TestDryRunOfEveryOperation(t *testing.T) {
 	b := newBench(t)
 	for _, op := range wire.Describe(b.Service).Operations {
 		in := reflect.New(op.Input)
-		in.Elem().FieldByName("DryRun").Set(reflect.ValueOf(new(true)))
+		dry := in.Elem().FieldByName("DryRun")
+		if !dry.IsValid() {
+			continue // the API has no dry run of it
+		}
+		dry.Set(reflect.ValueOf(new(true)))
 		_, err := op.Serve(b.ctx, in.Interface())
 		var e *shape.Error
 		if !errors.As(err, &e) || e.Code != "DryRunOperation" || e.Status != 412 {
