@@ -16,20 +16,42 @@ type API interface {
 	AllocateAddress(context.Context, *AllocateAddressInput) (*AllocateAddressOutput, error)
 	AssignPrivateIpAddresses(context.Context, *AssignPrivateIpAddressesInput) (*AssignPrivateIpAddressesOutput, error)
 	AssociateAddress(context.Context, *AssociateAddressInput) (*AssociateAddressOutput, error)
+	AssociateDhcpOptions(context.Context, *AssociateDhcpOptionsInput) (*AssociateDhcpOptionsOutput, error)
+	AssociateRouteTable(context.Context, *AssociateRouteTableInput) (*AssociateRouteTableOutput, error)
+	AssociateVpcCidrBlock(context.Context, *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
+	AttachInternetGateway(context.Context, *AttachInternetGatewayInput) (*AttachInternetGatewayOutput, error)
 	AuthorizeSecurityGroupEgress(context.Context, *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error)
 	AuthorizeSecurityGroupIngress(context.Context, *AuthorizeSecurityGroupIngressInput) (*AuthorizeSecurityGroupIngressOutput, error)
+	CreateDefaultSubnet(context.Context, *CreateDefaultSubnetInput) (*CreateDefaultSubnetOutput, error)
+	CreateDefaultVpc(context.Context, *CreateDefaultVpcInput) (*CreateDefaultVpcOutput, error)
+	CreateDhcpOptions(context.Context, *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
+	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
 	CreateManagedPrefixList(context.Context, *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
 	CreateNatGateway(context.Context, *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
+	CreateNetworkAcl(context.Context, *CreateNetworkAclInput) (*CreateNetworkAclOutput, error)
+	CreateNetworkAclEntry(context.Context, *CreateNetworkAclEntryInput) (*CreateNetworkAclEntryOutput, error)
 	CreateNetworkInterface(context.Context, *CreateNetworkInterfaceInput) (*CreateNetworkInterfaceOutput, error)
+	CreateRoute(context.Context, *CreateRouteInput) (*CreateRouteOutput, error)
+	CreateRouteTable(context.Context, *CreateRouteTableInput) (*CreateRouteTableOutput, error)
 	CreateSecurityGroup(context.Context, *CreateSecurityGroupInput) (*CreateSecurityGroupOutput, error)
+	CreateSubnet(context.Context, *CreateSubnetInput) (*CreateSubnetOutput, error)
 	CreateTags(context.Context, *CreateTagsInput) (*CreateTagsOutput, error)
+	CreateVpc(context.Context, *CreateVpcInput) (*CreateVpcOutput, error)
 	CreateVpcEndpoint(context.Context, *CreateVpcEndpointInput) (*CreateVpcEndpointOutput, error)
 	CreateVpcPeeringConnection(context.Context, *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
+	DeleteDhcpOptions(context.Context, *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
+	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
 	DeleteManagedPrefixList(context.Context, *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
 	DeleteNatGateway(context.Context, *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
+	DeleteNetworkAcl(context.Context, *DeleteNetworkAclInput) (*DeleteNetworkAclOutput, error)
+	DeleteNetworkAclEntry(context.Context, *DeleteNetworkAclEntryInput) (*DeleteNetworkAclEntryOutput, error)
 	DeleteNetworkInterface(context.Context, *DeleteNetworkInterfaceInput) (*DeleteNetworkInterfaceOutput, error)
+	DeleteRoute(context.Context, *DeleteRouteInput) (*DeleteRouteOutput, error)
+	DeleteRouteTable(context.Context, *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
 	DeleteSecurityGroup(context.Context, *DeleteSecurityGroupInput) (*DeleteSecurityGroupOutput, error)
+	DeleteSubnet(context.Context, *DeleteSubnetInput) (*DeleteSubnetOutput, error)
 	DeleteTags(context.Context, *DeleteTagsInput) (*DeleteTagsOutput, error)
+	DeleteVpc(context.Context, *DeleteVpcInput) (*DeleteVpcOutput, error)
 	DeleteVpcEndpoints(context.Context, *DeleteVpcEndpointsInput) (*DeleteVpcEndpointsOutput, error)
 	DeleteVpcPeeringConnection(context.Context, *DeleteVpcPeeringConnectionInput) (*DeleteVpcPeeringConnectionOutput, error)
 	DescribeAccountAttributes(context.Context, *DescribeAccountAttributesInput) (*DescribeAccountAttributesOutput, error)
@@ -49,6 +71,7 @@ type API interface {
 	DescribeRouteTables(context.Context, *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error)
 	DescribeSecurityGroupRules(context.Context, *DescribeSecurityGroupRulesInput) (*DescribeSecurityGroupRulesOutput, error)
 	DescribeSecurityGroups(context.Context, *DescribeSecurityGroupsInput) (*DescribeSecurityGroupsOutput, error)
+	DescribeStaleSecurityGroups(context.Context, *DescribeStaleSecurityGroupsInput) (*DescribeStaleSecurityGroupsOutput, error)
 	DescribeSubnets(context.Context, *DescribeSubnetsInput) (*DescribeSubnetsOutput, error)
 	DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
 	DescribeVpcAttribute(context.Context, *DescribeVpcAttributeInput) (*DescribeVpcAttributeOutput, error)
@@ -56,16 +79,27 @@ type API interface {
 	DescribeVpcEndpoints(context.Context, *DescribeVpcEndpointsInput) (*DescribeVpcEndpointsOutput, error)
 	DescribeVpcPeeringConnections(context.Context, *DescribeVpcPeeringConnectionsInput) (*DescribeVpcPeeringConnectionsOutput, error)
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
+	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
 	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
+	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
+	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
 	GetManagedPrefixListAssociations(context.Context, *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
 	GetManagedPrefixListEntries(context.Context, *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
+	GetSecurityGroupsForVpc(context.Context, *GetSecurityGroupsForVpcInput) (*GetSecurityGroupsForVpcOutput, error)
 	ModifyManagedPrefixList(context.Context, *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error)
 	ModifyNetworkInterfaceAttribute(context.Context, *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules(context.Context, *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
+	ModifySubnetAttribute(context.Context, *ModifySubnetAttributeInput) (*ModifySubnetAttributeOutput, error)
+	ModifyVpcAttribute(context.Context, *ModifyVpcAttributeInput) (*ModifyVpcAttributeOutput, error)
 	ModifyVpcEndpoint(context.Context, *ModifyVpcEndpointInput) (*ModifyVpcEndpointOutput, error)
 	ModifyVpcPeeringConnectionOptions(context.Context, *ModifyVpcPeeringConnectionOptionsInput) (*ModifyVpcPeeringConnectionOptionsOutput, error)
+	ModifyVpcTenancy(context.Context, *ModifyVpcTenancyInput) (*ModifyVpcTenancyOutput, error)
 	RejectVpcPeeringConnection(context.Context, *RejectVpcPeeringConnectionInput) (*RejectVpcPeeringConnectionOutput, error)
 	ReleaseAddress(context.Context, *ReleaseAddressInput) (*ReleaseAddressOutput, error)
+	ReplaceNetworkAclAssociation(context.Context, *ReplaceNetworkAclAssociationInput) (*ReplaceNetworkAclAssociationOutput, error)
+	ReplaceNetworkAclEntry(context.Context, *ReplaceNetworkAclEntryInput) (*ReplaceNetworkAclEntryOutput, error)
+	ReplaceRoute(context.Context, *ReplaceRouteInput) (*ReplaceRouteOutput, error)
+	ReplaceRouteTableAssociation(context.Context, *ReplaceRouteTableAssociationInput) (*ReplaceRouteTableAssociationOutput, error)
 	RestoreManagedPrefixListVersion(context.Context, *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
@@ -89,20 +123,42 @@ func Describe(api API) shape.Service {
 			shape.Op("AllocateAddress", api.AllocateAddress),
 			shape.Op("AssignPrivateIpAddresses", api.AssignPrivateIpAddresses),
 			shape.Op("AssociateAddress", api.AssociateAddress),
+			shape.Void("AssociateDhcpOptions", api.AssociateDhcpOptions),
+			shape.Op("AssociateRouteTable", api.AssociateRouteTable),
+			shape.Op("AssociateVpcCidrBlock", api.AssociateVpcCidrBlock),
+			shape.Void("AttachInternetGateway", api.AttachInternetGateway),
 			shape.Op("AuthorizeSecurityGroupEgress", api.AuthorizeSecurityGroupEgress),
 			shape.Op("AuthorizeSecurityGroupIngress", api.AuthorizeSecurityGroupIngress),
+			shape.Op("CreateDefaultSubnet", api.CreateDefaultSubnet),
+			shape.Op("CreateDefaultVpc", api.CreateDefaultVpc),
+			shape.Op("CreateDhcpOptions", api.CreateDhcpOptions),
+			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
 			shape.Op("CreateManagedPrefixList", api.CreateManagedPrefixList),
 			shape.Op("CreateNatGateway", api.CreateNatGateway),
+			shape.Op("CreateNetworkAcl", api.CreateNetworkAcl),
+			shape.Void("CreateNetworkAclEntry", api.CreateNetworkAclEntry),
 			shape.Op("CreateNetworkInterface", api.CreateNetworkInterface),
+			shape.Op("CreateRoute", api.CreateRoute),
+			shape.Op("CreateRouteTable", api.CreateRouteTable),
 			shape.Op("CreateSecurityGroup", api.CreateSecurityGroup),
+			shape.Op("CreateSubnet", api.CreateSubnet),
 			shape.Void("CreateTags", api.CreateTags),
+			shape.Op("CreateVpc", api.CreateVpc),
 			shape.Op("CreateVpcEndpoint", api.CreateVpcEndpoint),
 			shape.Op("CreateVpcPeeringConnection", api.CreateVpcPeeringConnection),
+			shape.Void("DeleteDhcpOptions", api.DeleteDhcpOptions),
+			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
 			shape.Op("DeleteManagedPrefixList", api.DeleteManagedPrefixList),
 			shape.Op("DeleteNatGateway", api.DeleteNatGateway),
+			shape.Void("DeleteNetworkAcl", api.DeleteNetworkAcl),
+			shape.Void("DeleteNetworkAclEntry", api.DeleteNetworkAclEntry),
 			shape.Void("DeleteNetworkInterface", api.DeleteNetworkInterface),
+			shape.Void("DeleteRoute", api.DeleteRoute),
+			shape.Void("DeleteRouteTable", api.DeleteRouteTable),
 			shape.Op("DeleteSecurityGroup", api.DeleteSecurityGroup),
+			shape.Void("DeleteSubnet", api.DeleteSubnet),
 			shape.Void("DeleteTags", api.DeleteTags),
+			shape.Void("DeleteVpc", api.DeleteVpc),
 			shape.Op("DeleteVpcEndpoints", api.DeleteVpcEndpoints),
 			shape.Op("DeleteVpcPeeringConnection", api.DeleteVpcPeeringConnection),
 			shape.Op("DescribeAccountAttributes", api.DescribeAccountAttributes),
@@ -122,6 +178,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeRouteTables", api.DescribeRouteTables),
 			shape.Op("DescribeSecurityGroupRules", api.DescribeSecurityGroupRules),
 			shape.Op("DescribeSecurityGroups", api.DescribeSecurityGroups),
+			shape.Op("DescribeStaleSecurityGroups", api.DescribeStaleSecurityGroups),
 			shape.Op("DescribeSubnets", api.DescribeSubnets),
 			shape.Op("DescribeTags", api.DescribeTags),
 			shape.Op("DescribeVpcAttribute", api.DescribeVpcAttribute),
@@ -129,16 +186,27 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeVpcEndpoints", api.DescribeVpcEndpoints),
 			shape.Op("DescribeVpcPeeringConnections", api.DescribeVpcPeeringConnections),
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
+			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
 			shape.Void("DisassociateAddress", api.DisassociateAddress),
+			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
+			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
 			shape.Op("GetManagedPrefixListAssociations", api.GetManagedPrefixListAssociations),
 			shape.Op("GetManagedPrefixListEntries", api.GetManagedPrefixListEntries),
+			shape.Op("GetSecurityGroupsForVpc", api.GetSecurityGroupsForVpc),
 			shape.Op("ModifyManagedPrefixList", api.ModifyManagedPrefixList),
 			shape.Void("ModifyNetworkInterfaceAttribute", api.ModifyNetworkInterfaceAttribute),
 			shape.Op("ModifySecurityGroupRules", api.ModifySecurityGroupRules),
+			shape.Void("ModifySubnetAttribute", api.ModifySubnetAttribute),
+			shape.Void("ModifyVpcAttribute", api.ModifyVpcAttribute),
 			shape.Op("ModifyVpcEndpoint", api.ModifyVpcEndpoint),
 			shape.Op("ModifyVpcPeeringConnectionOptions", api.ModifyVpcPeeringConnectionOptions),
+			shape.Op("ModifyVpcTenancy", api.ModifyVpcTenancy),
 			shape.Op("RejectVpcPeeringConnection", api.RejectVpcPeeringConnection),
 			shape.Void("ReleaseAddress", api.ReleaseAddress),
+			shape.Op("ReplaceNetworkAclAssociation", api.ReplaceNetworkAclAssociation),
+			shape.Void("ReplaceNetworkAclEntry", api.ReplaceNetworkAclEntry),
+			shape.Void("ReplaceRoute", api.ReplaceRoute),
+			shape.Op("ReplaceRouteTableAssociation", api.ReplaceRouteTableAssociation),
 			shape.Op("RestoreManagedPrefixListVersion", api.RestoreManagedPrefixListVersion),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),

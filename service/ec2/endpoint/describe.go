@@ -106,7 +106,7 @@ var describeEndpoints = call.Listing[edge.Endpoint, wire.VpcEndpoint]{
 }
 
 // DescribeVpcEndpoints lists VPC endpoints.
-func (s *Endpoints) DescribeVpcEndpoints(ctx context.Context, in *wire.DescribeVpcEndpointsInput) (*wire.DescribeVpcEndpointsOutput, error) {
+func (s *Handler) DescribeVpcEndpoints(ctx context.Context, in *wire.DescribeVpcEndpointsInput) (*wire.DescribeVpcEndpointsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ var serviceFilters = filter.Set{Tags: "Tags", Fields: map[string]string{
 }}
 
 // DescribeVpcEndpointServices lists the services that endpoints can lead to.
-func (s *Endpoints) DescribeVpcEndpointServices(ctx context.Context, in *wire.DescribeVpcEndpointServicesInput) (*wire.DescribeVpcEndpointServicesOutput, error) {
+func (s *Handler) DescribeVpcEndpointServices(ctx context.Context, in *wire.DescribeVpcEndpointServicesInput) (*wire.DescribeVpcEndpointServicesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -189,7 +189,7 @@ func (s *Endpoints) DescribeVpcEndpointServices(ctx context.Context, in *wire.De
 var prefixFilters = filter.Set{Fields: map[string]string{"prefix-list-id": "PrefixListId", "prefix-list-name": "PrefixListName"}}
 
 // DescribePrefixLists lists the prefix lists of AWS's services.
-func (s *Endpoints) DescribePrefixLists(ctx context.Context, in *wire.DescribePrefixListsInput) (*wire.DescribePrefixListsOutput, error) {
+func (s *Handler) DescribePrefixLists(ctx context.Context, in *wire.DescribePrefixListsInput) (*wire.DescribePrefixListsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -31,11 +31,11 @@ const (
 
 const ipv4 = "ipv4"
 
-// Endpoints answers the operations.
-type Endpoints struct{ *call.Env }
+// Handler answers the operations.
+type Handler struct{ *call.Env }
 
-// New returns the operations.
-func New(env *call.Env) *Endpoints { return &Endpoints{env} }
+// New returns the handler.
+func New(e *call.Env) *Handler { return &Handler{e} }
 
 // order is a VPC endpoint asked for.
 type order struct {
@@ -187,7 +187,7 @@ func distinct(ids []string) []string {
 }
 
 // CreateVpcEndpoint makes a way from a VPC to a service.
-func (s *Endpoints) CreateVpcEndpoint(ctx context.Context, in *wire.CreateVpcEndpointInput) (*wire.CreateVpcEndpointOutput, error) {
+func (s *Handler) CreateVpcEndpoint(ctx context.Context, in *wire.CreateVpcEndpointInput) (*wire.CreateVpcEndpointOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func replayed(sc call.Scope, o *order) (edge.Endpoint, bool, error) {
 
 // furnish gives a new endpoint what its type needs: routes, or interfaces and
 // names.
-func (s *Endpoints) furnish(sc call.Scope, vpc *network.Vpc, e *edge.Endpoint, o *order) error {
+func (s *Handler) furnish(sc call.Scope, vpc *network.Vpc, e *edge.Endpoint, o *order) error {
 	if err := room(sc, e); err != nil {
 		return err
 	}
@@ -322,7 +322,7 @@ func checkDNS(sc call.Scope, vpc *network.Vpc, e *edge.Endpoint, service edge.Se
 
 // DeleteVpcEndpoints orders the end of endpoints. Those that cannot be deleted are
 // listed.
-func (s *Endpoints) DeleteVpcEndpoints(ctx context.Context, in *wire.DeleteVpcEndpointsInput) (*wire.DeleteVpcEndpointsOutput, error) {
+func (s *Handler) DeleteVpcEndpoints(ctx context.Context, in *wire.DeleteVpcEndpointsInput) (*wire.DeleteVpcEndpointsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -360,7 +360,7 @@ func remove(sc call.Scope, id string) error {
 }
 
 // addSubnets gives the endpoint an interface in each of the subnets.
-func (s *Endpoints) addSubnets(sc call.Scope, e *edge.Endpoint, ids []string, addresses map[string]string) error {
+func (s *Handler) addSubnets(sc call.Scope, e *edge.Endpoint, ids []string, addresses map[string]string) error {
 	zones := map[string]string{}
 	for _, id := range e.Subnets {
 		subnet, err := call.Subnets.Get(sc, id)

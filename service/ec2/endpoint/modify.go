@@ -49,7 +49,7 @@ func policyOf(sc call.Scope, e *edge.Endpoint, text *string) (string, error) {
 }
 
 // ModifyVpcEndpoint changes an endpoint.
-func (s *Endpoints) ModifyVpcEndpoint(ctx context.Context, in *wire.ModifyVpcEndpointInput) (*wire.ModifyVpcEndpointOutput, error) {
+func (s *Handler) ModifyVpcEndpoint(ctx context.Context, in *wire.ModifyVpcEndpointInput) (*wire.ModifyVpcEndpointOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func fits(e *edge.Endpoint, in *wire.ModifyVpcEndpointInput) error {
 	return options(e.Type, in.IpAddressType, in.DnsOptions)
 }
 
-func (s *Endpoints) modifyGateway(sc call.Scope, e *edge.Endpoint, in *wire.ModifyVpcEndpointInput) error {
+func (s *Handler) modifyGateway(sc call.Scope, e *edge.Endpoint, in *wire.ModifyVpcEndpointInput) error {
 	for _, id := range in.RemoveRouteTableIds {
 		if !slices.Contains(e.RouteTables, id) {
 			return shape.Errorf("InvalidParameter", "Route table %s is not associated with the endpoint %s", id, e.ID)
@@ -128,7 +128,7 @@ func (s *Endpoints) modifyGateway(sc call.Scope, e *edge.Endpoint, in *wire.Modi
 	return s.addRoutes(sc, e, distinct(in.AddRouteTableIds))
 }
 
-func (s *Endpoints) modifyInterface(sc call.Scope, e *edge.Endpoint, in *wire.ModifyVpcEndpointInput, addresses map[string]string) error {
+func (s *Handler) modifyInterface(sc call.Scope, e *edge.Endpoint, in *wire.ModifyVpcEndpointInput, addresses map[string]string) error {
 	if err := regroup(sc, e, in.AddSecurityGroupIds, in.RemoveSecurityGroupIds); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func regroup(sc call.Scope, e *edge.Endpoint, add, remove []string) error {
 
 // prefixList is the id of the prefix list that lists the addresses of the
 // endpoint's service.
-func (s *Endpoints) prefixList(e *edge.Endpoint) (string, error) {
+func (s *Handler) prefixList(e *edge.Endpoint) (string, error) {
 	for _, l := range edge.AmazonPrefixLists(e.Region, s.PublicRange()) {
 		if l.Name == e.Service {
 			return l.ID, nil
@@ -199,7 +199,7 @@ func (s *Endpoints) prefixList(e *edge.Endpoint) (string, error) {
 }
 
 // addRoutes puts a route to the endpoint into the route tables.
-func (s *Endpoints) addRoutes(sc call.Scope, e *edge.Endpoint, ids []string) error {
+func (s *Handler) addRoutes(sc call.Scope, e *edge.Endpoint, ids []string) error {
 	list, err := s.prefixList(e)
 	if err != nil {
 		return err

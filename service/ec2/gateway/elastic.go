@@ -28,7 +28,7 @@ const maxElastic = 5
 const amazon = "amazon"
 
 // AllocateAddress gives the account a public address to keep.
-func (s *Gateways) AllocateAddress(ctx context.Context, in *wire.AllocateAddressInput) (*wire.AllocateAddressOutput, error) {
+func (s *Handler) AllocateAddress(ctx context.Context, in *wire.AllocateAddressInput) (*wire.AllocateAddressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Gateways) AllocateAddress(ctx context.Context, in *wire.AllocateAddress
 }
 
 // ReleaseAddress gives a public address up.
-func (s *Gateways) ReleaseAddress(ctx context.Context, in *wire.ReleaseAddressInput) (*wire.ReleaseAddressOutput, error) {
+func (s *Handler) ReleaseAddress(ctx context.Context, in *wire.ReleaseAddressInput) (*wire.ReleaseAddressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func bothSelectors() error {
 func elastic(sc call.Scope, id string) (edge.ElasticIP, error) { return call.ElasticIPs.Get(sc, id) }
 
 // AssociateAddress gives an Elastic IP address to an interface.
-func (s *Gateways) AssociateAddress(ctx context.Context, in *wire.AssociateAddressInput) (*wire.AssociateAddressOutput, error) {
+func (s *Handler) AssociateAddress(ctx context.Context, in *wire.AssociateAddressInput) (*wire.AssociateAddressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ func hasGateway(sc call.Scope, vpc string) (bool, error) {
 }
 
 // DisassociateAddress takes an Elastic IP address from its interface.
-func (s *Gateways) DisassociateAddress(ctx context.Context, in *wire.DisassociateAddressInput) (*wire.DisassociateAddressOutput, error) {
+func (s *Handler) DisassociateAddress(ctx context.Context, in *wire.DisassociateAddressInput) (*wire.DisassociateAddressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ var addressFilters = filter.Set{Tags: "Tags", Fields: map[string]string{
 
 // DescribeAddresses lists Elastic IP addresses: those named by either kind of
 // name, or all.
-func (s *Gateways) DescribeAddresses(ctx context.Context, in *wire.DescribeAddressesInput) (*wire.DescribeAddressesOutput, error) {
+func (s *Handler) DescribeAddresses(ctx context.Context, in *wire.DescribeAddressesInput) (*wire.DescribeAddressesOutput, error) {
 	for _, ip := range in.PublicIps {
 		if a, err := netip.ParseAddr(ip); err != nil || !a.Is4() {
 			return nil, call.Invalid("Invalid value '%s' for PublicIp. Must be a valid IPv4 address.", ip)
@@ -328,7 +328,7 @@ var describeAttributes = call.Listing[edge.ElasticIP, wire.AddressAttribute]{
 
 // DescribeAddressesAttribute shows the reverse names of addresses, of which there
 // are none.
-func (s *Gateways) DescribeAddressesAttribute(ctx context.Context, in *wire.DescribeAddressesAttributeInput) (*wire.DescribeAddressesAttributeOutput, error) {
+func (s *Handler) DescribeAddressesAttribute(ctx context.Context, in *wire.DescribeAddressesAttributeInput) (*wire.DescribeAddressesAttributeOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@ package gateway
 
 import "neargate/service/ec2/internal/call"
 
-// Gateways answers the operations.
-type Gateways struct{ *call.Env }
+// Handler answers the operations.
+type Handler struct{ *call.Env }
 
-// New returns the operations.
-func New(env *call.Env) *Gateways { return &Gateways{env} }
+// New returns the handler.
+func New(e *call.Env) *Handler { return &Handler{e} }

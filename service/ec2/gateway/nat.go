@@ -20,7 +20,7 @@ const maxNat = 5
 
 // CreateNatGateway orders a NAT gateway. It is pending until it has its addresses,
 // or failed when it cannot have them.
-func (s *Gateways) CreateNatGateway(ctx context.Context, in *wire.CreateNatGatewayInput) (*wire.CreateNatGatewayOutput, error) {
+func (s *Handler) CreateNatGateway(ctx context.Context, in *wire.CreateNatGatewayInput) (*wire.CreateNatGatewayOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func checkNat(sc call.Scope, subnet *network.Subnet, wanted string) error {
 
 // DeleteNatGateway orders the end of a NAT gateway. Routes to it stay, as black
 // holes.
-func (s *Gateways) DeleteNatGateway(ctx context.Context, in *wire.DeleteNatGatewayInput) (*wire.DeleteNatGatewayOutput, error) {
+func (s *Handler) DeleteNatGateway(ctx context.Context, in *wire.DeleteNatGatewayInput) (*wire.DeleteNatGatewayOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ var describeNats = call.Listing[edge.NatGateway, wire.NatGateway]{
 
 // DescribeNatGateways lists NAT gateways, also those deleted or failed within the
 // hour.
-func (s *Gateways) DescribeNatGateways(ctx context.Context, in *wire.DescribeNatGatewaysInput) (*wire.DescribeNatGatewaysOutput, error) {
+func (s *Handler) DescribeNatGateways(ctx context.Context, in *wire.DescribeNatGatewaysInput) (*wire.DescribeNatGatewaysOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -237,7 +237,7 @@ var describeEgressOnly = call.Listing[edge.EgressOnlyGateway, wire.EgressOnlyInt
 }
 
 // DescribeEgressOnlyInternetGateways lists egress-only internet gateways.
-func (s *Gateways) DescribeEgressOnlyInternetGateways(ctx context.Context, in *wire.DescribeEgressOnlyInternetGatewaysInput) (*wire.DescribeEgressOnlyInternetGatewaysOutput, error) {
+func (s *Handler) DescribeEgressOnlyInternetGateways(ctx context.Context, in *wire.DescribeEgressOnlyInternetGatewaysInput) (*wire.DescribeEgressOnlyInternetGatewaysOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

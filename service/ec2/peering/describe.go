@@ -78,7 +78,7 @@ var filters = filter.Set{Tags: "Tags", Fields: map[string]string{
 
 // DescribeVpcPeeringConnections lists the connections of which the caller's account
 // and region have a side.
-func (s *Peerings) DescribeVpcPeeringConnections(ctx context.Context, in *wire.DescribeVpcPeeringConnectionsInput) (*wire.DescribeVpcPeeringConnectionsOutput, error) {
+func (s *Handler) DescribeVpcPeeringConnections(ctx context.Context, in *wire.DescribeVpcPeeringConnectionsInput) (*wire.DescribeVpcPeeringConnectionsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -25,15 +25,15 @@ const (
 	maxActive      = 50 // connections of a VPC
 )
 
-// Peerings answers the operations.
-type Peerings struct{ *call.Env }
+// Handler answers the operations.
+type Handler struct{ *call.Env }
 
-// New returns the operations.
-func New(env *call.Env) *Peerings { return &Peerings{env} }
+// New returns the handler.
+func New(e *call.Env) *Handler { return &Handler{e} }
 
 // CreateVpcPeeringConnection asks the owner of a VPC to connect it to one of the
 // caller's.
-func (s *Peerings) CreateVpcPeeringConnection(ctx context.Context, in *wire.CreateVpcPeeringConnectionInput) (*wire.CreateVpcPeeringConnectionOutput, error) {
+func (s *Handler) CreateVpcPeeringConnection(ctx context.Context, in *wire.CreateVpcPeeringConnectionInput) (*wire.CreateVpcPeeringConnectionOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func same(a, b *edge.PeeringSide) bool {
 }
 
 // AcceptVpcPeeringConnection makes a request to the caller's VPC a connection.
-func (s *Peerings) AcceptVpcPeeringConnection(ctx context.Context, in *wire.AcceptVpcPeeringConnectionInput) (*wire.AcceptVpcPeeringConnectionOutput, error) {
+func (s *Handler) AcceptVpcPeeringConnection(ctx context.Context, in *wire.AcceptVpcPeeringConnectionInput) (*wire.AcceptVpcPeeringConnectionOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func room(tx store.Tx, side *edge.PeeringSide) error {
 }
 
 // RejectVpcPeeringConnection refuses a request to the caller's VPC.
-func (s *Peerings) RejectVpcPeeringConnection(ctx context.Context, in *wire.RejectVpcPeeringConnectionInput) (*wire.RejectVpcPeeringConnectionOutput, error) {
+func (s *Handler) RejectVpcPeeringConnection(ctx context.Context, in *wire.RejectVpcPeeringConnectionInput) (*wire.RejectVpcPeeringConnectionOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (s *Peerings) RejectVpcPeeringConnection(ctx context.Context, in *wire.Reje
 
 // DeleteVpcPeeringConnection ends a connection, or takes back the caller's own
 // request.
-func (s *Peerings) DeleteVpcPeeringConnection(ctx context.Context, in *wire.DeleteVpcPeeringConnectionInput) (*wire.DeleteVpcPeeringConnectionOutput, error) {
+func (s *Handler) DeleteVpcPeeringConnection(ctx context.Context, in *wire.DeleteVpcPeeringConnectionInput) (*wire.DeleteVpcPeeringConnectionOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -225,7 +225,7 @@ func (s *Peerings) DeleteVpcPeeringConnection(ctx context.Context, in *wire.Dele
 }
 
 // change runs fn on a connection of which the caller has a side.
-func (s *Peerings) change(ctx context.Context, id *string, fn func(call.Scope, *edge.Peering) error) error {
+func (s *Handler) change(ctx context.Context, id *string, fn func(call.Scope, *edge.Peering) error) error {
 	if id == nil {
 		return call.Missing("VpcPeeringConnectionId")
 	}
@@ -248,7 +248,7 @@ func transition(p *edge.Peering, to string) error {
 
 // ModifyVpcPeeringConnectionOptions says whether names of a side's VPC resolve to
 // private addresses in the other one. A caller may change its own sides.
-func (s *Peerings) ModifyVpcPeeringConnectionOptions(ctx context.Context, in *wire.ModifyVpcPeeringConnectionOptionsInput) (*wire.ModifyVpcPeeringConnectionOptionsOutput, error) {
+func (s *Handler) ModifyVpcPeeringConnectionOptions(ctx context.Context, in *wire.ModifyVpcPeeringConnectionOptionsInput) (*wire.ModifyVpcPeeringConnectionOptionsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

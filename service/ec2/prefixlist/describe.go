@@ -22,7 +22,7 @@ var filters = filter.Set{Tags: "Tags", Fields: map[string]string{
 }}
 
 // DescribeManagedPrefixLists lists the caller's prefix lists and those of AWS.
-func (s *Lists) DescribeManagedPrefixLists(ctx context.Context, in *wire.DescribeManagedPrefixListsInput) (*wire.DescribeManagedPrefixListsOutput, error) {
+func (s *Handler) DescribeManagedPrefixLists(ctx context.Context, in *wire.DescribeManagedPrefixListsInput) (*wire.DescribeManagedPrefixListsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Lists) DescribeManagedPrefixLists(ctx context.Context, in *wire.Describ
 }
 
 // chosen are the lists with the ids, or all, in order of id.
-func (s *Lists) chosen(sc call.Scope, ids []string) ([]edge.PrefixList, error) {
+func (s *Handler) chosen(sc call.Scope, ids []string) ([]edge.PrefixList, error) {
 	account, region := sc.Tenant()
 	var all []edge.PrefixList
 	for i, id := range ids {
@@ -78,7 +78,7 @@ func (s *Lists) chosen(sc call.Scope, ids []string) ([]edge.PrefixList, error) {
 }
 
 // GetManagedPrefixListEntries lists the entries of a version of a list.
-func (s *Lists) GetManagedPrefixListEntries(ctx context.Context, in *wire.GetManagedPrefixListEntriesInput) (*wire.GetManagedPrefixListEntriesOutput, error) {
+func (s *Handler) GetManagedPrefixListEntries(ctx context.Context, in *wire.GetManagedPrefixListEntriesInput) (*wire.GetManagedPrefixListEntriesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (s *Lists) GetManagedPrefixListEntries(ctx context.Context, in *wire.GetMan
 }
 
 // GetManagedPrefixListAssociations lists what refers to a list.
-func (s *Lists) GetManagedPrefixListAssociations(ctx context.Context, in *wire.GetManagedPrefixListAssociationsInput) (*wire.GetManagedPrefixListAssociationsOutput, error) {
+func (s *Handler) GetManagedPrefixListAssociations(ctx context.Context, in *wire.GetManagedPrefixListAssociationsInput) (*wire.GetManagedPrefixListAssociationsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -34,14 +34,14 @@ const (
 	reserved = "com.amazonaws"
 )
 
-// Lists answers the operations.
-type Lists struct{ *call.Env }
+// Handler answers the operations.
+type Handler struct{ *call.Env }
 
-// New returns the operations.
-func New(env *call.Env) *Lists { return &Lists{env} }
+// New returns the handler.
+func New(e *call.Env) *Handler { return &Handler{e} }
 
 // CreateManagedPrefixList makes a prefix list.
-func (s *Lists) CreateManagedPrefixList(ctx context.Context, in *wire.CreateManagedPrefixListInput) (*wire.CreateManagedPrefixListOutput, error) {
+func (s *Handler) CreateManagedPrefixList(ctx context.Context, in *wire.CreateManagedPrefixListInput) (*wire.CreateManagedPrefixListOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func find(l *edge.PrefixList, cidr string) int {
 }
 
 // own is the caller's list with the id; those of AWS cannot be changed.
-func (s *Lists) own(sc call.Scope, id string) (edge.PrefixList, error) {
+func (s *Handler) own(sc call.Scope, id string) (edge.PrefixList, error) {
 	_, region := sc.Tenant()
 	if _, found := edge.AmazonPrefixList(region, s.PublicRange(), id); found {
 		return edge.PrefixList{}, shape.Errorf("OperationNotPermitted", "The prefix list %s is managed by AWS and cannot be changed.", id)
@@ -179,7 +179,7 @@ func (s *Lists) own(sc call.Scope, id string) (edge.PrefixList, error) {
 }
 
 // any is the list with the id, of the caller or of AWS.
-func (s *Lists) any(sc call.Scope, id string) (edge.PrefixList, error) {
+func (s *Handler) any(sc call.Scope, id string) (edge.PrefixList, error) {
 	_, region := sc.Tenant()
 	if l, found := edge.AmazonPrefixList(region, s.PublicRange(), id); found {
 		return l, nil
@@ -189,7 +189,7 @@ func (s *Lists) any(sc call.Scope, id string) (edge.PrefixList, error) {
 
 // ModifyManagedPrefixList changes a list's entries, which makes a new version, or
 // its name or size.
-func (s *Lists) ModifyManagedPrefixList(ctx context.Context, in *wire.ModifyManagedPrefixListInput) (*wire.ModifyManagedPrefixListOutput, error) {
+func (s *Handler) ModifyManagedPrefixList(ctx context.Context, in *wire.ModifyManagedPrefixListInput) (*wire.ModifyManagedPrefixListOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -293,7 +293,7 @@ func succeed(l *edge.PrefixList, entries []edge.PrefixEntry) {
 
 // RestoreManagedPrefixListVersion gives a list the entries of an old version, as a
 // new version.
-func (s *Lists) RestoreManagedPrefixListVersion(ctx context.Context, in *wire.RestoreManagedPrefixListVersionInput) (*wire.RestoreManagedPrefixListVersionOutput, error) {
+func (s *Handler) RestoreManagedPrefixListVersion(ctx context.Context, in *wire.RestoreManagedPrefixListVersionInput) (*wire.RestoreManagedPrefixListVersionOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -347,7 +347,7 @@ func version(l *edge.PrefixList, n int64) ([]edge.PrefixEntry, error) {
 }
 
 // DeleteManagedPrefixList deletes a list that nothing refers to.
-func (s *Lists) DeleteManagedPrefixList(ctx context.Context, in *wire.DeleteManagedPrefixListInput) (*wire.DeleteManagedPrefixListOutput, error) {
+func (s *Handler) DeleteManagedPrefixList(ctx context.Context, in *wire.DeleteManagedPrefixListInput) (*wire.DeleteManagedPrefixListOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
