@@ -242,9 +242,14 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return network.Open(d.dir.Spaces(), "", network.Host{
+	h := network.Host{
 		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
-	})
+		Services: []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()},
+	}
+	for _, r := range d.relays.Relays() {
+		h.Services = append(h.Services, r.Address.Addr())
+	}
+	return network.Open(d.dir.Spaces(), "", h)
 }
 
 // devices are those that lead to the internet.
