@@ -23,6 +23,7 @@ type Caller struct {
 	UserAgent   string
 	Host        string // that the request was sent to
 	Secure      bool   // the request came over TLS
+	Via         *Via   // the VPC endpoint it came through; nil: none
 
 	session *identity.Session // of ForTask
 }

@@ -10,19 +10,19 @@ import (
 	"neargate/node/container"
 	"neargate/node/image"
 	"neargate/node/logdriver"
+	"neargate/node/outlet"
 	"neargate/node/sandbox"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
-	"neargate/resource/compute/taskdef"
 	"neargate/resource/network"
 	"neargate/shim/api"
 )
 
-// plug makes a task's sandbox with its network interface in it: one that is ready,
+// plug makes a task's network interface, in the namespace of a sandbox that is ready
 // where there is one. What an earlier daemon began to make is removed: it may have
 // been killed between any two steps.
-func (h *Host) plug(ctx context.Context, j *Job) error {
-	t, n := &j.Task, container.Net{}
+func (h *Host) plug(l *lane, j *Job) error {
+	ctx, t, n := l.ctx, &j.Task, container.Net{}
 	if h.Network != nil && h.Network.Inherited(t.Attachment.ENI) {
 		if err := errors.Join(h.Sandbox.Close(ctx, t.ID), h.Network.Unplug(ctx, t.Attachment.ENI)); err != nil {
 			return err
@@ -31,19 +31,78 @@ func (h *Host) plug(ctx context.Context, j *Job) error {
 	ready := ""
 	if r, ok := h.Sandbox.(sandbox.Reserver); ok {
 		var err error
-		if ready, _, err = r.Reserve(ctx, t.ID); err != nil {
+		if ready, _, err = r.Reserve(ctx, container.Spec(t, &j.Definition, n)); err != nil {
 			return err
 		}
 	}
+	var way *outlet.Outlet
 	if h.Network != nil && t.Attachment.ENI != "" {
 		p, err := h.Network.Plug(ctx, t, ready)
 		if err != nil {
 			return err
 		}
 		n = netOf(&p)
+		if h.TLS != nil {
+			if way, err = h.outlet(&p); err != nil {
+				return err
+			}
+		}
 	}
-	return h.Sandbox.Open(ctx, container.Spec(t, &j.Definition, n))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.net, l.way = &n, way
+	return nil
 }
+
+// outlet is the way to the network that a task's interface is until its sandbox has
+// it.
+func (h *Host) outlet(p *vpc.Plugged) (*outlet.Outlet, error) {
+	cidr, err := netip.ParsePrefix(p.VPC.CIDR)
+	if err != nil {
+		return nil, err
+	}
+	return outlet.New(p.Namespace, netip.AddrPortFrom(vpc.Resolver(cidr), vpc.DNSPort), h.TLS), nil
+}
+
+// outward is a context for what is fetched for a task before its containers start:
+// through its interface, but for one whose sandbox an earlier daemon opened.
+func (l *lane) outward() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return outlet.With(l.ctx, l.way)
+}
+
+// open makes a task's sandbox, which takes over the interface, unless that is done.
+// Everything that is fetched through the interface is here by now.
+func (h *Host) open(l *lane, j *Job) error {
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	l.mu.Lock()
+	n, way := l.net, l.way
+	l.mu.Unlock()
+	if n == nil {
+		return nil
+	}
+	if way != nil {
+		way.Close()
+	}
+	if err := h.Sandbox.Open(l.ctx, container.Spec(&j.Task, &j.Definition, *n)); err != nil {
+		return unopened{err}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.net, l.way = nil, nil
+	return nil
+}
+
+// unopened is why a sandbox could not be made.
+type unopened struct{ error }
+
+// ECSName is the name ECS gives to such an error.
+func (unopened) ECSName() string { return "ResourceInitializationError" }
+
+// Unwrap returns the error.
+func (u unopened) Unwrap() error { return u.error }
 
 // netOf is what a sandbox needs of its interface.
 func netOf(p *vpc.Plugged) container.Net {
@@ -54,15 +113,23 @@ func netOf(p *vpc.Plugged) container.Net {
 	return n
 }
 
-// pull fetches a container's variables, makes its image available and returns its
-// digest.
+// pull fetches all that a container needs from the network: its variables, its image,
+// whose digest it returns, and the log stream it writes to.
 func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
-	if _, err := h.fetch(l.ctx, l, j, name); err != nil {
+	ctx := l.outward()
+	if _, err := h.fetch(ctx, l, j, name); err != nil {
 		return "", err
 	}
-	if h.Images == nil {
-		return "", nil
+	if h.Images != nil {
+		if digest, err = h.pullImage(ctx, l, j, name); err != nil {
+			return "", err
+		}
 	}
+	_, err = h.log(ctx, l, j, name)
+	return digest, err
+}
+
+func (h *Host) pullImage(ctx context.Context, l *lane, j *Job, name string) (digest string, err error) {
 	ref := imageOf(&j.Task, name)
 	begin := time.Now()
 	log := h.Log.With("task", j.Task.ID, "image", ref)
@@ -76,13 +143,13 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 			}
 		},
 	}
-	req.Credentials, err = h.login(l.ctx, j, name)
+	req.Credentials, err = h.login(ctx, j, name)
 	if err == nil && h.Access != nil {
-		err = h.Access(l.ctx, &j.Task, &req)
+		err = h.Access(ctx, &j.Task, &req)
 	}
 	var img image.Image
 	if err == nil {
-		img, err = h.Images.Pull(l.ctx, req)
+		img, err = h.Images.Pull(ctx, req)
 	}
 	if err != nil {
 		log.Info("not pulled", "error", err)
@@ -141,7 +208,7 @@ func (h *Host) described(l *lane, j *Job, name string) sandbox.Container {
 	return c
 }
 
-// create makes a container, and first the log stream it writes to.
+// create makes a container, and the sandbox before the first one.
 func (h *Host) create(l *lane, j *Job, name string) error {
 	v, err := h.fetch(l.ctx, l, j, name)
 	if err != nil {
@@ -151,10 +218,11 @@ func (h *Host) create(l *lane, j *Job, name string) error {
 	if err != nil {
 		return err
 	}
-	if d := j.Definition.Container(name); h.Logs != nil && d != nil && d.LogConfiguration != nil {
-		if c.Log, err = h.openLog(l.ctx, &j.Task, name, d.LogConfiguration); err != nil {
-			return err
-		}
+	if c.Log, err = h.log(l.ctx, l, j, name); err != nil {
+		return err
+	}
+	if err := h.open(l, j); err != nil {
+		return err
 	}
 	if err := h.Sandbox.Create(l.ctx, j.Task.ID, c); err != nil {
 		return container.Failure(c, err)
@@ -162,8 +230,20 @@ func (h *Host) create(l *lane, j *Job, name string) error {
 	return nil
 }
 
-// openLog makes the log stream of a container.
-func (h *Host) openLog(ctx context.Context, t *compute.Task, name string, l *taskdef.Logging) (api.Log, error) {
+// log is what is done with a container's output; it makes the log stream unless this
+// daemon has.
+func (h *Host) log(ctx context.Context, l *lane, j *Job, name string) (api.Log, error) {
+	d := j.Definition.Container(name)
+	if h.Logs == nil || d == nil || d.LogConfiguration == nil {
+		return api.Log{}, nil
+	}
+	l.mu.Lock()
+	known, ok := l.logs[name]
+	l.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	t := &j.Task
 	owner := logdriver.Task{ID: t.ID, Account: t.Account, ExecutionRole: t.Spec.ExecutionRole}
 	if h.LogMode != nil {
 		var err error
@@ -171,7 +251,13 @@ func (h *Host) openLog(ctx context.Context, t *compute.Task, name string, l *tas
 			return api.Log{}, err
 		}
 	}
-	return h.Logs.Open(ctx, owner, name, l)
+	made, err := h.Logs.Open(ctx, owner, name, d.LogConfiguration)
+	if err == nil {
+		l.mu.Lock()
+		l.logs[name] = made
+		l.mu.Unlock()
+	}
+	return made, err
 }
 
 // signal sends a container its stop signal, or kills it. One that cannot be

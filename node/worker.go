@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,12 +14,14 @@ import (
 	"neargate/node/envfile"
 	"neargate/node/image"
 	"neargate/node/logdriver"
+	"neargate/node/outlet"
 	"neargate/node/sandbox"
 	"neargate/node/secret"
 	"neargate/node/task"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
+	"neargate/shim/api"
 )
 
 // Parts are what a Host works with. A host without a network, images or logs, as
@@ -39,7 +42,10 @@ type Parts struct {
 	Secrets secret.Source
 	// Files are where their environment files come from; nil: they have none.
 	Files envfile.Source
-	Log   *slog.Logger
+	// TLS is how what a task needs from the network is asked for; nil: not through its
+	// interface.
+	TLS *tls.Config
+	Log *slog.Logger
 }
 
 // Images makes images available and keeps those of tasks; an image.Library does.
@@ -70,7 +76,12 @@ type lane struct {
 	mu        sync.Mutex
 	images    map[string]image.Image         // by container name
 	fetched   map[string]container.Variables // by container name
+	logs      map[string]api.Log             // by container name
 	following map[string]bool                // by container name
+	net       *container.Net                 // of a sandbox that is still to be opened
+	way       *outlet.Outlet                 // through its interface; nil: none, or not any more
+
+	opening sync.Mutex
 }
 
 // NewHost is a worker that uses the parts until ctx ends.
@@ -119,7 +130,7 @@ func (h *Host) Do(j Job) {
 	id := j.Task.ID
 	l := h.lanes[id]
 	if l == nil {
-		l = &lane{images: map[string]image.Image{}, fetched: map[string]container.Variables{}, following: map[string]bool{}}
+		l = &lane{images: map[string]image.Image{}, fetched: map[string]container.Variables{}, logs: map[string]api.Log{}, following: map[string]bool{}}
 		l.ctx, l.cancel = context.WithCancel(h.ctx)
 		h.lanes[id] = l
 	}
@@ -204,7 +215,7 @@ func (h *Host) perform(l *lane, j Job) {
 	}
 	switch j.Action.Verb {
 	case task.Plug:
-		done(task.Plugged, task.PlugFailed, "ResourceInitializationError", h.plug(l.ctx, &j))
+		done(task.Plugged, task.PlugFailed, "ResourceInitializationError", h.plug(l, &j))
 	case task.Pull:
 		digest, err := h.pull(l, &j, name)
 		if err != nil {

@@ -37,10 +37,9 @@ import (
 	"neargate/resource/compute"
 	record "neargate/resource/network"
 	host "neargate/resource/node"
-	"neargate/service"
 	"neargate/service/ecs"
-	"neargate/service/logs"
 	"neargate/store"
+	"neargate/wire/shape"
 )
 
 // Runtimes of --runtime.
@@ -89,7 +88,7 @@ type tasksHost struct {
 // openHost makes the machine ready to run tasks.
 func (d *daemon) openHost(ctx context.Context) (*tasksHost, error) {
 	if d.host.runtime == runtimeFake {
-		from := d.given(d.asTask())
+		from := given.Source{Calls: d.asTask(d.lender())}
 		return &tasksHost{parts: node.Parts{Sandbox: fake.New(nil), Secrets: from, Files: from, Log: d.log}}, nil
 	}
 	h := &tasksHost{}
@@ -126,11 +125,11 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	if err != nil {
 		return err
 	}
-	calls := d.asTask()
-	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), pool: d.pool, log: d.log}
+	lend := d.lender()
+	calls := d.asTask(lend)
+	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), names: d.names, doors: d.doors, log: d.log}
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
 	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
-	lend := lender.New(d.store, d.ids, d.key, time.Now)
 	places.metadata = func(vpc string) http.Handler {
 		return metadata.Handler(vpc, shown, astask.Protector{Calls: calls}, lend)
 	}
@@ -139,9 +138,9 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	}
 	h.logs = logdriver.New(logdriver.Config{Dir: h.box.LogDir, Streams: calls, Sink: d.logs, Now: time.Now, Log: d.log})
 	h.parts = node.Parts{
-		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: astask.Puller{Calls: calls, API: d.ecr.api, Protocol: d.ecr.protocol}.Access, Logs: h.logs, LogMode: calls.LogMode, Environment: environment(lend), Log: d.log,
+		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: calls.Access, Logs: h.logs, LogMode: calls.LogMode, Environment: environment(lend), Log: d.log,
 	}
-	from := d.given(calls)
+	from := given.Source{Calls: calls}
 	h.parts.Secrets, h.parts.Files = from, from
 	if err = h.logs.Sweep(); err == nil {
 		h.after, err = h.keeper.Start(ctx)
@@ -149,19 +148,14 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	return err
 }
 
-// given is what tasks are given of secrets and environment files.
-func (d *daemon) given(calls astask.Calls) *given.Source {
-	s := given.New(d.deps(), d.master, d.objects)
-	s.Admit = calls.Admit
-	return s
-}
+// lender lends tasks credentials of their roles.
+func (d *daemon) lender() *lender.Lender { return lender.New(d.store, d.ids, d.key, time.Now) }
 
 // asTask is how this installation calls in the name of tasks.
-func (d *daemon) asTask() astask.Calls {
-	deps := service.Deps{Store: d.store, Now: time.Now, IDs: d.ids, TokenKey: d.key}
+func (d *daemon) asTask(lend *lender.Lender) astask.Calls {
 	return astask.Calls{
 		Gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, Store: d.store, Now: time.Now, IDs: d.ids,
-		Logs: logs.New(deps, d.logs, nil), ECS: ecs.New(deps, d.limits.Launches),
+		ECS: ecs.New(d.deps(), d.limits.Launches), Roles: lend, Door: func() http.Handler { return d.door }, Plans: shape.NewPlans(), Mirror: d.relays.Address,
 	}
 }
 
@@ -196,6 +190,7 @@ func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Con
 	if h.keeper != nil {
 		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
 		part("images", h.images.Run)
+		part("public endpoints", d.doors.Run)
 		part("sandboxes", func(ctx context.Context) error { h.box.Run(ctx, d.log); return nil })
 	}
 	part("node", func(ctx context.Context) error {
@@ -249,6 +244,7 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 	}
 	return network.Open(d.dir.Spaces(), "", network.Host{
 		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
+		Services: []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()},
 	})
 }
 

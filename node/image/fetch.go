@@ -83,6 +83,7 @@ var errTooLong = errors.New("too long")
 // copy downloads what is missing of a blob after the first bytes.
 func (p *pull) copy(ctx context.Context, f io.Writer, sum hash.Hash, at int64, desc ocispec.Descriptor) (int64, error) {
 	key, first := desc.Digest.String(), at
+	p.came.Store(true)
 	rc, err := p.fetcher.Fetch(ctx, desc)
 	if err != nil {
 		return at, fmt.Errorf("failed to copy: %w", err)

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,14 +168,19 @@ type Request struct {
 	Task string
 	Ref  string // as in a task definition
 	Arch string // X86_64 or ARM64, in any case; empty: X86_64
-	// Dial opens connections to registries, but not to mirrors; nil: from the host.
+	// Dial opens connections to registries; nil: from the host.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// DialMirror opens connections to a mirror; nil: from the host.
+	DialMirror func(ctx context.Context, mirror *url.URL) (net.Conn, error)
 	// Credentials are for a host as it is dialed, which for docker.io is
 	// registry-1.docker.io; a user without a name has a token as its password.
 	// nil: anonymous.
 	Credentials func(host string) (user, password string, err error)
 	// Own reaches a registry of this installation; nil for any other. nil: none is.
 	Own func(host string) http.RoundTripper
+	// Prove makes the registry show that it would hand out the layers, also when all
+	// of them are here already: that they are permits nothing.
+	Prove bool
 	// Progress is told how far the pull is, a few times a second, by one
 	// goroutine at a time and not after Pull has returned.
 	Progress func(Progress)

@@ -3,13 +3,17 @@ package image
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"neargate/node/image/layered"
 )
 
 // progressEvery is how often a pull tells how far it is.
@@ -28,7 +32,8 @@ type pull struct {
 	top, manifest ocispec.Descriptor
 	documents     []blob // that led to the layers
 	config        ocispec.Image
-	layers        []layer // the lowermost first
+	layers        []layer     // the lowermost first
+	came          atomic.Bool // part of a layer was downloaded by this pull
 }
 
 // layer is a layer of the image that is pulled.
@@ -55,7 +60,7 @@ func (l *Library) Pull(ctx context.Context, req Request) (Image, error) {
 		return Image{}, &Error{Text: fmt.Sprintf("unknown architecture %q", req.Arch)}
 	}
 	ctx = quiet(ctx)
-	r := &remote{library: l, dial: req.Dial, login: req.Credentials, own: req.Own}
+	r := &remote{library: l, dial: req.Dial, dialMirror: req.DialMirror, login: req.Credentials, own: req.Own}
 	defer r.close()
 	p := &pull{Library: l, req: req, ref: ref, arch: arch, resolver: r.resolver()}
 	defer p.end()
@@ -71,6 +76,11 @@ func (l *Library) Pull(ctx context.Context, req Request) (Image, error) {
 			return Image{}, err
 		}
 		i, err = p.record()
+	}
+	if err == nil && req.Prove && !p.came.Load() {
+		if err := p.prove(ctx); err != nil {
+			return Image{}, err
+		}
 	}
 	if err == nil {
 		total := p.progress().Total
@@ -144,7 +154,7 @@ func (p *pull) record() (Image, error) {
 	r := &record{Manifest: p.manifest.Digest.String(), Blobs: p.documents, Config: p.config.Config}
 	for _, l := range p.layers {
 		dir := p.path("layers", l.name)
-		if isOpaque(dir) { // nothing below is seen
+		if layered.Opaque(dir) { // nothing below is seen
 			r.Layers, r.Size = nil, 0
 		}
 		size, err := diskUsage(dir)
@@ -217,6 +227,21 @@ func (p *pull) fill(ctx context.Context) error {
 	cancel(nil)
 	stop()
 	return err
+}
+
+// prove asks for the beginning of a layer.
+func (p *pull) prove(ctx context.Context) error {
+	return p.try(ctx, stageRef, func() (int64, error) {
+		rc, err := p.fetcher.Fetch(ctx, p.layers[0].packed)
+		if err != nil {
+			return 0, fmt.Errorf("failed to copy: %w", err)
+		}
+		defer rc.Close()
+		if _, err := io.ReadFull(rc, make([]byte, 1)); err != nil {
+			return 0, fmt.Errorf("failed to copy: %w", err)
+		}
+		return 0, nil
+	})
 }
 
 // tell tells how far the pull is, now and then until it is stopped.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -27,6 +28,7 @@ const (
 type remote struct {
 	library    *Library
 	dial       func(ctx context.Context, network, addr string) (net.Conn, error) // nil: from the host
+	dialMirror func(ctx context.Context, mirror *url.URL) (net.Conn, error)      // nil: from the host
 	login      func(host string) (user, password string, err error)              // nil: anonymous
 	own        func(host string) http.RoundTripper                               // nil: none
 	mu         sync.Mutex
@@ -52,7 +54,11 @@ func (r *remote) hosts(name string) ([]docker.RegistryHost, error) {
 	var out []docker.RegistryHost
 	mirrors, only := r.library.registries.Mirrors(name)
 	for _, m := range mirrors {
-		out = append(out, r.host(m.Host, m.Scheme, m.Path, nil))
+		var dial func(context.Context, string, string) (net.Conn, error)
+		if r.dialMirror != nil {
+			dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dialMirror(ctx, m) }
+		}
+		out = append(out, r.host(m.Host, m.Scheme, m.Path, dial))
 	}
 	if only {
 		return out, nil

@@ -59,6 +59,18 @@ func (r *Refusal) Error() string {
 		r.Operation, r.Status, r.RequestID, kind, r.Code, r.Message)
 }
 
+// Unreachable says that a task's network leads to nobody who answers.
+type Unreachable struct{ Err error }
+
+// Error implements error, in the words of ECS.
+func (u *Unreachable) Error() string {
+	return "The task cannot find the Amazon CloudWatch log group defined in the task definition. " +
+		"There is a connection issue between the task and Amazon CloudWatch. Check your network configuration."
+}
+
+// Unwrap returns why.
+func (u *Unreachable) Unwrap() error { return u.Err }
+
 // initError is why a container's log could not be opened, in the words of ECS.
 type initError struct{ error }
 
@@ -66,7 +78,11 @@ type initError struct{ error }
 func (e initError) ECSName() string { return "ResourceInitializationError" }
 
 func (e initError) Error() string {
-	return fmt.Sprintf("failed to validate logger args: %v : exit status 1", e.error)
+	end := "exit status 1"
+	if _, silent := errors.AsType[*Unreachable](e.error); silent {
+		end = "signal: killed"
+	}
+	return fmt.Sprintf("failed to validate logger args: %v : %s", e.error, end)
 }
 
 func (e initError) Unwrap() error { return e.error }
@@ -147,6 +163,9 @@ func (d *Driver) openStream(ctx context.Context, t Task, container string, l *ta
 		if err == nil {
 			return id, nil
 		}
+	}
+	if u, silent := errors.AsType[*Unreachable](err); silent {
+		return id, u
 	}
 	what := "stream"
 	if r, ok := errors.AsType[*Refusal](err); ok && r.Operation == "CreateLogGroup" {

@@ -56,6 +56,9 @@ func TestOpenFails(t *testing.T) {
 			"failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log group: wrapped: operation error CloudWatch Logs: CreateLogGroup, https response error StatusCode: 400, RequestID: 0b8a, api error AccessDeniedException: " + denied + " : exit status 1"},
 		"no answer": {logging(), errors.New("no answer"),
 			"failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: no answer : exit status 1"},
+		"no way": {logging(), &Unreachable{Err: errors.New("i/o timeout")},
+			"failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. " +
+				"There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : signal: killed"},
 		"bad pattern": {logging(taskdef.LogDatetime, "[%Y-%m"), nil,
 			"failed to validate logger args: awslogs could not parse multiline pattern key \"[\\\\d{4}-(?:0[1-9]|1[0-2])\": error parsing regexp: invalid character class range: `}-(` : exit status 1"},
 		"bad group option": {logging(taskdef.LogCreateGroup, "maybe"), nil,

@@ -37,6 +37,17 @@ func (e *Refusal) Error() string {
 	return fmt.Sprintf("%s: %s status code: %d, request id: %s", e.Code, e.Message, e.Status, e.RequestID)
 }
 
+// Unreachable says that a task's network leads to nobody who answers.
+type Unreachable struct{ Err error }
+
+// Error implements error, in the words of AWS's SDK.
+func (e *Unreachable) Error() string {
+	return "RequestCanceled: request context canceled caused by: context deadline exceeded"
+}
+
+// Unwrap returns why.
+func (e *Unreachable) Unwrap() error { return e.Err }
+
 // Error is why a task cannot get its secrets, in ECS's words.
 type Error struct {
 	what string // that could not be fetched
@@ -45,8 +56,12 @@ type Error struct {
 
 // Error is the text after the error's name.
 func (e *Error) Error() string {
-	return "unable to pull secrets or registry auth: execution resource retrieval failed: " + e.what +
-		": service call has been retried 1 time(s): " + e.err.Error()
+	tries, hint := 1, ""
+	if _, silent := errors.AsType[*Unreachable](e.err); silent {
+		tries, hint = 5, ". Please check your task network configuration."
+	}
+	return fmt.Sprintf("unable to pull secrets or registry auth: execution resource retrieval failed: %s: service call has been retried %d time(s): %v%s",
+		e.what, tries, e.err, hint)
 }
 
 // ECSName is the error's name.

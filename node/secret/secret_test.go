@@ -39,6 +39,9 @@ func (s *store) Secret(_ context.Context, _ *compute.Task, region, id, version, 
 	key := strings.Join([]string{region, id, version, stage}, " ")
 	s.calls = append(s.calls, key)
 	v, ok := s.values[key]
+	if id == "far" {
+		return "", &Unreachable{errors.New("i/o timeout")}
+	}
 	if !ok {
 		return "", &Refusal{Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret.", RequestID: "id-2", Status: 400}
 	}
@@ -101,6 +104,12 @@ func TestFailures(t *testing.T) {
 		if !ok || e.ECSName() != "ResourceInitializationError" || e.Error() != head+want {
 			t.Errorf("%v\nwant %s", err, head+want)
 		}
+	}
+	_, _, err := Login(t.Context(), src, task, "far")
+	const silent = "unable to get registry auth from asm: service call has been retried 5 time(s): asm fetching secret from the service for far: " +
+		"RequestCanceled: request context canceled caused by: context deadline exceeded. Please check your task network configuration."
+	if err == nil || err.Error() != head+silent {
+		t.Errorf("nobody answers: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -5,66 +5,80 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
-
-	"github.com/distribution/reference"
 
 	"neargate/auth"
 	awsecr "neargate/aws/ecr"
 	"neargate/internal/direct"
 	"neargate/node/image"
+	"neargate/node/outlet"
 	"neargate/resource/compute"
 	record "neargate/resource/image"
-	"neargate/service/ecr"
-	"neargate/wire/shape"
+	"neargate/wire/client"
 )
 
-// Puller opens this installation's registries to the pulls of tasks: with their
-// execution roles, which need the permissions that they need on AWS.
-type Puller struct {
-	Calls
-	API      *ecr.Service
-	Protocol http.Handler // of the registries
-}
-
 // authError is why a task got no authorization token, in the words of ECS.
-type authError struct{ error }
+type authError struct {
+	tries int
+	error
+}
 
 // ECSName is the name ECS gives to such an error.
 func (authError) ECSName() string { return "ResourceInitializationError" }
 
 // Error implements error.
 func (e authError) Error() string {
-	return "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: " +
-		"service call has been retried 1 time(s): " + e.error.Error()
+	return fmt.Sprintf("unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: "+
+		"service call has been retried %d time(s): %v", e.tries, e.error)
 }
 
 // Unwrap returns what ECR answered.
 func (e authError) Unwrap() error { return e.error }
 
-// Access makes a request for an image one that reaches this installation's
-// registries, if that is where the image is.
-func (p Puller) Access(ctx context.Context, t *compute.Task, r *image.Request) error {
+// dialMirror connects a task to a mirror of the node's: at the address that stands for
+// it in the network of tasks.
+func (a Calls) dialMirror(ctx context.Context, way *outlet.Outlet, mirror *url.URL) (net.Conn, error) {
+	at, ok := a.Mirror(mirror)
+	if !ok {
+		return nil, fmt.Errorf("dial tcp: mirror %s has no address in the network of tasks", mirror.Redacted())
+	}
+	return way.DialContext(ctx, "tcp", at.String())
+}
+
+// tokenTries is how often ECR is asked for a token while nothing answers.
+const tokenTries = 3
+
+// Access makes a request for an image one that goes through the task's interface,
+// and that this installation's registries let in, if that is where the image is: with
+// the execution role, which needs the permissions that it needs on AWS.
+func (a Calls) Access(ctx context.Context, t *compute.Task, r *image.Request) error {
+	way := outlet.From(ctx)
+	if way != nil {
+		r.Dial = way.DialContext
+		r.DialMirror = func(ctx context.Context, mirror *url.URL) (net.Conn, error) { return a.dialMirror(ctx, way, mirror) }
+	}
 	host, _, _ := strings.Cut(r.Ref, "/")
 	account, region, ok := record.ParseHost(host)
 	if !ok {
 		return nil
 	}
-	token, err := p.token(ctx, t, account, region)
+	token, err := a.token(ctx, t, account, region)
 	if err != nil {
-		return authError{err}
-	}
-	if err := p.mayDownload(ctx, t, account, region, r.Ref); err != nil {
 		return err
 	}
 	user, password, _ := strings.Cut(token, ":")
-	own := direct.Transport{Handler: p.Protocol}
+	r.Prove = true
 	r.Own = func(name string) http.RoundTripper {
-		if name != host {
+		switch {
+		case name != host:
 			return nil
+		case way != nil:
+			return way.Transport()
 		}
-		return own
+		return direct.Transport{Handler: a.Door()}
 	}
 	r.Credentials = func(name string) (string, string, error) {
 		if name != host {
@@ -75,70 +89,26 @@ func (p Puller) Access(ctx context.Context, t *compute.Task, r *image.Request) e
 	return nil
 }
 
-// layerError is why a task may not have the layers of an image, in the words of ECS.
-type layerError struct {
-	url string
-	why error
-}
-
-// ECSName is the name ECS gives to such an error.
-func (layerError) ECSName() string { return "CannotPullContainerError" }
-
-// Error implements error.
-func (e layerError) Error() string {
-	text := "ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: failed open: unexpected status code " + e.url + ": 403 Forbidden"
-	if s, ok := errors.AsType[*shape.Error](e.why); ok {
-		text += " - Server message: denied: " + s.Message
-	}
-	return text
-}
-
-// Unwrap returns what ECR answered.
-func (e layerError) Unwrap() error { return e.why }
-
-// mayDownload refuses a task whose execution role may have an image's manifest but
-// not its layers: they may be on this host already, which permits nothing. What the
-// role may not do before that, the pull finds out.
-func (p Puller) mayDownload(ctx context.Context, t *compute.Task, account, region, ref string) error {
-	named, err := reference.ParseDockerRef(ref)
-	if err != nil {
-		return nil // the pull says what is wrong with it
-	}
-	id, name := awsecr.ImageIdentifier{}, reference.Path(named)
-	if d, ok := named.(reference.Digested); ok {
-		id.ImageDigest = new(d.Digest().String())
-	} else if tag, ok := named.(reference.Tagged); ok {
-		id.ImageTag = new(tag.Tag())
-	}
-	digest, err := p.API.Images().Layer(ctx, account, region, name, id)
-	if err != nil || digest == "" {
-		return err
-	}
-	in := &awsecr.GetDownloadUrlForLayerInput{RegistryId: &account, RepositoryName: &name, LayerDigest: &digest}
-	_, _, denied := p.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "GetDownloadUrlForLayer", in)
-	get := &awsecr.BatchGetImageInput{RegistryId: &account, RepositoryName: &name, ImageIds: []awsecr.ImageIdentifier{id}}
-	if _, _, err := p.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "BatchGetImage", get); err != nil || denied == nil {
-		return nil
-	}
-	return layerError{"https://" + reference.Domain(named) + "/v2/" + name + "/blobs/" + digest, denied}
-}
-
 // token is an authorization token that a task's execution role gets, decoded.
-func (p Puller) token(ctx context.Context, t *compute.Task, account, region string) (string, error) {
+func (a Calls) token(ctx context.Context, t *compute.Task, account, region string) (string, error) {
 	in := &awsecr.GetAuthorizationTokenInput{RegistryIds: []string{account}}
-	ctx, id, err := p.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ecr", "GetAuthorizationToken", in)
-	if err == nil {
-		var out *awsecr.GetAuthorizationTokenOutput
-		if out, err = p.API.GetAuthorizationToken(ctx, in); err == nil {
-			b, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
-			return string(b), err
-		}
-	}
+	var out awsecr.GetAuthorizationTokenOutput
+	err := a.call(ctx, executor(t), apiECR(), region, "GetAuthorizationToken", tokenTries, in, &out)
 	if errors.Is(err, auth.ErrCannotAssume) {
-		return "", errors.New("AccessDenied: Not authorized to perform sts:AssumeRole")
+		return "", authError{1, errors.New("AccessDenied: Not authorized to perform sts:AssumeRole")}
 	}
-	if e, ok := errors.AsType[*shape.Error](err); ok {
-		return "", fmt.Errorf("%s: %s status code: %d, request id: %s", e.Code, e.Message, e.Status, id)
+	if r, ok := errors.AsType[*client.Refusal](err); ok {
+		return "", authError{1, fmt.Errorf("%s: %s status code: %d, request id: %s", r.Code, r.Message, r.Status, r.RequestID)}
 	}
-	return "", err
+	if u, ok := errors.AsType[*client.Unreachable](err); ok && ctx.Err() == nil {
+		return "", authError{tokenTries, fmt.Errorf("RequestError: send request failed caused by: %w. Please check your task network configuration.", u)}
+	}
+	if err != nil {
+		return "", err
+	}
+	if len(out.AuthorizationData) == 0 || out.AuthorizationData[0].AuthorizationToken == nil {
+		return "", errors.New("ecr answered no token")
+	}
+	b, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
+	return string(b), err
 }

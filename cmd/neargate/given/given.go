@@ -1,75 +1,53 @@
 // Package given is what a task's containers are given: values of Parameter Store and
-// Secrets Manager, and environment files, read with the task's execution role.
+// Secrets Manager, and environment files, read over the network with the task's
+// execution role.
 package given
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"neargate/arn"
 	"neargate/auth"
 	awssecrets "neargate/aws/secretsmanager"
 	awsssm "neargate/aws/ssm"
-	"neargate/dataplane/objects"
+	"neargate/cmd/neargate/astask"
 	"neargate/node/envfile"
 	"neargate/node/secret"
 	"neargate/resource/compute"
-	record "neargate/resource/objects"
-	"neargate/service"
-	"neargate/service/kms"
-	"neargate/service/secretsmanager"
-	"neargate/service/ssm"
-	"neargate/store"
-	"neargate/store/tables/buckets"
-	"neargate/wire/shape"
+	"neargate/wire/client"
 )
 
 // Source reads with the execution roles of tasks.
-type Source struct {
-	// Admit is a context for a call with a role of a task, and the call's request id,
-	// when the gate lets the call pass.
-	Admit   func(ctx context.Context, account, region, role, task, service, operation string, in any) (context.Context, string, error)
-	Deps    service.Deps
-	Params  awsssm.API
-	Secrets awssecrets.API
-	Objects *objects.Store
-}
+type Source struct{ astask.Calls }
 
 var (
-	_ secret.Source  = (*Source)(nil)
-	_ envfile.Source = (*Source)(nil)
+	_ secret.Source  = Source{}
+	_ envfile.Source = Source{}
 )
 
-// New is a source with the services that answer it.
-func New(d service.Deps, master [32]byte, o *objects.Store) *Source {
-	keys := kms.New(d, master)
-	return &Source{Deps: d, Params: ssm.New(d, keys), Secrets: secretsmanager.New(d, keys), Objects: o}
-}
-
 // Parameters implements secret.Source.
-func (v *Source) Parameters(ctx context.Context, t *compute.Task, region string, names []string) (map[string]string, []string, error) {
+func (v Source) Parameters(ctx context.Context, t *compute.Task, region string, names []string) (map[string]string, []string, error) {
 	in := &awsssm.GetParametersInput{Names: names, WithDecryption: new(true)}
-	ctx, id, err := v.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "ssm", "GetParameters", in)
-	if err != nil {
-		return nil, nil, refused(id, err)
-	}
-	out, err := v.Params.GetParameters(ctx, in)
-	if err != nil {
-		return nil, nil, refused(id, err)
+	var out awsssm.GetParametersOutput
+	if err := v.Ask(ctx, t, astask.SSM(), region, "GetParameters", in, &out); err != nil {
+		return nil, nil, v.refused(err)
 	}
 	values := map[string]string{}
 	for i := range out.Parameters {
 		p := &out.Parameters[i]
-		values[*p.Name+value(p.Selector)] = *p.Value
+		values[value(p.Name)+value(p.Selector)] = value(p.Value)
 	}
 	return values, out.InvalidParameters, nil
 }
 
 // Secret implements secret.Source.
-func (v *Source) Secret(ctx context.Context, t *compute.Task, region, secretID, version, stage string) (string, error) {
+func (v Source) Secret(ctx context.Context, t *compute.Task, region, secretID, version, stage string) (string, error) {
 	in := &awssecrets.GetSecretValueInput{SecretId: &secretID}
 	if version != "" {
 		in.VersionId = &version
@@ -77,13 +55,9 @@ func (v *Source) Secret(ctx context.Context, t *compute.Task, region, secretID, 
 	if stage != "" {
 		in.VersionStage = &stage
 	}
-	ctx, id, err := v.Admit(ctx, t.Account, region, t.Spec.ExecutionRole, t.ID, "secretsmanager", "GetSecretValue", in)
-	if err != nil {
-		return "", refused(id, err)
-	}
-	out, err := v.Secrets.GetSecretValue(ctx, in)
-	if err != nil {
-		return "", refused(id, err)
+	var out awssecrets.GetSecretValueOutput
+	if err := v.Ask(ctx, t, astask.Secrets(), region, "GetSecretValue", in, &out); err != nil {
+		return "", v.refused(err)
 	}
 	return value(out.SecretString), nil
 }
@@ -91,74 +65,65 @@ func (v *Source) Secret(ctx context.Context, t *compute.Task, region, secretID, 
 // maxFile bounds an environment file, in bytes.
 const maxFile = 1 << 20
 
-// Object implements envfile.Source. It asks for the permissions Amazon ECS says that
-// the role needs.
-func (v *Source) Object(ctx context.Context, t *compute.Task, objectARN string) ([]byte, error) {
-	id := v.Deps.IDs.UUID()
-	refuse := func(code, message string, status int) error {
-		return &secret.Refusal{Code: code, Message: message, Status: status, RequestID: id}
-	}
+// Object implements envfile.Source: it asks where the bucket is, and there for the
+// object.
+func (v Source) Object(ctx context.Context, t *compute.Task, objectARN string) ([]byte, error) {
 	a, err := arn.Parse(objectARN)
 	name, key, ok := strings.Cut(a.Resource, "/")
 	if err != nil || a.Service != "s3" || !ok {
-		return nil, refuse("InvalidARN", "The ARN is not one of an object.", http.StatusBadRequest)
+		return nil, &secret.Refusal{Code: "InvalidARN", Message: "The ARN is not one of an object.", Status: http.StatusBadRequest, RequestID: v.IDs.UUID()}
 	}
-	var b record.Bucket
-	err = v.Deps.Store.View(ctx, func(tx store.Tx) error {
-		c, err := auth.ForTask(tx, t.Account, t.Region, t.Spec.ExecutionRole, t.ID, v.Deps.Now())
-		if err != nil {
-			return err
-		}
-		if b, ok, err = buckets.Buckets.Find(tx, name); err != nil || !ok {
-			return err
-		}
-		bucket := record.BucketARN(b.Region, b.Name)
-		for action, resource := range map[string]string{"s3:GetBucketLocation": bucket, "s3:GetObject": bucket + "/" + key} {
-			on := auth.Resource{Account: b.Account, Policy: b.Policy}
-			if err := auth.Allow(tx, c, v.Deps.Now(), auth.Use{Action: action, Resource: resource, On: on}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	_, denied := errors.AsType[*auth.Denied](err)
-	switch {
-	case denied || errors.Is(err, auth.ErrCannotAssume):
-		return nil, refuse("AccessDenied", "Access Denied", http.StatusForbidden)
-	case err != nil:
-		return nil, err
-	case !ok:
-		return nil, refuse("NoSuchBucket", "The specified bucket does not exist", http.StatusNotFound)
-	}
-	content, err := v.Objects.Open(b.ID, key, "")
-	if errors.Is(err, record.ErrNoKey) || err == nil && content.Version().Marker {
-		return nil, errors.Join(refuse("NoSuchKey", "The specified key does not exist.", http.StatusNotFound), closed(content))
-	}
+	located, err := v.get(ctx, t, t.Region, "https://s3."+t.Region+".amazonaws.com/"+name+"?location")
 	if err != nil {
 		return nil, err
 	}
-	if content.Version().Size > maxFile {
-		return nil, errors.Join(refuse("EntityTooLarge", "The environment file is too large.", http.StatusBadRequest), content.Close())
+	var place struct {
+		Region string `xml:",chardata"`
 	}
-	text, err := io.ReadAll(content.Range(0, content.Version().Size))
-	return text, errors.Join(err, content.Close())
+	if err := xml.Unmarshal(located, &place); err != nil {
+		return nil, err
+	}
+	region := strings.TrimSpace(place.Region)
+	if region == "" {
+		region = arn.DefaultRegion // as Amazon S3 names us-east-1
+	}
+	where := url.URL{Scheme: "https", Host: name + ".s3." + region + ".amazonaws.com", Path: "/" + key}
+	return v.get(ctx, t, region, where.String())
 }
 
-// closed closes what was opened, if it was.
-func closed(c io.Closer) error {
-	if c == nil {
-		return nil
+// get reads what is at a URL of Amazon S3.
+func (v Source) get(ctx context.Context, t *compute.Task, region, where string) ([]byte, error) {
+	resp, err := v.Get(ctx, t, region, where)
+	if err != nil {
+		return nil, v.refused(err)
 	}
-	return c.Close()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, &secret.Unreachable{Err: err}
+	case resp.StatusCode == http.StatusOK && len(body) > maxFile:
+		return nil, &secret.Refusal{Code: "EntityTooLarge", Message: "The environment file is too large.", Status: http.StatusBadRequest, RequestID: v.IDs.UUID()}
+	case resp.StatusCode == http.StatusOK:
+		return body, nil
+	}
+	var e struct{ Code, Message, RequestId string }
+	if xml.Unmarshal(body, &e) != nil || e.Code == "" {
+		e.Code, e.Message = http.StatusText(resp.StatusCode), ""
+	}
+	return nil, &secret.Refusal{Code: e.Code, Message: e.Message, Status: resp.StatusCode, RequestID: e.RequestId}
 }
 
 // refused is what AWS refused, as ECS shows it.
-func refused(id string, err error) error {
+func (v Source) refused(err error) error {
 	if errors.Is(err, auth.ErrCannotAssume) {
-		return &secret.Refusal{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRole", Status: http.StatusForbidden, RequestID: id}
+		return &secret.Refusal{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRole", Status: http.StatusForbidden, RequestID: v.IDs.UUID()}
 	}
-	if e, ok := errors.AsType[*shape.Error](err); ok {
-		return &secret.Refusal{Code: e.Code, Message: e.Message, Status: e.Status, RequestID: id}
+	if r, ok := errors.AsType[*client.Refusal](err); ok {
+		return &secret.Refusal{Code: r.Code, Message: r.Message, Status: r.Status, RequestID: r.RequestID}
+	}
+	if u, ok := errors.AsType[*client.Unreachable](err); ok {
+		return &secret.Unreachable{Err: u}
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-// Package lender gives tasks temporary credentials of their task roles.
+// Package lender gives tasks temporary credentials of their roles.
 package lender
 
 import (
@@ -31,7 +31,7 @@ type Lender struct {
 	key   [32]byte
 
 	mu   sync.Mutex
-	lent map[string]loan // by task
+	lent map[Who]loan
 }
 
 type loan struct {
@@ -43,7 +43,7 @@ var _ metadata.Lender = (*Lender)(nil)
 
 // New is a lender whose paths of credentials are made with a key.
 func New(st store.Store, ids *arn.Source, key [32]byte, now func() time.Time) *Lender {
-	return &Lender{store: st, ids: ids, now: now, key: key, lent: map[string]loan{}}
+	return &Lender{store: st, ids: ids, now: now, key: key, lent: map[Who]loan{}}
 }
 
 // ID implements metadata.Lender: it cannot be guessed and is the same for the
@@ -61,20 +61,25 @@ func (l *Lender) ID(t *compute.Task) string {
 // Lend implements metadata.Lender. A role that no longer trusts tasks, or is gone,
 // gives no new credentials; it returns auth.ErrCannotAssume then.
 func (l *Lender) Lend(ctx context.Context, t *compute.Task) (metadata.Credentials, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return l.Session(ctx, Who{Account: t.Account, Region: t.Region, Role: t.Spec.TaskRole, Task: t.ID})
+}
+
+// Who is a task with one of its roles.
+type Who struct {
+	Account, Region string
+	Role            string // ARN or name
+	Task            string // id: the name of the session
+}
+
+// Session is Lend for a role that is named.
+func (l *Lender) Session(ctx context.Context, w Who) (metadata.Credentials, error) {
 	now := l.now()
-	for task, x := range l.lent {
-		if !now.Before(x.Expiration) {
-			delete(l.lent, task)
-		}
-	}
+	had := l.had(w, now)
 	var issued identity.Session
 	token := issued.Issue(l.ids)
-	had := l.lent[t.ID]
 	same := false
 	err := l.store.Update(ctx, func(tx store.Tx) error {
-		s, err := auth.TaskSession(tx, t.Account, t.Region, t.Spec.TaskRole, t.ID, now)
+		s, err := auth.TaskSession(tx, w.Account, w.Region, w.Role, w.Task, now)
 		if err != nil {
 			return err
 		}
@@ -93,9 +98,23 @@ func (l *Lender) Lend(ctx context.Context, t *compute.Task) (metadata.Credential
 	c := metadata.Credentials{
 		RoleARN: role.ARN(), AccessKeyID: issued.ID, Secret: issued.Secret, Token: token, Expiration: issued.Expires,
 	}
-	if owner, _, isARN := identity.RoleName(t.Spec.TaskRole); isARN && owner == issued.Account {
-		c.RoleARN = t.Spec.TaskRole // with its path
+	if owner, _, isARN := identity.RoleName(w.Role); isARN && owner == issued.Account {
+		c.RoleARN = w.Role // with its path
 	}
-	l.lent[t.ID] = loan{issued.RoleID, c}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lent[w] = loan{issued.RoleID, c}
 	return c, nil
+}
+
+// had is what a task was lent last, and forgets what has expired.
+func (l *Lender) had(w Who, now time.Time) loan {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for who, x := range l.lent {
+		if !now.Before(x.Expiration) {
+			delete(l.lent, who)
+		}
+	}
+	return l.lent[w]
 }
