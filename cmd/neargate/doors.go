@@ -4,10 +4,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"net/netip"
+	"slices"
 
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/names"
 	"neargate/dataplane/relay"
+	"neargate/resource/network"
 	"neargate/service/s3"
 	"neargate/wire"
 	"neargate/wire/shape"
@@ -36,6 +39,16 @@ func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, served []shap
 	for _, s := range served {
 		d.names.Services = append(d.names.Services, s.Endpoint)
 	}
+}
+
+// publicDoors are the public addresses that the installation itself answers.
+func (d *daemon) publicDoors() []netip.Addr {
+	all := []netip.Addr{network.ServiceAddress(d.pool), network.ObjectRange(d.pool).Addr()}
+	for _, r := range d.relays.Relays() {
+		all = append(all, r.Address.Addr())
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
 }
 
 // trust is how tasks check whom they reach: as this machine does, and by the

@@ -51,7 +51,7 @@ type Service struct {
 	call.Call
 	blobs    Blobs
 	upstream Upstream
-	url      func() string // where layers are downloaded from
+	url      func() string // where layers are downloaded from, not by AWS's names
 }
 
 // New returns the service over the blobs in b.
