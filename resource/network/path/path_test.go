@@ -75,7 +75,9 @@ func s3() string {
 // db, an endpoint's interface) and an isolated one (cold), peered with another VPC
 // (far), which is peered with a third (further).
 func world() *Network {
-	r := func(to string) network.Route { return network.Route{Destination: to, Origin: network.OriginCreateRoute} }
+	r := func(to string) network.Route {
+		return network.Route{Destination: to, Origin: network.OriginCreateRoute}
+	}
 	local := network.Route{Destination: "10.0.0.0/16", Gateway: network.LocalGateway, Origin: network.OriginCreateRouteTable}
 	with := func(r network.Route, set func(*network.Route)) network.Route { set(&r); return r }
 	toIGW := with(r(network.AnyIPv4), func(r *network.Route) { r.Gateway = "igw-1" })
