@@ -243,6 +243,7 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 	}
 	return network.Open(d.dir.Spaces(), "", network.Host{
 		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
+		Services: []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()},
 	})
 }
 
