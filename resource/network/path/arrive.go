@@ -97,7 +97,7 @@ func (w *walk) deliver(vpc string, in device, e *network.NetworkInterface, p pac
 func (w *walk) endpointEnd(e *network.NetworkInterface, p packet) {
 	if v := w.endpointOf[e.ID]; v != nil {
 		w.add(Hop{Component: w.component(KindEndpoint, v.ID), Vpc: new(w.component(KindVpc, v.Vpc))})
-		if !living(v.State) {
+		if v.State != edge.Available {
 			w.refuse(Explanation{Code: BadState, Text: fmt.Sprintf("%s is %s", v.ID, v.State)})
 		}
 	}
@@ -139,7 +139,7 @@ func (w *walk) translate(g *edge.NatGateway, e *network.NetworkInterface, own bo
 // comes in again by a gateway, next.
 func (w *walk) leave(e *network.NetworkInterface, g *network.InternetGateway, p packet) (at place, next device, got packet, done bool) {
 	w.add(Hop{Component: w.component(KindInternetGateway, g.ID), Vpc: new(w.component(KindVpc, g.Vpc)), In: p.header()})
-	public, ok := publicOf(e)
+	public, ok := w.publicOf(e)
 	if ok = ok && p.from == primary(e); !ok || !w.plugged(e) {
 		w.refuse(Explanation{Code: NoPublicSource, Direction: Egress, Header: p.header(),
 			About: []Component{w.component(KindInterface, e.ID)},

@@ -91,7 +91,7 @@ func (x *index) destinations(q *Query, source *network.NetworkInterface, gateway
 	case q.To.IsValid():
 		return []netip.Addr{q.To}, nil
 	case e != nil && gateway != nil:
-		if a, ok := publicOf(e); ok {
+		if a, ok := x.publicOf(e); ok {
 			return []netip.Addr{a}, nil
 		}
 		return nil, &Explanation{Code: NoPublicDestination, Direction: Ingress,
@@ -111,7 +111,7 @@ func (x *index) destinations(q *Query, source *network.NetworkInterface, gateway
 
 // between is the address by which one interface reaches another.
 func (x *index) between(q *Query, source, e *network.NetworkInterface) ([]netip.Addr, *Explanation) {
-	switch a, public := publicOf(e); {
+	switch a, public := x.publicOf(e); {
 	case len(addresses(e)) == 0:
 		return nil, &Explanation{Code: Unassociated, Text: fmt.Sprintf("%s has no address", e.ID)}
 	case source.Vpc == e.Vpc, x.peered(source.Vpc, e.Vpc) != nil:

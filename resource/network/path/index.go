@@ -58,8 +58,8 @@ func newIndex(n *Network) *index {
 		}
 	}
 	x.addRouting(n)
-	x.addInterfaces(n)
 	x.addEdges(n)
+	x.addInterfaces(n)
 	return x
 }
 
@@ -103,7 +103,7 @@ func (x *index) addInterfaces(n *Network) {
 		for _, a := range addresses(e) {
 			x.private[site{e.Vpc, a}] = e
 		}
-		if a, err := netip.ParseAddr(e.PublicIP); err == nil {
+		if a, ok := x.publicOf(e); ok {
 			x.public[a] = e
 		}
 	}
@@ -120,8 +120,8 @@ func (x *index) addEdges(n *Network) {
 	for i := range n.NatGateways {
 		g := &n.NatGateways[i]
 		x.nats[g.ID] = g
-		for _, a := range g.Addresses {
-			x.natOf[a.ENI] = g
+		if len(g.Addresses) > 0 && living(g.State) {
+			x.natOf[g.Addresses[0].ENI] = g
 		}
 	}
 	for i := range n.Endpoints {
@@ -157,8 +157,15 @@ func primary(e *network.NetworkInterface) netip.Addr {
 	return netip.Addr{}
 }
 
-func publicOf(e *network.NetworkInterface) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(e.PublicIP)
+// publicOf is the public address that stands for the primary one.
+func (x *index) publicOf(e *network.NetworkInterface) (netip.Addr, bool) {
+	s := e.PublicIP
+	if g := x.natOf[e.ID]; g != nil {
+		if s = ""; !g.Private {
+			s = g.Addresses[0].PublicIP
+		}
+	}
+	a, err := netip.ParseAddr(s)
 	return a, err == nil
 }
 

@@ -121,12 +121,12 @@ func (x *index) judge(e *network.NetworkInterface, egress bool, p packet, peerVp
 
 // peerMeets reports whether the other end of e's traffic is one that r is about.
 // Members of groups are known by their addresses, in e's VPC or in the one that
-// the traffic goes to or comes from.
+// the traffic goes to or comes from, in the same region.
 func (x *index) peerMeets(e *network.NetworkInterface, r *network.SecurityGroupRule, peer netip.Addr, peerVpc string) bool {
 	switch {
 	case r.Peer != "":
 		m := x.private[site{peerVpc, peer}]
-		return m != nil && slices.Contains(m.Groups, r.Peer)
+		return m != nil && m.Region == e.Region && slices.Contains(m.Groups, r.Peer)
 	case r.PrefixList != "":
 		return slices.ContainsFunc(x.prefixes(e.Region, r.PrefixList), func(c netip.Prefix) bool { return c.Contains(peer) })
 	}

@@ -214,7 +214,7 @@ func TestFind(t *testing.T) {
 		{name: "no NAT gateway any more", q: Query{Source: "eni-app", To: addr("203.0.113.9"), Ports: port(443)}, want: BadRoute,
 			change: func(n *Network) { n.NatGateways[0].State = edge.Deleted }},
 		{name: "private NAT to the internet", q: Query{Source: "eni-app", To: addr("203.0.113.9"), Ports: port(443)}, want: NoPublicSource,
-			change: func(n *Network) { interface1(n, "eni-nat").PublicIP = "" }},
+			change: func(n *Network) { n.NatGateways[0].Private = true }},
 		{name: "without a public address", q: Query{Source: "eni-web", To: addr("203.0.113.9"), Ports: port(443)}, want: NoPublicSource,
 			change: func(n *Network) { interface1(n, "eni-web").PublicIP = "" }},
 		{name: "private address beyond", q: Query{Source: "eni-web", To: addr("192.168.0.1"), Ports: port(443)}, want: PrivateDestination},

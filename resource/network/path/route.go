@@ -66,7 +66,7 @@ func (x *index) choose(vpc string, in device, to netip.Addr) choice {
 	}
 	c.route = &Route{Route: *best, Table: t.ID}
 	c.reason = x.inactive(t, best)
-	c.route.Active = c.reason == "" || c.reason == SourceDestCheck
+	c.route.Active = c.reason != BadRoute
 	return c
 }
 
@@ -81,31 +81,45 @@ func (x *index) localRoute(vpc string, to netip.Addr) *Route {
 	return nil
 }
 
-// inactive is the code for why a route leads nowhere, or "".
+// inactive is the code for why a route leads nowhere, or "": BadRoute for a black
+// hole, others where the target does not take the packet.
 func (x *index) inactive(t *network.RouteTable, r *network.Route) string {
-	ok := false
+	code := BadRoute
 	switch {
 	case r.NatGateway != "":
-		g := x.nats[r.NatGateway]
-		ok = g != nil && g.Vpc == t.Vpc && living(g.State) && len(g.Addresses) > 0 && x.interfaces[g.Addresses[0].ENI] != nil
+		if g := x.nats[r.NatGateway]; g != nil && g.Vpc == t.Vpc && len(g.Addresses) > 0 && x.interfaces[g.Addresses[0].ENI] != nil {
+			code = state(g.State)
+		}
 	case r.Peering != "":
-		p := x.peerings[r.Peering]
-		ok = p != nil && p.State == edge.PeeringActive && (p.Requester.Vpc == t.Vpc || p.Accepter.Vpc == t.Vpc)
+		if p := x.peerings[r.Peering]; p != nil && p.State == edge.PeeringActive && (p.Requester.Vpc == t.Vpc || p.Accepter.Vpc == t.Vpc) {
+			code = ""
+		}
 	case r.Interface != "":
-		e := x.interfaces[r.Interface]
-		if ok = e != nil && e.Vpc == t.Vpc && e.Attachment != nil; ok && e.SourceDestCheck {
-			return SourceDestCheck
+		if e := x.interfaces[r.Interface]; e != nil && e.Vpc == t.Vpc && e.Attachment != nil {
+			if code = ""; e.SourceDestCheck {
+				code = SourceDestCheck
+			}
 		}
 	case r.EgressOnly != "":
-	default:
-		if g := x.gateways[r.Gateway]; g != nil {
-			ok = g.Vpc == t.Vpc
-		} else if e := x.endpoints[r.Gateway]; e != nil {
-			ok = e.Vpc == t.Vpc && living(e.State)
+	case x.gateways[r.Gateway] != nil:
+		if x.gateways[r.Gateway].Vpc == t.Vpc {
+			code = ""
+		}
+	case x.endpoints[r.Gateway] != nil:
+		if e := x.endpoints[r.Gateway]; e.Vpc == t.Vpc {
+			code = state(e.State)
 		}
 	}
-	if ok {
+	return code
+}
+
+// state is the code for a gateway or an endpoint in a state.
+func state(s string) string {
+	switch s {
+	case edge.Available:
 		return ""
+	case edge.Pending:
+		return BadState
 	}
 	return BadRoute
 }

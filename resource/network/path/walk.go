@@ -207,6 +207,8 @@ func (w *walk) lost(vpc string, in, out device, c choice, p packet) (e Explanati
 		e.Code, e.Direction, e.Route = SourceDestCheck, Ingress, c.route
 		e.About = []Component{w.component(KindInterface, c.route.Interface)}
 		e.Text = fmt.Sprintf("the route leads to %s, which takes nothing but what is for its own addresses", c.route.Interface)
+	case c.reason == BadState:
+		e.Code, e.Route, e.Text = c.reason, c.route, "the route's target is not available yet"
 	case c.reason != "":
 		e.Code, e.Route, e.Text = c.reason, c.route, "the route is a black hole: its target is gone or does not work"
 	case out == (device{}):
