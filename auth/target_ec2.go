@@ -34,6 +34,7 @@ var ec2Rules = rules{
 			return out
 		}, "CreateTags", "DeleteTags"),
 		vpcResources,
+		insightResources,
 	),
 }
 
@@ -43,6 +44,7 @@ func ec2Type(id string) string {
 	if t, ok := map[string]string{
 		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "rtb": "route-table",
 		"igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "vpc": "vpc", "subnet": "subnet",
+		"nip": "network-insights-path", "nia": "network-insights-analysis",
 	}[prefix]; ok {
 		return t
 	}
@@ -95,6 +97,8 @@ func (in input) ec2Tags(resource string) ([]identity.Tag, error) {
 	case "dopt":
 		r, _, err := tables.DhcpOptions.Find(in.tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
+	case "nip", "nia":
+		return in.insightTags(a, prefix, id)
 	}
 	return nil, nil
 }

@@ -24,6 +24,7 @@ type API interface {
 	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
 	CreateNetworkAcl(context.Context, *CreateNetworkAclInput) (*CreateNetworkAclOutput, error)
 	CreateNetworkAclEntry(context.Context, *CreateNetworkAclEntryInput) (*CreateNetworkAclEntryOutput, error)
+	CreateNetworkInsightsPath(context.Context, *CreateNetworkInsightsPathInput) (*CreateNetworkInsightsPathOutput, error)
 	CreateNetworkInterface(context.Context, *CreateNetworkInterfaceInput) (*CreateNetworkInterfaceOutput, error)
 	CreateRoute(context.Context, *CreateRouteInput) (*CreateRouteOutput, error)
 	CreateRouteTable(context.Context, *CreateRouteTableInput) (*CreateRouteTableOutput, error)
@@ -35,6 +36,8 @@ type API interface {
 	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
 	DeleteNetworkAcl(context.Context, *DeleteNetworkAclInput) (*DeleteNetworkAclOutput, error)
 	DeleteNetworkAclEntry(context.Context, *DeleteNetworkAclEntryInput) (*DeleteNetworkAclEntryOutput, error)
+	DeleteNetworkInsightsAnalysis(context.Context, *DeleteNetworkInsightsAnalysisInput) (*DeleteNetworkInsightsAnalysisOutput, error)
+	DeleteNetworkInsightsPath(context.Context, *DeleteNetworkInsightsPathInput) (*DeleteNetworkInsightsPathOutput, error)
 	DeleteNetworkInterface(context.Context, *DeleteNetworkInterfaceInput) (*DeleteNetworkInterfaceOutput, error)
 	DeleteRoute(context.Context, *DeleteRouteInput) (*DeleteRouteOutput, error)
 	DeleteRouteTable(context.Context, *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
@@ -47,6 +50,8 @@ type API interface {
 	DescribeDhcpOptions(context.Context, *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error)
 	DescribeInternetGateways(context.Context, *DescribeInternetGatewaysInput) (*DescribeInternetGatewaysOutput, error)
 	DescribeNetworkAcls(context.Context, *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error)
+	DescribeNetworkInsightsAnalyses(context.Context, *DescribeNetworkInsightsAnalysesInput) (*DescribeNetworkInsightsAnalysesOutput, error)
+	DescribeNetworkInsightsPaths(context.Context, *DescribeNetworkInsightsPathsInput) (*DescribeNetworkInsightsPathsOutput, error)
 	DescribeNetworkInterfaceAttribute(context.Context, *DescribeNetworkInterfaceAttributeInput) (*DescribeNetworkInterfaceAttributeOutput, error)
 	DescribeNetworkInterfaces(context.Context, *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error)
 	DescribeRegions(context.Context, *DescribeRegionsInput) (*DescribeRegionsOutput, error)
@@ -73,6 +78,7 @@ type API interface {
 	ReplaceRouteTableAssociation(context.Context, *ReplaceRouteTableAssociationInput) (*ReplaceRouteTableAssociationOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
+	StartNetworkInsightsAnalysis(context.Context, *StartNetworkInsightsAnalysisInput) (*StartNetworkInsightsAnalysisOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsIngress(context.Context, *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error)
 }
@@ -100,6 +106,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
 			shape.Op("CreateNetworkAcl", api.CreateNetworkAcl),
 			shape.Void("CreateNetworkAclEntry", api.CreateNetworkAclEntry),
+			shape.Op("CreateNetworkInsightsPath", api.CreateNetworkInsightsPath),
 			shape.Op("CreateNetworkInterface", api.CreateNetworkInterface),
 			shape.Op("CreateRoute", api.CreateRoute),
 			shape.Op("CreateRouteTable", api.CreateRouteTable),
@@ -111,6 +118,8 @@ func Describe(api API) shape.Service {
 			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
 			shape.Void("DeleteNetworkAcl", api.DeleteNetworkAcl),
 			shape.Void("DeleteNetworkAclEntry", api.DeleteNetworkAclEntry),
+			shape.Op("DeleteNetworkInsightsAnalysis", api.DeleteNetworkInsightsAnalysis),
+			shape.Op("DeleteNetworkInsightsPath", api.DeleteNetworkInsightsPath),
 			shape.Void("DeleteNetworkInterface", api.DeleteNetworkInterface),
 			shape.Void("DeleteRoute", api.DeleteRoute),
 			shape.Void("DeleteRouteTable", api.DeleteRouteTable),
@@ -123,6 +132,8 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeDhcpOptions", api.DescribeDhcpOptions),
 			shape.Op("DescribeInternetGateways", api.DescribeInternetGateways),
 			shape.Op("DescribeNetworkAcls", api.DescribeNetworkAcls),
+			shape.Op("DescribeNetworkInsightsAnalyses", api.DescribeNetworkInsightsAnalyses),
+			shape.Op("DescribeNetworkInsightsPaths", api.DescribeNetworkInsightsPaths),
 			shape.Op("DescribeNetworkInterfaceAttribute", api.DescribeNetworkInterfaceAttribute),
 			shape.Op("DescribeNetworkInterfaces", api.DescribeNetworkInterfaces),
 			shape.Op("DescribeRegions", api.DescribeRegions),
@@ -149,6 +160,7 @@ func Describe(api API) shape.Service {
 			shape.Op("ReplaceRouteTableAssociation", api.ReplaceRouteTableAssociation),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),
+			shape.Op("StartNetworkInsightsAnalysis", api.StartNetworkInsightsAnalysis),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsIngress", api.UpdateSecurityGroupRuleDescriptionsIngress),
 		},

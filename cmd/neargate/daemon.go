@@ -162,6 +162,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.pool, err = o.host.publicPool(o.dir); err != nil {
 		return err
 	}
+	d.admin.pool = d.pool
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
@@ -298,7 +299,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 
 // deps is what services are made with.
 func (d *daemon) deps() service.Deps {
-	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key, Public: d.pool}
 }
 
 // observe records a finished call.

@@ -10,6 +10,7 @@ import (
 	"neargate/service/ec2/common"
 	"neargate/service/ec2/eni"
 	"neargate/service/ec2/group"
+	"neargate/service/ec2/insight"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/route"
 	"neargate/service/ec2/vpc"
@@ -20,6 +21,7 @@ type (
 	acls       = acl.Handler
 	commons    = common.Handler
 	groups     = group.Handler
+	insights   = insight.Handler
 	interfaces = eni.Handler
 	routes     = route.Handler
 	vpcs       = vpc.Handler
@@ -31,6 +33,7 @@ type Service struct {
 	*acls
 	*commons
 	*groups
+	*insights
 	*interfaces
 	*routes
 	*vpcs
@@ -41,5 +44,5 @@ var _ wire.API = (*Service)(nil)
 // New returns the service.
 func New(deps service.Deps) *Service {
 	e := call.New(deps)
-	return &Service{e, acl.New(e), common.New(e), group.New(e), eni.New(e), route.New(e), vpc.New(e)}
+	return &Service{e, acl.New(e), common.New(e), group.New(e), insight.New(e), eni.New(e), route.New(e), vpc.New(e)}
 }

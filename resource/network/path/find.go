@@ -42,6 +42,11 @@ func Find(n *Network, q Query) Result {
 func (x *index) probes(q *Query) ([]packet, *Explanation) {
 	source, gateway := x.interfaces[q.Source], x.gateways[q.Source]
 	switch {
+	case x.endpoints[q.Source] != nil:
+		return nil, begins(x.component(KindEndpoint, q.Source))
+	case x.peerings[q.Source] != nil:
+		return nil, &Explanation{Code: Unsupported, About: []Component{x.component(KindPeering, q.Source)},
+			Text: "a peering connection begins nothing; analyze the path from an interface"}
 	case source == nil && gateway == nil:
 		return nil, &Explanation{Code: NoSource, Text: fmt.Sprintf("there is no source %q", q.Source)}
 	case source != nil && len(addresses(source)) == 0, gateway != nil && gateway.Vpc == "":
@@ -50,8 +55,7 @@ func (x *index) probes(q *Query) ([]packet, *Explanation) {
 		return nil, &Explanation{Code: Unsupported, About: []Component{x.component(KindInterface, source.ID)},
 			Text: "a NAT gateway begins nothing"}
 	case source != nil && source.Kind() == network.TypeEndpoint:
-		return nil, &Explanation{Code: EndpointBegins, About: []Component{x.component(KindInterface, source.ID)},
-			Text: "a VPC endpoint begins nothing; analyze the other direction"}
+		return nil, begins(x.component(KindInterface, source.ID))
 	}
 	to, no := x.destinations(q, source, gateway)
 	if no != nil {
@@ -80,6 +84,11 @@ func (x *index) probes(q *Query) ([]packet, *Explanation) {
 		}
 	}
 	return all, nil
+}
+
+// begins explains that endpoints only answer.
+func begins(c Component) *Explanation {
+	return &Explanation{Code: EndpointBegins, About: []Component{c}, Text: "a VPC endpoint begins nothing; analyze the other direction"}
 }
 
 // destinations are the addresses that a query may mean.

@@ -5,6 +5,7 @@ package call
 
 import (
 	"context"
+	"net/netip"
 
 	"neargate/arn"
 	"neargate/auth"
@@ -24,6 +25,14 @@ type Env struct {
 
 // New makes the environment of the operations.
 func New(d service.Deps) *Env { return &Env{d, page.NewSealer(d.TokenKey)} }
+
+// PublicRange is where the installation takes its public addresses from.
+func (s *Env) PublicRange() netip.Prefix {
+	if !s.Public.IsValid() {
+		return network.PublicRange()
+	}
+	return s.Public
+}
 
 // Scope is a transaction on behalf of a caller.
 type Scope struct {
