@@ -201,7 +201,17 @@ func (h *Host) container(l *lane, j *Job, name string, v container.Variables) (s
 	if h.Environment != nil {
 		v.Agent = h.Environment(&j.Task, name)
 	}
-	return container.Container(&j.Task, &j.Definition, name, images, v)
+	if h.Trust == nil {
+		return container.Container(&j.Task, &j.Definition, name, images, v)
+	}
+	layer, variables, err := h.Trust(images[name].Layers)
+	if err != nil {
+		return sandbox.Container{}, err
+	}
+	v.Default = variables
+	c, err := container.Container(&j.Task, &j.Definition, name, images, v)
+	c.Layers = append([]string{layer}, c.Layers...)
+	return c, err
 }
 
 // described is a container as far as it can be described.
