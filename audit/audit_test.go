@@ -91,6 +91,7 @@ func TestEvent(t *testing.T) {
 		ID: "req", Service: "iam", Operation: "CreateRole", Region: "eu-west-1", Account: account, AccessKeyID: "ASIAX",
 		SourceIP: "198.51.100.1", UserAgent: "aws-cli", Start: start.Add(time.Millisecond),
 		Principal: auth.Caller{Account: account, ARN: session.ARN(), UserID: session.UserID()},
+		Context:   auth.WithVia(t.Context(), auth.Via{Account: account, Region: "eu-west-1", Endpoint: "vpce-1", Vpc: "vpc-1"}),
 		Input: &input{RoleName: new("r"), SecretString: new("s3cr3t"), Hush: new("s3cr3t"), Tags: map[string]string{"k": "v"}, When: &start,
 			Nested: &inner{Environment: []KeyValuePair{{new("KEY"), new("s3cr3t")}}, VPCId: new("vpc-1"), Count: new(int32(2))}},
 		Output: &struct{ Token, RoleId *string }{new("s3cr3t"), new("AROAX")},
@@ -110,7 +111,7 @@ func TestEvent(t *testing.T) {
 	if err := json.Unmarshal([]byte(e.Text), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := `map[awsRegion:us-east-1 eventCategory:Management eventID:` + e.ID + ` eventName:CreateRole eventSource:iam.amazonaws.com eventTime:2026-03-01T12:00:00Z eventType:AwsApiCall eventVersion:1.11 managementEvent:true readOnly:false recipientAccountId:123456789012 requestID:req requestParameters:map[hush:HIDDEN_DUE_TO_SECURITY_REASONS nested:map[count:2 environment:[map[name:KEY value:HIDDEN_DUE_TO_SECURITY_REASONS]] vpcId:vpc-1] roleName:r secretString:HIDDEN_DUE_TO_SECURITY_REASONS tags:map[k:v] when:2026-03-01T12:00:00Z] responseElements:map[roleId:AROAX token:HIDDEN_DUE_TO_SECURITY_REASONS] sourceIPAddress:198.51.100.1 userAgent:aws-cli userIdentity:map[accessKeyId:ASIAX accountId:123456789012 arn:arn:aws:sts::123456789012:assumed-role/worker/s1 principalId:AROAWORKER:s1 sessionContext:map[attributes:map[creationDate:2026-03-01T12:00:00Z mfaAuthenticated:false] sessionIssuer:map[accountId:123456789012 arn:arn:aws:iam::123456789012:role/worker principalId:AROAWORKER type:Role userName:worker]] type:AssumedRole]]`
+	want := `map[awsRegion:us-east-1 eventCategory:Management eventID:` + e.ID + ` eventName:CreateRole eventSource:iam.amazonaws.com eventTime:2026-03-01T12:00:00Z eventType:AwsApiCall eventVersion:1.11 managementEvent:true readOnly:false recipientAccountId:123456789012 requestID:req requestParameters:map[hush:HIDDEN_DUE_TO_SECURITY_REASONS nested:map[count:2 environment:[map[name:KEY value:HIDDEN_DUE_TO_SECURITY_REASONS]] vpcId:vpc-1] roleName:r secretString:HIDDEN_DUE_TO_SECURITY_REASONS tags:map[k:v] when:2026-03-01T12:00:00Z] responseElements:map[roleId:AROAX token:HIDDEN_DUE_TO_SECURITY_REASONS] sourceIPAddress:198.51.100.1 userAgent:aws-cli userIdentity:map[accessKeyId:ASIAX accountId:123456789012 arn:arn:aws:sts::123456789012:assumed-role/worker/s1 principalId:AROAWORKER:s1 sessionContext:map[attributes:map[creationDate:2026-03-01T12:00:00Z mfaAuthenticated:false] sessionIssuer:map[accountId:123456789012 arn:arn:aws:iam::123456789012:role/worker principalId:AROAWORKER type:Role userName:worker]] type:AssumedRole] vpcEndpointAccountId:123456789012 vpcEndpointId:vpce-1]`
 	if fmt.Sprint(got) != want {
 		t.Errorf("%v\nwant\n%s", got, want)
 	}

@@ -41,6 +41,8 @@ type record struct {
 	EventType          string          `json:"eventType"`
 	ManagementEvent    bool            `json:"managementEvent"`
 	RecipientAccountID string          `json:"recipientAccountId"`
+	VpcEndpointID      string          `json:"vpcEndpointId,omitempty"`
+	VpcEndpointAccount string          `json:"vpcEndpointAccountId,omitempty"`
 	EventCategory      string          `json:"eventCategory"`
 	TLSDetails         *tlsDetails     `json:"tlsDetails,omitempty"`
 }
@@ -130,9 +132,23 @@ func (r *Recorder) event(tx store.Tx, c *wire.Call) (trail.Event, error) {
 			strings.ReplaceAll(tls.VersionName(c.TLS.Version), "TLS 1", "TLSv1"), tls.CipherSuiteName(c.TLS.CipherSuite), c.Host,
 		}
 	}
+	if v := via(c); v != nil {
+		rec.VpcEndpointID, rec.VpcEndpointAccount = v.Endpoint, v.Account
+	}
 	b, err := json.Marshal(&rec)
 	e.Text = string(b)
 	return e, err
+}
+
+// via is the VPC endpoint that a call came through; nil: none.
+func via(c *wire.Call) *auth.Via {
+	if p, ok := c.Principal.(auth.Caller); ok && p.Via != nil {
+		return p.Via
+	}
+	if c.Context == nil {
+		return nil
+	}
+	return auth.ViaOf(c.Context)
 }
 
 // errorCode is how CloudTrail names an error.

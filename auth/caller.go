@@ -22,6 +22,7 @@ type Caller struct {
 	SourceIP    string
 	UserAgent   string
 	Secure      bool // the request came over TLS
+	Via         *Via // the VPC endpoint it came through; nil: none
 
 	session *identity.Session // of ForTask
 }

@@ -55,7 +55,8 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 			return err
 		}
 	}
-	if c.Root() && services[call.Service].about == nil || slices.Contains(unguarded, action) {
+	open := slices.Contains(unguarded, action)
+	if c.Via == nil && (open || c.Root() && services[call.Service].about == nil) {
 		return nil
 	}
 	return d.store.View(ctx, func(tx store.Tx) error {
@@ -63,8 +64,19 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 		if err != nil {
 			return err
 		}
+		if open {
+			p.Set = policy.Set{Identity: everything}
+		}
+		way, err := d.parse.endpoint(tx, c)
+		if err != nil {
+			return err
+		}
 		in := input{reflect.Indirect(reflect.ValueOf(call.Input)), c, tx}
 		for _, t := range targets(in, call) {
+			p.Set.Endpoint = nil // what the service does besides does not pass there
+			if strings.HasPrefix(t.action, call.Service+":") {
+				p.Set.Endpoint = way
+			}
 			for _, resource := range t.resources {
 				u := Use{Action: t.action, Resource: resource, Keys: t.context}
 				if err := u.find(in); err != nil {
@@ -126,9 +138,7 @@ func (c Caller) conditionKeys(now time.Time) policy.Context {
 	keys.Set("aws:CurrentTime", now.UTC().Format(time.RFC3339))
 	keys.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
 	keys.Set("aws:SecureTransport", strconv.FormatBool(c.Secure))
-	if c.SourceIP != "" {
-		keys.Set("aws:SourceIp", c.SourceIP)
-	}
+	c.cameFrom(keys)
 	if c.UserAgent != "" {
 		keys.Set("aws:UserAgent", c.UserAgent)
 	}

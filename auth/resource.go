@@ -52,6 +52,9 @@ func (p *parser) use(tx store.Tx, c Caller, now time.Time, u Use) error {
 	if err != nil {
 		return err
 	}
+	if principal.Set.Endpoint, err = p.endpoint(tx, c); err != nil {
+		return err
+	}
 	u.guarded = true
 	return p.allow(c, &principal, now, &u)
 }

@@ -10,7 +10,9 @@ import (
 
 // ec2Rules are those of Amazon EC2.
 var ec2Rules = rules{
-	tags: input.ec2Tags,
+	tags:    input.ec2Tags,
+	context: input.ec2Keys,
+	also:    input.ec2Tagging,
 	resources: merge(
 		each(func(in input) []string { return in.ec2("security-group", in.list("GroupIds"), in.text("GroupId")) },
 			"AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress",
@@ -31,6 +33,7 @@ var ec2Rules = rules{
 			}
 			return out
 		}, "CreateTags", "DeleteTags"),
+		vpcResources,
 	),
 }
 

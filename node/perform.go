@@ -31,7 +31,7 @@ func (h *Host) plug(l *lane, j *Job) error {
 	ready := ""
 	if r, ok := h.Sandbox.(sandbox.Reserver); ok {
 		var err error
-		if ready, _, err = r.Reserve(ctx, t.ID); err != nil {
+		if ready, _, err = r.Reserve(ctx, container.Spec(t, &j.Definition, n)); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ type call struct {
 	r      *http.Request
 	id     string
 	start  time.Time
+	route  func(*call) *service
 
 	claim *sigv4.Claim // nil when not signed
 	svc   *service     // nil when not routed
@@ -161,7 +162,7 @@ func (c *call) identify() error {
 			return err
 		}
 	}
-	if c.svc = c.server.route(c); c.svc == nil {
+	if c.svc = c.route(c); c.svc == nil {
 		return errNoService
 	}
 	if err := c.svc.protocol.accepts(c); err != nil {
@@ -321,7 +322,7 @@ func (c *call) report() Call {
 	k := Call{
 		ID: c.id, Region: c.region, Account: c.key.Account, AccessKeyID: c.accessKeyID(), SourceIP: c.sourceIP(), UserAgent: c.r.UserAgent(),
 		Status: c.status, Code: c.code, Start: c.start, Duration: c.server.cfg.Now().Sub(c.start), Read: c.read, Wrote: c.wrote, Err: c.failed,
-		Message: c.failure, Principal: c.key.Principal, Input: c.in, Output: c.result, Host: c.r.Host, TLS: c.r.TLS,
+		Message: c.failure, Principal: c.key.Principal, Input: c.in, Output: c.result, Host: c.r.Host, TLS: c.r.TLS, Context: c.r.Context(),
 	}
 	if c.svc != nil {
 		k.Service = c.svc.ID

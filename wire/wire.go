@@ -88,6 +88,7 @@ type Call struct {
 	Input, Output any    // decoded input and output, as far as there are; not to be changed
 	Host          string
 	TLS           *tls.ConnectionState // nil without
+	Context       context.Context      // the request's, for its values; it is over
 }
 
 // StatusGone is observed for a client that left before its answer.
@@ -140,9 +141,22 @@ func New(cfg Config) *Server {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r, s.route) }
+
+// Only is the front door of the one service with an id, whatever requests are for;
+// where there is no such service, of none.
+func (s *Server) Only(id string) http.Handler {
+	one := s.find(func(v *service) bool { return v.ID == id })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serve(w, r, func(*call) *service { return one })
+	})
+}
+
+// serve answers a request for the service that route finds.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, route func(*call) *service) {
 	c := s.calls.Get().(*call)
 	c.begin(w, r)
+	c.route = route
 	c.answer(c.serve())
 	if s.cfg.Observe != nil {
 		s.cfg.Observe(c.report())

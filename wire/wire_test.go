@@ -382,6 +382,30 @@ func TestRouting(t *testing.T) {
 	}
 }
 
+// TestOnly asks the front door of one service for it, for others and for none.
+func TestOnly(t *testing.T) {
+	s := server(nil)
+	sts := "Action=GetCallerIdentity&Version=2011-06-15"
+	for _, tt := range []struct {
+		name, only string
+		r          *http.Request
+		status     int
+		want       string
+	}{
+		{"its own", "ecs", key("ecs").sign(ecsCall("ListClusters", "{}"), "{}"), 200, ""},
+		{"signed for another", "ecs", key("logs").sign(ecsCall("ListClusters", "{}"), "{}"), 400, "Credential should be scoped to correct service: 'ecs'. "},
+		{"another protocol", "ecs", key("sts").sign(formCall(sts), sts), 404, "UnknownOperationException"},
+		{"another target", "logs", key("logs").sign(ecsCall("ListClusters", "{}"), "{}"), 400, "UnknownOperationException"},
+		{"query service, another signed", "sts", key("ecs").sign(ecsCall("ListClusters", "{}"), "{}"), 403, "scoped to correct service: 'sts'"},
+		{"none", "ssmmessages", key("ecs").sign(ecsCall("ListClusters", "{}"), "{}"), 400, "UnknownOperationException"},
+	} {
+		w := do(t, s.Only(tt.only), tt.r)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
+			t.Errorf("%s: %d %s", tt.name, w.Code, w.Body)
+		}
+	}
+}
+
 func TestGzip(t *testing.T) {
 	squeeze := func(text string) string {
 		var b bytes.Buffer

@@ -103,11 +103,12 @@ func (p Principal) names(r *Request) bool {
 }
 
 // Set is everything that decides about one principal's requests. A nil
-// Boundary or Session is no limit; an empty one allows nothing.
+// Boundary, Session or Endpoint is no limit; an empty one allows nothing.
 type Set struct {
 	Identity []*Document // inline and attached policies
 	Boundary []*Document // permissions boundary
 	Session  []*Document // session policies
+	Endpoint []*Document // policy of the VPC endpoint that the request came through
 }
 
 // Verdict is the decision about a request with the reason for a refusal.
@@ -132,6 +133,7 @@ const (
 	account         // the account of the caller, who needs a policy of their own
 	principal       // the caller under some name, or everybody
 	exactly         // the user or session itself, by its ARN
+	beyond          // more than any policy gives
 )
 
 // Decide evaluates the set and the guard, which may be nil. Any Deny refuses. Else
@@ -152,6 +154,7 @@ func (s *Set) Decide(r *Request, g *Guard) Verdict {
 		{"identity-based policy", "an", s.Identity, true, principal},
 		{"permissions boundary", "a", s.Boundary, s.Boundary != nil, exactly},
 		{"session policy", "a", s.Session, s.Session != nil, exactly},
+		{"VPC endpoint policy", "a", s.Endpoint, s.Endpoint != nil, beyond},
 	}
 	effect, given := g.evaluate(r)
 	if effect == Deny {

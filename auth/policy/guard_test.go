@@ -40,6 +40,9 @@ func someSet(t *testing.T, r *rand.Rand) (Set, *Guard) {
 	if r.Intn(2) == 0 {
 		set.Session = append([]*Document{}, docs()...)
 	}
+	if r.Intn(2) == 0 {
+		set.Endpoint = append([]*Document{}, docs()...)
+	}
 	if r.Intn(3) == 0 {
 		return set, nil
 	}
@@ -76,17 +79,20 @@ func TestDecideProperties(t *testing.T) {
 			t.Fatalf("%+v", v)
 		}
 		denied := evaluateAll(set.Identity, &someRequest) == Deny || evaluateAll(set.Boundary, &someRequest) == Deny ||
-			evaluateAll(set.Session, &someRequest) == Deny || g != nil && g.Document != nil && g.Document.Evaluate(&someRequest) == Deny
+			evaluateAll(set.Session, &someRequest) == Deny || evaluateAll(set.Endpoint, &someRequest) == Deny || g != nil && g.Document != nil && g.Document.Evaluate(&someRequest) == Deny
 		if denied != v.Denied {
 			t.Fatalf("denied %v, said %+v", denied, v)
 		}
-		more := Set{append(slices.Clone(set.Identity), everything), with(set.Boundary, everything), with(set.Session, everything)}
+		more := Set{append(slices.Clone(set.Identity), everything), with(set.Boundary, everything), with(set.Session, everything), with(set.Endpoint, everything)}
 		if v.Allowed && !more.Decide(&someRequest, g).Allowed {
 			t.Fatal("an Allow took a permission away")
 		}
-		less := Set{append(slices.Clone(set.Identity), denyAll), set.Boundary, set.Session}
+		less := Set{append(slices.Clone(set.Identity), denyAll), set.Boundary, set.Session, set.Endpoint}
 		if less.Decide(&someRequest, g).Allowed {
 			t.Fatal("a Deny did not win")
+		}
+		if set.Endpoint != nil && v.Allowed && evaluateAll(set.Endpoint, &someRequest) != Allow {
+			t.Fatal("allowed without the endpoint's policy")
 		}
 		if (&Set{}).Decide(&someRequest, nil).Allowed {
 			t.Fatal("nothing allowed something")

@@ -12,14 +12,36 @@ import (
 
 // API answers the operations.
 type API interface {
+	AssociateDhcpOptions(context.Context, *AssociateDhcpOptionsInput) (*AssociateDhcpOptionsOutput, error)
+	AssociateRouteTable(context.Context, *AssociateRouteTableInput) (*AssociateRouteTableOutput, error)
+	AssociateVpcCidrBlock(context.Context, *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
+	AttachInternetGateway(context.Context, *AttachInternetGatewayInput) (*AttachInternetGatewayOutput, error)
 	AuthorizeSecurityGroupEgress(context.Context, *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error)
 	AuthorizeSecurityGroupIngress(context.Context, *AuthorizeSecurityGroupIngressInput) (*AuthorizeSecurityGroupIngressOutput, error)
+	CreateDefaultSubnet(context.Context, *CreateDefaultSubnetInput) (*CreateDefaultSubnetOutput, error)
+	CreateDefaultVpc(context.Context, *CreateDefaultVpcInput) (*CreateDefaultVpcOutput, error)
+	CreateDhcpOptions(context.Context, *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
+	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
+	CreateNetworkAcl(context.Context, *CreateNetworkAclInput) (*CreateNetworkAclOutput, error)
+	CreateNetworkAclEntry(context.Context, *CreateNetworkAclEntryInput) (*CreateNetworkAclEntryOutput, error)
 	CreateNetworkInterface(context.Context, *CreateNetworkInterfaceInput) (*CreateNetworkInterfaceOutput, error)
+	CreateRoute(context.Context, *CreateRouteInput) (*CreateRouteOutput, error)
+	CreateRouteTable(context.Context, *CreateRouteTableInput) (*CreateRouteTableOutput, error)
 	CreateSecurityGroup(context.Context, *CreateSecurityGroupInput) (*CreateSecurityGroupOutput, error)
+	CreateSubnet(context.Context, *CreateSubnetInput) (*CreateSubnetOutput, error)
 	CreateTags(context.Context, *CreateTagsInput) (*CreateTagsOutput, error)
+	CreateVpc(context.Context, *CreateVpcInput) (*CreateVpcOutput, error)
+	DeleteDhcpOptions(context.Context, *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
+	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
+	DeleteNetworkAcl(context.Context, *DeleteNetworkAclInput) (*DeleteNetworkAclOutput, error)
+	DeleteNetworkAclEntry(context.Context, *DeleteNetworkAclEntryInput) (*DeleteNetworkAclEntryOutput, error)
 	DeleteNetworkInterface(context.Context, *DeleteNetworkInterfaceInput) (*DeleteNetworkInterfaceOutput, error)
+	DeleteRoute(context.Context, *DeleteRouteInput) (*DeleteRouteOutput, error)
+	DeleteRouteTable(context.Context, *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
 	DeleteSecurityGroup(context.Context, *DeleteSecurityGroupInput) (*DeleteSecurityGroupOutput, error)
+	DeleteSubnet(context.Context, *DeleteSubnetInput) (*DeleteSubnetOutput, error)
 	DeleteTags(context.Context, *DeleteTagsInput) (*DeleteTagsOutput, error)
+	DeleteVpc(context.Context, *DeleteVpcInput) (*DeleteVpcOutput, error)
 	DescribeAccountAttributes(context.Context, *DescribeAccountAttributesInput) (*DescribeAccountAttributesOutput, error)
 	DescribeAvailabilityZones(context.Context, *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error)
 	DescribeDhcpOptions(context.Context, *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error)
@@ -31,12 +53,24 @@ type API interface {
 	DescribeRouteTables(context.Context, *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error)
 	DescribeSecurityGroupRules(context.Context, *DescribeSecurityGroupRulesInput) (*DescribeSecurityGroupRulesOutput, error)
 	DescribeSecurityGroups(context.Context, *DescribeSecurityGroupsInput) (*DescribeSecurityGroupsOutput, error)
+	DescribeStaleSecurityGroups(context.Context, *DescribeStaleSecurityGroupsInput) (*DescribeStaleSecurityGroupsOutput, error)
 	DescribeSubnets(context.Context, *DescribeSubnetsInput) (*DescribeSubnetsOutput, error)
 	DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
 	DescribeVpcAttribute(context.Context, *DescribeVpcAttributeInput) (*DescribeVpcAttributeOutput, error)
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
+	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
+	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
+	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
+	GetSecurityGroupsForVpc(context.Context, *GetSecurityGroupsForVpcInput) (*GetSecurityGroupsForVpcOutput, error)
 	ModifyNetworkInterfaceAttribute(context.Context, *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules(context.Context, *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
+	ModifySubnetAttribute(context.Context, *ModifySubnetAttributeInput) (*ModifySubnetAttributeOutput, error)
+	ModifyVpcAttribute(context.Context, *ModifyVpcAttributeInput) (*ModifyVpcAttributeOutput, error)
+	ModifyVpcTenancy(context.Context, *ModifyVpcTenancyInput) (*ModifyVpcTenancyOutput, error)
+	ReplaceNetworkAclAssociation(context.Context, *ReplaceNetworkAclAssociationInput) (*ReplaceNetworkAclAssociationOutput, error)
+	ReplaceNetworkAclEntry(context.Context, *ReplaceNetworkAclEntryInput) (*ReplaceNetworkAclEntryOutput, error)
+	ReplaceRoute(context.Context, *ReplaceRouteInput) (*ReplaceRouteOutput, error)
+	ReplaceRouteTableAssociation(context.Context, *ReplaceRouteTableAssociationInput) (*ReplaceRouteTableAssociationOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
@@ -54,14 +88,36 @@ func Describe(api API) shape.Service {
 		Protocol:    shape.EC2,
 		Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15/",
 		Operations: []shape.Operation{
+			shape.Void("AssociateDhcpOptions", api.AssociateDhcpOptions),
+			shape.Op("AssociateRouteTable", api.AssociateRouteTable),
+			shape.Op("AssociateVpcCidrBlock", api.AssociateVpcCidrBlock),
+			shape.Void("AttachInternetGateway", api.AttachInternetGateway),
 			shape.Op("AuthorizeSecurityGroupEgress", api.AuthorizeSecurityGroupEgress),
 			shape.Op("AuthorizeSecurityGroupIngress", api.AuthorizeSecurityGroupIngress),
+			shape.Op("CreateDefaultSubnet", api.CreateDefaultSubnet),
+			shape.Op("CreateDefaultVpc", api.CreateDefaultVpc),
+			shape.Op("CreateDhcpOptions", api.CreateDhcpOptions),
+			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
+			shape.Op("CreateNetworkAcl", api.CreateNetworkAcl),
+			shape.Void("CreateNetworkAclEntry", api.CreateNetworkAclEntry),
 			shape.Op("CreateNetworkInterface", api.CreateNetworkInterface),
+			shape.Op("CreateRoute", api.CreateRoute),
+			shape.Op("CreateRouteTable", api.CreateRouteTable),
 			shape.Op("CreateSecurityGroup", api.CreateSecurityGroup),
+			shape.Op("CreateSubnet", api.CreateSubnet),
 			shape.Void("CreateTags", api.CreateTags),
+			shape.Op("CreateVpc", api.CreateVpc),
+			shape.Void("DeleteDhcpOptions", api.DeleteDhcpOptions),
+			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
+			shape.Void("DeleteNetworkAcl", api.DeleteNetworkAcl),
+			shape.Void("DeleteNetworkAclEntry", api.DeleteNetworkAclEntry),
 			shape.Void("DeleteNetworkInterface", api.DeleteNetworkInterface),
+			shape.Void("DeleteRoute", api.DeleteRoute),
+			shape.Void("DeleteRouteTable", api.DeleteRouteTable),
 			shape.Op("DeleteSecurityGroup", api.DeleteSecurityGroup),
+			shape.Void("DeleteSubnet", api.DeleteSubnet),
 			shape.Void("DeleteTags", api.DeleteTags),
+			shape.Void("DeleteVpc", api.DeleteVpc),
 			shape.Op("DescribeAccountAttributes", api.DescribeAccountAttributes),
 			shape.Op("DescribeAvailabilityZones", api.DescribeAvailabilityZones),
 			shape.Op("DescribeDhcpOptions", api.DescribeDhcpOptions),
@@ -73,12 +129,24 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeRouteTables", api.DescribeRouteTables),
 			shape.Op("DescribeSecurityGroupRules", api.DescribeSecurityGroupRules),
 			shape.Op("DescribeSecurityGroups", api.DescribeSecurityGroups),
+			shape.Op("DescribeStaleSecurityGroups", api.DescribeStaleSecurityGroups),
 			shape.Op("DescribeSubnets", api.DescribeSubnets),
 			shape.Op("DescribeTags", api.DescribeTags),
 			shape.Op("DescribeVpcAttribute", api.DescribeVpcAttribute),
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
+			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
+			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
+			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
+			shape.Op("GetSecurityGroupsForVpc", api.GetSecurityGroupsForVpc),
 			shape.Void("ModifyNetworkInterfaceAttribute", api.ModifyNetworkInterfaceAttribute),
 			shape.Op("ModifySecurityGroupRules", api.ModifySecurityGroupRules),
+			shape.Void("ModifySubnetAttribute", api.ModifySubnetAttribute),
+			shape.Void("ModifyVpcAttribute", api.ModifyVpcAttribute),
+			shape.Op("ModifyVpcTenancy", api.ModifyVpcTenancy),
+			shape.Op("ReplaceNetworkAclAssociation", api.ReplaceNetworkAclAssociation),
+			shape.Void("ReplaceNetworkAclEntry", api.ReplaceNetworkAclEntry),
+			shape.Void("ReplaceRoute", api.ReplaceRoute),
+			shape.Op("ReplaceRouteTableAssociation", api.ReplaceRouteTableAssociation),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),

@@ -15,6 +15,62 @@ type AccountAttributeValue struct {
 	AttributeValue *string `aws:"AttributeValue" xml:"attributeValue"`
 }
 
+// AssociateDhcpOptionsInput is the AWS shape com.amazonaws.ec2#AssociateDhcpOptionsRequest.
+type AssociateDhcpOptionsInput struct {
+	DhcpOptionsId *string `aws:"DhcpOptionsId,required"`
+	DryRun        *bool   `aws:"DryRun"`
+	VpcId         *string `aws:"VpcId,required"`
+}
+
+// AssociateDhcpOptionsOutput is empty: the model names no shape for it.
+type AssociateDhcpOptionsOutput struct{}
+
+// AssociateRouteTableInput is the AWS shape com.amazonaws.ec2#AssociateRouteTableRequest.
+type AssociateRouteTableInput struct {
+	DryRun         *bool   `aws:"DryRun"`
+	GatewayId      *string `aws:"GatewayId"`
+	PublicIpv4Pool *string `aws:"PublicIpv4Pool"`
+	RouteTableId   *string `aws:"RouteTableId,required"`
+	SubnetId       *string `aws:"SubnetId"`
+}
+
+// AssociateRouteTableOutput is the AWS shape com.amazonaws.ec2#AssociateRouteTableResult.
+type AssociateRouteTableOutput struct {
+	AssociationId    *string                     `aws:"AssociationId" xml:"associationId"`
+	AssociationState *RouteTableAssociationState `aws:"AssociationState" xml:"associationState"`
+}
+
+// AssociateVpcCidrBlockInput is the AWS shape com.amazonaws.ec2#AssociateVpcCidrBlockRequest.
+type AssociateVpcCidrBlockInput struct {
+	AmazonProvidedIpv6CidrBlock     *bool   `aws:"AmazonProvidedIpv6CidrBlock"`
+	CidrBlock                       *string `aws:"CidrBlock"`
+	Ipv4IpamPoolId                  *string `aws:"Ipv4IpamPoolId"`
+	Ipv4NetmaskLength               *int32  `aws:"Ipv4NetmaskLength"`
+	Ipv6CidrBlock                   *string `aws:"Ipv6CidrBlock"`
+	Ipv6CidrBlockNetworkBorderGroup *string `aws:"Ipv6CidrBlockNetworkBorderGroup"`
+	Ipv6IpamPoolId                  *string `aws:"Ipv6IpamPoolId"`
+	Ipv6NetmaskLength               *int32  `aws:"Ipv6NetmaskLength"`
+	Ipv6Pool                        *string `aws:"Ipv6Pool"`
+	VpcId                           *string `aws:"VpcId,required"`
+}
+
+// AssociateVpcCidrBlockOutput is the AWS shape com.amazonaws.ec2#AssociateVpcCidrBlockResult.
+type AssociateVpcCidrBlockOutput struct {
+	CidrBlockAssociation     *VpcCidrBlockAssociation     `aws:"CidrBlockAssociation" xml:"cidrBlockAssociation"`
+	Ipv6CidrBlockAssociation *VpcIpv6CidrBlockAssociation `aws:"Ipv6CidrBlockAssociation" xml:"ipv6CidrBlockAssociation"`
+	VpcId                    *string                      `aws:"VpcId" xml:"vpcId"`
+}
+
+// AttachInternetGatewayInput is the AWS shape com.amazonaws.ec2#AttachInternetGatewayRequest.
+type AttachInternetGatewayInput struct {
+	DryRun            *bool   `aws:"DryRun"`
+	InternetGatewayId *string `aws:"InternetGatewayId,required"`
+	VpcId             *string `aws:"VpcId,required"`
+}
+
+// AttachInternetGatewayOutput is empty: the model names no shape for it.
+type AttachInternetGatewayOutput struct{}
+
 // AttachmentEnaSrdSpecification is the AWS shape com.amazonaws.ec2#AttachmentEnaSrdSpecification.
 type AttachmentEnaSrdSpecification struct {
 	EnaSrdEnabled          *bool                             `aws:"EnaSrdEnabled" xml:"enaSrdEnabled"`
@@ -129,6 +185,83 @@ type ConnectionTrackingSpecificationRequest struct {
 	UdpTimeout            *int32 `aws:"UdpTimeout"`
 }
 
+// CreateDefaultSubnetInput is the AWS shape com.amazonaws.ec2#CreateDefaultSubnetRequest.
+type CreateDefaultSubnetInput struct {
+	AvailabilityZone   *string `aws:"AvailabilityZone,required"`
+	AvailabilityZoneId *string `aws:"AvailabilityZoneId"`
+	DryRun             *bool   `aws:"DryRun"`
+	Ipv6Native         *bool   `aws:"Ipv6Native"`
+}
+
+// CreateDefaultSubnetOutput is the AWS shape com.amazonaws.ec2#CreateDefaultSubnetResult.
+type CreateDefaultSubnetOutput struct {
+	Subnet *Subnet `aws:"Subnet" xml:"subnet"`
+}
+
+// CreateDefaultVpcInput is the AWS shape com.amazonaws.ec2#CreateDefaultVpcRequest.
+type CreateDefaultVpcInput struct {
+	DryRun *bool `aws:"DryRun"`
+}
+
+// CreateDefaultVpcOutput is the AWS shape com.amazonaws.ec2#CreateDefaultVpcResult.
+type CreateDefaultVpcOutput struct {
+	Vpc *Vpc `aws:"Vpc" xml:"vpc"`
+}
+
+// CreateDhcpOptionsInput is the AWS shape com.amazonaws.ec2#CreateDhcpOptionsRequest.
+type CreateDhcpOptionsInput struct {
+	DhcpConfigurations []NewDhcpConfiguration `aws:"DhcpConfigurations,required" form:"DhcpConfiguration"`
+	DryRun             *bool                  `aws:"DryRun"`
+	TagSpecifications  []TagSpecification     `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// CreateDhcpOptionsOutput is the AWS shape com.amazonaws.ec2#CreateDhcpOptionsResult.
+type CreateDhcpOptionsOutput struct {
+	DhcpOptions *DhcpOptions `aws:"DhcpOptions" xml:"dhcpOptions"`
+}
+
+// CreateInternetGatewayInput is the AWS shape com.amazonaws.ec2#CreateInternetGatewayRequest.
+type CreateInternetGatewayInput struct {
+	DryRun            *bool              `aws:"DryRun"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// CreateInternetGatewayOutput is the AWS shape com.amazonaws.ec2#CreateInternetGatewayResult.
+type CreateInternetGatewayOutput struct {
+	InternetGateway *InternetGateway `aws:"InternetGateway" xml:"internetGateway"`
+}
+
+// CreateNetworkAclEntryInput is the AWS shape com.amazonaws.ec2#CreateNetworkAclEntryRequest.
+type CreateNetworkAclEntryInput struct {
+	CidrBlock     *string       `aws:"CidrBlock"`
+	DryRun        *bool         `aws:"DryRun"`
+	Egress        *bool         `aws:"Egress,required"`
+	IcmpTypeCode  *IcmpTypeCode `aws:"IcmpTypeCode" form:"Icmp"`
+	Ipv6CidrBlock *string       `aws:"Ipv6CidrBlock"`
+	NetworkAclId  *string       `aws:"NetworkAclId,required"`
+	PortRange     *PortRange    `aws:"PortRange"`
+	Protocol      *string       `aws:"Protocol,required"`
+	RuleAction    *string       `aws:"RuleAction,required,enum=allow|deny"`
+	RuleNumber    *int32        `aws:"RuleNumber,required"`
+}
+
+// CreateNetworkAclEntryOutput is empty: the model names no shape for it.
+type CreateNetworkAclEntryOutput struct{}
+
+// CreateNetworkAclInput is the AWS shape com.amazonaws.ec2#CreateNetworkAclRequest.
+type CreateNetworkAclInput struct {
+	ClientToken       *string            `aws:"ClientToken,idem"`
+	DryRun            *bool              `aws:"DryRun"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcId             *string            `aws:"VpcId,required"`
+}
+
+// CreateNetworkAclOutput is the AWS shape com.amazonaws.ec2#CreateNetworkAclResult.
+type CreateNetworkAclOutput struct {
+	ClientToken *string     `aws:"ClientToken" xml:"clientToken"`
+	NetworkAcl  *NetworkAcl `aws:"NetworkAcl" xml:"networkAcl"`
+}
+
 // CreateNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#CreateNetworkInterfaceRequest.
 type CreateNetworkInterfaceInput struct {
 	ClientToken                     *string                                 `aws:"ClientToken,idem"`
@@ -158,6 +291,46 @@ type CreateNetworkInterfaceOutput struct {
 	NetworkInterface *NetworkInterface `aws:"NetworkInterface" xml:"networkInterface"`
 }
 
+// CreateRouteInput is the AWS shape com.amazonaws.ec2#CreateRouteRequest.
+type CreateRouteInput struct {
+	CarrierGatewayId            *string `aws:"CarrierGatewayId"`
+	CoreNetworkArn              *string `aws:"CoreNetworkArn"`
+	DestinationCidrBlock        *string `aws:"DestinationCidrBlock"`
+	DestinationIpv6CidrBlock    *string `aws:"DestinationIpv6CidrBlock"`
+	DestinationPrefixListId     *string `aws:"DestinationPrefixListId"`
+	DryRun                      *bool   `aws:"DryRun"`
+	EgressOnlyInternetGatewayId *string `aws:"EgressOnlyInternetGatewayId"`
+	GatewayId                   *string `aws:"GatewayId"`
+	InstanceId                  *string `aws:"InstanceId"`
+	LocalGatewayId              *string `aws:"LocalGatewayId"`
+	NatGatewayId                *string `aws:"NatGatewayId"`
+	NetworkInterfaceId          *string `aws:"NetworkInterfaceId"`
+	OdbNetworkArn               *string `aws:"OdbNetworkArn"`
+	RouteTableId                *string `aws:"RouteTableId,required"`
+	TransitGatewayId            *string `aws:"TransitGatewayId"`
+	VpcEndpointId               *string `aws:"VpcEndpointId"`
+	VpcPeeringConnectionId      *string `aws:"VpcPeeringConnectionId"`
+}
+
+// CreateRouteOutput is the AWS shape com.amazonaws.ec2#CreateRouteResult.
+type CreateRouteOutput struct {
+	Return *bool `aws:"Return" xml:"return"`
+}
+
+// CreateRouteTableInput is the AWS shape com.amazonaws.ec2#CreateRouteTableRequest.
+type CreateRouteTableInput struct {
+	ClientToken       *string            `aws:"ClientToken,idem"`
+	DryRun            *bool              `aws:"DryRun"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcId             *string            `aws:"VpcId,required"`
+}
+
+// CreateRouteTableOutput is the AWS shape com.amazonaws.ec2#CreateRouteTableResult.
+type CreateRouteTableOutput struct {
+	ClientToken *string     `aws:"ClientToken" xml:"clientToken"`
+	RouteTable  *RouteTable `aws:"RouteTable" xml:"routeTable"`
+}
+
 // CreateSecurityGroupInput is the AWS shape com.amazonaws.ec2#CreateSecurityGroupRequest.
 type CreateSecurityGroupInput struct {
 	Description       *string            `aws:"Description,required" form:"GroupDescription"`
@@ -175,6 +348,28 @@ type CreateSecurityGroupOutput struct {
 	Tags             []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
+// CreateSubnetInput is the AWS shape com.amazonaws.ec2#CreateSubnetRequest.
+type CreateSubnetInput struct {
+	AvailabilityZone   *string            `aws:"AvailabilityZone"`
+	AvailabilityZoneId *string            `aws:"AvailabilityZoneId"`
+	CidrBlock          *string            `aws:"CidrBlock"`
+	DryRun             *bool              `aws:"DryRun"`
+	Ipv4IpamPoolId     *string            `aws:"Ipv4IpamPoolId"`
+	Ipv4NetmaskLength  *int32             `aws:"Ipv4NetmaskLength"`
+	Ipv6CidrBlock      *string            `aws:"Ipv6CidrBlock"`
+	Ipv6IpamPoolId     *string            `aws:"Ipv6IpamPoolId"`
+	Ipv6Native         *bool              `aws:"Ipv6Native"`
+	Ipv6NetmaskLength  *int32             `aws:"Ipv6NetmaskLength"`
+	OutpostArn         *string            `aws:"OutpostArn"`
+	TagSpecifications  []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcId              *string            `aws:"VpcId,required"`
+}
+
+// CreateSubnetOutput is the AWS shape com.amazonaws.ec2#CreateSubnetResult.
+type CreateSubnetOutput struct {
+	Subnet *Subnet `aws:"Subnet" xml:"subnet"`
+}
+
 // CreateTagsInput is the AWS shape com.amazonaws.ec2#CreateTagsRequest.
 type CreateTagsInput struct {
 	DryRun    *bool    `aws:"DryRun"`
@@ -185,6 +380,66 @@ type CreateTagsInput struct {
 // CreateTagsOutput is empty: the model names no shape for it.
 type CreateTagsOutput struct{}
 
+// CreateVpcInput is the AWS shape com.amazonaws.ec2#CreateVpcRequest.
+type CreateVpcInput struct {
+	AmazonProvidedIpv6CidrBlock     *bool                              `aws:"AmazonProvidedIpv6CidrBlock"`
+	CidrBlock                       *string                            `aws:"CidrBlock"`
+	DryRun                          *bool                              `aws:"DryRun"`
+	InstanceTenancy                 *string                            `aws:"InstanceTenancy,enum=dedicated|default|host"`
+	Ipv4IpamPoolId                  *string                            `aws:"Ipv4IpamPoolId"`
+	Ipv4NetmaskLength               *int32                             `aws:"Ipv4NetmaskLength"`
+	Ipv6CidrBlock                   *string                            `aws:"Ipv6CidrBlock"`
+	Ipv6CidrBlockNetworkBorderGroup *string                            `aws:"Ipv6CidrBlockNetworkBorderGroup"`
+	Ipv6IpamPoolId                  *string                            `aws:"Ipv6IpamPoolId"`
+	Ipv6NetmaskLength               *int32                             `aws:"Ipv6NetmaskLength"`
+	Ipv6Pool                        *string                            `aws:"Ipv6Pool"`
+	TagSpecifications               []TagSpecification                 `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcEncryptionControl            *VpcEncryptionControlConfiguration `aws:"VpcEncryptionControl"`
+}
+
+// CreateVpcOutput is the AWS shape com.amazonaws.ec2#CreateVpcResult.
+type CreateVpcOutput struct {
+	Vpc *Vpc `aws:"Vpc" xml:"vpc"`
+}
+
+// DeleteDhcpOptionsInput is the AWS shape com.amazonaws.ec2#DeleteDhcpOptionsRequest.
+type DeleteDhcpOptionsInput struct {
+	DhcpOptionsId *string `aws:"DhcpOptionsId,required"`
+	DryRun        *bool   `aws:"DryRun"`
+}
+
+// DeleteDhcpOptionsOutput is empty: the model names no shape for it.
+type DeleteDhcpOptionsOutput struct{}
+
+// DeleteInternetGatewayInput is the AWS shape com.amazonaws.ec2#DeleteInternetGatewayRequest.
+type DeleteInternetGatewayInput struct {
+	DryRun            *bool   `aws:"DryRun"`
+	InternetGatewayId *string `aws:"InternetGatewayId,required"`
+}
+
+// DeleteInternetGatewayOutput is empty: the model names no shape for it.
+type DeleteInternetGatewayOutput struct{}
+
+// DeleteNetworkAclEntryInput is the AWS shape com.amazonaws.ec2#DeleteNetworkAclEntryRequest.
+type DeleteNetworkAclEntryInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	Egress       *bool   `aws:"Egress,required"`
+	NetworkAclId *string `aws:"NetworkAclId,required"`
+	RuleNumber   *int32  `aws:"RuleNumber,required"`
+}
+
+// DeleteNetworkAclEntryOutput is empty: the model names no shape for it.
+type DeleteNetworkAclEntryOutput struct{}
+
+// DeleteNetworkAclInput is the AWS shape com.amazonaws.ec2#DeleteNetworkAclRequest.
+type DeleteNetworkAclInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	NetworkAclId *string `aws:"NetworkAclId,required"`
+}
+
+// DeleteNetworkAclOutput is empty: the model names no shape for it.
+type DeleteNetworkAclOutput struct{}
+
 // DeleteNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#DeleteNetworkInterfaceRequest.
 type DeleteNetworkInterfaceInput struct {
 	DryRun             *bool   `aws:"DryRun"`
@@ -193,6 +448,27 @@ type DeleteNetworkInterfaceInput struct {
 
 // DeleteNetworkInterfaceOutput is empty: the model names no shape for it.
 type DeleteNetworkInterfaceOutput struct{}
+
+// DeleteRouteInput is the AWS shape com.amazonaws.ec2#DeleteRouteRequest.
+type DeleteRouteInput struct {
+	DestinationCidrBlock     *string `aws:"DestinationCidrBlock"`
+	DestinationIpv6CidrBlock *string `aws:"DestinationIpv6CidrBlock"`
+	DestinationPrefixListId  *string `aws:"DestinationPrefixListId"`
+	DryRun                   *bool   `aws:"DryRun"`
+	RouteTableId             *string `aws:"RouteTableId,required"`
+}
+
+// DeleteRouteOutput is empty: the model names no shape for it.
+type DeleteRouteOutput struct{}
+
+// DeleteRouteTableInput is the AWS shape com.amazonaws.ec2#DeleteRouteTableRequest.
+type DeleteRouteTableInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	RouteTableId *string `aws:"RouteTableId,required"`
+}
+
+// DeleteRouteTableOutput is empty: the model names no shape for it.
+type DeleteRouteTableOutput struct{}
 
 // DeleteSecurityGroupInput is the AWS shape com.amazonaws.ec2#DeleteSecurityGroupRequest.
 type DeleteSecurityGroupInput struct {
@@ -207,6 +483,15 @@ type DeleteSecurityGroupOutput struct {
 	Return  *bool   `aws:"Return" xml:"return"`
 }
 
+// DeleteSubnetInput is the AWS shape com.amazonaws.ec2#DeleteSubnetRequest.
+type DeleteSubnetInput struct {
+	DryRun   *bool   `aws:"DryRun"`
+	SubnetId *string `aws:"SubnetId,required"`
+}
+
+// DeleteSubnetOutput is empty: the model names no shape for it.
+type DeleteSubnetOutput struct{}
+
 // DeleteTagsInput is the AWS shape com.amazonaws.ec2#DeleteTagsRequest.
 type DeleteTagsInput struct {
 	DryRun    *bool    `aws:"DryRun"`
@@ -216,6 +501,15 @@ type DeleteTagsInput struct {
 
 // DeleteTagsOutput is empty: the model names no shape for it.
 type DeleteTagsOutput struct{}
+
+// DeleteVpcInput is the AWS shape com.amazonaws.ec2#DeleteVpcRequest.
+type DeleteVpcInput struct {
+	DryRun *bool   `aws:"DryRun"`
+	VpcId  *string `aws:"VpcId,required"`
+}
+
+// DeleteVpcOutput is empty: the model names no shape for it.
+type DeleteVpcOutput struct{}
 
 // DescribeAccountAttributesInput is the AWS shape com.amazonaws.ec2#DescribeAccountAttributesRequest.
 type DescribeAccountAttributesInput struct {
@@ -379,6 +673,20 @@ type DescribeSecurityGroupsOutput struct {
 	SecurityGroups []SecurityGroup `aws:"SecurityGroups" xml:"securityGroupInfo" item:"item"`
 }
 
+// DescribeStaleSecurityGroupsInput is the AWS shape com.amazonaws.ec2#DescribeStaleSecurityGroupsRequest.
+type DescribeStaleSecurityGroupsInput struct {
+	DryRun     *bool   `aws:"DryRun"`
+	MaxResults *int32  `aws:"MaxResults,range=5:255"`
+	NextToken  *string `aws:"NextToken,len=1:1024"`
+	VpcId      *string `aws:"VpcId,required"`
+}
+
+// DescribeStaleSecurityGroupsOutput is the AWS shape com.amazonaws.ec2#DescribeStaleSecurityGroupsResult.
+type DescribeStaleSecurityGroupsOutput struct {
+	NextToken             *string              `aws:"NextToken" xml:"nextToken"`
+	StaleSecurityGroupSet []StaleSecurityGroup `aws:"StaleSecurityGroupSet" xml:"staleSecurityGroupSet" item:"item"`
+}
+
 // DescribeSubnetsInput is the AWS shape com.amazonaws.ec2#DescribeSubnetsRequest.
 type DescribeSubnetsInput struct {
 	DryRun     *bool    `aws:"DryRun"`
@@ -438,6 +746,16 @@ type DescribeVpcsOutput struct {
 	Vpcs      []Vpc   `aws:"Vpcs" xml:"vpcSet" item:"item"`
 }
 
+// DetachInternetGatewayInput is the AWS shape com.amazonaws.ec2#DetachInternetGatewayRequest.
+type DetachInternetGatewayInput struct {
+	DryRun            *bool   `aws:"DryRun"`
+	InternetGatewayId *string `aws:"InternetGatewayId,required"`
+	VpcId             *string `aws:"VpcId,required"`
+}
+
+// DetachInternetGatewayOutput is empty: the model names no shape for it.
+type DetachInternetGatewayOutput struct{}
+
 // DhcpConfiguration is the AWS shape com.amazonaws.ec2#DhcpConfiguration.
 type DhcpConfiguration struct {
 	Key    *string          `aws:"Key" xml:"key"`
@@ -450,6 +768,27 @@ type DhcpOptions struct {
 	DhcpOptionsId      *string             `aws:"DhcpOptionsId" xml:"dhcpOptionsId"`
 	OwnerId            *string             `aws:"OwnerId" xml:"ownerId"`
 	Tags               []Tag               `aws:"Tags" xml:"tagSet" item:"item"`
+}
+
+// DisassociateRouteTableInput is the AWS shape com.amazonaws.ec2#DisassociateRouteTableRequest.
+type DisassociateRouteTableInput struct {
+	AssociationId *string `aws:"AssociationId,required"`
+	DryRun        *bool   `aws:"DryRun"`
+}
+
+// DisassociateRouteTableOutput is empty: the model names no shape for it.
+type DisassociateRouteTableOutput struct{}
+
+// DisassociateVpcCidrBlockInput is the AWS shape com.amazonaws.ec2#DisassociateVpcCidrBlockRequest.
+type DisassociateVpcCidrBlockInput struct {
+	AssociationId *string `aws:"AssociationId,required"`
+}
+
+// DisassociateVpcCidrBlockOutput is the AWS shape com.amazonaws.ec2#DisassociateVpcCidrBlockResult.
+type DisassociateVpcCidrBlockOutput struct {
+	CidrBlockAssociation     *VpcCidrBlockAssociation     `aws:"CidrBlockAssociation" xml:"cidrBlockAssociation"`
+	Ipv6CidrBlockAssociation *VpcIpv6CidrBlockAssociation `aws:"Ipv6CidrBlockAssociation" xml:"ipv6CidrBlockAssociation"`
+	VpcId                    *string                      `aws:"VpcId" xml:"vpcId"`
 }
 
 // EnaSrdSpecification is the AWS shape com.amazonaws.ec2#EnaSrdSpecification.
@@ -467,6 +806,21 @@ type EnaSrdUdpSpecification struct {
 type Filter struct {
 	Name   *string  `aws:"Name"`
 	Values []string `aws:"Values" form:"Value"`
+}
+
+// GetSecurityGroupsForVpcInput is the AWS shape com.amazonaws.ec2#GetSecurityGroupsForVpcRequest.
+type GetSecurityGroupsForVpcInput struct {
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
+	MaxResults *int32   `aws:"MaxResults,range=5:1000"`
+	NextToken  *string  `aws:"NextToken"`
+	VpcId      *string  `aws:"VpcId,required"`
+}
+
+// GetSecurityGroupsForVpcOutput is the AWS shape com.amazonaws.ec2#GetSecurityGroupsForVpcResult.
+type GetSecurityGroupsForVpcOutput struct {
+	NextToken            *string               `aws:"NextToken" xml:"nextToken"`
+	SecurityGroupForVpcs []SecurityGroupForVpc `aws:"SecurityGroupForVpcs" xml:"securityGroupForVpcSet" item:"item"`
 }
 
 // GroupIdentifier is the AWS shape com.amazonaws.ec2#GroupIdentifier.
@@ -572,6 +926,47 @@ type ModifySecurityGroupRulesInput struct {
 // ModifySecurityGroupRulesOutput is the AWS shape com.amazonaws.ec2#ModifySecurityGroupRulesResult.
 type ModifySecurityGroupRulesOutput struct {
 	Return *bool `aws:"Return" xml:"return"`
+}
+
+// ModifySubnetAttributeInput is the AWS shape com.amazonaws.ec2#ModifySubnetAttributeRequest.
+type ModifySubnetAttributeInput struct {
+	AssignIpv6AddressOnCreation             *AttributeBooleanValue `aws:"AssignIpv6AddressOnCreation"`
+	CustomerOwnedIpv4Pool                   *string                `aws:"CustomerOwnedIpv4Pool"`
+	DisableLniAtDeviceIndex                 *AttributeBooleanValue `aws:"DisableLniAtDeviceIndex"`
+	EnableDns64                             *AttributeBooleanValue `aws:"EnableDns64"`
+	EnableLniAtDeviceIndex                  *int32                 `aws:"EnableLniAtDeviceIndex"`
+	EnableResourceNameDnsAAAARecordOnLaunch *AttributeBooleanValue `aws:"EnableResourceNameDnsAAAARecordOnLaunch"`
+	EnableResourceNameDnsARecordOnLaunch    *AttributeBooleanValue `aws:"EnableResourceNameDnsARecordOnLaunch"`
+	MapCustomerOwnedIpOnLaunch              *AttributeBooleanValue `aws:"MapCustomerOwnedIpOnLaunch"`
+	MapPublicIpOnLaunch                     *AttributeBooleanValue `aws:"MapPublicIpOnLaunch"`
+	PrivateDnsHostnameTypeOnLaunch          *string                `aws:"PrivateDnsHostnameTypeOnLaunch,enum=ip-name|resource-name"`
+	SubnetId                                *string                `aws:"SubnetId,required"`
+}
+
+// ModifySubnetAttributeOutput is empty: the model names no shape for it.
+type ModifySubnetAttributeOutput struct{}
+
+// ModifyVpcAttributeInput is the AWS shape com.amazonaws.ec2#ModifyVpcAttributeRequest.
+type ModifyVpcAttributeInput struct {
+	EnableDnsHostnames               *AttributeBooleanValue `aws:"EnableDnsHostnames"`
+	EnableDnsSupport                 *AttributeBooleanValue `aws:"EnableDnsSupport"`
+	EnableNetworkAddressUsageMetrics *AttributeBooleanValue `aws:"EnableNetworkAddressUsageMetrics"`
+	VpcId                            *string                `aws:"VpcId,required"`
+}
+
+// ModifyVpcAttributeOutput is empty: the model names no shape for it.
+type ModifyVpcAttributeOutput struct{}
+
+// ModifyVpcTenancyInput is the AWS shape com.amazonaws.ec2#ModifyVpcTenancyRequest.
+type ModifyVpcTenancyInput struct {
+	DryRun          *bool   `aws:"DryRun"`
+	InstanceTenancy *string `aws:"InstanceTenancy,required,enum=default"`
+	VpcId           *string `aws:"VpcId,required"`
+}
+
+// ModifyVpcTenancyOutput is the AWS shape com.amazonaws.ec2#ModifyVpcTenancyResult.
+type ModifyVpcTenancyOutput struct {
+	ReturnValue *bool `aws:"ReturnValue" xml:"return"`
 }
 
 // NetworkAcl is the AWS shape com.amazonaws.ec2#NetworkAcl.
@@ -688,6 +1083,12 @@ type NetworkInterfacePrivateIpAddress struct {
 	PrivateIpAddress *string                      `aws:"PrivateIpAddress" xml:"privateIpAddress"`
 }
 
+// NewDhcpConfiguration is the AWS shape com.amazonaws.ec2#NewDhcpConfiguration.
+type NewDhcpConfiguration struct {
+	Key    *string  `aws:"Key"`
+	Values []string `aws:"Values" form:"Value"`
+}
+
 // OperatorRequest is the AWS shape com.amazonaws.ec2#OperatorRequest.
 type OperatorRequest struct {
 	Principal *string `aws:"Principal"`
@@ -758,6 +1159,73 @@ type Region struct {
 // RegionGeography is the AWS shape com.amazonaws.ec2#RegionGeography.
 type RegionGeography struct {
 	Name *string `aws:"Name" xml:"name"`
+}
+
+// ReplaceNetworkAclAssociationInput is the AWS shape com.amazonaws.ec2#ReplaceNetworkAclAssociationRequest.
+type ReplaceNetworkAclAssociationInput struct {
+	AssociationId *string `aws:"AssociationId,required"`
+	DryRun        *bool   `aws:"DryRun"`
+	NetworkAclId  *string `aws:"NetworkAclId,required"`
+}
+
+// ReplaceNetworkAclAssociationOutput is the AWS shape com.amazonaws.ec2#ReplaceNetworkAclAssociationResult.
+type ReplaceNetworkAclAssociationOutput struct {
+	NewAssociationId *string `aws:"NewAssociationId" xml:"newAssociationId"`
+}
+
+// ReplaceNetworkAclEntryInput is the AWS shape com.amazonaws.ec2#ReplaceNetworkAclEntryRequest.
+type ReplaceNetworkAclEntryInput struct {
+	CidrBlock     *string       `aws:"CidrBlock"`
+	DryRun        *bool         `aws:"DryRun"`
+	Egress        *bool         `aws:"Egress,required"`
+	IcmpTypeCode  *IcmpTypeCode `aws:"IcmpTypeCode" form:"Icmp"`
+	Ipv6CidrBlock *string       `aws:"Ipv6CidrBlock"`
+	NetworkAclId  *string       `aws:"NetworkAclId,required"`
+	PortRange     *PortRange    `aws:"PortRange"`
+	Protocol      *string       `aws:"Protocol,required"`
+	RuleAction    *string       `aws:"RuleAction,required,enum=allow|deny"`
+	RuleNumber    *int32        `aws:"RuleNumber,required"`
+}
+
+// ReplaceNetworkAclEntryOutput is empty: the model names no shape for it.
+type ReplaceNetworkAclEntryOutput struct{}
+
+// ReplaceRouteInput is the AWS shape com.amazonaws.ec2#ReplaceRouteRequest.
+type ReplaceRouteInput struct {
+	CarrierGatewayId            *string `aws:"CarrierGatewayId"`
+	CoreNetworkArn              *string `aws:"CoreNetworkArn"`
+	DestinationCidrBlock        *string `aws:"DestinationCidrBlock"`
+	DestinationIpv6CidrBlock    *string `aws:"DestinationIpv6CidrBlock"`
+	DestinationPrefixListId     *string `aws:"DestinationPrefixListId"`
+	DryRun                      *bool   `aws:"DryRun"`
+	EgressOnlyInternetGatewayId *string `aws:"EgressOnlyInternetGatewayId"`
+	GatewayId                   *string `aws:"GatewayId"`
+	InstanceId                  *string `aws:"InstanceId"`
+	LocalGatewayId              *string `aws:"LocalGatewayId"`
+	LocalTarget                 *bool   `aws:"LocalTarget"`
+	NatGatewayId                *string `aws:"NatGatewayId"`
+	NetworkInterfaceId          *string `aws:"NetworkInterfaceId"`
+	OdbNetworkArn               *string `aws:"OdbNetworkArn"`
+	RouteTableId                *string `aws:"RouteTableId,required"`
+	TransitGatewayId            *string `aws:"TransitGatewayId"`
+	VpcEndpointId               *string `aws:"VpcEndpointId"`
+	VpcPeeringConnectionId      *string `aws:"VpcPeeringConnectionId"`
+}
+
+// ReplaceRouteOutput is empty: the model names no shape for it.
+type ReplaceRouteOutput struct{}
+
+// ReplaceRouteTableAssociationInput is the AWS shape com.amazonaws.ec2#ReplaceRouteTableAssociationRequest.
+type ReplaceRouteTableAssociationInput struct {
+	AssociationId *string `aws:"AssociationId,required"`
+	DryRun        *bool   `aws:"DryRun"`
+	RouteTableId  *string `aws:"RouteTableId,required"`
+}
+
+// ReplaceRouteTableAssociationOutput is the AWS shape com.amazonaws.ec2#ReplaceRouteTableAssociationResult.
+type ReplaceRouteTableAssociationOutput struct {
+	AssociationState *RouteTableAssociationState `aws:"AssociationState" xml:"associationState"`
+	NewAssociationId *string                     `aws:"NewAssociationId" xml:"newAssociationId"`
 }
 
 // RevokeSecurityGroupEgressInput is the AWS shape com.amazonaws.ec2#RevokeSecurityGroupEgressRequest.
@@ -881,6 +1349,16 @@ type SecurityGroup struct {
 	VpcId               *string        `aws:"VpcId" xml:"vpcId"`
 }
 
+// SecurityGroupForVpc is the AWS shape com.amazonaws.ec2#SecurityGroupForVpc.
+type SecurityGroupForVpc struct {
+	Description  *string `aws:"Description" xml:"description"`
+	GroupId      *string `aws:"GroupId" xml:"groupId"`
+	GroupName    *string `aws:"GroupName" xml:"groupName"`
+	OwnerId      *string `aws:"OwnerId" xml:"ownerId"`
+	PrimaryVpcId *string `aws:"PrimaryVpcId" xml:"primaryVpcId"`
+	Tags         []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
+}
+
 // SecurityGroupRule is the AWS shape com.amazonaws.ec2#SecurityGroupRule.
 type SecurityGroupRule struct {
 	CidrIpv4             *string                  `aws:"CidrIpv4" xml:"cidrIpv4"`
@@ -921,6 +1399,26 @@ type SecurityGroupRuleRequest struct {
 type SecurityGroupRuleUpdate struct {
 	SecurityGroupRule   *SecurityGroupRuleRequest `aws:"SecurityGroupRule"`
 	SecurityGroupRuleId *string                   `aws:"SecurityGroupRuleId,required"`
+}
+
+// StaleIpPermission is the AWS shape com.amazonaws.ec2#StaleIpPermission.
+type StaleIpPermission struct {
+	FromPort         *int32            `aws:"FromPort" xml:"fromPort"`
+	IpProtocol       *string           `aws:"IpProtocol" xml:"ipProtocol"`
+	IpRanges         []string          `aws:"IpRanges" xml:"ipRanges" item:"item"`
+	PrefixListIds    []string          `aws:"PrefixListIds" xml:"prefixListIds" item:"item"`
+	ToPort           *int32            `aws:"ToPort" xml:"toPort"`
+	UserIdGroupPairs []UserIdGroupPair `aws:"UserIdGroupPairs" xml:"groups" item:"item"`
+}
+
+// StaleSecurityGroup is the AWS shape com.amazonaws.ec2#StaleSecurityGroup.
+type StaleSecurityGroup struct {
+	Description              *string             `aws:"Description" xml:"description"`
+	GroupId                  *string             `aws:"GroupId" xml:"groupId"`
+	GroupName                *string             `aws:"GroupName" xml:"groupName"`
+	StaleIpPermissions       []StaleIpPermission `aws:"StaleIpPermissions" xml:"staleIpPermissions" item:"item"`
+	StaleIpPermissionsEgress []StaleIpPermission `aws:"StaleIpPermissionsEgress" xml:"staleIpPermissionsEgress" item:"item"`
+	VpcId                    *string             `aws:"VpcId" xml:"vpcId"`
 }
 
 // Subnet is the AWS shape com.amazonaws.ec2#Subnet.
@@ -1062,6 +1560,21 @@ type VpcEncryptionControl struct {
 	Tags                   []Tag                           `aws:"Tags" xml:"tagSet" item:"item"`
 	VpcEncryptionControlId *string                         `aws:"VpcEncryptionControlId" xml:"vpcEncryptionControlId"`
 	VpcId                  *string                         `aws:"VpcId" xml:"vpcId"`
+}
+
+// VpcEncryptionControlConfiguration is the AWS shape com.amazonaws.ec2#VpcEncryptionControlConfiguration.
+type VpcEncryptionControlConfiguration struct {
+	ApiGatewayV2Exclusion              *string `aws:"ApiGatewayV2Exclusion"`
+	EgressOnlyInternetGatewayExclusion *string `aws:"EgressOnlyInternetGatewayExclusion,enum=disable|enable"`
+	ElasticFileSystemExclusion         *string `aws:"ElasticFileSystemExclusion,enum=disable|enable"`
+	GlobalAcceleratorExclusion         *string `aws:"GlobalAcceleratorExclusion"`
+	InternetGatewayExclusion           *string `aws:"InternetGatewayExclusion,enum=disable|enable"`
+	LambdaExclusion                    *string `aws:"LambdaExclusion,enum=disable|enable"`
+	Mode                               *string `aws:"Mode,required,enum=enforce|monitor"`
+	NatGatewayExclusion                *string `aws:"NatGatewayExclusion,enum=disable|enable"`
+	VirtualPrivateGatewayExclusion     *string `aws:"VirtualPrivateGatewayExclusion,enum=disable|enable"`
+	VpcLatticeExclusion                *string `aws:"VpcLatticeExclusion,enum=disable|enable"`
+	VpcPeeringExclusion                *string `aws:"VpcPeeringExclusion,enum=disable|enable"`
 }
 
 // VpcEncryptionControlExclusion is the AWS shape com.amazonaws.ec2#VpcEncryptionControlExclusion.

@@ -18,10 +18,13 @@ import (
 	"neargate/audit"
 	"neargate/auth"
 	"neargate/billing/book"
+	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/dataplane/logstore"
+	"neargate/dataplane/names"
 	"neargate/dataplane/objects"
+	"neargate/dataplane/relay"
 	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
@@ -79,7 +82,10 @@ type daemon struct {
 	listener  net.Listener // of the front door
 	authority *ca.CA
 	door      http.Handler
-	socket    net.Listener // of the administration interface
+	doors     *awsdoor.Doors // of tasks
+	names     names.Config   // that they find AWS by
+	relays    *relay.Table   // by which they reach mirrors
+	socket    net.Listener   // of the administration interface
 }
 
 // serve runs the daemon until ctx ends.
@@ -156,16 +162,16 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.pool, err = o.host.publicPool(o.dir); err != nil {
 		return err
 	}
-	if d.tasks, err = d.openHost(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.tasks.close()) }()
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}
 	if d.door, err = d.frontDoor(ctx); err != nil {
 		return err
 	}
+	if d.tasks, err = d.openHost(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.tasks.close()) }()
 	if d.socket, err = adminSocket(o.dir.Socket()); err != nil {
 		return err
 	}
@@ -282,7 +288,9 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
-	mux.Handle("/", d.ecr.before(wire.New(cfg)))
+	front := wire.New(cfg)
+	d.openDoors(front, buckets, directory, cfg.Services)
+	mux.Handle("/", d.ecr.before(front))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	return d.withBuckets(buckets, mux), nil

@@ -9,6 +9,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
 	"neargate/control/images"
 	"neargate/dataplane/registry"
@@ -39,10 +40,10 @@ func (d *daemon) openRegistries() (*containers, error) {
 		return nil, err
 	}
 	r := &containers{blobs: blobs, store: d.store, log: d.log}
-	r.api = ecr.New(d.deps(), blobs, upstream.New(d.mirrors), func() string { return "http://" + d.listener.Addr().String() })
+	r.api = ecr.New(d.deps(), blobs, upstream.New(d.mirrors), d.layerURL)
 	g := door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}
 	cfg := v2.Config{
-		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log,
+		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log, Elsewhere: awsdoor.Through,
 		Gate: func(ctx context.Context, c auth.Caller, operation string, input any) (context.Context, error) {
 			return g.Admit(ctx, wire.Request{
 				ID: d.ids.UUID(), Service: "ecr", Operation: operation, Region: c.Region, Account: c.Account, Principal: c, Input: input,

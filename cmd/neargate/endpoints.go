@@ -12,7 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/dns"
+	"neargate/dataplane/names"
 	"neargate/internal/netns"
 	"neargate/node/metadata"
 	"neargate/node/vpc"
@@ -23,7 +25,8 @@ import (
 type endpoints struct {
 	resolver *dns.Resolver
 	metadata func(vpc string) http.Handler
-	pool     netip.Prefix
+	names    names.Config
+	doors    *awsdoor.Doors
 	log      *slog.Logger
 }
 
@@ -96,11 +99,15 @@ func (s *vpcServer) run(serve func() error) {
 // Set implements vpc.Server.
 func (s *vpcServer) Set(v vpc.View) {
 	c := dns.Config{
-		Region: v.VPC.Region, Support: v.VPC.DNSSupport, Hostnames: v.VPC.DNSHostnames, Pool: s.pool, Public: map[netip.Addr]netip.Addr{},
+		Region: v.VPC.Region, Support: v.VPC.DNSSupport, Hostnames: v.VPC.DNSHostnames, Pool: s.names.Pool, Public: map[netip.Addr]netip.Addr{},
+		Names: s.names.In(names.VPC{Region: v.VPC.Region, Endpoints: v.Endpoints, Interfaces: v.Interfaces}),
 	}
-	if cidr, err := netip.ParsePrefix(v.VPC.CIDR); err == nil {
-		c.CIDRs = append(c.CIDRs, cidr)
+	for _, text := range v.VPC.CIDRs() {
+		if cidr, err := netip.ParsePrefix(text); err == nil {
+			c.CIDRs = append(c.CIDRs, cidr)
+		}
 	}
+	s.doors.Set(v)
 	for _, i := range v.Interfaces {
 		private, err := netip.ParseAddr(i.Primary())
 		if err != nil {
@@ -117,6 +124,7 @@ func (s *vpcServer) Set(v vpc.View) {
 func (s *vpcServer) Close() error {
 	s.cancel()
 	s.serving.Wait()
+	s.doors.Remove(s.id)
 	s.resolver.Remove(s.id)
 	return nil
 }

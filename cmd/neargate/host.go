@@ -127,7 +127,7 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	}
 	lend := d.lender()
 	calls := d.asTask(lend)
-	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), pool: d.pool, log: d.log}
+	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), names: d.names, doors: d.doors, log: d.log}
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
 	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
 	places.metadata = func(vpc string) http.Handler {
@@ -155,7 +155,7 @@ func (d *daemon) lender() *lender.Lender { return lender.New(d.store, d.ids, d.k
 func (d *daemon) asTask(lend *lender.Lender) astask.Calls {
 	return astask.Calls{
 		Gate: door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}, Store: d.store, Now: time.Now, IDs: d.ids,
-		ECS: ecs.New(d.deps(), d.limits.Launches), Roles: lend, Door: func() http.Handler { return d.door }, Plans: shape.NewPlans(),
+		ECS: ecs.New(d.deps(), d.limits.Launches), Roles: lend, Door: func() http.Handler { return d.door }, Plans: shape.NewPlans(), Mirror: d.relays.Address,
 	}
 }
 
@@ -190,6 +190,7 @@ func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Con
 	if h.keeper != nil {
 		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
 		part("images", h.images.Run)
+		part("public endpoints", d.doors.Run)
 		part("sandboxes", func(ctx context.Context) error { h.box.Run(ctx, d.log); return nil })
 	}
 	part("node", func(ctx context.Context) error {
@@ -243,6 +244,7 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 	}
 	return network.Open(d.dir.Spaces(), "", network.Host{
 		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
+		Services: []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()},
 	})
 }
 

@@ -166,7 +166,7 @@ func (c *CA) forHello(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // Leaf returns a certificate for name: an address, localhost or a name under
-// it, or a name under amazonaws.com or amazonaws.com.cn. It makes one at most
+// it, or a name under amazonaws.com, amazonaws.com.cn or api.aws. It makes one at most
 // once per name while at most a thousand names are in use.
 func (c *CA) Leaf(name string) (*tls.Certificate, error) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
@@ -197,7 +197,7 @@ func served(name string) bool {
 	if len(name) > 253 || strings.ContainsAny(name, "/ *@:\\") {
 		return false
 	}
-	for _, root := range []string{"localhost", "amazonaws.com", "amazonaws.com.cn"} {
+	for _, root := range []string{"localhost", "amazonaws.com", "amazonaws.com.cn", "api.aws"} {
 		if name == root || strings.HasSuffix(name, "."+root) {
 			return true
 		}

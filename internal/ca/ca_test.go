@@ -65,7 +65,7 @@ func TestLeafNames(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(c.Certificate())
 	for _, name := range []string{
-		"localhost", "ecs.us-east-1.localhost", "127.0.0.1", "::1", "10.0.0.7", "ECS.us-east-1.amazonaws.com", "a.b.amazonaws.com.cn", "ecs.amazonaws.com.",
+		"localhost", "ecs.us-east-1.localhost", "127.0.0.1", "::1", "10.0.0.7", "ECS.us-east-1.amazonaws.com", "a.b.amazonaws.com.cn", "ecs.amazonaws.com.", "ecs.us-east-1.api.aws",
 		"a-very-long-bucket-name-that-is-longer-than-any-common-name-may-be.s3.ap-northeast-1.amazonaws.com",
 	} {
 		leaf, err := c.Leaf(name)

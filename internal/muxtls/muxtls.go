@@ -154,7 +154,12 @@ const (
 // lets requests in progress finish for at most grace. It returns nil when all
 // did. Connections that fail are reported to log for debugging.
 func Serve(ctx context.Context, l net.Listener, config *tls.Config, h http.Handler, log *slog.Logger, grace time.Duration) error {
-	return serve(ctx, l, &http.Server{
+	return serve(ctx, l, NewServer(config, h, log), grace)
+}
+
+// NewServer is a server as Serve uses one, for those who have a port for each kind.
+func NewServer(config *tls.Config, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           h,
 		TLSConfig:         config,
 		ReadHeaderTimeout: headerTime,
@@ -162,7 +167,7 @@ func Serve(ctx context.Context, l net.Listener, config *tls.Config, h http.Handl
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}, grace)
+	}
 }
 
 func serve(ctx context.Context, l net.Listener, server *http.Server, grace time.Duration) error {

@@ -66,6 +66,9 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// NetConn is the connection that is counted, as tls.Conn has it.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // Addr is the IP address of a TCP or UDP address; invalid for others.
 func Addr(a net.Addr) netip.Addr {
 	switch a := a.(type) {

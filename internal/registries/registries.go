@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
@@ -148,3 +150,6 @@ func (r Config) Mirrors(name string) (mirrors []*url.URL, only bool) {
 	h := r.hosts[name]
 	return h.mirrors, h.only
 }
+
+// Hosts are the hosts that something is said of, in order.
+func (r Config) Hosts() []string { return slices.Sorted(maps.Keys(r.hosts)) }

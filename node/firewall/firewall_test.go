@@ -50,12 +50,25 @@ func sample() Policy {
 	}
 }
 
+// edges is sample with a NAT gateway, an appliance, a peer and a gateway endpoint.
+func edges() Policy {
+	p := sample()
+	p.Interfaces = append(p.Interfaces,
+		Interface{Name: "enat", Addresses: []netip.Addr{addr("10.0.1.20")}, Public: addr("198.18.4.2"), Subnet: prefix("10.0.1.0/24"),
+			ACL: "acl-1", Forwards: true, Open: true},
+		Interface{Name: "eproxy", Addresses: []netip.Addr{addr("10.0.2.30")}, Groups: []string{"sg-db"}, Subnet: prefix("10.0.2.0/24"), Forwards: true})
+	p.Peers = []Peer{{"pone", []netip.Prefix{prefix("10.1.0.0/16"), prefix("10.2.0.0/16")}}}
+	p.Services = []string{"es3"}
+	return p
+}
+
 func TestGolden(t *testing.T) {
-	host := Host{Tag: "tag1", Gateways: "ngtag1g*", Pool: prefix("198.18.0.0/15"), Address: addr("198.18.0.1"), Uplinks: []string{"eth0"}}
+	host := Host{Tag: "tag1", Gateways: "ngtag1g*", Pool: prefix("198.18.0.0/15"), Address: addr("198.18.0.1"), Uplinks: []string{"eth0"}, Services: []netip.Addr{addr("198.18.0.2"), addr("198.18.0.16")}}
 	routed := host
+	routed.Services = nil
 	routed.Routed = true
 	for name, r := range map[string]Ruleset{
-		"vpc": Render(sample()), "isolated": Render(Policy{CIDRs: sample().CIDRs}),
+		"vpc": Render(sample()), "edges": Render(edges()), "nat": RenderNAT(addr("10.0.1.20")), "service": RenderService(), "isolated": Render(Policy{CIDRs: sample().CIDRs}),
 		"host": RenderHost(host), "routed": RenderHost(routed), "opened": RenderOpened("ng*", []string{"eth0"}),
 	} {
 		file := filepath.Join("testdata", name+".nft")
@@ -91,6 +104,41 @@ func TestAllows(t *testing.T) {
 		{Packet{Input: "eweb", Output: "igw", Source: addr("10.0.1.10"), Destination: addr("8.8.8.8"), Protocol: 17, Port: 53}, ""},
 		{Packet{Input: "eweb", Output: "igw", Source: addr("10.0.1.11"), Destination: addr("8.8.8.8"), Protocol: 17, Port: 53}, "no public address"},
 		{Packet{Input: "igw", Output: "eweb", Source: addr("8.8.8.8"), Destination: addr("10.0.1.10"), Protocol: 1, Type: 3, Code: 4}, "acl-1"},
+	} {
+		if ok, by := p.Allows(c.packet); by != c.by || ok != (c.by == "") {
+			t.Errorf("%+v: %v by %q, want %q", c.packet, ok, by, c.by)
+		}
+	}
+}
+
+func TestAllowsAcrossEdges(t *testing.T) {
+	p := edges()
+	pass := func(in, out, source, destination string) Packet {
+		return Packet{Input: in, Output: out, Source: addr(source), Destination: addr(destination), Protocol: 6, Port: 5432}
+	}
+	answer := func(k Packet) Packet { k.Established = true; return k }
+	for _, c := range []struct {
+		packet Packet
+		by     string
+	}{
+		{pass("eweb", "enat", "10.0.1.10", "8.8.8.8"), ""},
+		{pass("edb", "enat", "10.0.2.10", "8.8.8.8"), "egress"}, // nothing lets it out
+		{pass("enat", "igw", "10.0.1.20", "8.8.8.8"), ""},
+		{pass("enat", "igw", "10.0.1.10", "8.8.8.8"), "no public address"}, // that is another's
+		{answer(pass("enat", "eweb", "8.8.8.8", "10.0.1.10")), ""},
+		{pass("enat", "edb", "10.0.1.20", "10.0.2.10"), "ingress"},
+		{pass("igw", "enat", "8.8.8.8", "10.0.1.20"), ""}, // its own namespace refuses
+		{pass("eweb", "pone", "10.0.1.10", "10.1.0.5"), ""},
+		{pass("pone", "edb", "10.1.0.5", "10.0.2.10"), "ingress"},
+		{pass("pone", "eweb", "10.3.0.5", "10.0.1.10"), "spoofed"},
+		{pass("pone", "igw", "10.1.0.5", "8.8.8.8"), "no public address"},
+		{pass("pone", "pone", "10.1.0.5", "10.2.0.5"), "transit"},
+		{pass("pone", "es3", "10.1.0.5", "198.18.0.16"), "transit"},
+		{pass("igw", "es3", "8.8.8.8", "198.18.0.16"), "transit"},
+		{pass("eweb", "es3", "10.0.1.10", "198.18.0.16"), ""},
+		{pass("es3", "eweb", "198.18.0.16", "10.0.1.10"), "egress"},
+		{pass("es3", "eproxy", "198.18.0.16", "10.0.2.30"), "egress"},
+		{pass("eproxy", "eweb", "10.9.9.9", "10.0.1.10"), "egress"},
 	} {
 		if ok, by := p.Allows(c.packet); by != c.by || ok != (c.by == "") {
 			t.Errorf("%+v: %v by %q, want %q", c.packet, ok, by, c.by)
@@ -215,7 +263,14 @@ func randomPolicy(r *rand.Rand) Policy {
 		if len(p.ACLs) > 0 && r.IntN(2) == 0 {
 			e.ACL = p.ACLs[r.IntN(len(p.ACLs))].ID
 		}
+		e.Forwards, e.Open = r.IntN(4) == 0, r.IntN(6) == 0
 		p.Interfaces = append(p.Interfaces, e)
+	}
+	for i := range r.IntN(3) {
+		p.Peers = append(p.Peers, Peer{fmt.Sprint("p", i), []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(1 + i)}), 16)}})
+	}
+	if r.IntN(2) == 0 {
+		p.Services = []string{"es3"}
 	}
 	return p
 }
@@ -256,6 +311,12 @@ func randomPacket(r *rand.Rand, p Policy) Packet {
 	side := func() (string, netip.Addr) {
 		if i := r.IntN(len(p.Interfaces) + 1); i < len(p.Interfaces) {
 			return p.Interfaces[i].Name, p.Interfaces[i].Addresses[0]
+		}
+		if i := r.IntN(len(p.Peers) + 1); i < len(p.Peers) {
+			return p.Peers[i].Name, netip.AddrFrom4([4]byte{10, byte(1 + r.IntN(2)), 0, 5})
+		}
+		if len(p.Services) > 0 && r.IntN(2) == 0 {
+			return p.Services[0], netip.AddrFrom4([4]byte{198, 18, 0, 16})
 		}
 		return p.Gateway, netip.AddrFrom4([4]byte{8, 8, 8, byte(r.IntN(2))})
 	}
@@ -312,6 +373,12 @@ func (m machine) run(c Chain) Code {
 			v = Verdict{}
 		}
 		switch v.Code {
+		case Goto:
+			i := slices.IndexFunc(m.rules.Chains, func(c Chain) bool { return c.Name == v.Chain })
+			if code := m.run(m.rules.Chains[i]); code == Accept || code == Drop {
+				return code
+			}
+			return Undecided
 		case Jump:
 			i := slices.IndexFunc(m.rules.Chains, func(c Chain) bool { return c.Name == v.Chain })
 			if code := m.run(m.rules.Chains[i]); code == Accept || code == Drop {

@@ -10,6 +10,7 @@ type Host struct {
 	Pool     netip.Prefix // public addresses
 	Address  netip.Addr   // by which the host shows itself to tasks
 	Uplinks  []string     // devices to the internet
+	Services []netip.Addr // the host's own of Pool, at which services of AWS answer
 	// Routed says that the network beyond the uplinks sends the pool's packets to
 	// this host. Otherwise tasks reach the internet as the host, and only the host
 	// reaches them.
@@ -26,7 +27,8 @@ var unroutable = []string{
 
 // RenderHost is the ruleset of h for the host's own namespace. It has no say on
 // packets that neither come from a gateway nor go to one, and nothing from a
-// gateway reaches the host itself except answers.
+// gateway reaches the host itself except answers and what is for its services,
+// which only the host and gateways reach.
 func RenderHost(h Host) Ruleset {
 	gateway := func(f Field) Match { return Match{Field: f, Name: h.Gateways} }
 	forward := []Rule{{[]Match{gateway(Input)}, Statement{Verdict: jump("leave")}}}
@@ -45,15 +47,38 @@ func RenderHost(h Host) Ruleset {
 			nat = append(nat, Rule{[]Match{{Field: Output, Name: u}, {Field: Source, Prefix: h.Pool}}, Statement{Op: Masquerade}})
 		}
 	}
-	return Ruleset{Table: "neargate-" + h.Tag, Chains: []Chain{
-		{"input", &Hook{"filter", "input", 0, Accept}, []Rule{
-			{[]Match{gateway(Input), {Field: Established}}, decide(Accept)},
-			{[]Match{gateway(Input)}, decide(Drop)},
-		}},
+	input := []Rule{{[]Match{gateway(Input), {Field: Established}}, decide(Accept)}}
+	if len(h.Services) > 0 {
+		services := Match{Field: Destination, Set: setServices}
+		for _, port := range []int{PortHTTPS, PortHTTP} {
+			input = append(input, Rule{append([]Match{gateway(Input), {Field: Source, Prefix: h.Pool}, services}, tcpTo(port)...), decide(Accept)})
+		}
+		input = append(input, Rule{[]Match{{Field: Input, Not: true, Name: loopback}, services}, decide(Drop)})
+	}
+	input = append(input, Rule{[]Match{gateway(Input)}, decide(Drop)})
+	return Ruleset{Table: "neargate-" + h.Tag, Sets: h.sets(), Chains: []Chain{
+		{"input", &Hook{"filter", "input", 0, Accept}, input},
 		{"forward", &Hook{"filter", "forward", 0, Accept}, forward},
 		{"postrouting", &Hook{"nat", "postrouting", prioritySNAT, Accept}, nat},
 		{Name: "leave", Rules: append(leave, Rule{Do: decide(Drop)})},
 	}}
+}
+
+// Names in the ruleset of RenderHost.
+const (
+	setServices = "services"
+	loopback    = "lo"
+)
+
+func (h Host) sets() []Set {
+	if len(h.Services) == 0 {
+		return nil
+	}
+	var list []Element
+	for _, a := range h.Services {
+		list = append(list, Element{Address: a})
+	}
+	return []Set{newSet(setServices, Addresses, list)}
 }
 
 // RenderOpened keeps a host that forwarded nothing before from forwarding more

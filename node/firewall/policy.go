@@ -28,6 +28,17 @@ type Policy struct {
 	Groups     []Group        // every group that is used or referred to
 	ACLs       []ACL
 	Endpoints  []Endpoint // what the VPC's own namespace answers
+	Peers      []Peer
+	Services   []string // interfaces to gateway endpoints
+}
+
+// Peer is a peering connection: an interface to the namespace of another VPC,
+// where that VPC's policy applies. What comes by it goes to interfaces of this VPC
+// only, not on to gateways, endpoints or other peers. Source: Amazon VPC Peering
+// Guide, How VPC peering works.
+type Peer struct {
+	Name  string         // of the device
+	CIDRs []netip.Prefix // of the other VPC, which are none of this one's
 }
 
 // Endpoint is a service that AWS offers inside every VPC under an address of its
@@ -47,6 +58,8 @@ type Interface struct {
 	Groups    []string   // ids
 	Subnet    netip.Prefix
 	ACL       string // id; empty: everything passes
+	Forwards  bool   // sends under other addresses than its own: no source check
+	Open      bool   // no security group applies, as with NAT gateways
 }
 
 // Group is a security group. A permission that is not about IPv4 or cannot be
@@ -127,13 +140,13 @@ type Packet struct {
 }
 
 // Allows reports whether the packet passes, and if not, what stops it: the id of
-// a network ACL, "spoofed", "no public address", "egress" or "ingress".
+// a network ACL, "spoofed", "transit", "no public address", "egress" or "ingress".
 func (p *Policy) Allows(k Packet) (ok bool, by string) {
 	in, fromENI := p.device(k.Input)
 	out, toENI := p.device(k.Output)
-	inside := slices.ContainsFunc(p.CIDRs, func(c netip.Prefix) bool { return c.Contains(k.Source) })
+	service := slices.Contains(p.Services, k.Input)
 	switch {
-	case fromENI && !slices.Contains(in.Addresses, k.Source), !fromENI && (k.Input != p.Gateway || k.Input == "" || inside):
+	case !p.sends(k, in, fromENI):
 		return false, "spoofed"
 	case fromENI && !p.aclAllows(in, true, k.Destination, k):
 		return false, in.ACL
@@ -141,16 +154,52 @@ func (p *Policy) Allows(k Packet) (ok bool, by string) {
 		return false, out.ACL
 	case k.Established:
 		return true, ""
-	case fromENI && !p.groupsAllow(in, true, k.Destination, k):
+	case service: // only answers
 		return false, "egress"
-	case !toENI && (k.Output != p.Gateway || k.Output == ""):
+	case fromENI && !in.Open && !p.groupsAllow(in, true, k.Destination, k):
+		return false, "egress"
+	case toENI && !out.Open && !p.groupsAllow(out, false, k.Source, k):
 		return false, "ingress"
-	case !toENI && !(fromENI && in.Public.IsValid() && in.Addresses[0] == k.Source):
+	case toENI:
+		return true, ""
+	case p.Gateway != "" && k.Output == p.Gateway:
+		if fromENI && in.Public.IsValid() && in.Addresses[0] == k.Source {
+			return true, ""
+		}
 		return false, "no public address"
-	case toENI && !p.groupsAllow(out, false, k.Source, k):
-		return false, "ingress"
+	case !fromENI:
+		return false, "transit"
+	case p.peer(k.Output) != nil, slices.Contains(p.Services, k.Output):
+		return true, ""
 	}
-	return true, ""
+	return false, "ingress"
+}
+
+// sends reports whether the packet's source is one that its input may send from.
+func (p *Policy) sends(k Packet, in *Interface, fromENI bool) bool {
+	within := func(all []netip.Prefix) bool {
+		return slices.ContainsFunc(all, func(c netip.Prefix) bool { return c.Contains(k.Source) })
+	}
+	switch {
+	case fromENI:
+		return in.Forwards || slices.Contains(in.Addresses, k.Source)
+	case k.Input == "":
+		return false
+	case k.Input == p.Gateway:
+		return !within(p.CIDRs)
+	case p.peer(k.Input) != nil:
+		return within(p.peer(k.Input).CIDRs)
+	}
+	return slices.Contains(p.Services, k.Input)
+}
+
+func (p *Policy) peer(name string) *Peer {
+	for i := range p.Peers {
+		if p.Peers[i].Name == name {
+			return &p.Peers[i]
+		}
+	}
+	return nil
 }
 
 func (p *Policy) device(name string) (*Interface, bool) {

@@ -16,13 +16,20 @@ const gatewayMTU = 1500
 const (
 	tableVPC      = "neargate"
 	setAddresses  = "addresses" // device and address pairs that may send
-	setRoutable   = "routable"  // private addresses that have a public one
+	setRoutable   = "routable"  // device and address pairs that have a public address
+	mapStrangers  = "strangers" // devices that send from other addresses
+	mapEdges      = "edges"     // devices that lead out of the VPC: nothing goes from one to another
 	mapEgress     = "egress"
 	mapIngress    = "ingress"
 	mapACLOut     = "acl-out"
 	mapACLIn      = "acl-in"
-	mapPublic     = "public"  // of a private address
-	mapPrivate    = "private" // of a public address
+	mapPublic     = "public"   // of a private address
+	mapPrivate    = "private"  // of a public address
+	chainStranger = "stranger" // what does not come from its interface's own addresses
+	chainGateway  = "gateway"  // what comes from the internet gateway
+	chainLeave    = "leave"    // what goes to the internet gateway
+	chainAcross   = "across"   // what goes to a peer or a gateway endpoint
+	prefixPeer    = "peer-"
 	suffixOut     = "-out"
 	suffixIn      = "-in"
 	prefixUnion   = "any-"
@@ -47,7 +54,9 @@ func Render(p Policy) Ruleset {
 		}})
 	}
 	r.Chains = append(r.Chains,
-		Chain{"egress", &Hook{"filter", "forward", priorityOut, Drop}, egressRules(p)},
+		Chain{"egress", &Hook{"filter", "forward", priorityOut, Drop}, []Rule{
+			{[]Match{{Field: InputSource, Not: true, Set: setAddresses}}, Statement{Verdict: jump(chainStranger)}},
+			established(), {Do: Statement{Op: LookupInput, Set: mapEgress}}}},
 		Chain{"ingress", &Hook{"filter", "forward", priorityIn, Drop}, ingressRules(p)})
 	if p.Gateway != "" {
 		r.Chains = append(r.Chains,
@@ -56,6 +65,7 @@ func Render(p Policy) Ruleset {
 			Chain{"postrouting", &Hook{"nat", "postrouting", prioritySNAT, Accept}, []Rule{
 				{[]Match{{Field: Output, Name: p.Gateway}}, Statement{Op: SNAT, Set: mapPublic}}}})
 	}
+	r.Chains = append(r.Chains, edgeChains(p)...)
 	r.Chains = append(r.Chains, unionChains(p)...)
 	r.Chains = append(r.Chains, groupChains(p)...)
 	r.Chains = append(r.Chains, aclChains(p)...)
@@ -79,22 +89,6 @@ func inputRules(p Policy) []Rule {
 	return rules
 }
 
-func egressRules(p Policy) []Rule {
-	spoofed := []Match{{Field: InputSource, Not: true, Set: setAddresses}}
-	var rules []Rule
-	if p.Gateway != "" {
-		spoofed = append([]Match{{Field: Input, Not: true, Name: p.Gateway}}, spoofed...)
-		for _, c := range p.CIDRs {
-			rules = append(rules, Rule{[]Match{{Field: Input, Name: p.Gateway}, {Field: Source, Prefix: c}}, decide(Drop)})
-		}
-	}
-	rules = append(rules, Rule{spoofed, decide(Drop)}, established())
-	if p.Gateway != "" {
-		rules = append(rules, Rule{[]Match{{Field: Input, Name: p.Gateway}}, decide(Accept)})
-	}
-	return append(rules, Rule{Do: Statement{Op: LookupInput, Set: mapEgress}})
-}
-
 func ingressRules(p Policy) []Rule {
 	var rules []Rule
 	if p.Gateway != "" {
@@ -102,11 +96,34 @@ func ingressRules(p Policy) []Rule {
 			[]Match{{Field: Output, Name: p.Gateway}, {Field: Protocol, Min: protocolTCP, Max: protocolTCP}, {Field: Syn}},
 			Statement{Op: ClampMSS, Size: gatewayMTU - sizeIPAndTCP}})
 	}
-	rules = append(rules, established())
+	return append(rules, established(), Rule{Do: Statement{Op: LookupOutput, Set: mapIngress}})
+}
+
+// edgeChains judge what comes and goes by other devices than interfaces. A
+// stranger chain returns when the source is right.
+func edgeChains(p Policy) []Chain {
+	chains := []Chain{{Name: chainStranger, Rules: []Rule{{Do: Statement{Op: LookupInput, Set: mapStrangers}}, {Do: decide(Drop)}}}}
 	if p.Gateway != "" {
-		rules = append(rules, Rule{[]Match{{Field: Output, Name: p.Gateway}, {Field: Source, Set: setRoutable}}, decide(Accept)})
+		own := Chain{Name: chainGateway}
+		for _, c := range p.CIDRs {
+			own.Rules = append(own.Rules, Rule{[]Match{{Field: Source, Prefix: c}}, decide(Drop)})
+		}
+		chains = append(chains, own, Chain{Name: chainLeave, Rules: []Rule{
+			{[]Match{{Field: InputSource, Set: setRoutable}}, decide(Accept)}}})
 	}
-	return append(rules, Rule{Do: Statement{Op: LookupOutput, Set: mapIngress}})
+	if len(p.Peers) > 0 || len(p.Services) > 0 {
+		chains = append(chains, Chain{Name: chainAcross, Rules: []Rule{
+			{Do: Statement{Op: LookupInput, Set: mapEdges}}, {Do: decide(Accept)}}})
+	}
+	for _, peer := range p.Peers {
+		c := Chain{Name: prefixPeer + peer.Name}
+		for _, cidr := range peer.CIDRs {
+			c.Rules = append(c.Rules, Rule{[]Match{{Field: Source, Prefix: cidr}}, decide(Return)})
+		}
+		c.Rules = append(c.Rules, Rule{Do: decide(Drop)})
+		chains = append(chains, c)
+	}
+	return chains
 }
 
 func established() Rule { return Rule{[]Match{{Field: Established}}, decide(Accept)} }
@@ -115,36 +132,64 @@ func decide(c Code) Statement { return Statement{Verdict: Verdict{Code: c}} }
 
 func jump(chain string) Verdict { return Verdict{Jump, chain} }
 
+func to(chain string) Verdict { return Verdict{Goto, chain} }
+
 func sets(p Policy) []Set {
-	var addresses, egress, ingress, aclOut, aclIn, public, private, routable []Element
+	var addresses, egress, ingress, strangers, edges, aclOut, aclIn, public, private, routable []Element
+	verdict := func(list *[]Element, device string, v Verdict) {
+		*list = append(*list, Element{Interface: device, Verdict: v})
+	}
 	for _, i := range p.Interfaces {
 		for _, a := range i.Addresses {
 			addresses = append(addresses, Element{Interface: i.Name, Address: a})
 		}
-		if len(i.Groups) > 0 {
+		if i.Forwards {
+			verdict(&strangers, i.Name, Verdict{Code: Return})
+		}
+		switch {
+		case i.Open:
+			verdict(&egress, i.Name, Verdict{Code: Accept})
+			verdict(&ingress, i.Name, Verdict{Code: Accept})
+		case len(i.Groups) > 0:
 			name := unionName(i.Groups)
-			egress = append(egress, Element{Interface: i.Name, Verdict: jump(name + suffixOut)})
-			ingress = append(ingress, Element{Interface: i.Name, Verdict: jump(name + suffixIn)})
+			verdict(&egress, i.Name, jump(name+suffixOut))
+			verdict(&ingress, i.Name, jump(name+suffixIn))
 		}
 		if i.ACL != "" {
 			name := aclName(&i)
-			aclOut = append(aclOut, Element{Interface: i.Name, Verdict: jump(name + suffixOut)})
-			aclIn = append(aclIn, Element{Interface: i.Name, Verdict: jump(name + suffixIn)})
+			verdict(&aclOut, i.Name, jump(name+suffixOut))
+			verdict(&aclIn, i.Name, jump(name+suffixIn))
 		}
 		if i.Public.IsValid() && len(i.Addresses) > 0 {
 			public = append(public, Element{Address: i.Addresses[0], To: i.Public})
 			private = append(private, Element{Address: i.Public, To: i.Addresses[0]})
-			routable = append(routable, Element{Address: i.Addresses[0]})
+			routable = append(routable, Element{Interface: i.Name, Address: i.Addresses[0]})
 		}
 	}
-	list := []Set{newSet(setAddresses, InterfaceAddresses, addresses),
-		newSet(mapEgress, Verdicts, egress), newSet(mapIngress, Verdicts, ingress)}
+	if p.Gateway != "" {
+		verdict(&strangers, p.Gateway, to(chainGateway))
+		verdict(&egress, p.Gateway, Verdict{Code: Accept})
+		verdict(&ingress, p.Gateway, jump(chainLeave))
+		verdict(&edges, p.Gateway, Verdict{Code: Drop})
+	}
+	for _, peer := range p.Peers {
+		verdict(&strangers, peer.Name, to(prefixPeer+peer.Name))
+		verdict(&egress, peer.Name, Verdict{Code: Accept})
+		verdict(&ingress, peer.Name, jump(chainAcross))
+		verdict(&edges, peer.Name, Verdict{Code: Drop})
+	}
+	for _, s := range p.Services { // which begin nothing: no way out of egress
+		verdict(&strangers, s, Verdict{Code: Return})
+		verdict(&ingress, s, jump(chainAcross))
+	}
+	list := []Set{newSet(setAddresses, InterfaceAddresses, addresses), newSet(mapStrangers, Verdicts, strangers),
+		newSet(mapEgress, Verdicts, egress), newSet(mapIngress, Verdicts, ingress), newSet(mapEdges, Verdicts, edges)}
 	if len(p.ACLs) > 0 {
 		list = append(list, newSet(mapACLOut, Verdicts, aclOut), newSet(mapACLIn, Verdicts, aclIn))
 	}
 	if p.Gateway != "" {
 		list = append(list, newSet(mapPublic, Translations, public), newSet(mapPrivate, Translations, private),
-			newSet(setRoutable, Addresses, routable))
+			newSet(setRoutable, InterfaceAddresses, routable))
 	}
 	for _, id := range references(p) {
 		var members []Element

@@ -119,7 +119,7 @@ const (
 // Verdict is what becomes of a packet.
 type Verdict struct {
 	Code  Code
-	Chain string // of Jump
+	Chain string // of Jump and Goto
 }
 
 // Code is the kind of a Verdict; Undecided is none.
@@ -132,17 +132,18 @@ const (
 	Drop
 	Return
 	Jump
+	Goto // Jump without coming back: who returns from Chain returns to the caller of this one
 )
 
 // String is the verdict in nft(8).
 func (c Code) String() string {
-	return [...]string{"", "accept", "drop", "return", "jump"}[c]
+	return [...]string{"", "accept", "drop", "return", "jump", "goto"}[c]
 }
 
 // String is the verdict in nft(8).
 func (v Verdict) String() string {
-	if v.Code == Jump {
-		return "jump " + v.Chain
+	if v.Chain != "" {
+		return v.Code.String() + " " + v.Chain
 	}
 	return v.Code.String()
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"neargate/node/image/layered"
 )
 
 // progressEvery is how often a pull tells how far it is.
@@ -152,7 +154,7 @@ func (p *pull) record() (Image, error) {
 	r := &record{Manifest: p.manifest.Digest.String(), Blobs: p.documents, Config: p.config.Config}
 	for _, l := range p.layers {
 		dir := p.path("layers", l.name)
-		if isOpaque(dir) { // nothing below is seen
+		if layered.Opaque(dir) { // nothing below is seen
 			r.Layers, r.Size = nil, 0
 		}
 		size, err := diskUsage(dir)

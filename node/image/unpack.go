@@ -21,10 +21,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sys/unix"
+
+	"neargate/node/image/layered"
 )
 
 const (
-	opaqueAttr   = "trusted.overlay.opaque"
 	mostWindow   = 128 << 20 // bytes of memory that a zstd layer may want
 	checkRoom    = 64 << 20  // bytes unpacked before the file system is looked at again
 	whiteoutMark = ".wh."
@@ -240,17 +241,10 @@ func (t *tree) finish(dir string, parents []string) error {
 }
 
 func setOpaque(dir string) error {
-	if err := unix.Lsetxattr(dir, opaqueAttr, []byte("y"), 0); err != nil {
+	if err := unix.Lsetxattr(dir, layered.OpaqueAttr, []byte("y"), 0); err != nil {
 		return fmt.Errorf("setxattr %s: %w", dir, err)
 	}
 	return nil
-}
-
-// isOpaque reports whether a directory hides those below it.
-func isOpaque(dir string) bool {
-	var b [1]byte
-	n, err := unix.Lgetxattr(dir, opaqueAttr, b[:])
-	return err == nil && n == 1 && b[0] == 'y'
 }
 
 // within takes the path of a directory out of an error's text.

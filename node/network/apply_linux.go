@@ -206,7 +206,7 @@ func address(k *netlink.Handle, x step) error {
 
 func netlinkRule(r rule) *netlink.Rule {
 	x := netlink.NewRule()
-	x.Family, x.Priority, x.Table = netlink.FAMILY_V4, r.preference, r.table
+	x.Family, x.Priority, x.Table, x.IifName = netlink.FAMILY_V4, r.preference, r.table, r.device
 	if r.from.IsValid() {
 		x.Src = ipNet(r.from)
 	}
@@ -222,6 +222,9 @@ func netlinkRoute(k *netlink.Handle, d destination, h hop) (*netlink.Route, erro
 		return r, nil
 	}
 	r.Type, r.Scope = unix.RTN_UNICAST, netlink.SCOPE_LINK
+	if h.device == deviceLocal {
+		r.Type, r.Scope = unix.RTN_LOCAL, netlink.SCOPE_HOST
+	}
 	if h.via.IsValid() {
 		r.Gw, r.Flags, r.Scope = h.via.AsSlice(), unix.RTNH_F_ONLINK, netlink.SCOPE_UNIVERSE
 	}

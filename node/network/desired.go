@@ -33,6 +33,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"neargate/node/firewall"
@@ -45,6 +46,9 @@ type Host struct {
 	Address netip.Addr   // of Pool: by which the host shows itself to tasks
 	Uplinks []string     // devices to the internet; none: no way out
 	Routed  bool         // the network beyond sends Pool here; see firewall.Host
+	// Services are addresses of Pool that are the host's own: who listens there on
+	// ports 443 and 80 is reached from this host and through internet gateways.
+	Services []netip.Addr
 }
 
 // VPC is a VPC with what it has on this host.
@@ -57,6 +61,23 @@ type VPC struct {
 	Groups     []firewall.Group // those that interfaces carry or that these refer to
 	ACLs       []firewall.ACL
 	Endpoints  []firewall.Endpoint // served by whoever listens in the VPC's namespace, see Manager.Space
+	Gateways   []GatewayEndpoint
+	Peers      []Peer // active peering connections
+}
+
+// GatewayEndpoint is a VPC endpoint that routes lead to. Who listens in the
+// namespace Manager.Namespace(ID) at an address of Range, on ports 443 and 80, is
+// reached.
+type GatewayEndpoint struct {
+	ID    string
+	Range netip.Prefix
+}
+
+// Peer is a peering connection. It exists while both VPCs are on this host and
+// want it.
+type Peer struct {
+	ID, VPC string         // of the connection, and of the other VPC
+	CIDRs   []netip.Prefix // of the other VPC
 }
 
 // Subnet is a subnet with the routes of its route table.
@@ -67,19 +88,23 @@ type Subnet struct {
 	ACL    string  // id; empty: everything passes
 }
 
-// Route is a route beyond the VPC.
+// Route is a route that is not a VPC's local one. Where no device is, because the
+// target is gone or is not on this host, packets are dropped.
 type Route struct {
 	Destination netip.Prefix
 	Target      Target
+	ID          string // of Device: of an interface, a gateway endpoint or a peer
 }
 
 // Target is where a route leads.
 type Target int
 
-// The targets.
+// The targets. An interface takes what is not for its own addresses only if it
+// forwards.
 const (
 	Blackhole Target = iota // the route's target is gone
 	InternetGateway
+	Device
 )
 
 // Interface is a network interface on this host.
@@ -89,11 +114,25 @@ type Interface struct {
 	Addresses []netip.Addr // private, the primary first; only that one is set inside
 	Public    netip.Addr   // of the primary address; invalid: none
 	Subnet    string       // id
-	Groups    []string
+	Groups    []string     // of a NAT gateway: none, and none applies
+	Role      Role
+	Forwards  bool // its source/destination check is off
 	// Namespace is the file of an existing network namespace to plug the interface
 	// into; empty: a new one. It counts only when the interface is plugged.
 	Namespace string
 }
+
+// Role is what is behind an interface.
+type Role int
+
+// The roles.
+const (
+	Task    Role = iota
+	NAT          // a NAT gateway, which forwards under its primary address
+	Service      // who listens in Manager.Namespace on ports 443 and 80 is reached
+)
+
+func (i *Interface) forwards() bool { return i.Forwards || i.Role == NAT }
 
 // MTU of the network inside a VPC, and through an internet gateway. Source:
 // Amazon EC2 User Guide, Network maximum transmission unit.
@@ -107,15 +146,29 @@ const (
 	prefixGateways = "ng-"  // of gateway devices of all installations
 	prefixTask     = "e"    // of interfaces' devices and namespaces
 	prefixVPC      = "v"    // of VPCs' namespaces
+	prefixPeer     = "p"    // of devices to peers, at both ends
 	deviceGateway  = "igw"  // the gateway in a VPC's namespace
 	deviceTask     = "eth0" // the interface in a task's namespace
+	deviceLocal    = "lo"   // of routes that make addresses the namespace's own
 	protocolRoutes = 110    // of our routes (rtnetlink(7), rtm_protocol)
 	tableMain      = 254
-	preferLocal    = 100 // of the rules: local routes first
-	preferSubnet   = 200
+	tableLocal     = 255
 	lengthTag      = 5
 	lengthGateway  = 7
 	lengthHash     = 14
+	metricLast     = 1 << 30 // of what no other route of a table takes
+)
+
+// Preferences of the rules that choose a table: of what interfaces forward for
+// others by their device; of all else by the source. First come routes inside the
+// VPC that narrow the local one, then the local one, then the subnet's table.
+const (
+	preferForwardedNarrow = 60
+	preferForwardedLocal  = 70
+	preferForwarded       = 80
+	preferNarrow          = 90
+	preferLocal           = 100
+	preferSubnet          = 200
 )
 
 // linkLocal is the next hop on gateway devices, which need no ARP: both ends
@@ -146,15 +199,20 @@ func (h Host) metric() int {
 	return int(binary.BigEndian.Uint32(d[:]) | 1<<31)
 }
 
+func namePeer(id string) string { return prefixPeer + digest(id, lengthHash) }
+
 // gatewayMAC is the hardware address of both ends of a gateway.
-func gatewayMAC(vpc string) string {
-	h := sha256.Sum256([]byte("igw/" + vpc))
+func gatewayMAC(vpc string) string { return sharedMAC("igw/" + vpc) }
+
+// sharedMAC is the hardware address of both ends of a pair that does without ARP.
+func sharedMAC(name string) string {
+	h := sha256.Sum256([]byte(name))
 	return fmt.Sprintf("12:%02x:%02x:%02x:%02x:%02x", h[0], h[1], h[2], h[3], h[4])
 }
 
 func (h Host) firewall() firewall.Host {
 	return firewall.Host{Tag: digest(h.Tag, lengthTag), Gateways: h.gatewayPrefix() + "*", Pool: h.Pool,
-		Address: h.Address, Uplinks: h.Uplinks, Routed: h.Routed}
+		Address: h.Address, Uplinks: h.Uplinks, Routed: h.Routed, Services: h.Services}
 }
 
 func (v VPC) subnet(id string) Subnet {
@@ -166,16 +224,48 @@ func (v VPC) subnet(id string) Subnet {
 	return Subnet{}
 }
 
-// policy is what package firewall needs of the VPC.
-func (v VPC) policy() firewall.Policy {
+// peered reports whether p, a peer of v, is on this host among all, and peers.
+func (v VPC) peered(p Peer, all map[string]VPC) bool {
+	return p.VPC != v.ID && slices.ContainsFunc(all[p.VPC].Peers, func(back Peer) bool { return back.ID == p.ID && back.VPC == v.ID })
+}
+
+// policy is what package firewall needs of the VPC, among all of this host.
+func (v VPC) policy(all map[string]VPC) firewall.Policy {
 	p := firewall.Policy{CIDRs: v.CIDRs, Groups: v.Groups, ACLs: v.ACLs, Endpoints: v.Endpoints}
+	for _, g := range v.Gateways {
+		p.Services = append(p.Services, Name(g.ID))
+	}
+	for _, x := range v.Peers {
+		if v.peered(x, all) {
+			p.Peers = append(p.Peers, firewall.Peer{Name: namePeer(x.ID), CIDRs: x.CIDRs})
+		}
+	}
 	if v.Gateway {
 		p.Gateway = deviceGateway
 	}
 	for _, i := range v.Interfaces {
 		s := v.subnet(i.Subnet)
 		p.Interfaces = append(p.Interfaces, firewall.Interface{Name: Name(i.ID), Addresses: i.Addresses,
-			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL})
+			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT})
 	}
 	return p
+}
+
+// rulesets are those of the VPC's namespace and of its gateways' and endpoints',
+// by namespace.
+func (v VPC) rulesets(all map[string]VPC) map[string]firewall.Ruleset {
+	list := map[string]firewall.Ruleset{nameVPC(v.ID): firewall.Render(v.policy(all))}
+	for _, i := range v.Interfaces {
+		switch {
+		case len(i.Addresses) == 0:
+		case i.Role == NAT:
+			list[Name(i.ID)] = firewall.RenderNAT(i.Addresses[0])
+		case i.Role == Service:
+			list[Name(i.ID)] = firewall.RenderService()
+		}
+	}
+	for _, g := range v.Gateways {
+		list[Name(g.ID)] = firewall.RenderService()
+	}
+	return list
 }

@@ -258,7 +258,7 @@ func twoSubnets(id string, octet int) VPC {
 	}
 	v := VPC{ID: "vpc-" + id, CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}, Gateway: true,
 		Subnets: []Subnet{
-			{ID: "subnet-1", CIDR: prefix("10.0.1.0/24"), Routes: []Route{{prefix("0.0.0.0/0"), InternetGateway}}},
+			{ID: "subnet-1", CIDR: prefix("10.0.1.0/24"), Routes: []Route{{Destination: everywhere, Target: InternetGateway}}},
 			{ID: "subnet-2", CIDR: prefix("10.0.2.0/24")},
 		},
 		Interfaces: []Interface{

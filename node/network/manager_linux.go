@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,8 +54,12 @@ func Open(dir, root string, h Host) (*Manager, error) {
 	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{}}, nil
 }
 
-// Namespace is the file that names an interface's network namespace.
-func (m *Manager) Namespace(eni string) string { return m.path(Name(eni)) }
+// Pool are the installation's public addresses.
+func (m *Manager) Pool() netip.Prefix { return m.host.Pool }
+
+// Namespace is the file that names the network namespace of an interface, or of a
+// gateway endpoint.
+func (m *Manager) Namespace(id string) string { return m.path(Name(id)) }
 
 // Space is the file that names a VPC's network namespace, while there is one.
 func (m *Manager) Space(vpc string) string { return m.path(nameVPC(vpc)) }
@@ -85,18 +90,52 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 	if m.vpcs == nil {
 		return nil, errors.New("network: updated before it was reconciled")
 	}
+	list := m.concerned(v)
 	m.vpcs[v.ID] = v
-	if _, remembered := m.seen.spaces[nameVPC(v.ID)]; remembered {
-		if changed, err = m.level(m.seen, []VPC{v}, false); err == nil {
+	if m.remembered(list) {
+		if changed, err = m.level(m.seen, list, false); err == nil {
 			return changed, nil
 		}
 	}
-	seen, err := m.observe([]VPC{v})
+	seen, err := m.observe(list)
 	if err != nil {
 		return changed, err
 	}
-	more, err := m.level(seen, []VPC{v}, false)
+	more, err := m.level(seen, list, false)
 	return append(changed, more...), err
+}
+
+// concerned are v and the VPCs whose peering connections begin or end with it.
+func (m *Manager) concerned(v VPC) []VPC {
+	list := []VPC{v}
+	old, known := m.vpcs[v.ID]
+	same := func(a, b Peer) bool { return a.ID == b.ID && a.VPC == b.VPC }
+	if known && slices.EqualFunc(old.Peers, v.Peers, same) {
+		return list
+	}
+	ids := map[string]bool{v.ID: true}
+	for _, p := range slices.Concat(old.Peers, v.Peers) {
+		if other, here := m.vpcs[p.VPC]; here && !ids[p.VPC] {
+			ids[p.VPC] = true
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// remembered reports whether the namespaces of vpcs that exist have been seen.
+func (m *Manager) remembered(vpcs []VPC) bool {
+	for _, v := range vpcs {
+		if _, ok := m.seen.spaces[nameVPC(v.ID)]; !ok {
+			return false
+		}
+		for name := range v.services() {
+			if _, ok := m.seen.spaces[name]; !ok {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Remove takes everything of the installation off the machine, also what an
@@ -178,9 +217,12 @@ func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
 		return seen, err
 	}
 	for _, v := range vpcs {
-		name := nameVPC(v.ID)
-		if seen.spaces[name], err = observeVPC(m.path(name)); err != nil {
-			return seen, err
+		list := v.services()
+		list[nameVPC(v.ID)] = sysctlsVPC
+		for name, sysctls := range list {
+			if seen.spaces[name], err = observeSpace(m.path(name), sysctls); err != nil {
+				return seen, err
+			}
 		}
 	}
 	return seen, nil
@@ -192,8 +234,8 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 	want, rulesets := map[string]space{}, map[string]firewall.Ruleset{}
 	want[""] = wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), seen.spaces[""])
 	for _, v := range vpcs {
-		name := nameVPC(v.ID)
-		want[name], rulesets[name] = wantedVPC(v), firewall.Render(v.policy())
+		maps.Copy(want, wantedVPC(v, m.vpcs))
+		maps.Copy(rulesets, v.rulesets(m.vpcs))
 	}
 	m.seen = seen
 	steps := plan(want, seen.spaces, seen.files, prune)

@@ -3,7 +3,7 @@ package network
 // memory is what was observed, with what was done since. It spares the look at a
 // VPC for each change; a look makes up for what others do.
 type memory struct {
-	spaces map[string]space // the host's and those of VPCs
+	spaces map[string]space // the host's and those of VPCs, their gateways and endpoints
 	files  map[string]bool  // of namespaces, true if mounted
 }
 
@@ -17,6 +17,7 @@ func (m memory) note(x step) bool {
 		return m.task(x.name)
 	case deleteSpace:
 		delete(m.files, x.name)
+		delete(m.spaces, x.name)
 		for _, s := range m.spaces {
 			delete(s.links, x.name)
 		}

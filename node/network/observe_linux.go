@@ -14,10 +14,11 @@ import (
 	"neargate/internal/netns"
 )
 
-// observeVPC reads a VPC's namespace; one that is not there is empty.
-func observeVPC(path string) (space, error) {
-	s := space{links: map[string]link{}, addresses: map[netip.Addr]bool{}, routes: map[destination]hop{},
-		rules: map[rule]bool{}, sysctls: map[string]string{}}
+// observeSpace reads the namespace of a VPC or of a gateway or endpoint in it; one
+// that is not there is empty.
+func observeSpace(path string, sysctls map[string]string) (space, error) {
+	s := emptySpace(map[string]string{})
+	s.exists = false
 	if !netns.Mounted(path) {
 		return s, nil
 	}
@@ -27,6 +28,7 @@ func observeVPC(path string) (space, error) {
 		clear(s.routes)
 		clear(s.rules)
 		clear(s.addresses)
+		clear(s.ends)
 		links, err := k.LinkList()
 		if err != nil {
 			return err
@@ -35,16 +37,18 @@ func observeVPC(path string) (space, error) {
 		for _, l := range links {
 			a := l.Attrs()
 			names[a.Index] = a.Name
-			switch up := a.RawFlags&unix.IFF_UP != 0; {
-			case a.Name == deviceGateway:
-				s.gateway = up && a.RawFlags&unix.IFF_NOARP != 0
-			case l.Type() == "veth":
+			up := a.RawFlags&unix.IFF_UP != 0
+			end := a.Name == deviceGateway || a.Name == deviceTask
+			if end || strings.HasPrefix(a.Name, prefixPeer) {
+				s.ends[a.Name] = up && a.RawFlags&unix.IFF_NOARP != 0
+			}
+			if !end && l.Type() == "veth" {
 				s.links[a.Name] = link{up: up}
 			}
 		}
-		return errors.Join(observeAddresses(k, s.addresses), observeRules(k, s.rules), readSysctls(sysctlsVPC, s.sysctls),
+		return errors.Join(observeAddresses(k, s.addresses), observeRules(k, s.rules), readSysctls(sysctls, s.sysctls),
 			eachRoute(k, func(r netlink.Route) {
-				if r.Table != unix.RT_TABLE_LOCAL && r.Protocol != unix.RTPROT_KERNEL {
+				if r.Protocol != unix.RTPROT_KERNEL {
 					s.routes[destinationOf(r)] = hopOf(r, names)
 				}
 			}))
@@ -139,7 +143,7 @@ func observeRules(k *netlink.Handle, into map[rule]bool) error {
 		case unix.RT_TABLE_LOCAL, unix.RT_TABLE_DEFAULT:
 			continue
 		}
-		if x := (rule{r.Priority, prefixOf(r.Src), prefixOf(r.Dst), r.Table}); x.preference < 32766 {
+		if x := (rule{r.Priority, r.IifName, prefixOf(r.Src), prefixOf(r.Dst), r.Table}); x.preference < 32766 {
 			into[x] = true
 		}
 	}
@@ -169,6 +173,8 @@ func hopOf(r netlink.Route, names map[int]string) hop {
 		return hop{}
 	case unix.RTN_UNICAST:
 		return hop{names[r.LinkIndex], addrOf(r.Gw)}
+	case unix.RTN_LOCAL:
+		return hop{device: deviceLocal}
 	}
 	return hop{device: "-"}
 }

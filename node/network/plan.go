@@ -2,7 +2,6 @@ package network
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -19,9 +18,9 @@ type space struct {
 	rules     map[rule]bool
 	sysctls   map[string]string // by path below /proc/sys/net
 
-	gateway bool           // the device of the internet gateway is there and up
-	foreign []netip.Prefix // networks the host has routes to, default routes aside
-	others  []netip.Prefix // blackholes of other installations
+	ends    map[string]bool // far ends of pairs without ARP that are there and up
+	foreign []netip.Prefix  // networks the host has routes to, default routes aside
+	others  []netip.Prefix  // blackholes of other installations
 }
 
 // link is a device. Of what is, only up is observed.
@@ -55,6 +54,7 @@ type hop struct {
 // rule is a rule of policy routing.
 type rule struct {
 	preference int
+	device     string       // that the packet came in by; empty: all
 	from, to   netip.Prefix // invalid: all
 	table      int
 }
@@ -96,8 +96,8 @@ func (s step) String() string {
 	where := cmp.Or(s.space, "host")
 	switch s.verb {
 	case deleteRule, addRule:
-		return fmt.Sprintf("%s: %s rule %d from %s to %s table %d", where, verbName(s.verb, addRule), s.rule.preference,
-			prefixName(s.rule.from), prefixName(s.rule.to), s.rule.table)
+		return fmt.Sprintf("%s: %s rule %d from %s%s to %s table %d", where, verbName(s.verb, addRule), s.rule.preference,
+			s.rule.device, prefixName(s.rule.from), prefixName(s.rule.to), s.rule.table)
 	case deleteRoute, setRoute:
 		return fmt.Sprintf("%s: %s route %s table %d %s", where, verbName(s.verb, setRoute), s.to.prefix, s.to.table,
 			cmp.Or(s.hop.device, "blackhole"))
@@ -128,83 +128,6 @@ func prefixName(p netip.Prefix) string {
 	return p.String()
 }
 
-// sysctlsVPC makes a namespace a router that answers ARP for everyone and
-// believes no one's redirects.
-var sysctlsVPC = map[string]string{
-	"ipv4/ip_forward":                  "1",
-	"ipv4/conf/all/rp_filter":          "0", // package firewall knows who may send what
-	"ipv4/conf/default/rp_filter":      "0",
-	"ipv4/conf/all/proxy_arp":          "1",
-	"ipv4/conf/all/send_redirects":     "0",
-	"ipv4/conf/default/send_redirects": "0",
-	"ipv4/conf/all/accept_redirects":   "0",
-	"ipv6/conf/all/disable_ipv6":       "1",
-	"ipv6/conf/default/disable_ipv6":   "1",
-}
-
-// wantedHost is what the VPCs need of the host's namespace, which is as host says.
-func wantedHost(h Host, vpcs []VPC, host space) space {
-	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
-	s.routes[destination{tableMain, h.metric(), h.Pool}] = hop{}
-	for _, v := range vpcs {
-		for _, c := range v.CIDRs {
-			if !slices.ContainsFunc(host.foreign, c.Overlaps) {
-				s.routes[destination{tableMain, h.metric(), c}] = hop{}
-			}
-		}
-		if !v.Gateway {
-			continue
-		}
-		name := h.gatewayName(v.ID)
-		mac := gatewayMAC(v.ID)
-		s.links[name] = link{peer: peer{space: nameVPC(v.ID), device: deviceGateway, mac: mac}, mac: mac, mtu: mtuGateway, up: true}
-		s.sysctls[forwardingName(name)] = "1"
-		for _, i := range v.Interfaces {
-			if i.Public.IsValid() {
-				s.routes[destination{tableMain, h.metric(), host32(i.Public)}] = hop{name, linkLocal}
-			}
-		}
-	}
-	return s
-}
-
-func wantedVPC(v VPC) space {
-	s := space{exists: true, links: map[string]link{}, addresses: map[netip.Addr]bool{},
-		routes: map[destination]hop{}, rules: map[rule]bool{}, sysctls: sysctlsVPC}
-	// What no route takes is dropped, as an implicit router does.
-	s.routes[destination{table: tableMain, prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}] = hop{}
-	for _, c := range v.CIDRs {
-		s.rules[rule{preference: preferLocal, to: c, table: tableMain}] = true
-	}
-	for _, sub := range v.Subnets {
-		table := int(binary.BigEndian.Uint32(sub.CIDR.Addr().AsSlice())) // distinct: subnets do not overlap
-		s.addresses[sub.CIDR.Addr().Next()] = true
-		s.rules[rule{preference: preferSubnet, from: sub.CIDR, table: table}] = true
-		for _, r := range sub.Routes {
-			var to hop
-			if r.Target == InternetGateway && v.Gateway {
-				to = hop{deviceGateway, linkLocal}
-			}
-			s.routes[destination{table: table, prefix: r.Destination}] = to
-		}
-	}
-	for _, e := range v.Endpoints {
-		s.addresses[e.Address] = true
-	}
-	for _, i := range v.Interfaces {
-		if len(i.Addresses) == 0 {
-			continue
-		}
-		name, cidr := Name(i.ID), v.subnet(i.Subnet).CIDR
-		s.links[name] = link{mtu: mtuVPC, up: true, peer: peer{space: name, device: deviceTask, mac: i.MAC, from: i.Namespace,
-			address: netip.PrefixFrom(i.Addresses[0], cidr.Bits()), gateway: cidr.Addr().Next()}}
-		for _, a := range i.Addresses {
-			s.routes[destination{table: tableMain, prefix: host32(a)}] = hop{device: name}
-		}
-	}
-	return s
-}
-
 func forwardingName(device string) string { return "ipv4/conf/" + device + "/forwarding" }
 
 func host32(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, 32) }
@@ -224,14 +147,9 @@ func plan(want, is map[string]space, there map[string]bool, prune bool) []step {
 		for _, l := range w.links {
 			keep[l.peer.space] = true
 		}
-		lost := func(device string, l link) bool { return !there[device] }
-		if name == "" {
-			lost = func(_ string, l link) bool {
-				other, observed := is[l.peer.space]
-				return observed && !other.gateway
-			}
-		}
-		steps = append(steps, planLinks(name, w, is[name], there, prune || name == "", lost)...)
+		steps = append(steps, planLinks(name, w, is, there, prune)...)
+	}
+	for name, w := range want {
 		steps = append(steps, planRest(name, w, is[name])...)
 	}
 	for n := range there {
@@ -247,21 +165,29 @@ func plan(want, is map[string]space, there map[string]bool, prune bool) []step {
 
 // planLinks levels the links of a namespace and the namespaces of tasks. A link
 // is lost when its other end is; it is replaced. Links that are removed take the
-// routes over them and their sysctls along, so those disappear from is.
-func planLinks(name string, w, is space, there map[string]bool, prune bool, lost func(string, link) bool) []step {
+// routes over both ends and their sysctls along, so those disappear from all, also
+// where the kernel has yet to take an earlier link's other end away.
+func planLinks(name string, w space, all map[string]space, there map[string]bool, prune bool) []step {
 	var steps []step
-	removed := map[string]bool{}
+	is, removed := all[name], map[string]bool{}
+	remove := func(device string) {
+		steps = append(steps, step{verb: deleteLink, space: name, name: device})
+		removed[device] = true
+		delete(is.sysctls, forwardingName(device))
+	}
 	for n, l := range is.links {
 		target, stays := w.links[n]
+		far := prefixPeer == n[:1] && name != "" // of a peer, which the other end owns
 		switch {
-		case stays && lost(n, target), !stays && prune && !there[n]:
-			steps = append(steps, step{verb: deleteLink, space: name, name: n})
-			removed[n] = true
-			delete(is.sysctls, forwardingName(n))
+		case stays && lost(target.peer, all, there):
+			remove(n)
 		case stays && !l.up:
 			steps = append(steps, step{verb: raiseLink, space: name, name: n})
-		case !stays && there[n]:
+		case stays, w.ends[n]:
+		case there[n]:
 			steps = append(steps, step{verb: deleteSpace, name: n})
+		case prune, name == "", far:
+			remove(n)
 		}
 	}
 	for n, l := range w.links {
@@ -270,10 +196,26 @@ func planLinks(name string, w, is space, there map[string]bool, prune bool, lost
 		}
 		if _, ok := is.links[n]; !ok || removed[n] {
 			steps = append(steps, step{verb: addLink, space: name, name: n, link: l})
+			dropRoutes(all[l.peer.space].routes, l.peer.device)
 		}
 	}
-	maps.DeleteFunc(is.routes, func(_ destination, h hop) bool { return removed[h.device] })
+	for n := range removed {
+		dropRoutes(is.routes, n)
+	}
 	return steps
+}
+
+// lost reports whether a link's other end is gone, as far as anyone has looked.
+func lost(p peer, all map[string]space, there map[string]bool) bool {
+	if p.address.IsValid() {
+		return !there[p.space]
+	}
+	other, observed := all[p.space]
+	return observed && !other.ends[p.device]
+}
+
+func dropRoutes(routes map[destination]hop, device string) {
+	maps.DeleteFunc(routes, func(_ destination, h hop) bool { return h.device == device })
 }
 
 func planRest(name string, w, is space) []step {

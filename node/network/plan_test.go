@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
 func testHost() Host {
-	return Host{Tag: "t", Pool: netip.MustParsePrefix("198.18.0.0/15"), Address: netip.MustParseAddr("198.18.0.1")}
+	return Host{Tag: "t", Pool: netip.MustParsePrefix("198.18.0.0/15"), Address: netip.MustParseAddr("198.18.0.1"),
+		Services: []netip.Addr{netip.MustParseAddr("198.18.0.2")}}
 }
 
 // TestPlanLeadsToWhatIsWanted plans between two random states and does the steps
@@ -79,7 +81,7 @@ func TestRangesOfTheHostAreNotBlackholed(t *testing.T) {
 		got = append(got, fmt.Sprint(d.prefix, h.device))
 	}
 	slices.Sort(got)
-	if want := []string{"10.9.0.0/16", "198.18.0.0/15"}; !slices.Equal(got, want) {
+	if want := []string{"10.9.0.0/16", "198.18.0.0/15", "198.18.0.2/32lo"}; !slices.Equal(got, want) {
 		t.Errorf("blackholes %v, want %v", got, want)
 	}
 }
@@ -98,29 +100,49 @@ func TestNames(t *testing.T) {
 
 func wanted(h Host, vpcs []VPC, host space) map[string]space {
 	all := map[string]space{"": wantedHost(h, vpcs, host)}
+	byID := map[string]VPC{}
 	for _, v := range vpcs {
-		all[nameVPC(v.ID)] = wantedVPC(v)
+		byID[v.ID] = v
+	}
+	for _, v := range vpcs {
+		maps.Copy(all, wantedVPC(v, byID))
 	}
 	return all
 }
 
 func randomVPCs(r *rand.Rand) []VPC {
 	var list []VPC
-	for n := range r.IntN(3) {
+	count := r.IntN(4)
+	for n := range count {
 		v := VPC{ID: fmt.Sprint(n), Gateway: r.IntN(2) == 0, CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
-		for s := range 1 + r.IntN(2) {
-			sub := Subnet{ID: fmt.Sprint(s), CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(s)}), 24)}
-			if r.IntN(2) == 0 {
-				sub.Routes = []Route{{netip.MustParsePrefix("0.0.0.0/0"), Target(r.IntN(2))}}
-			}
-			v.Subnets = append(v.Subnets, sub)
-		}
-		for i := range r.IntN(4) {
+		for i := range r.IntN(5) {
 			e := Interface{ID: fmt.Sprint(n, "/", i), Subnet: "0", Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i)})}}
+			e.Role, e.Forwards = Role(r.IntN(3)), r.IntN(4) == 0
 			if r.IntN(2) == 0 {
 				e.Public = netip.AddrFrom4([4]byte{198, 18, byte(n), byte(i)})
 			}
 			v.Interfaces = append(v.Interfaces, e)
+		}
+		if r.IntN(2) == 0 {
+			v.Gateways = []GatewayEndpoint{{ID: fmt.Sprint("vpce-", n), Range: netip.MustParsePrefix("198.18.0.16/28")}}
+		}
+		for other := range count { // which may not want it
+			if r.IntN(2) == 0 && other != n {
+				v.Peers = append(v.Peers, Peer{ID: fmt.Sprint("pcx-", min(n, other), max(n, other)), VPC: fmt.Sprint(other)})
+			}
+		}
+		ids := []string{"gone", fmt.Sprint("vpce-", n)}
+		for i := range 4 {
+			ids = append(ids, fmt.Sprint(n, "/", i), fmt.Sprint("pcx-", min(n, i), max(n, i)))
+		}
+		for s := range 1 + r.IntN(2) {
+			sub := Subnet{ID: fmt.Sprint(s), CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(s)}), 24)}
+			for _, d := range []string{"0.0.0.0/0", "10.0.1.0/24", "10.9.0.0/16"} {
+				if r.IntN(2) == 0 {
+					sub.Routes = append(sub.Routes, Route{netip.MustParsePrefix(d), Target(r.IntN(3)), ids[r.IntN(len(ids))]})
+				}
+			}
+			v.Subnets = append(v.Subnets, sub)
 		}
 		list = append(list, v)
 	}
@@ -137,8 +159,15 @@ type model struct {
 func (m model) observe() map[string]space {
 	out := map[string]space{}
 	for n, s := range m.spaces {
-		s.links, s.routes, s.sysctls = maps.Clone(s.links), maps.Clone(s.routes), maps.Clone(s.sysctls)
+		s.links, s.routes, s.sysctls, s.ends = maps.Clone(s.links), maps.Clone(s.routes), maps.Clone(s.sysctls), maps.Clone(s.ends)
 		out[n] = s
+	}
+	for _, s := range m.spaces {
+		for name, l := range s.links {
+			if other, ok := out[l.peer.space]; ok && strings.HasPrefix(name, prefixPeer) {
+				other.links[l.peer.device] = link{up: other.ends[l.peer.device]}
+			}
+		}
 	}
 	return out
 }
@@ -148,13 +177,17 @@ func (m model) harm(r *rand.Rand) {
 	for _, n := range slices.Sorted(maps.Keys(m.spaces)) {
 		s := m.spaces[n]
 		for _, l := range slices.Sorted(maps.Keys(s.links)) {
-			switch r.IntN(8) {
+			switch x := s.links[l]; r.IntN(8) {
 			case 0:
 				m.unlink(n, l)
 			case 1:
-				x := s.links[l]
 				x.up = false
 				s.links[l] = x
+			case 2: // the other end is down
+				if other, ok := m.spaces[x.peer.space]; ok {
+					delete(other.ends, x.peer.device)
+					dropRoutes(other.routes, x.peer.device)
+				}
 			}
 		}
 		maps.DeleteFunc(s.routes, func(destination, hop) bool { return r.IntN(8) == 0 })
@@ -164,30 +197,29 @@ func (m model) harm(r *rand.Rand) {
 		}
 	}
 	for _, f := range slices.Sorted(maps.Keys(m.files)) {
-		switch {
-		case f[0] == 'e' && r.IntN(10) == 0:
-			m.remove(f)
-		case f[0] == 'e' && r.IntN(10) == 0:
+		if _, held := m.spaces[f]; !held && f[0] == 'e' && r.IntN(10) == 0 {
 			delete(m.files, f) // the kernel has yet to take its link away
-		case f[0] == 'v' && r.IntN(10) == 0:
-			s := m.spaces[f]
-			s.gateway = false // down
-			maps.DeleteFunc(s.routes, func(_ destination, h hop) bool { return h.device == deviceGateway })
-			m.spaces[f] = s
 		}
 	}
 }
 
 func (m model) unlink(space, name string) {
 	s := m.spaces[space]
-	l := s.links[name]
+	l, near := s.links[name]
+	if !near {
+		for n, other := range m.spaces {
+			if x, ok := other.links[name]; ok && x.peer.space == space {
+				m.unlink(n, name)
+			}
+		}
+		return
+	}
 	delete(s.links, name)
 	delete(s.sysctls, forwardingName(name))
-	maps.DeleteFunc(s.routes, func(_ destination, h hop) bool { return h.device == name })
+	dropRoutes(s.routes, name)
 	if other, ok := m.spaces[l.peer.space]; ok {
-		other.gateway = false
-		maps.DeleteFunc(other.routes, func(_ destination, h hop) bool { return h.device == deviceGateway })
-		m.spaces[l.peer.space] = other
+		delete(other.ends, l.peer.device)
+		dropRoutes(other.routes, l.peer.device)
 	}
 }
 
@@ -214,30 +246,32 @@ func (m model) do(x step) error {
 			return fmt.Errorf("exists")
 		}
 		m.files[x.name] = true
-		if x.name[0] == 'v' {
-			m.spaces[x.name] = space{exists: true}
-		}
+		m.spaces[x.name] = emptySpace(map[string]string{})
+		return nil
 	case deleteSpace:
 		m.remove(x.name)
+		return nil
 	case deleteLink:
 		m.unlink(x.space, x.name)
+		return nil
 	case addLink:
-		if _, ok := s.links[x.name]; ok || !m.files[x.link.peer.space] {
+		p := x.link.peer
+		other, there := m.spaces[p.space]
+		if _, ok := s.links[x.name]; ok || !there || other.ends[p.device] {
 			return fmt.Errorf("cannot add")
 		}
-		set(&s.links, x.name, link{up: true, peer: x.link.peer})
-		if x.link.peer.device == deviceGateway {
-			other := m.spaces[x.link.peer.space]
-			other.gateway = true
-			m.spaces[x.link.peer.space] = other
+		set(&s.links, x.name, link{up: true, peer: p})
+		if !p.address.IsValid() {
+			other.ends[p.device] = true
 		}
 	case raiseLink:
 		set(&s.links, x.name, link{up: true, peer: s.links[x.name].peer})
 	case setSysctl, setDevice:
 		set(&s.sysctls, x.name, x.value)
 	case setRoute:
-		if _, ok := s.links[x.hop.device]; !ok && x.hop.device != "" && (x.hop.device != deviceGateway || !s.gateway) {
-			return fmt.Errorf("no device %s", x.hop.device)
+		_, near := s.links[x.hop.device]
+		if d := x.hop.device; !near && d != "" && d != deviceLocal && !s.ends[d] {
+			return fmt.Errorf("no device %s", d)
 		}
 		set(&s.routes, x.to, x.hop)
 	case deleteRoute:
@@ -251,11 +285,7 @@ func (m model) do(x step) error {
 	case deleteAddress:
 		delete(s.addresses, x.address)
 	}
-	if _, ok := m.spaces[x.space]; ok && x.verb != deleteSpace && x.verb != createSpace && x.verb != deleteLink {
-		g := m.spaces[x.space].gateway
-		s.gateway = g
-		m.spaces[x.space] = s
-	}
+	m.spaces[x.space] = s
 	return nil
 }
 

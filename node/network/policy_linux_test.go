@@ -38,7 +38,7 @@ func TestPolicyIsWhatPacketsMeet(t *testing.T) {
 		if _, err := m.Update(v); err != nil {
 			t.Fatal(err)
 		}
-		policy := v.policy()
+		policy := v.policy(nil)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		for from := range len(v.Interfaces) + 1 {

@@ -56,14 +56,16 @@ type Meter interface {
 // Reserver is a Sandbox that may have sandboxes ready before there are tasks for
 // them.
 type Reserver interface {
-	// Reserve makes a sandbox that is ready the task's, if there is one, and returns
-	// the path of its network namespace. Interfaces may be plugged into that until
-	// the Open, which then takes little time: its Spec.NetNS is empty or names that
-	// namespace, by whatever path. Nothing of the Spec is given up for it; where the
-	// sandbox cannot be given something late, Open makes another in the same
-	// namespace. A second Reserve returns the same, Close removes it, List does not
-	// tell of it, and it is gone after a restart.
-	Reserve(ctx context.Context, task string) (netns string, ok bool, err error)
+	// Reserve makes a sandbox that is ready the task's, or begins to make one, and
+	// returns the path of its network namespace; ok is false where that cannot be
+	// done before the Open. Interfaces may be plugged into the namespace until the
+	// Open, which then takes little time: its Spec.NetNS is empty or names that
+	// namespace, by whatever path. What else is known of the Spec is prepared
+	// meanwhile. Nothing of it is given up for this: where the sandbox cannot be given
+	// something late, Open makes another in the same namespace. A second Reserve
+	// returns the same, Close removes it, List does not tell of it, and it is gone
+	// after a restart.
+	Reserve(ctx context.Context, s Spec) (netns string, ok bool, err error)
 }
 
 // Errors of sandboxes.

@@ -1,6 +1,7 @@
 package vpc
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,8 +11,10 @@ import (
 	"neargate/node/firewall"
 	"neargate/node/network"
 	record "neargate/resource/network"
+	"neargate/resource/network/edge"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/edges"
 )
 
 // Addresses and ports of what every VPC offers. Sources: Amazon VPC User Guide,
@@ -30,47 +33,93 @@ func Metadata() netip.Addr { return netip.AddrFrom4([4]byte{169, 254, 170, 2}) }
 // Resolver is the address of a VPC's resolver: the third of its range.
 func Resolver(cidr netip.Prefix) netip.Addr { return cidr.Masked().Addr().Next().Next() }
 
-// desired is what is wanted of a VPC on a host that has the interfaces mine.
-func desired(tx store.Tx, account, region, id string, mine map[string]plug) (network.VPC, View, error) {
-	want, view := network.VPC{ID: id}, View{}
+// reader reads what is wanted of one VPC on one host.
+type reader struct {
+	tx                  store.Tx
+	account, region, id string
+	pool                netip.Prefix        // public addresses of the installation
+	mine                map[string]plug     // the host's interfaces
+	space               func(string) string // the namespace of an interface or gateway endpoint
+
+	want       network.VPC
+	view       View
+	peers      []peerVPC
+	interfaces map[string]*record.NetworkInterface
+}
+
+// scope is an account and region.
+type scope struct{ account, region string }
+
+// peerVPC is the other VPC of a peering connection.
+type peerVPC struct {
+	scope
+	id string
+}
+
+// read fills want and view. A VPC without interfaces of tasks on this host has
+// nothing else there.
+func (r *reader) read() error {
+	r.want = network.VPC{ID: r.id}
 	var ok bool
 	var err error
-	if view.VPC, ok, err = tables.Vpcs.Find(tx, account, region, id); err != nil || !ok {
-		return want, view, err
+	if r.view.VPC, ok, err = tables.Vpcs.Find(r.tx, r.account, r.region, r.id); err != nil || !ok {
+		return err
 	}
-	cidr, err := netip.ParsePrefix(view.VPC.CIDR)
+	if r.want.CIDRs, err = parse(r.view.VPC.CIDRs()); err != nil {
+		return fmt.Errorf("%s: %w", r.id, err)
+	}
+	r.want.Endpoints = endpoints(&r.view.VPC, r.want.CIDRs[0])
+	r.view.Interfaces, err = store.Collect(tables.NetworkInterfaces.By(r.tx, tables.InterfacesByVpc, r.account, r.region, r.id))
 	if err != nil {
-		return want, view, fmt.Errorf("%s: %w", id, err)
+		return err
 	}
-	want.CIDRs = []netip.Prefix{cidr}
-	want.Endpoints = endpoints(&view.VPC, cidr)
-	if want.Subnets, want.Gateway, err = subnets(tx, account, region, id); err != nil {
-		return want, view, err
+	r.interfaces = map[string]*record.NetworkInterface{}
+	for i := range r.view.Interfaces {
+		r.interfaces[r.view.Interfaces[i].ID] = &r.view.Interfaces[i]
 	}
-	if want.ACLs, err = acls(tx, account, region, id, want.Subnets); err != nil {
-		return want, view, err
-	}
-	if view.Interfaces, err = store.Collect(tables.NetworkInterfaces.By(tx, tables.InterfacesByVpc, account, region, id)); err != nil {
-		return want, view, err
-	}
-	used := map[string]bool{}
-	for _, e := range view.Interfaces {
-		p, here := mine[e.ID]
-		if !here {
-			continue
+	steps := []func() error{r.readTasks, r.readSubnets, r.readACLs, r.readNATs, r.readEndpoints, r.readPeers, r.readGroups}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
 		}
-		i, err := interfaceOf(&e)
+		if len(r.want.Interfaces) == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// readTasks finds the interfaces of the host's tasks.
+func (r *reader) readTasks() error {
+	for i := range r.view.Interfaces {
+		if p, here := r.mine[r.view.Interfaces[i].ID]; here {
+			if err := r.add(&r.view.Interfaces[i], network.Task, p.from); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reader) add(e *record.NetworkInterface, role network.Role, from string) error {
+	i, err := interfaceOf(e)
+	if err != nil {
+		return err
+	}
+	i.Role, i.Namespace = role, from
+	r.want.Interfaces = append(r.want.Interfaces, i)
+	return nil
+}
+
+func parse(cidrs []string) (all []netip.Prefix, err error) {
+	for _, c := range cidrs {
+		p, err := netip.ParsePrefix(c)
 		if err != nil {
-			return want, view, err
+			return nil, err
 		}
-		i.Namespace = p.from
-		want.Interfaces = append(want.Interfaces, i)
-		for _, g := range e.Groups {
-			used[g] = true
-		}
+		all = append(all, p)
 	}
-	want.Groups, err = groups(tx, account, region, used, view.Interfaces)
-	return want, view, err
+	return all, nil
 }
 
 func endpoints(v *record.Vpc, cidr netip.Prefix) []firewall.Endpoint {
@@ -87,7 +136,7 @@ func endpoints(v *record.Vpc, cidr netip.Prefix) []firewall.Endpoint {
 }
 
 func interfaceOf(e *record.NetworkInterface) (network.Interface, error) {
-	i := network.Interface{ID: e.ID, MAC: e.MAC, Subnet: e.Subnet, Groups: e.Groups}
+	i := network.Interface{ID: e.ID, MAC: e.MAC, Subnet: e.Subnet, Groups: e.Groups, Forwards: !e.SourceDestCheck}
 	for _, s := range e.Addresses {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
@@ -105,24 +154,22 @@ func interfaceOf(e *record.NetworkInterface) (network.Interface, error) {
 	return i, nil
 }
 
-// subnets are the VPC's, each with the routes of its route table.
-func subnets(tx store.Tx, account, region, id string) (all []network.Subnet, gateway bool, err error) {
-	igw := ""
-	for g, err := range tables.InternetGateways.List(tx, account, region) {
+// readSubnets finds the VPC's internet gateway and subnets, each with the routes of
+// its route table.
+func (r *reader) readSubnets() error {
+	for g, err := range tables.InternetGateways.List(r.tx, r.account, r.region) {
 		if err != nil {
-			return nil, false, err
+			return err
 		}
-		if g.Vpc == id {
-			igw = g.ID
-		}
+		r.want.Gateway = r.want.Gateway || g.Vpc == r.id
 	}
 	var main *record.RouteTable
 	explicit := map[string]*record.RouteTable{}
-	for t, err := range tables.RouteTables.List(tx, account, region) {
+	for t, err := range tables.RouteTables.List(r.tx, r.account, r.region) {
 		if err != nil {
-			return nil, false, err
+			return err
 		}
-		if t.Vpc != id {
+		if t.Vpc != r.id {
 			continue
 		}
 		for _, a := range t.Associations {
@@ -133,112 +180,213 @@ func subnets(tx store.Tx, account, region, id string) (all []network.Subnet, gat
 			}
 		}
 	}
-	for s, err := range tables.Subnets.By(tx, tables.SubnetsByVpc, account, region, id) {
+	for s, err := range tables.Subnets.By(r.tx, tables.SubnetsByVpc, r.account, r.region, r.id) {
 		if err != nil {
-			return nil, false, err
+			return err
 		}
 		cidr, err := netip.ParsePrefix(s.CIDR)
 		if err != nil {
-			return nil, false, fmt.Errorf("%s: %w", s.ID, err)
+			return fmt.Errorf("%s: %w", s.ID, err)
 		}
-		table := explicit[s.ID]
-		if table == nil {
-			table = main
-		}
-		routes, err := routesOf(table, igw)
+		routes, err := r.routes(cmp.Or(explicit[s.ID], main))
 		if err != nil {
-			return nil, false, err
+			return err
 		}
-		all = append(all, network.Subnet{ID: s.ID, CIDR: cidr, Routes: routes})
+		r.want.Subnets = append(r.want.Subnets, network.Subnet{ID: s.ID, CIDR: cidr, Routes: routes})
 	}
-	return all, igw != "", nil
+	return nil
 }
 
-func routesOf(t *record.RouteTable, igw string) (all []network.Route, err error) {
+// routes are those of a table for IPv4. Where a prefix list has the destination of
+// another route, that one is the later.
+func (r *reader) routes(t *record.RouteTable) ([]network.Route, error) {
+	var listed, single []network.Route
 	if t == nil {
 		return nil, nil
 	}
-	for _, r := range t.Routes {
-		if r.Gateway == record.LocalGateway {
+	for _, x := range t.Routes {
+		if x.Gateway == record.LocalGateway || x.Destination6 != "" {
 			continue
 		}
-		to, err := netip.ParsePrefix(r.Destination)
+		to, err := r.target(t, &x)
 		if err != nil {
+			return nil, err
+		}
+		if x.PrefixList != "" {
+			all, err := r.prefixes(x.PrefixList)
+			if err != nil {
+				return nil, err
+			}
+			for _, to.Destination = range all {
+				listed = append(listed, to)
+			}
+			continue
+		}
+		if to.Destination, err = netip.ParsePrefix(x.Destination); err != nil {
 			return nil, fmt.Errorf("%s: %w", t.ID, err)
 		}
-		target := network.Blackhole
-		if r.Gateway == igw {
-			target = network.InternetGateway
+		single = append(single, to)
+	}
+	return append(listed, single...), nil
+}
+
+// target is where a route leads, without its destination.
+func (r *reader) target(t *record.RouteTable, x *record.Route) (network.Route, error) {
+	active, err := edges.Active(r.tx, t, x)
+	switch {
+	case err != nil || !active:
+		return network.Route{}, err
+	case x.NatGateway != "":
+		g, ok, err := edges.NatGateways.Find(r.tx, t.Account, t.Region, x.NatGateway)
+		if err != nil || !ok || len(g.Addresses) == 0 {
+			return network.Route{}, err
 		}
-		all = append(all, network.Route{Destination: to, Target: target})
+		return network.Route{Target: network.Device, ID: g.Addresses[0].ENI}, nil
+	case x.Interface != "", x.Peering != "":
+		return network.Route{Target: network.Device, ID: cmp.Or(x.Interface, x.Peering)}, nil
+	case x.EgressOnly != "":
+		return network.Route{}, nil // for IPv6
+	}
+	if _, ok, err := tables.InternetGateways.Find(r.tx, t.Account, t.Region, x.Gateway); ok || err != nil {
+		return network.Route{Target: network.InternetGateway}, err
+	}
+	return network.Route{Target: network.Device, ID: x.Gateway}, nil
+}
+
+// prefixes are the IPv4 ranges of a prefix list; of one that is gone, none.
+func (r *reader) prefixes(id string) (all []netip.Prefix, err error) {
+	list, ok := edge.AmazonPrefixList(r.region, r.pool, id)
+	if !ok {
+		if list, ok, err = edges.PrefixLists.Find(r.tx, r.account, r.region, id); err != nil || !ok {
+			return nil, err
+		}
+	}
+	for _, e := range list.Entries {
+		if p, ok := record.Canonical(e.CIDR, 4); ok {
+			all = append(all, p)
+		}
 	}
 	return all, nil
 }
 
-// acls are the VPC's network ACLs; it notes in subnets which one guards each.
-func acls(tx store.Tx, account, region, id string, subnets []network.Subnet) (all []firewall.ACL, err error) {
-	for a, err := range tables.NetworkAcls.List(tx, account, region) {
+// readACLs finds the VPC's network ACLs, and notes which one guards each subnet.
+func (r *reader) readACLs() error {
+	for a, err := range tables.NetworkAcls.List(r.tx, r.account, r.region) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if a.Vpc != id {
+		if a.Vpc != r.id {
 			continue
 		}
-		all = append(all, firewall.ACL{ID: a.ID, Entries: a.Entries})
+		r.want.ACLs = append(r.want.ACLs, firewall.ACL{ID: a.ID, Entries: a.Entries})
 		for _, x := range a.Associations {
-			for i := range subnets {
-				if subnets[i].ID == x.Subnet {
-					subnets[i].ACL = a.ID
+			for i := range r.want.Subnets {
+				if r.want.Subnets[i].ID == x.Subnet {
+					r.want.Subnets[i].ACL = a.ID
 				}
 			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
-// groups are the security groups in used, with their rules, and those their rules
-// refer to, with their members.
-func groups(tx store.Tx, account, region string, used map[string]bool, interfaces []record.NetworkInterface) ([]firewall.Group, error) {
-	found := map[string]*firewall.Group{}
-	var peers []string
-	for _, id := range slices.Sorted(maps.Keys(used)) {
+// readGroups finds the security groups that interfaces here carry, with their
+// rules, and those their rules refer to, with their members.
+func (r *reader) readGroups() error {
+	used := map[string]bool{}
+	for _, i := range r.want.Interfaces {
+		for _, g := range i.Groups {
+			used[g] = true
+		}
+	}
+	found, referred := map[string]*firewall.Group{}, map[string]bool{}
+	for id := range used {
 		g := &firewall.Group{ID: id}
 		found[id] = g
-		for r, err := range tables.SecurityGroupRules.By(tx, tables.RulesByGroup, account, region, id) {
+		for x, err := range tables.SecurityGroupRules.By(r.tx, tables.RulesByGroup, r.account, r.region, id) {
 			if err != nil {
-				return nil, err
+				return err
 			}
-			g.Permissions = append(g.Permissions, r.Permission)
-			if r.Peer != "" {
-				peers = append(peers, r.Peer)
+			list, err := r.permissions(x.Permission)
+			if err != nil {
+				return err
+			}
+			g.Permissions = append(g.Permissions, list...)
+			if x.Peer != "" {
+				referred[x.Peer] = true
 			}
 		}
 	}
-	referred := map[string]bool{}
-	for _, id := range peers {
-		referred[id] = true
+	for id := range referred {
 		if found[id] == nil {
 			found[id] = &firewall.Group{ID: id}
 		}
 	}
-	for _, e := range interfaces {
+	if err := r.readMembers(found, referred); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		slices.SortFunc(found[id].Members, netip.Addr.Compare)
+		r.want.Groups = append(r.want.Groups, *found[id])
+	}
+	return nil
+}
+
+// permissions are what p permits, a prefix list taken apart.
+func (r *reader) permissions(p record.Permission) (all []record.Permission, err error) {
+	if p.PrefixList == "" {
+		return []record.Permission{p}, nil
+	}
+	list, err := r.prefixes(p.PrefixList)
+	p.PrefixList = ""
+	for _, x := range list {
+		p.IPv4 = x.String()
+		all = append(all, p)
+	}
+	return all, err
+}
+
+// readMembers finds the members of groups that rules refer to, in this VPC and in
+// its peers.
+func (r *reader) readMembers(groups map[string]*firewall.Group, referred map[string]bool) error {
+	add := func(e *record.NetworkInterface) {
 		for _, id := range e.Groups {
 			if !referred[id] {
 				continue
 			}
 			for _, s := range e.Addresses {
 				if a, err := netip.ParseAddr(s); err == nil {
-					found[id].Members = append(found[id].Members, a)
+					groups[id].Members = append(groups[id].Members, a)
 				}
 			}
 		}
 	}
-	var all []firewall.Group
-	for _, id := range slices.Sorted(maps.Keys(found)) {
-		slices.SortFunc(found[id].Members, netip.Addr.Compare)
-		all = append(all, *found[id])
+	for i := range r.view.Interfaces {
+		add(&r.view.Interfaces[i])
 	}
-	return all, nil
+	elsewhere := false
+	for id := range referred {
+		g, ok, err := tables.SecurityGroups.Find(r.tx, r.account, r.region, id)
+		if err != nil {
+			return err
+		}
+		elsewhere = elsewhere || !ok || g.Vpc != r.id
+	}
+	if !elsewhere {
+		return nil
+	}
+	for _, p := range r.peers {
+		if p.region != r.region { // Source: Amazon VPC Peering Guide, limitations.
+			continue
+		}
+		for e, err := range tables.NetworkInterfaces.By(r.tx, tables.InterfacesByVpc, p.account, p.region, p.id) {
+			if err != nil {
+				return err
+			}
+			add(&e)
+		}
+	}
+	return nil
 }
 
 // equal reports whether two VPCs are wanted to be the same. Where an interface was

@@ -15,17 +15,17 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"neargate/node/network"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
+	"neargate/resource/network/edge"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/edges"
 )
 
 const (
@@ -62,6 +62,8 @@ type Server interface {
 type View struct {
 	VPC        record.Vpc
 	Interfaces []record.NetworkInterface // on every host
+	Endpoints  []edge.Endpoint           // in whatever state
+	Listen     []Listener                // where to serve those that are available
 }
 
 // TaskKey is a task's primary key.
@@ -96,11 +98,12 @@ type plug struct {
 
 // vpc is a VPC on this host.
 type vpc struct {
-	account, region string
-	is              network.VPC // as last applied
-	view            View
-	space           uint64 // the inode of its namespace while it is served
-	server          Server
+	scope
+	is     network.VPC // as last applied
+	view   View
+	peers  []peerVPC
+	space  uint64 // the inode of its namespace while it is served
+	server Server
 }
 
 // New is the keeper of a host. Start comes first.
@@ -150,7 +153,7 @@ func (k *Keeper) find(tx store.Tx) error {
 func (k *Keeper) add(t *compute.Task, e *record.NetworkInterface, from string, inherited bool) {
 	k.mine[e.ID] = plug{TaskKey{t.Account, t.Region, t.Cluster, t.ID}, e.Vpc, from, inherited}
 	if _, ok := k.vpcs[e.Vpc]; !ok {
-		k.vpcs[e.Vpc] = vpc{account: t.Account, region: t.Region}
+		k.vpcs[e.Vpc] = vpc{scope: scope{t.Account, t.Region}}
 	}
 }
 
@@ -220,8 +223,8 @@ func (k *Keeper) Find(vpc string, a netip.Addr) (TaskKey, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, i := range k.vpcs[vpc].is.Interfaces {
-		if slices.Contains(i.Addresses, a) {
-			return k.mine[i.ID].task, true
+		if p, task := k.mine[i.ID]; task && slices.Contains(i.Addresses, a) {
+			return p.task, true
 		}
 	}
 	return TaskKey{}, false
@@ -230,7 +233,7 @@ func (k *Keeper) Find(vpc string, a netip.Addr) (TaskKey, bool) {
 // refresh levels one VPC with the store.
 func (k *Keeper) refresh(ctx context.Context, id string) error {
 	v := k.vpcs[id]
-	want, view, err := k.build(ctx, id, v)
+	want, err := k.build(ctx, id, &v)
 	if err != nil {
 		return err
 	}
@@ -244,7 +247,7 @@ func (k *Keeper) refresh(ctx context.Context, id string) error {
 		}
 		k.cfg.Log.Debug("levelled a VPC", "vpc", id, "changes", changed)
 	}
-	v.is, v.view = want, view
+	v.is = want
 	err = k.serve(&v)
 	k.vpcs[id] = v
 	return err
@@ -256,11 +259,11 @@ func (k *Keeper) audit(ctx context.Context) error {
 	var all []network.VPC
 	for _, id := range slices.Sorted(maps.Keys(k.vpcs)) {
 		v := k.vpcs[id]
-		want, view, err := k.build(ctx, id, v)
+		want, err := k.build(ctx, id, &v)
 		if err != nil {
 			return err
 		}
-		if v.is, v.view = want, view; len(want.Interfaces) == 0 {
+		if v.is = want; len(want.Interfaces) == 0 {
 			if v.server != nil {
 				err = v.server.Close()
 			}
@@ -296,12 +299,14 @@ func (k *Keeper) serve(v *vpc) error {
 		return nil
 	}
 	space := k.cfg.Manager.Space(v.is.ID)
-	info, err := os.Stat(space)
+	own, err := inode(space)
 	if err != nil {
 		return err
 	}
-	inode := info.Sys().(*syscall.Stat_t).Ino
-	if v.server != nil && v.space == inode {
+	if err := identify(v.view.Listen); err != nil {
+		return err
+	}
+	if v.server != nil && v.space == own {
 		v.server.Set(v.view)
 		return nil
 	}
@@ -314,23 +319,25 @@ func (k *Keeper) serve(v *vpc) error {
 		v.server = nil
 		return fmt.Errorf("endpoints of %s: %w", v.is.ID, err)
 	}
-	v.space = inode
+	v.space = own
 	return nil
 }
 
 // build reads what is wanted of a VPC, and forgets interfaces that are gone.
-func (k *Keeper) build(ctx context.Context, id string, v vpc) (want network.VPC, view View, err error) {
-	err = k.cfg.Store.View(ctx, func(tx store.Tx) error {
-		want, view, err = desired(tx, v.account, v.region, id, k.mine)
-		return err
+func (k *Keeper) build(ctx context.Context, id string, v *vpc) (network.VPC, error) {
+	r := reader{account: v.account, region: v.region, id: id, mine: k.mine, pool: k.cfg.Manager.Pool(), space: k.cfg.Manager.Namespace}
+	err := k.cfg.Store.View(ctx, func(tx store.Tx) error {
+		r.tx = tx
+		return r.read()
 	})
 	if err != nil {
-		return want, view, err
+		return r.want, err
 	}
+	v.view, v.peers = r.view, r.peers
 	maps.DeleteFunc(k.mine, func(eni string, p plug) bool {
-		return p.vpc == id && !slices.ContainsFunc(want.Interfaces, func(i network.Interface) bool { return i.ID == eni })
+		return p.vpc == id && !slices.ContainsFunc(r.want.Interfaces, func(i network.Interface) bool { return i.ID == eni })
 	})
-	return want, view, nil
+	return r.want, nil
 }
 
 // Run follows the store after a revision until ctx ends.
@@ -409,7 +416,7 @@ func (k *Keeper) mark(c change, dirty map[string]bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for id, v := range k.vpcs {
-		if v.account == c.account && v.region == c.region {
+		if c.peering || v.concerns(c.scope) {
 			dirty[id] = true
 		}
 	}
@@ -428,11 +435,11 @@ func (k *Keeper) drain(events <-chan change, dirty map[string]bool) {
 	}
 }
 
-// change is a change of the store: of something in an account and region, or
-// unknown ones.
+// change is a change of the store: of something in an account and region, of a
+// peering connection, which may be between any, or unknown ones.
 type change struct {
-	account, region string
-	all             bool
+	scope
+	peering, all bool
 }
 
 // follow watches the tables of the network.
@@ -451,8 +458,12 @@ func (k *Keeper) follow(ctx context.Context, after store.Rev, events chan<- chan
 				break
 			}
 			after = e.Rev
-			_, s := store.Segments(e.Key)
-			if len(s) > 1 && !send(change{account: s[0], region: s[1]}) {
+			table, s := store.Segments(e.Key)
+			c := change{peering: table == edges.Peerings.Name}
+			if len(s) > 1 {
+				c.scope = scope{s[0], s[1]}
+			}
+			if !send(c) {
 				return
 			}
 		}
@@ -474,6 +485,7 @@ func watched() []string {
 	for _, name := range []string{
 		tables.Vpcs.Name, tables.Subnets.Name, tables.RouteTables.Name, tables.InternetGateways.Name,
 		tables.NetworkAcls.Name, tables.SecurityGroups.Name, tables.SecurityGroupRules.Name, tables.NetworkInterfaces.Name,
+		edges.NatGateways.Name, edges.Endpoints.Name, edges.PrefixLists.Name, edges.Peerings.Name,
 	} {
 		all = append(all, store.Prefix(name))
 	}

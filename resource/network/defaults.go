@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"neargate/arn"
@@ -25,54 +26,110 @@ type Furniture struct {
 	Vpc             Vpc
 	Subnets         []Subnet
 	InternetGateway InternetGateway
-	RouteTable      RouteTable
-	NetworkAcl      NetworkAcl
-	SecurityGroup   SecurityGroup
-	Rules           []SecurityGroupRule
+	VpcParts
 }
 
-// Defaults lays out the default VPC of an account in a region: 172.31.0.0/16 with
-// a /20 public subnet in each availability zone, an internet gateway, and the
-// route table, network ACL and security group every VPC has. It depends on its
-// arguments only, ids included, so everyone who furnishes the region writes the
-// same records. Source: Amazon VPC User Guide, Default VPC components.
+// Defaults lays out the default VPC of an account in a region that has never been
+// used. It depends on its arguments only, ids included, so everyone who furnishes
+// the region writes the same records.
 func Defaults(account, region string) Furniture {
-	id := func(prefix string, parts ...string) string {
+	return Furnish(account, region, func(prefix string, parts ...string) string {
 		return derivedID(prefix, append([]string{account, region, prefix}, parts...)...)
-	}
+	})
+}
+
+// NewID makes the id of a new resource from the prefix of its kind; parts tell
+// apart what else has the prefix.
+type NewID func(prefix string, parts ...string) string
+
+// Furnish lays out a default VPC: 172.31.0.0/16 with a /20 public subnet in each
+// availability zone, an internet gateway, and the route table, network ACL and
+// security group every VPC has. Source: Amazon VPC User Guide, Default VPC
+// components.
+func Furnish(account, region string, id NewID) Furniture {
 	var f Furniture
-	f.DhcpOptions = DhcpOptions{Account: account, Region: region, ID: id("dopt"), Values: []DhcpOption{
-		{"domain-name", []string{PrivateDomain(region)}},
-		{"domain-name-servers", []string{"AmazonProvidedDNS"}},
-	}}
+	f.DhcpOptions = AmazonDhcpOptions(account, region)
 	f.Vpc = Vpc{
-		Account: account, Region: region, ID: id("vpc"), CIDR: "172.31.0.0/16",
+		Account: account, Region: region, ID: id("vpc"), CIDR: DefaultCIDR,
 		CIDRAssociation: id("vpc-cidr-assoc"), DhcpOptions: f.DhcpOptions.ID, Tenancy: "default",
 		Default: true, DNSSupport: true, DNSHostnames: true,
 	}
 	vpc := f.Vpc.ID
 	f.Default = Default{Account: account, Region: region, Vpc: vpc}
 	f.InternetGateway = InternetGateway{Account: account, Region: region, ID: id("igw"), Vpc: vpc}
-	f.RouteTable = RouteTable{
-		Account: account, Region: region, ID: id("rtb"), Vpc: vpc,
-		Routes: []Route{
-			{Destination: AnyIPv4, Gateway: f.InternetGateway.ID, Origin: OriginCreateRoute},
-			{Destination: f.Vpc.CIDR, Gateway: LocalGateway, Origin: OriginCreateRouteTable},
-		},
-		Associations: []RouteTableAssociation{{ID: id("rtbassoc"), Main: true}},
-	}
-	f.NetworkAcl = NetworkAcl{Account: account, Region: region, ID: id("acl"), Vpc: vpc, Default: true, Entries: defaultAclEntries()}
+	f.VpcParts = Parts(&f.Vpc, id)
+	f.RouteTable.Routes = slices.Insert(f.RouteTable.Routes, 0, Route{
+		Destination: AnyIPv4, Gateway: f.InternetGateway.ID, Origin: OriginCreateRoute,
+	})
 	for i, z := range arn.Zones(region) {
-		s := Subnet{
-			Account: account, Region: region, ID: id("subnet", z.Name), Vpc: vpc,
-			CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(16 * i)}), 20).String(),
-			Zone: z.Name, ZoneID: z.ID, DefaultForAZ: true, MapPublicIP: true,
-		}
+		s := DefaultSubnet(&f.Vpc, z, i, id("subnet", z.Name))
 		f.Subnets = append(f.Subnets, s)
 		f.NetworkAcl.Associations = append(f.NetworkAcl.Associations, NetworkAclAssociation{id("aclassoc", z.Name), s.ID})
 	}
-	f.SecurityGroup, f.Rules = defaultGroup(&f.Vpc, id("sg"), id("sgr", "ingress"), id("sgr", "egress"))
 	return f
+}
+
+// DefaultCIDR is the range of every default VPC.
+const DefaultCIDR = "172.31.0.0/16"
+
+// DefaultSubnets is how many default subnets a default VPC has room for.
+const DefaultSubnets = 16
+
+// DefaultSubnet is the default subnet of a default VPC in the zone that has the
+// i-th /20 of its range.
+func DefaultSubnet(v *Vpc, z arn.Zone, i int, id string) Subnet {
+	return Subnet{
+		Account: v.Account, Region: v.Region, ID: id, Vpc: v.ID,
+		CIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(16 * i)}), 20).String(),
+		Zone: z.Name, ZoneID: z.ID, DefaultForAZ: true, MapPublicIP: true,
+	}
+}
+
+// AmazonDhcpOptions is the set of DHCP options that VPCs of an account in a region
+// have from their creation on: Amazon's resolver and private names.
+func AmazonDhcpOptions(account, region string) DhcpOptions {
+	return DhcpOptions{Account: account, Region: region, ID: derivedID("dopt", account, region, "dopt"), Values: []DhcpOption{
+		{"domain-name", []string{PrivateDomain(region)}},
+		{"domain-name-servers", []string{AmazonDNS}},
+	}}
+}
+
+// AmazonDNS stands for the resolver of the VPC among DHCP options.
+const AmazonDNS = "AmazonProvidedDNS"
+
+// NoDhcpOptions in place of the id of a set of DHCP options means that there are none.
+const NoDhcpOptions = "default"
+
+// VpcParts is what every VPC is born with.
+type VpcParts struct {
+	RouteTable    RouteTable
+	NetworkAcl    NetworkAcl
+	SecurityGroup SecurityGroup
+	Rules         []SecurityGroupRule
+}
+
+// Parts lays out what the VPC is born with: a main route table that keeps packets
+// inside, a network ACL that lets everything through, and a security group whose
+// members may reach each other and everything outside.
+func Parts(v *Vpc, id NewID) VpcParts {
+	var p VpcParts
+	p.RouteTable = RouteTable{
+		Account: v.Account, Region: v.Region, ID: id("rtb"), Vpc: v.ID, Routes: LocalRoutes(v),
+		Associations: []RouteTableAssociation{{ID: id("rtbassoc"), Main: true}},
+	}
+	p.NetworkAcl = NetworkAcl{Account: v.Account, Region: v.Region, ID: id("acl"), Vpc: v.ID, Default: true, Entries: defaultAclEntries()}
+	p.SecurityGroup, p.Rules = defaultGroup(v, id("sg"), id("sgr", "ingress"), id("sgr", "egress"))
+	return p
+}
+
+// LocalRoutes are the routes every route table of the VPC has: one for each of its
+// ranges.
+func LocalRoutes(v *Vpc) []Route {
+	var routes []Route
+	for _, cidr := range v.CIDRs() {
+		routes = append(routes, Route{Destination: cidr, Gateway: LocalGateway, Origin: OriginCreateRouteTable})
+	}
+	return routes
 }
 
 // defaultGroup is the security group every VPC is born with and its two rules:
@@ -94,14 +151,21 @@ func defaultGroup(v *Vpc, id, ingress, egress string) (SecurityGroup, []Security
 
 // defaultAclEntries lets everything through in both directions.
 func defaultAclEntries() []NetworkAclEntry {
-	var entries []NetworkAclEntry
+	entries := ClosedAclEntries()
 	for _, egress := range []bool{true, false} {
-		for _, e := range []NetworkAclEntry{{Number: 100, Action: "allow"}, {Number: LastAclEntry, Action: "deny"}} {
-			e.Egress, e.Protocol, e.CIDR = egress, AllProtocols, AnyIPv4
-			entries = append(entries, e)
-		}
+		entries = append(entries, NetworkAclEntry{Egress: egress, Number: 100, Protocol: AllProtocols, Action: "allow", CIDR: AnyIPv4})
 	}
+	SortAclEntries(entries)
 	return entries
+}
+
+// ClosedAclEntries are those every network ACL has: what no other entry decides is
+// denied, in both directions.
+func ClosedAclEntries() []NetworkAclEntry {
+	last := NetworkAclEntry{Number: LastAclEntry, Protocol: AllProtocols, Action: "deny", CIDR: AnyIPv4}
+	out := last
+	out.Egress = true
+	return []NetworkAclEntry{out, last}
 }
 
 // derivedID is an EC2 id that follows from the parts alone.

@@ -43,8 +43,8 @@ type Vpc struct {
 	CIDRAssociation     string      // vpc-cidr-assoc-…
 	Secondary           []CIDRBlock `json:",omitempty"` // further IPv4 ranges, in the order they were added
 	IPv6                []CIDRBlock `json:",omitempty"`
-	DhcpOptions         string      // dopt-…
-	Tenancy             string      // "default"
+	DhcpOptions         string      // dopt-…, or NoDhcpOptions
+	Tenancy             string      // "default" or "dedicated", which matters to instances only
 	Default             bool
 	DNSSupport          bool
 	DNSHostnames        bool

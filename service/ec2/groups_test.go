@@ -227,7 +227,8 @@ func TestModifySecurityGroupRules(t *testing.T) {
 		{wire.ModifySecurityGroupRulesInput{GroupId: &id}, "MissingParameter"},
 		{modify(id, ids[0], to(82, func(r *wire.SecurityGroupRuleRequest) { r.CidrIpv4, r.ReferencedGroupId = nil, &other })), "InvalidParameterValue"},
 		{modify(id, ids[0], to(82, func(r *wire.SecurityGroupRuleRequest) { r.CidrIpv6 = new("::/0") })), "InvalidParameterCombination"},
-		{modify(id, ids[0], to(82, func(r *wire.SecurityGroupRuleRequest) { r.PrefixListId = new("pl-1") })), "InvalidPrefixListID.NotFound"},
+		{modify(id, ids[0], to(82, func(r *wire.SecurityGroupRuleRequest) { r.PrefixListId = new("pl-1") })), "InvalidParameterCombination"},
+		{modify(id, ids[0], to(82, func(r *wire.SecurityGroupRuleRequest) { r.CidrIpv4, r.PrefixListId = nil, new("pl-1") })), "InvalidPrefixListID.NotFound"},
 		{modify(id, ids[0], to(82, func(r *wire.SecurityGroupRuleRequest) { r.IpProtocol = nil })), "InvalidParameterValue"},
 	} {
 		fails(b, b.ModifySecurityGroupRules, c.in, c.code, "")
@@ -238,7 +239,7 @@ func TestRuleQuota(t *testing.T) {
 	b := newBench(t)
 	id := b.group("web")
 	var sixty wire.IpPermission
-	for i := range maxRules {
+	for i := range 60 {
 		sixty.IpRanges = append(sixty.IpRanges, wire.IpRange{CidrIp: new(fmt.Sprintf("10.0.%d.0/24", i))})
 	}
 	must(b, b.AuthorizeSecurityGroupIngress, wire.AuthorizeSecurityGroupIngressInput{GroupId: &id, IpPermissions: tcp(80, sixty)})

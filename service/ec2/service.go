@@ -1,20 +1,45 @@
 // Package ec2 answers the Amazon EC2 API as far as networking for Fargate needs
-// it: VPCs and their parts are described, security groups, network interfaces and
-// tags are managed.
+// it: the handlers of its parts put together. Each part is a package of its own;
+// what they share is in internal.
 package ec2
 
 import (
 	wire "neargate/aws/ec2"
 	"neargate/service"
+	"neargate/service/ec2/acl"
+	"neargate/service/ec2/common"
+	"neargate/service/ec2/eni"
+	"neargate/service/ec2/group"
 	"neargate/service/ec2/internal/call"
+	"neargate/service/ec2/route"
+	"neargate/service/ec2/vpc"
 )
 
-// Service answers the operations.
-type Service struct{ *call.Env }
+// Names under which the handlers are embedded.
+type (
+	acls       = acl.Handler
+	commons    = common.Handler
+	groups     = group.Handler
+	interfaces = eni.Handler
+	routes     = route.Handler
+	vpcs       = vpc.Handler
+)
+
+// Service answers every operation by the handler that has it.
+type Service struct {
+	*call.Env
+	*acls
+	*commons
+	*groups
+	*interfaces
+	*routes
+	*vpcs
+}
 
 var _ wire.API = (*Service)(nil)
 
 // New returns the service.
 func New(deps service.Deps) *Service {
-	return &Service{call.New(deps)}
+	e := call.New(deps)
+	return &Service{e, acl.New(e), common.New(e), group.New(e), eni.New(e), route.New(e), vpc.New(e)}
 }

@@ -4,6 +4,8 @@
 package ecr
 
 import (
+	"context"
+
 	api "neargate/aws/ecr"
 	"neargate/service"
 	"neargate/service/ecr/images"
@@ -29,7 +31,7 @@ var _ api.API = (*Service)(nil)
 
 // New returns the service over blobs; images of pull through cache rules come from
 // upstream, and url is where layers are downloaded from.
-func New(d service.Deps, blobs images.Blobs, upstream images.Upstream, url func() string) *Service {
+func New(d service.Deps, blobs images.Blobs, upstream images.Upstream, url func(ctx context.Context, region string) string) *Service {
 	return &Service{images.New(d, blobs, upstream, url), registry.New(d), repository.New(d)}
 }
 

@@ -64,7 +64,7 @@ func (s *Service) Open(ctx context.Context, service string, blob []byte, context
 
 // permit asks whether the caller may use a key through a service.
 func (s *Service) permit(ctx context.Context, service, action string, k *key.Key, context map[string]string) error {
-	c := auth.CallerFrom(ctx)
+	c := auth.CallerFrom(ctx).ByService()
 	err := s.deps.Store.View(ctx, func(tx store.Tx) error {
 		u, err := auth.UseKey(tx, c, service, action, k, context)
 		if err != nil {

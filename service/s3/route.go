@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"neargate/arn"
@@ -62,11 +63,15 @@ func locate(r *http.Request) call.Place {
 
 // splitHost splits a host name into the bucket before an endpoint of Amazon S3,
 // if any, and whether there is such an endpoint: s3.REGION.amazonaws.com with its
-// variants, and s3.localhost. A bucket may also stand before localhost itself.
+// variants, the names of VPC endpoints, and s3.localhost. A bucket may also stand
+// before localhost itself.
 func splitHost(host string) (bucket string, endpoint bool) {
 	labels := strings.Split(host, ".")
 	for i := len(labels) - 1; i >= 0; i-- {
 		if endpointLabel(labels[i]) && knownDomain(labels[i+1:]) {
+			if slices.Contains(labels[i:], "vpce") {
+				return ofEndpoint(labels[:i]), true
+			}
 			return strings.Join(labels[:i], "."), true
 		}
 	}
@@ -76,6 +81,16 @@ func splitHost(host string) (bucket string, endpoint bool) {
 	return "", false
 }
 
+// ofEndpoint is the bucket in what is before a VPC endpoint's s3.REGION: it stands
+// before the label bucket and the endpoint's own.
+// Source: AWS PrivateLink for Amazon S3, Amazon S3 User Guide.
+func ofEndpoint(labels []string) string {
+	if n := len(labels) - 2; n > 0 && labels[n] == "bucket" {
+		return strings.Join(labels[:n], ".")
+	}
+	return ""
+}
+
 func endpointLabel(label string) bool {
 	region, ok := strings.CutPrefix(label, "s3-")
 	return label == "s3" || ok && (arn.KnownRegion(region) || region == "external-1" || region == "accelerate")
@@ -83,7 +98,7 @@ func endpointLabel(label string) bool {
 
 // knownDomain reports whether labels can follow an endpoint's first.
 func knownDomain(labels []string) bool {
-	for len(labels) > 0 && (labels[0] == "dualstack" || arn.KnownRegion(labels[0])) {
+	for len(labels) > 0 && (labels[0] == "dualstack" || labels[0] == "vpce" || arn.KnownRegion(labels[0])) {
 		labels = labels[1:]
 	}
 	switch strings.Join(labels, ".") {

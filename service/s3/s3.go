@@ -138,6 +138,7 @@ func (s *Server) prove(x *request) error {
 			return proveOld(x, old)
 		}
 		x.Anonymous, x.Body, x.Trailer = true, x.R.Body, func() http.Header { return nil }
+		become(x, sigv4.Key{Principal: auth.Caller{}})
 		return nil
 	}
 	switch {
@@ -205,7 +206,7 @@ func hoist(x *request) {
 func become(x *request, key sigv4.Key) {
 	c := key.Principal.(auth.Caller)
 	c.Region, c.Partition = x.Region, arn.Partition(x.Region)
-	c.RequestID, c.SourceIP, c.UserAgent, c.Secure = x.ID, x.SourceIP(), x.R.UserAgent(), x.R.TLS != nil
+	c.RequestID, c.SourceIP, c.UserAgent, c.Secure, c.Via = x.ID, x.SourceIP(), x.R.UserAgent(), x.R.TLS != nil, auth.ViaOf(x.Ctx)
 	x.Caller = c
 	x.Ctx = auth.WithCaller(x.Ctx, c)
 }

@@ -140,15 +140,16 @@ type Op string
 
 // Operations.
 const (
-	OpCreate Op = "create" // Container
-	OpStart  Op = "start"  // Name, Run
-	OpWait   Op = "wait"   // Name; answered when it is over
-	OpSignal Op = "signal" // Name, Signal
-	OpExec   Op = "exec"   // Name, Args; the command is killed when the caller hangs up
-	OpState  Op = "state"
-	OpStats  Op = "stats"
-	OpAdopt  Op = "adopt" // Spec; makes a waiting sandbox a task's
-	OpClose  Op = "close" // kills and removes everything; the shim ends
+	OpCreate  Op = "create" // Container
+	OpStart   Op = "start"  // Name, Run
+	OpWait    Op = "wait"   // Name; answered when it is over
+	OpSignal  Op = "signal" // Name, Signal
+	OpExec    Op = "exec"   // Name, Args; the command is killed when the caller hangs up
+	OpState   Op = "state"
+	OpStats   Op = "stats"
+	OpPrepare Op = "prepare" // Spec; does of an adopt what needs no network
+	OpAdopt   Op = "adopt"   // Spec; makes a waiting sandbox a task's
+	OpClose   Op = "close"   // kills and removes everything; the shim ends
 )
 
 // Request is a request.
@@ -191,5 +192,6 @@ type Config struct {
 	Cgroup  string
 	RuncBin string // path of runc
 	InitBin string // path of the init for containers; static
+	Wanted  bool   // a task waits for the sandbox, although it is not in Spec yet
 	Spec    Spec
 }

@@ -156,16 +156,28 @@ func EnsureDefaultNetwork(tx store.Tx, account, region string) error {
 		return err
 	}
 	f := network.Defaults(account, region)
+	return PutDefaultNetwork(tx, &f)
+}
+
+// PutDefaultNetwork stores a default VPC with all its parts.
+func PutDefaultNetwork(tx store.Tx, f *network.Furniture) error {
 	return errors.Join(
 		put(tx, DefaultNetworks, f.Default),
 		put(tx, DhcpOptions, f.DhcpOptions),
-		put(tx, Vpcs, f.Vpc),
+		PutVpc(tx, &f.Vpc, &f.VpcParts),
 		put(tx, Subnets, f.Subnets...),
 		put(tx, InternetGateways, f.InternetGateway),
-		put(tx, RouteTables, f.RouteTable),
-		put(tx, NetworkAcls, f.NetworkAcl),
-		put(tx, SecurityGroups, f.SecurityGroup),
-		put(tx, SecurityGroupRules, f.Rules...),
+	)
+}
+
+// PutVpc stores a VPC with what it is born with.
+func PutVpc(tx store.Tx, v *network.Vpc, p *network.VpcParts) error {
+	return errors.Join(
+		put(tx, Vpcs, *v),
+		put(tx, RouteTables, p.RouteTable),
+		put(tx, NetworkAcls, p.NetworkAcl),
+		put(tx, SecurityGroups, p.SecurityGroup),
+		put(tx, SecurityGroupRules, p.Rules...),
 	)
 }
 

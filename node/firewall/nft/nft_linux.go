@@ -291,6 +291,7 @@ func verdict(v firewall.Verdict) *expr.Verdict {
 	kinds := map[firewall.Code]expr.VerdictKind{
 		firewall.Accept: expr.VerdictAccept, firewall.Drop: expr.VerdictDrop,
 		firewall.Return: expr.VerdictReturn, firewall.Jump: expr.VerdictJump,
+		firewall.Goto: expr.VerdictGoto,
 	}
 	return &expr.Verdict{Kind: kinds[v.Code], Chain: v.Chain}
 }

@@ -19,6 +19,8 @@ func TestWarm(t *testing.T) { hosttest.Run(t, warm) }
 
 func TestReady(t *testing.T) { hosttest.RunWarm(t, warm) }
 
+func TestHastened(t *testing.T) { hosttest.RunHastened(t, under) }
+
 func BenchmarkStart(b *testing.B) {
 	hosttest.BenchStart(b, map[string]hosttest.Runtime{"cold": under, "warm": warm})
 }

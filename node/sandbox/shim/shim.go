@@ -49,8 +49,8 @@ type Sandbox struct {
 
 	mu       sync.Mutex
 	tasks    map[string]*taskLock
-	ready    []ready
-	reserved map[string]string // network namespaces of sandboxes, by the tasks they are reserved for
+	ready    []*ready
+	reserved map[string]*ready // by the tasks they are reserved for
 	retired  bool
 }
 
@@ -71,7 +71,7 @@ func New(cfg Config, runtime string) *Sandbox {
 	cpus := goruntime.NumCPU()
 	return &Sandbox{
 		cfg: cfg, runtime: runtime, gate: gate{limit: 2 * cpus, quiet: max(1, cpus/2)},
-		taken: make(chan struct{}, 1), tasks: map[string]*taskLock{}, reserved: map[string]string{},
+		taken: make(chan struct{}, 1), tasks: map[string]*taskLock{}, reserved: map[string]*ready{},
 	}
 }
 
@@ -140,6 +140,9 @@ func (s *Sandbox) Open(ctx context.Context, spec sandbox.Spec) error {
 	if st, err := s.state(spec.Task); err == nil && st.Spec.Task != "" {
 		return nil
 	}
+	if err := s.reservation(spec.Task).wait(ctx); err != nil {
+		return err
+	}
 	leave, err := s.gate.enter(ctx)
 	if err != nil {
 		return err
@@ -176,21 +179,31 @@ func checkTask(id string) error {
 // launch starts the shim of a directory, with a network namespace of its own if
 // unshare, and waits until its sandbox is open.
 func (s *Sandbox) launch(ctx context.Context, name string, spec sandbox.Spec, unshare bool) error {
+	_, opened, err := s.begin(ctx, name, spec, unshare, spec.Task != "")
+	if err != nil {
+		return err
+	}
+	return opened()
+}
+
+// begin starts the shim of a directory, whose process it returns, and what waits until
+// its sandbox is open. wanted says that a task waits for that.
+func (s *Sandbox) begin(ctx context.Context, name string, spec sandbox.Spec, unshare, wanted bool) (pid int, opened func() error, err error) {
 	dir := s.dir(name)
 	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return err
+		return 0, nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, api.LockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("sandbox: %s has a shim: %w", name, err)
+		return 0, nil, fmt.Errorf("sandbox: %s has a shim: %w", name, err)
 	}
 	panics, err := os.Create(filepath.Join(dir, "shim.err"))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer panics.Close()
 	cmd := exec.Command(s.cfg.Bin, "shim", dir)
@@ -199,40 +212,43 @@ func (s *Sandbox) launch(ctx context.Context, name string, spec sandbox.Spec, un
 	if unshare {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNET
 	}
-	return begin(ctx, cmd, api.Config{
+	return start(ctx, cmd, api.Config{
 		Runtime: s.runtime, Dir: dir, Cgroup: s.group(name),
-		RuncBin: s.cfg.RuncBin, InitBin: s.cfg.InitBin, Spec: spec,
+		RuncBin: s.cfg.RuncBin, InitBin: s.cfg.InitBin, Wanted: wanted, Spec: spec,
 	})
 }
 
-// begin starts a shim, hands it its configuration, and waits for its answer.
-func begin(ctx context.Context, cmd *exec.Cmd, cfg api.Config) error {
+// start starts a shim and hands it its configuration; opened waits for its answer,
+// and has to be called.
+func start(ctx context.Context, cmd *exec.Cmd, cfg api.Config) (pid int, opened func() error, err error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	out, ready, err := os.Pipe()
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
-	defer out.Close()
 	cmd.Stdout = ready
 	go hastenMoves()
 	err = cmd.Start()
 	ready.Close()
 	if err != nil {
-		return err
+		return 0, nil, errors.Join(err, out.Close())
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
-	defer stop()
 	go func() { _ = cmd.Wait() }()
-	err = errors.Join(json.NewEncoder(in).Encode(cfg), in.Close())
-	var a api.Answer
-	if e := json.NewDecoder(out).Decode(&a); e != nil {
-		said, _ := os.ReadFile(filepath.Join(cfg.Dir, "shim.err"))
-		return fmt.Errorf("sandbox: the shim ended: %w %s", errors.Join(err, ctx.Err(), e), said)
-	}
-	return errorOf(a)
+	sent := errors.Join(json.NewEncoder(in).Encode(cfg), in.Close())
+	return cmd.Process.Pid, func() error {
+		defer stop()
+		defer out.Close()
+		var a api.Answer
+		if e := json.NewDecoder(out).Decode(&a); e != nil {
+			said, _ := os.ReadFile(filepath.Join(cfg.Dir, "shim.err"))
+			return fmt.Errorf("sandbox: the shim ended: %w %s", errors.Join(sent, ctx.Err(), e), said)
+		}
+		return errorOf(a)
+	}, nil
 }
 
 // errorOf is what the contract says for an answer.
@@ -340,7 +356,12 @@ func (s *Sandbox) Retire(ctx context.Context) error {
 
 // remove ends a task, however it is, and removes its directory.
 func (s *Sandbox) remove(ctx context.Context, task string) error {
-	s.release(task)
+	if r := s.release(task); r != nil {
+		r.abandon()
+		if err := r.wait(ctx); err != nil {
+			return err
+		}
+	}
 	dir, link := s.dir(task), s.link(task)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.Remove(link); !errors.Is(err, fs.ErrNotExist) {

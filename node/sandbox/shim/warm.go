@@ -29,10 +29,27 @@ const retryMin, retryMax = time.Second, time.Minute
 // started for so long, or else at the first chance after the latter.
 const calm, hurry = 200 * time.Millisecond, 2 * time.Second
 
-// ready is a started sandbox without a task.
+// ready is a sandbox without a task, started or being started.
 type ready struct {
-	name  string // of its directory
-	netns string
+	name    string // of its directory
+	netns   string
+	home    *os.File      // its network namespace, while its start is not over; nil: it is by netns
+	begun   chan struct{} // closed when its start is over, well or not; nil: it is
+	abandon func()        // ends the start
+}
+
+// wait waits until a sandbox's start is over; whether it went well, an adopt finds
+// out.
+func (r *ready) wait(ctx context.Context) error {
+	if r == nil || r.begun == nil {
+		return nil
+	}
+	select {
+	case <-r.begun:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 var _ sandbox.Reserver = (*Sandbox)(nil)
@@ -61,8 +78,8 @@ func (s *Sandbox) Run(ctx context.Context, log *slog.Logger) {
 		pause = min(2*pause, retryMax)
 	}
 	for {
-		r, ok := s.next()
-		if !ok {
+		r := s.next()
+		if r == nil {
 			return
 		}
 		if err := s.Close(context.WithoutCancel(ctx), r.name); err != nil {
@@ -127,11 +144,13 @@ func (s *Sandbox) offer(name string) error {
 	if s.retired {
 		return errors.New("sandbox: retired")
 	}
-	s.ready = append(s.ready, ready{name, namespaceOf(st)})
+	s.ready = append(s.ready, &ready{name: name, netns: namespaceOf(st), abandon: func() {}})
 	return nil
 }
 
-func namespaceOf(st api.State) string { return fmt.Sprintf("/proc/%d/ns/net", st.Shim.PID) }
+func namespaceOf(st api.State) string { return namespace(st.Shim.PID) }
+
+func namespace(pid int) string { return fmt.Sprintf("/proc/%d/ns/net", pid) }
 
 // recover takes over what an earlier process has left of sandboxes without tasks.
 func (s *Sandbox) recover(ctx context.Context) error {
@@ -168,9 +187,7 @@ func (s *Sandbox) recover(ctx context.Context) error {
 // did not open.
 func (s *Sandbox) recoverTask(ctx context.Context, task string) error {
 	defer s.lock(task)()
-	s.mu.Lock()
-	_, ours := s.reserved[task]
-	s.mu.Unlock()
+	ours := s.reservation(task) != nil
 	st, err := s.state(task)
 	if ours || err == nil && st.Spec.Task != "" {
 		return nil
@@ -193,6 +210,16 @@ func (s *Sandbox) usable(ctx context.Context, name string) bool {
 	return sameFile(fmt.Sprintf("/proc/%d/exe", a.State.Shim.PID), s.cfg.Bin)
 }
 
+// sameAs reports whether an open file is what a path names.
+func sameAs(f *os.File, path string) bool {
+	x, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(path)
+	return err == nil && os.SameFile(x, y)
+}
+
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
@@ -203,45 +230,113 @@ func sameFile(a, b string) bool {
 }
 
 // Reserve implements sandbox.Reserver.
-func (s *Sandbox) Reserve(ctx context.Context, task string) (namespace string, ok bool, err error) {
+func (s *Sandbox) Reserve(ctx context.Context, spec sandbox.Spec) (namespace string, ok bool, err error) {
+	task := spec.Task
 	if err := checkTask(task); err != nil {
 		return "", false, err
 	}
+	if s.runtime != api.GVisor {
+		return "", false, nil
+	}
 	defer s.lock(task)()
-	s.mu.Lock()
-	namespace, ok = s.reserved[task]
-	s.mu.Unlock()
-	if ok {
-		return namespace, true, nil
+	if r := s.reservation(task); r != nil {
+		return r.netns, true, nil
 	}
 	if _, err := os.Lstat(s.link(task)); err == nil {
 		return "", false, nil // it is open, or Open will see
 	}
+	r, err := s.started(ctx, task)
+	if err == nil && r == nil {
+		r, err = s.hasten(ctx, spec)
+	}
+	if err != nil {
+		return "", false, err
+	}
+	go s.prepare(spec, r)
+	return r.netns, true, nil
+}
+
+// started makes a ready sandbox a task's; nil: there is none.
+func (s *Sandbox) started(ctx context.Context, task string) (*ready, error) {
 	s.gate.touch()
 	for {
-		r, ok := s.next()
-		if !ok {
-			return "", false, nil
+		r := s.next()
+		if r == nil {
+			return nil, nil
 		}
 		err := ctx.Err()
 		if err == nil && s.lives(r.name) {
 			if err = os.Symlink(r.name, s.link(task)); err == nil {
 				s.reserve(task, r)
-				return r.netns, true, nil
+				return r, nil
 			}
 		}
 		if err = errors.Join(err, s.Close(context.WithoutCancel(ctx), r.name)); err != nil {
-			return "", false, err
+			return nil, err
 		}
 	}
 }
 
+// hasten begins to start a sandbox for a task: there is something to do before it is
+// needed.
+func (s *Sandbox) hasten(ctx context.Context, spec sandbox.Spec) (r *ready, err error) {
+	leave, err := s.gate.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err = os.MkdirAll(s.cfg.Dir, 0o711); err != nil {
+		leave()
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(s.cfg.Dir, warmPrefix)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	own, cancel := context.WithCancel(context.Background())
+	r = &ready{name: filepath.Base(dir), begun: make(chan struct{}), abandon: cancel}
+	s.reserve(spec.Task, r)
+	err = os.Symlink(r.name, s.link(spec.Task))
+	var pid int
+	var opened func() error
+	if err == nil {
+		pid, opened, err = s.begin(own, r.name, sandbox.Spec{Disk: spec.Disk}, true, true)
+	}
+	if err != nil {
+		cancel()
+		close(r.begun)
+		leave()
+		return nil, errors.Join(err, s.remove(context.WithoutCancel(ctx), spec.Task), os.RemoveAll(dir))
+	}
+	r.netns = namespace(pid)
+	if r.home, err = os.Open(r.netns); err != nil {
+		r.home = nil // it died: an adopt finds out
+	}
+	go func() {
+		defer cancel()
+		defer leave()
+		defer close(r.begun)
+		_ = opened() // an adopt finds out
+	}()
+	return r, nil
+}
+
+// prepare readies a reserved sandbox for its task, as far as that can be done now.
+func (s *Sandbox) prepare(spec sandbox.Spec, r *ready) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if r.wait(ctx) != nil || s.reservation(spec.Task) != r {
+		return
+	}
+	_, _ = api.Call(ctx, filepath.Join(s.cfg.Dir, r.name, api.SocketFile), api.Request{Op: api.OpPrepare, Spec: &spec}) // an adopt does what was not done
+}
+
 // next takes a ready sandbox.
-func (s *Sandbox) next() (ready, bool) {
+func (s *Sandbox) next() *ready {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.ready) == 0 {
-		return ready{}, false
+		return nil
 	}
 	r := s.ready[0]
 	s.ready = s.ready[1:]
@@ -249,35 +344,57 @@ func (s *Sandbox) next() (ready, bool) {
 	case s.taken <- struct{}{}:
 	default:
 	}
-	return r, true
+	return r
 }
 
-func (s *Sandbox) reserve(task string, r ready) {
+// Ready is how many sandboxes are ready for tasks to come.
+func (s *Sandbox) Ready() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reserved[task] = r.netns
+	return len(s.ready)
 }
 
-func (s *Sandbox) release(task string) {
+func (s *Sandbox) reserve(task string, r *ready) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reserved[task] = r
+}
+
+// reservation is the sandbox that is reserved for a task, nil if none is.
+func (s *Sandbox) reservation(task string) *ready {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reserved[task]
+}
+
+// release ends a reservation and returns what it was, nil if it was none.
+func (s *Sandbox) release(task string) *ready {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.reserved[task]
 	delete(s.reserved, task)
+	if r != nil && r.home != nil {
+		r.home.Close()
+		r.home = nil
+	}
+	return r
 }
 
 // adopt opens the sandbox that is reserved for a task. The file is the network
 // namespace it is in, where the caller names no other.
 func (s *Sandbox) adopt(ctx context.Context, spec sandbox.Spec) (home *os.File, err error) {
-	s.mu.Lock()
-	own, ok := s.reserved[spec.Task]
-	s.mu.Unlock()
-	if !ok {
+	r := s.reservation(spec.Task)
+	if r == nil {
 		return nil, errors.New("no sandbox is reserved")
 	}
-	if spec.NetNS == "" || spec.NetNS == own {
+	switch own := r.netns; {
+	case r.home != nil && (spec.NetNS == "" || spec.NetNS == own || sameAs(r.home, spec.NetNS)):
+		home, r.home = r.home, nil
+	case spec.NetNS == "" || spec.NetNS == own:
 		if home, err = os.Open(own); err != nil {
 			return nil, err
 		}
-	} else if !sameFile(spec.NetNS, own) {
+	case !sameFile(spec.NetNS, own):
 		return nil, errors.New("the sandbox is in another network namespace")
 	}
 	ask, cancel := context.WithTimeout(ctx, patience)

@@ -51,11 +51,13 @@ type Service struct {
 	call.Call
 	blobs    Blobs
 	upstream Upstream
-	url      func() string // where layers are downloaded from
+	// url is where layers of a region are downloaded from by who makes a request with
+	// the context.
+	url func(ctx context.Context, region string) string
 }
 
 // New returns the service over the blobs in b.
-func New(d service.Deps, b Blobs, u Upstream, url func() string) *Service {
+func New(d service.Deps, b Blobs, u Upstream, url func(ctx context.Context, region string) string) *Service {
 	return &Service{call.New(d), b, u, url}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"neargate/auth"
 	api "neargate/aws/ecr"
 	"neargate/resource/image"
 	"neargate/service/ecr/internal/call"
@@ -338,7 +339,7 @@ func (s *Service) GetDownloadUrlForLayer(ctx context.Context, in *api.GetDownloa
 	}
 	until := s.Now().Add(downloadFor).UTC().Format(time.RFC3339)
 	token := s.Pages.Seal(l.Digest+" "+until, "ecr", "layer")
-	return &api.GetDownloadUrlForLayerOutput{LayerDigest: &l.Digest, DownloadUrl: new(s.url() + "/v2/_layers/" + token)}, nil
+	return &api.GetDownloadUrlForLayerOutput{LayerDigest: &l.Digest, DownloadUrl: new(s.url(ctx, auth.CallerFrom(ctx).Region) + "/v2/_layers/" + token)}, nil
 }
 
 // Download opens the layer of a download URL; the error is image.ErrNoBlob when the

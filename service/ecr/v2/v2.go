@@ -34,6 +34,9 @@ type Config struct {
 	Tokens       *registry.Tokens
 	Gate         Gate
 	Anonymous    *auth.Caller // who a request without a usable token is from; nil: nobody
+	// Elsewhere reports whether who makes a request with the context downloads layers
+	// from the URLs of GetDownloadUrlForLayer, as from AWS's registries; nil: nobody does.
+	Elsewhere func(context.Context) bool
 	Log          *slog.Logger
 }
 
@@ -182,6 +185,7 @@ var answers = map[string]refusal{
 	"ImageNotFoundException":               {http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	"ImageTagAlreadyExistsException":       {http.StatusBadRequest, "TAG_INVALID", ""},
 	"LayersNotFoundException":              {http.StatusNotFound, "BLOB_UNKNOWN", ""},
+	"LayerInaccessibleException":           {http.StatusNotFound, "BLOB_UNKNOWN", ""},
 	"ReferencedImagesNotFoundException":    {http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	"ImageDigestDoesNotMatchException":     {http.StatusBadRequest, "DIGEST_INVALID", ""},
 	"InvalidLayerException":                {http.StatusBadRequest, "DIGEST_INVALID", ""},

@@ -53,6 +53,9 @@ const Killed = 128 + int32(syscall.SIGKILL)
 
 // Adopter is a runtime whose open sandbox can wait for its task.
 type Adopter interface {
+	// Prepare does of an Adopt what does not need the task's links. It may be left
+	// out, or fail: Adopt does it then.
+	Prepare(api.Spec) error
 	// Adopt makes the sandbox that of a task, as if it had been opened for it, with
 	// the links that are in its network namespace by now. After an error it is of no
 	// use, and the namespace is as it was.

@@ -16,6 +16,20 @@ func (s *shim) waits() bool {
 	return s.state.Spec.Task == ""
 }
 
+// prepare readies a waiting sandbox for a task that will adopt it.
+func (s *shim) prepare(spec *api.Spec) error {
+	if spec == nil || spec.Task == "" {
+		return errors.New("no task to prepare for")
+	}
+	s.adopting.Lock()
+	defer s.adopting.Unlock()
+	a, ok := s.rt.(runtime.Adopter)
+	if !ok || !s.waits() {
+		return nil
+	}
+	return a.Prepare(*spec)
+}
+
 // adopt makes a waiting sandbox that of a task; nil if it is already.
 func (s *shim) adopt(spec *api.Spec) error {
 	if spec == nil || spec.Task == "" {

@@ -93,12 +93,6 @@ func open(cfg api.Config, with func(api.Config) (runtime.Runtime, error)) (*shim
 		s.rt.Settle()
 		return nil, nil, err
 	}
-	if s.waits() {
-		// The sandbox gets its links, lo among them, when it is adopted.
-		if err := loopbackUp(); err != nil {
-			return nil, nil, err
-		}
-	}
 	s.state.Sandbox = s.rt.Sandbox()
 	if err := save(cfg.Dir, &s.state, false); err != nil {
 		return nil, nil, err
@@ -127,7 +121,7 @@ func prepare(cfg api.Config) error {
 	if err := unix.Mount("tmpfs", run, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0711,size=64m"); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	if cfg.Spec.NetNS == "" && cfg.Spec.Task != "" {
+	if cfg.Spec.NetNS == "" {
 		if err := loopbackUp(); err != nil {
 			return fmt.Errorf("lo: %w", err)
 		}
@@ -171,6 +165,8 @@ var (
 
 func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 	switch r.Op {
+	case api.OpPrepare:
+		return answerOf(s.prepare(r.Spec))
 	case api.OpAdopt:
 		return answerOf(s.adopt(r.Spec))
 	case api.OpCreate:

@@ -107,16 +107,17 @@ func (h *Host) Open(ctx context.Context, s sandbox.Spec) error {
 // of its network namespace.
 func (h *Host) Reserved(ctx context.Context, task string) string {
 	h.t.Helper()
-	for ctx.Err() == nil {
-		namespace, ok, err := h.Reserve(ctx, task)
-		if err != nil || ok {
-			h.ok(err)
-			return namespace
+	for deadline := time.Now().Add(patience); h.Ready() == 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatal("no sandbox gets ready")
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
-	h.t.Error("no sandbox gets ready")
-	return ""
+	namespace, ok, err := h.Reserve(ctx, sandbox.Spec{Task: task})
+	h.ok(err)
+	if !ok {
+		h.t.Errorf("nothing was reserved for %s", task)
+	}
+	return namespace
 }
 
 // binEnv holds where the binaries are.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -277,6 +278,79 @@ func dead(t *testing.T, h *Host) {
 	}
 }
 
+// RunHastened runs the test of sandboxes whose start begins with a reservation.
+func RunHastened(t *testing.T, rt Runtime) {
+	h := NewHost(t, rt)
+	ctx := t.Context()
+	begin := func(task string) (namespace, name string, p peer) {
+		t.Helper()
+		p = h.newPeer(t)
+		namespace, ok, err := h.Reserve(ctx, sandbox.Spec{Task: task})
+		h.ok(err)
+		if !ok {
+			t.Fatal("nothing was reserved")
+		}
+		name = filepath.Join(filepath.Dir(p.path), "task")
+		h.ok(netns.Bind(namespace, name))
+		p.plug(namespace)
+		return namespace, name, p
+	}
+	end := func(task string, p peer) {
+		t.Helper()
+		h.ok(h.Close(ctx, task))
+		h.ok(netns.Discard(filepath.Dir(p.path)))
+		if left, err := os.ReadDir(h.Config.Dir); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
+	// The interface comes while the sandbox starts, which does not take it before the
+	// task is opened.
+	namespace, name, p := begin("t")
+	if again, _, err := h.Reserve(ctx, sandbox.Spec{Task: "t"}); again != namespace || err != nil {
+		t.Errorf("reserved %s, then %s, %v", namespace, again, err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(h.Config.Dir, "t", api.SocketFile)); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal("the sandbox does not start")
+		}
+	}
+	h.ok(netns.Do(name, func() error {
+		l, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		if a, err := netlink.AddrList(l, netlink.FAMILY_V4); err != nil || len(a) != 1 {
+			t.Errorf("the task's interface has %v, %v before its sandbox is opened", a, err)
+		}
+		return nil
+	}))
+	h.ok(h.Sandbox.Open(ctx, sandbox.Spec{Task: "t", NetNS: name, Memory: 256, Hostname: "t.test"}))
+	if f := p.check(t, "t"); f.Hostname != "t.test" || f.MemLimit != 256<<20 {
+		t.Errorf("seen inside: %+v", f)
+	}
+	end("t", p)
+	// It is opened before it has started.
+	_, name, p = begin("u")
+	h.ok(h.Sandbox.Open(ctx, sandbox.Spec{Task: "u", NetNS: name}))
+	p.check(t, "u")
+	end("u", p)
+	// It is given up before it has started.
+	_, _, p = begin("v")
+	end("v", p)
+	// Its shim dies.
+	namespace, name, p = begin("w")
+	pid, err := strconv.Atoi(strings.Split(namespace, "/")[2])
+	h.ok(err)
+	h.ok(syscall.Kill(pid, syscall.SIGKILL))
+	if err := h.Sandbox.Open(ctx, sandbox.Spec{Task: "w", NetNS: name}); err != nil {
+		t.Fatalf("open after the death: %v", err)
+	}
+	p.check(t, "w")
+	end("w", p)
+}
+
 // reserve checks what is said of reservations.
 func reserve(t *testing.T, h *Host) {
 	ctx := t.Context()
@@ -302,11 +376,11 @@ func reserve(t *testing.T, h *Host) {
 	if l, err := h.List(ctx); err != nil || len(l) != 1 || l[0].Task != "u" {
 		t.Errorf("listed %+v, %v", l, err)
 	}
-	if _, ok, err := h.Reserve(ctx, "u"); ok || err != nil {
+	if _, ok, err := h.Reserve(ctx, sandbox.Spec{Task: "u"}); ok || err != nil {
 		t.Errorf("an open task was reserved a sandbox: %v, %v", ok, err)
 	}
 	for _, id := range []string{"", ".", "..", "a/b", warmName} {
-		if _, ok, err := h.Reserve(ctx, id); ok || err == nil {
+		if _, ok, err := h.Reserve(ctx, sandbox.Spec{Task: id}); ok || err == nil {
 			t.Errorf("task %q was reserved a sandbox: %v, %v", id, ok, err)
 		}
 	}
@@ -401,14 +475,13 @@ func (h *Host) full(ctx context.Context) {
 func warmDaemon(ctx context.Context, s *shim.Sandbox, dir string) error {
 	go s.Run(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	for _, task := range []string{"t", "reserved"} {
-		for ok := false; !ok; time.Sleep(2 * time.Millisecond) {
-			var err error
-			if _, ok, err = s.Reserve(ctx, task); err != nil {
-				return err
-			}
+		for ; s.Ready() == 0; time.Sleep(2 * time.Millisecond) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+		}
+		if _, _, err := s.Reserve(ctx, sandbox.Spec{Task: task}); err != nil {
+			return err
 		}
 	}
 	for ; ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {

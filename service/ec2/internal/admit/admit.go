@@ -10,25 +10,27 @@ import (
 	"neargate/wire/shape"
 )
 
-// peering are the members of a permission that speak of groups in other VPCs.
-var peering = []string{
-	"IpPermissions.UserIdGroupPairs.VpcPeeringConnectionId", "IpPermissions.UserIdGroupPairs.PeeringStatus",
-	"IpPermissions.UserIdGroupPairs.VpcId",
+// ranges are the members that ask for addresses of a pool, or for IPv6.
+var ranges = []string{
+	"Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6CidrBlock", "Ipv6CidrBlockNetworkBorderGroup", "Ipv6IpamPoolId",
+	"Ipv6NetmaskLength", "Ipv6Pool",
+}
+
+// targets are the members of a route that lead to what does not exist here.
+var targets = []string{
+	"CarrierGatewayId", "CoreNetworkArn", "DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "InstanceId",
+	"LocalGatewayId", "OdbNetworkArn", "TransitGatewayId",
 }
 
 // refused lists the request members that ask for something not built, by request
 // type; a dotted path reaches into structures and list elements.
 var refused = map[string][]string{
-	"AuthorizeSecurityGroupIngressInput":              peering,
-	"RevokeSecurityGroupIngressInput":                 peering,
-	"UpdateSecurityGroupRuleDescriptionsEgressInput":  peering,
-	"UpdateSecurityGroupRuleDescriptionsIngressInput": peering,
-	"AuthorizeSecurityGroupEgressInput": append([]string{
+	"AuthorizeSecurityGroupEgressInput": {
 		"CidrIp", "FromPort", "IpProtocol", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort",
-	}, peering...),
-	"RevokeSecurityGroupEgressInput": append([]string{
+	},
+	"RevokeSecurityGroupEgressInput": {
 		"CidrIp", "FromPort", "IpProtocol", "SourceSecurityGroupName", "SourceSecurityGroupOwnerId", "ToPort",
-	}, peering...),
+	},
 	"CreateNetworkInterfaceInput": {
 		"ConnectionTrackingSpecification", "EnablePrimaryIpv6", "Ipv4PrefixCount", "Ipv4Prefixes",
 		"Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount", "Ipv6Prefixes", "Operator",
@@ -37,6 +39,20 @@ var refused = map[string][]string{
 		"AssociatePublicIpAddress", "AssociatedSubnetIds", "ConnectionTrackingSpecification", "EnaSrdSpecification",
 		"EnablePrimaryIpv6", "Attachment.DefaultEnaQueueCount", "Attachment.EnaQueueCount",
 	},
+	"CreateVpcInput":             append([]string{"VpcEncryptionControl"}, ranges...),
+	"AssociateVpcCidrBlockInput": ranges,
+	"CreateSubnetInput": {
+		"Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6CidrBlock", "Ipv6IpamPoolId", "Ipv6NetmaskLength", "OutpostArn",
+	},
+	"ModifySubnetAttributeInput": {
+		"CustomerOwnedIpv4Pool", "DisableLniAtDeviceIndex", "EnableLniAtDeviceIndex", "MapCustomerOwnedIpOnLaunch",
+	},
+	"AssociateRouteTableInput":    {"GatewayId", "PublicIpv4Pool"},
+	"CreateRouteInput":            targets,
+	"ReplaceRouteInput":           targets,
+	"DeleteRouteInput":            {"DestinationIpv6CidrBlock"},
+	"CreateNetworkAclEntryInput":  {"Ipv6CidrBlock"},
+	"ReplaceNetworkAclEntryInput": {"Ipv6CidrBlock"},
 }
 
 // Refused lists the members of the request type that are refused.
@@ -46,16 +62,21 @@ func Refused(typ string) []string { return refused[typ] }
 // that ask for something not built are refused. in points to the request.
 func Check(in any) error {
 	v := reflect.ValueOf(in).Elem()
-	if dry, ok := v.FieldByName("DryRun").Interface().(*bool); ok && dry != nil && *dry {
+	if dry := v.FieldByName("DryRun"); dry.IsValid() && !dry.IsNil() && dry.Elem().Bool() {
 		return shape.NewError("DryRunOperation", http.StatusPreconditionFailed,
 			"Request would have succeeded, but DryRun flag is set.")
 	}
 	for _, path := range Refused(v.Type().Name()) {
 		if given(v, strings.Split(path, ".")) {
-			return shape.Errorf("UnsupportedOperation", "The parameter %s is not supported.", path)
+			return Unsupported(path)
 		}
 	}
 	return nil
+}
+
+// Unsupported refuses a member of a request that asks for something not built.
+func Unsupported(path string) error {
+	return shape.Errorf("UnsupportedOperation", "The parameter %s is not supported.", path)
 }
 
 // given reports whether the member at the path has a value.

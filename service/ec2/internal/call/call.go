@@ -8,6 +8,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/resource/network"
 	"neargate/service"
 	"neargate/service/internal/page"
 	"neargate/store"
@@ -93,4 +94,21 @@ func Optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// DefaultVpc is the id of the caller's default VPC, "" when there is none.
+func DefaultVpc(sc Scope) (string, error) {
+	account, region := sc.Tenant()
+	d, _, err := tables.DefaultNetworks.Find(sc.Tx, account, region)
+	return d.Vpc, err
+}
+
+// GroupNamed finds a group of a VPC by name.
+func GroupNamed(sc Scope, vpc, name string) (network.SecurityGroup, bool, error) {
+	account, region := sc.Tenant()
+	found, err := store.Collect(tables.SecurityGroups.By(sc.Tx, tables.GroupsByName, account, region, vpc, name))
+	if len(found) == 0 {
+		return network.SecurityGroup{}, false, err
+	}
+	return found[0], true, err
 }

@@ -20,7 +20,7 @@ type Grant struct {
 }
 
 // Parse reads the permissions of a request: one grant for each peer. account is
-// the caller's; groups of others are not to be found.
+// the caller's.
 func Parse(permissions []wire.IpPermission, egress bool, account string) ([]Grant, error) {
 	var grants []Grant
 	for _, p := range permissions {
@@ -53,7 +53,7 @@ func FromRule(r *wire.SecurityGroupRuleRequest, egress bool) (Grant, error) {
 		p.Ipv6Ranges = []wire.Ipv6Range{{CidrIpv6: r.CidrIpv6, Description: r.Description}}
 	}
 	if r.PrefixListId != nil {
-		p.PrefixListIds = []wire.PrefixListId{{PrefixListId: r.PrefixListId}}
+		p.PrefixListIds = []wire.PrefixListId{{PrefixListId: r.PrefixListId, Description: r.Description}}
 	}
 	if r.ReferencedGroupId != nil {
 		p.UserIdGroupPairs = []wire.UserIdGroupPair{{GroupId: r.ReferencedGroupId, Description: r.Description}}
@@ -92,18 +92,25 @@ func peers(base network.Permission, p wire.IpPermission, account string) ([]Gran
 		add(r.Description, func(g *Grant) { g.IPv6 = cidr })
 	}
 	for _, l := range p.PrefixListIds {
-		return nil, shape.Errorf("InvalidPrefixListID.NotFound", "The prefix list ID '%s' does not exist", str(l.PrefixListId))
+		if str(l.PrefixListId) == "" {
+			return nil, shape.Errorf("MissingParameter", "The request must contain the parameter prefixListId")
+		}
+		add(l.Description, func(g *Grant) { g.PrefixList = *l.PrefixListId })
 	}
 	for _, u := range p.UserIdGroupPairs {
 		id, name := str(u.GroupId), str(u.GroupName)
 		if id == "" && name == "" {
 			return nil, shape.Errorf("MissingParameter", "The request must contain the parameter groupId")
 		}
-		if owner := str(u.UserId); owner != "" && owner != account {
-			return nil, shape.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist", id+name)
+		owner := str(u.UserId)
+		if owner == account {
+			owner = ""
+		}
+		if owner != "" && id == "" {
+			return nil, shape.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist", name)
 		}
 		add(u.Description, func(g *Grant) {
-			if g.Peer = id; id == "" {
+			if g.Peer, g.PeerOwner = id, owner; id == "" {
 				g.PeerName = name
 			}
 		})
@@ -221,7 +228,7 @@ func icmp(p network.Permission, typ, code int) (network.Permission, error) {
 
 // Text names a permission as AWS does in messages.
 func Text(p network.Permission) string {
-	peer := p.IPv4 + p.IPv6 + p.Peer
+	peer := p.IPv4 + p.IPv6 + p.Peer + p.PrefixList
 	switch p.Protocol {
 	case "tcp", "udp":
 		return fmt.Sprintf("peer: %s, %s, from port: %d, to port: %d, ALLOW", peer, strings.ToUpper(p.Protocol), p.From, p.To)

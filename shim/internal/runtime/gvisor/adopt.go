@@ -22,23 +22,43 @@ const idleWeight = 100
 // waits reports whether the sandbox has no task yet.
 func (g *gvisor) waits() bool { return g.Cfg.Spec.Task == "" }
 
-// Adopt implements runtime.Adopter.
-func (g *gvisor) Adopt(s api.Spec) error {
+// Prepare implements runtime.Adopter.
+func (g *gvisor) Prepare(s api.Spec) error {
+	if g.prepared && sameSize(s, g.Cfg.Spec) {
+		return nil
+	}
 	had := g.Cfg.Spec.Disk
-	g.Cfg.Spec = s
+	g.Cfg.Spec, g.prepared = s, false
 	if err := g.resizeDisk(had); err != nil {
 		return err
 	}
 	var all sync.WaitGroup
-	errs := make([]error, 3)
+	errs := make([]error, 2)
 	all.Go(func() { errs[0] = errors.Join(g.Group.Create(g.limits()), g.Group.Weigh(1024)) })
 	all.Go(func() { errs[1] = errors.Join(g.tellMemory(), g.tellHostname()) })
+	all.Wait()
+	err := errors.Join(errs...)
+	g.prepared = err == nil
+	return err
+}
+
+// sameSize reports whether nothing that Prepare does tells two specs apart.
+func sameSize(a, b api.Spec) bool {
+	return a.CPU == b.CPU && a.Memory == b.Memory && a.Processes == b.Processes && a.Disk == b.Disk && a.Hostname == b.Hostname
+}
+
+// Adopt implements runtime.Adopter.
+func (g *gvisor) Adopt(s api.Spec) error {
+	var all sync.WaitGroup
+	errs := make([]error, 2)
 	links := &links{}
-	all.Go(func() { errs[2] = links.attach(g.control(), g.conf) })
+	all.Go(func() { errs[0] = g.Prepare(s) })
+	all.Go(func() { errs[1] = links.attach(g.control(), g.conf) })
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	g.Cfg.Spec = s // with what Prepare does not look at
 	return links.release()
 }
 

@@ -54,6 +54,8 @@ type gvisor struct {
 	spawning sync.Mutex
 	rootErr  error // of the sandbox's start; guarded by spawning
 
+	prepared bool // for Cfg.Spec, though it has no links yet
+
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
 	memory memory
 
@@ -118,7 +120,11 @@ func (g *gvisor) Open() error {
 	if err := g.Group.Create(g.limits()); err != nil {
 		return err
 	}
+	namespace := g.NetNS()
 	if g.waits() {
+		namespace = "" // links that come while the sandbox starts are not for it yet
+	}
+	if g.waits() && !g.Cfg.Wanted {
 		if err := g.Group.Weigh(idleWeight); err != nil {
 			return err
 		}
@@ -128,7 +134,7 @@ func (g *gvisor) Open() error {
 		return err
 	}
 	s, err := bundle.Spec(g.pause(), bundle.Options{
-		Root: g.Run("pause"), NetNS: g.NetNS(), Hostname: g.Cfg.Spec.Hostname, CgroupPath: g.Group.Path(), Rlimits: host.Nofile(),
+		Root: g.Run("pause"), NetNS: namespace, Hostname: g.Cfg.Spec.Hostname, CgroupPath: g.Group.Path(), Rlimits: host.Nofile(),
 	})
 	if err != nil {
 		return err

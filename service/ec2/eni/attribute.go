@@ -1,4 +1,4 @@
-package ec2
+package eni
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 // DescribeNetworkInterfaceAttribute shows one attribute of an interface.
-func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wire.DescribeNetworkInterfaceAttributeInput) (*wire.DescribeNetworkInterfaceAttributeOutput, error) {
+func (s *Handler) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wire.DescribeNetworkInterfaceAttributeInput) (*wire.DescribeNetworkInterfaceAttributeOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Service) DescribeNetworkInterfaceAttribute(ctx context.Context, in *wir
 
 // ModifyNetworkInterfaceAttribute changes one attribute of a customer's
 // interface.
-func (s *Service) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.ModifyNetworkInterfaceAttributeInput) (*wire.ModifyNetworkInterfaceAttributeOutput, error) {
+func (s *Handler) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.ModifyNetworkInterfaceAttributeInput) (*wire.ModifyNetworkInterfaceAttributeOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package ec2
+package eni
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 )
 
 // CreateNetworkInterface makes an interface that is attached to nothing.
-func (s *Service) CreateNetworkInterface(ctx context.Context, in *wire.CreateNetworkInterfaceInput) (*wire.CreateNetworkInterfaceOutput, error) {
+func (s *Handler) CreateNetworkInterface(ctx context.Context, in *wire.CreateNetworkInterfaceInput) (*wire.CreateNetworkInterfaceOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func chooseRest(sc call.Scope, subnet *network.Subnet, e *network.NetworkInterfa
 // group.
 func groupsFor(sc call.Scope, vpc string, ids []string) ([]string, error) {
 	if len(ids) == 0 {
-		g, _, err := groupNamed(sc, vpc, network.DefaultGroup)
+		g, _, err := call.GroupNamed(sc, vpc, network.DefaultGroup)
 		return []string{g.ID}, err
 	}
 	var out []string
@@ -185,7 +185,7 @@ func groupsFor(sc call.Scope, vpc string, ids []string) ([]string, error) {
 }
 
 // DeleteNetworkInterface deletes an interface that is attached to nothing.
-func (s *Service) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNetworkInterfaceInput) (*wire.DeleteNetworkInterfaceOutput, error) {
+func (s *Handler) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNetworkInterfaceInput) (*wire.DeleteNetworkInterfaceOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

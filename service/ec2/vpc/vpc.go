@@ -1,4 +1,4 @@
-package ec2
+package vpc
 
 import (
 	"context"
@@ -16,20 +16,28 @@ func openToInternet() *wire.BlockPublicAccessStates {
 	return &wire.BlockPublicAccessStates{InternetGatewayBlockMode: new("off")}
 }
 
+func renderVpc(_ call.Scope, v *network.Vpc) (wire.Vpc, error) {
+	w := wire.Vpc{
+		BlockPublicAccessStates: openToInternet(), CidrBlock: &v.CIDR,
+		CidrBlockAssociationSet: []wire.VpcCidrBlockAssociation{association(v.CIDRAssociation, v.CIDR, "associated")},
+		DhcpOptionsId:           &v.DhcpOptions, InstanceTenancy: &v.Tenancy, IsDefault: &v.Default,
+		OwnerId: &v.Account, State: new("available"), Tags: tag.Shown(v.Tags), VpcId: &v.ID,
+	}
+	for _, b := range v.Secondary {
+		w.CidrBlockAssociationSet = append(w.CidrBlockAssociationSet, association(b.Association, b.CIDR, "associated"))
+	}
+	return w, nil
+}
+
+// association shows a range of a VPC.
+func association(id, cidr, state string) wire.VpcCidrBlockAssociation {
+	return wire.VpcCidrBlockAssociation{
+		AssociationId: &id, CidrBlock: &cidr, CidrBlockState: &wire.VpcCidrBlockState{State: &state},
+	}
+}
+
 var describeVpcs = call.Listing[network.Vpc, wire.Vpc]{
-	Op: "DescribeVpcs", Kind: call.Vpcs, IDs: "VpcIds",
-	Render: func(_ call.Scope, v *network.Vpc) (wire.Vpc, error) {
-		return wire.Vpc{
-			BlockPublicAccessStates: openToInternet(),
-			CidrBlock:               &v.CIDR,
-			CidrBlockAssociationSet: []wire.VpcCidrBlockAssociation{{
-				AssociationId: &v.CIDRAssociation, CidrBlock: &v.CIDR,
-				CidrBlockState: &wire.VpcCidrBlockState{State: new("associated")},
-			}},
-			DhcpOptionsId: &v.DhcpOptions, InstanceTenancy: &v.Tenancy, IsDefault: &v.Default,
-			OwnerId: &v.Account, State: new("available"), Tags: tag.Shown(v.Tags), VpcId: &v.ID,
-		}, nil
-	},
+	Op: "DescribeVpcs", Kind: call.Vpcs, IDs: "VpcIds", Render: renderVpc,
 	Filters: filter.Set{
 		Tags: "Tags",
 		Fields: map[string]string{
@@ -53,7 +61,7 @@ var describeVpcs = call.Listing[network.Vpc, wire.Vpc]{
 }
 
 // DescribeVpcs lists VPCs.
-func (s *Service) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) (*wire.DescribeVpcsOutput, error) {
+func (s *Handler) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) (*wire.DescribeVpcsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -62,7 +70,7 @@ func (s *Service) DescribeVpcs(ctx context.Context, in *wire.DescribeVpcsInput) 
 }
 
 // DescribeVpcAttribute shows one attribute of a VPC.
-func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpcAttributeInput) (*wire.DescribeVpcAttributeOutput, error) {
+func (s *Handler) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpcAttributeInput) (*wire.DescribeVpcAttributeOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -91,39 +99,4 @@ func (s *Service) DescribeVpcAttribute(ctx context.Context, in *wire.DescribeVpc
 		return nil, err
 	}
 	return out, nil
-}
-
-var describeDhcpOptions = call.Listing[network.DhcpOptions, wire.DhcpOptions]{
-	Op: "DescribeDhcpOptions", Kind: call.DhcpOptions, IDs: "DhcpOptionsIds",
-	Render: func(_ call.Scope, d *network.DhcpOptions) (wire.DhcpOptions, error) {
-		var options []wire.DhcpConfiguration
-		for _, o := range d.Values {
-			var values []wire.AttributeValue
-			for _, v := range o.Values {
-				values = append(values, wire.AttributeValue{Value: new(v)})
-			}
-			options = append(options, wire.DhcpConfiguration{Key: new(o.Key), Values: values})
-		}
-		return wire.DhcpOptions{
-			DhcpConfigurations: options, DhcpOptionsId: &d.ID, OwnerId: &d.Account, Tags: tag.Listed(d.Tags),
-		}, nil
-	},
-	Filters: filter.Set{
-		Tags: "Tags",
-		Fields: map[string]string{
-			"dhcp-options-id": "DhcpOptionsId",
-			"key":             "DhcpConfigurations.Key",
-			"owner-id":        "OwnerId",
-			"value":           "DhcpConfigurations.Values.Value",
-		},
-	},
-}
-
-// DescribeDhcpOptions lists sets of DHCP options.
-func (s *Service) DescribeDhcpOptions(ctx context.Context, in *wire.DescribeDhcpOptionsInput) (*wire.DescribeDhcpOptionsOutput, error) {
-	if err := admit.Check(in); err != nil {
-		return nil, err
-	}
-	out, next, err := describeDhcpOptions.Run(ctx, s.Env, call.Page(in.DhcpOptionsIds, in.Filters, in.MaxResults, in.NextToken))
-	return &wire.DescribeDhcpOptionsOutput{DhcpOptions: out, NextToken: next}, err
 }

@@ -1,4 +1,4 @@
-package ec2
+package common
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // retag changes the tags of each resource, or of none if one cannot be.
-func (s *Service) retag(ctx context.Context, ids []string, change func([]network.Tag) ([]network.Tag, error)) error {
+func (s *Handler) retag(ctx context.Context, ids []string, change func([]network.Tag) ([]network.Tag, error)) error {
 	if len(ids) == 0 {
 		return call.Missing("resourceIdSet")
 	}
@@ -36,7 +36,7 @@ func (s *Service) retag(ctx context.Context, ids []string, change func([]network
 }
 
 // CreateTags adds tags to resources or overwrites them.
-func (s *Service) CreateTags(ctx context.Context, in *wire.CreateTagsInput) (*wire.CreateTagsOutput, error) {
+func (s *Handler) CreateTags(ctx context.Context, in *wire.CreateTagsInput) (*wire.CreateTagsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) CreateTags(ctx context.Context, in *wire.CreateTagsInput) (*wi
 }
 
 // DeleteTags removes tags: those named, with the value named if any, or all.
-func (s *Service) DeleteTags(ctx context.Context, in *wire.DeleteTagsInput) (*wire.DeleteTagsOutput, error) {
+func (s *Handler) DeleteTags(ctx context.Context, in *wire.DeleteTagsInput) (*wire.DeleteTagsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ var tagFilters = filter.Set{Tags: filter.Self, Fields: map[string]string{
 func tagPosition(t *wire.TagDescription) string { return *t.Key + "\x00" + *t.ResourceId }
 
 // DescribeTags lists the tags of all resources.
-func (s *Service) DescribeTags(ctx context.Context, in *wire.DescribeTagsInput) (*wire.DescribeTagsOutput, error) {
+func (s *Handler) DescribeTags(ctx context.Context, in *wire.DescribeTagsInput) (*wire.DescribeTagsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

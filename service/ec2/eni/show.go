@@ -1,4 +1,4 @@
-package ec2
+package eni
 
 import (
 	"context"
@@ -139,7 +139,7 @@ var describeInterfaces = call.Listing[network.NetworkInterface, wire.NetworkInte
 
 // DescribeNetworkInterfaces lists network interfaces. None is hidden by default,
 // so asking for managed ones too adds none.
-func (s *Service) DescribeNetworkInterfaces(ctx context.Context, in *wire.DescribeNetworkInterfacesInput) (*wire.DescribeNetworkInterfacesOutput, error) {
+func (s *Handler) DescribeNetworkInterfaces(ctx context.Context, in *wire.DescribeNetworkInterfacesInput) (*wire.DescribeNetworkInterfacesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package ec2
+package common
 
 import (
 	"context"
@@ -26,7 +26,7 @@ var regionFilters = filter.Set{Fields: map[string]string{
 
 // DescribeRegions lists the regions of the caller's partition. All are enabled,
 // so asking for all regions adds none.
-func (s *Service) DescribeRegions(ctx context.Context, in *wire.DescribeRegionsInput) (*wire.DescribeRegionsOutput, error) {
+func (s *Handler) DescribeRegions(ctx context.Context, in *wire.DescribeRegionsInput) (*wire.DescribeRegionsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ var zoneFilters = filter.Set{Fields: map[string]string{
 
 // DescribeAvailabilityZones lists the zones of the caller's region. All are
 // enabled, so asking for all zones adds none.
-func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *wire.DescribeAvailabilityZonesInput) (*wire.DescribeAvailabilityZonesOutput, error) {
+func (s *Handler) DescribeAvailabilityZones(ctx context.Context, in *wire.DescribeAvailabilityZonesInput) (*wire.DescribeAvailabilityZonesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *Service) DescribeAvailabilityZones(ctx context.Context, in *wire.Descri
 }
 
 // DescribeAccountAttributes shows the default VPC and the classic quotas.
-func (s *Service) DescribeAccountAttributes(ctx context.Context, in *wire.DescribeAccountAttributesInput) (*wire.DescribeAccountAttributesOutput, error) {
+func (s *Handler) DescribeAccountAttributes(ctx context.Context, in *wire.DescribeAccountAttributesInput) (*wire.DescribeAccountAttributesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *Service) DescribeAccountAttributes(ctx context.Context, in *wire.Descri
 		"max-instances": "20", "vpc-max-elastic-ips": "5", "default-vpc": "none",
 	}
 	err := s.View(ctx, func(sc call.Scope) error {
-		id, err := defaultVpc(sc)
+		id, err := call.DefaultVpc(sc)
 		if id != "" {
 			values["default-vpc"] = id
 		}

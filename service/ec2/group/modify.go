@@ -1,4 +1,4 @@
-package ec2
+package group
 
 import (
 	"context"
@@ -60,7 +60,7 @@ func ingress(ctx context.Context, permissions []wire.IpPermission, f flat) ([]pe
 
 // ModifySecurityGroupRules replaces rules, keeping their ids, all or none. The
 // kind of a rule's peer cannot change.
-func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifySecurityGroupRulesInput) (*wire.ModifySecurityGroupRulesOutput, error) {
+func (s *Handler) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifySecurityGroupRulesInput) (*wire.ModifySecurityGroupRulesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -94,6 +94,11 @@ func (s *Service) ModifySecurityGroupRules(ctx context.Context, in *wire.ModifyS
 				return duplicate(r.Permission)
 			}
 			set[r.Permission] = r
+			if full, err := set.full(sc, r.Egress); err != nil {
+				return err
+			} else if full {
+				return tooManyRules()
+			}
 			if err := tables.SecurityGroupRules.Put(sc.Tx, &r); err != nil {
 				return err
 			}
@@ -127,7 +132,7 @@ func modified(sc call.Scope, g *network.SecurityGroup, u wire.SecurityGroupRuleU
 		return r, err
 	}
 	p := resolved[0].Permission
-	if (p.IPv4 == "") != (r.IPv4 == "") || (p.IPv6 == "") != (r.IPv6 == "") {
+	if (p.IPv4 == "") != (r.IPv4 == "") || (p.IPv6 == "") != (r.IPv6 == "") || (p.Peer == "") != (r.Peer == "") {
 		return r, call.Invalid("You may not modify the type of a security group rule")
 	}
 	r.Permission, r.Description = p, call.Val(grant.Description)
@@ -136,7 +141,7 @@ func modified(sc call.Scope, g *network.SecurityGroup, u wire.SecurityGroupRuleU
 
 // redescribe changes the descriptions of rules named by id or by what they grant,
 // all or none.
-func (s *Service) redescribe(ctx context.Context, id, name *string, permissions []wire.IpPermission, byID []wire.SecurityGroupRuleDescription, egress bool) error {
+func (s *Handler) redescribe(ctx context.Context, id, name *string, permissions []wire.IpPermission, byID []wire.SecurityGroupRuleDescription, egress bool) error {
 	if len(permissions) > 0 && len(byID) > 0 {
 		return shape.Errorf("InvalidParameterCombination", "The parameter ipPermissions cannot be used with the parameter securityGroupRuleDescriptions")
 	}
@@ -178,7 +183,7 @@ func (s *Service) redescribe(ctx context.Context, id, name *string, permissions 
 }
 
 // UpdateSecurityGroupRuleDescriptionsIngress changes the descriptions of rules.
-func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *wire.UpdateSecurityGroupRuleDescriptionsIngressInput) (*wire.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
+func (s *Handler) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context, in *wire.UpdateSecurityGroupRuleDescriptionsIngressInput) (*wire.UpdateSecurityGroupRuleDescriptionsIngressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -189,7 +194,7 @@ func (s *Service) UpdateSecurityGroupRuleDescriptionsIngress(ctx context.Context
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgress changes the descriptions of rules.
-func (s *Service) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *wire.UpdateSecurityGroupRuleDescriptionsEgressInput) (*wire.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
+func (s *Handler) UpdateSecurityGroupRuleDescriptionsEgress(ctx context.Context, in *wire.UpdateSecurityGroupRuleDescriptionsEgressInput) (*wire.UpdateSecurityGroupRuleDescriptionsEgressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package ec2
+package group
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/resource/network/edge"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
@@ -53,7 +54,7 @@ func checkGroupName(name string) error {
 }
 
 // CreateSecurityGroup makes a group that lets everything out and nothing in.
-func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecurityGroupInput) (*wire.CreateSecurityGroupOutput, error) {
+func (s *Handler) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecurityGroupInput) (*wire.CreateSecurityGroupOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ func (s *Service) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 			return err
 		}
 		account, region := sc.Tenant()
-		if _, taken, err := groupNamed(sc, vpc, name); err != nil {
+		if _, taken, err := call.GroupNamed(sc, vpc, name); err != nil {
 			return err
 		} else if taken {
 			return shape.Errorf("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", name, vpc)
@@ -109,21 +110,11 @@ func vpcOrDefault(sc call.Scope, id *string) (string, error) {
 		v, err := call.Vpcs.Get(sc, *id)
 		return v.ID, err
 	}
-	vpc, err := defaultVpc(sc)
+	vpc, err := call.DefaultVpc(sc)
 	if err == nil && vpc == "" {
 		err = shape.Errorf("VPCIdNotSpecified", "No default VPC for this user")
 	}
 	return vpc, err
-}
-
-// groupNamed finds a group of a VPC by name.
-func groupNamed(sc call.Scope, vpc, name string) (network.SecurityGroup, bool, error) {
-	account, region := sc.Tenant()
-	found, err := store.Collect(tables.SecurityGroups.By(sc.Tx, tables.GroupsByName, account, region, vpc, name))
-	if len(found) == 0 {
-		return network.SecurityGroup{}, false, err
-	}
-	return found[0], true, err
 }
 
 // groupOf finds the group that a request names by id, or by name in the default
@@ -141,7 +132,7 @@ func groupOf(sc call.Scope, id, name *string) (network.SecurityGroup, error) {
 	if err != nil {
 		return network.SecurityGroup{}, err
 	}
-	g, found, err := groupNamed(sc, vpc, *name)
+	g, found, err := call.GroupNamed(sc, vpc, *name)
 	if err == nil && !found {
 		err = shape.Errorf(call.Groups.NotFound, "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
 	}
@@ -149,7 +140,7 @@ func groupOf(sc call.Scope, id, name *string) (network.SecurityGroup, error) {
 }
 
 // DeleteSecurityGroup deletes a group nobody needs any more.
-func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecurityGroupInput) (*wire.DeleteSecurityGroupOutput, error) {
+func (s *Handler) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecurityGroupInput) (*wire.DeleteSecurityGroupOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -163,7 +154,7 @@ func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 		if g.Name == network.DefaultGroup {
 			return shape.Errorf("CannotDelete", "the specified group: \"%s\" name: \"%s\" cannot be deleted by a user", g.ID, g.Name)
 		}
-		if needed, err := depended(sc, g.ID); err != nil {
+		if needed, err := depended(sc, &g); err != nil {
 			return err
 		} else if needed {
 			return shape.Errorf("DependencyViolation", "resource %s has a dependent object", g.ID)
@@ -185,15 +176,18 @@ func (s *Service) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 	return &wire.DeleteSecurityGroupOutput{GroupId: &id, Return: new(true)}, nil
 }
 
-// depended reports whether an interface carries the group or another group's
-// rules refer to it.
-func depended(sc call.Scope, id string) (bool, error) {
-	account, region := sc.Tenant()
-	if tables.NetworkInterfaces.CountBy(sc.Tx, tables.InterfacesByGroup, account, region, id) > 0 {
+// depended reports whether an interface carries the group or another group of its
+// VPC has rules for it; those of peered VPCs become stale.
+func depended(sc call.Scope, g *network.SecurityGroup) (bool, error) {
+	if tables.NetworkInterfaces.CountBy(sc.Tx, tables.InterfacesByGroup, g.Account, g.Region, g.ID) > 0 {
 		return true, nil
 	}
-	for r, err := range tables.SecurityGroupRules.By(sc.Tx, tables.RulesByPeer, account, region, id) {
-		if err != nil || r.Group != id {
+	for r, err := range tables.SecurityGroupRules.By(sc.Tx, tables.RulesByPeer, g.Account, g.Region, g.ID) {
+		if err != nil {
+			return true, err
+		}
+		other, found, err := tables.SecurityGroups.Find(sc.Tx, r.Account, r.Region, r.Group)
+		if err != nil || found && other.ID != g.ID && other.Vpc == g.Vpc {
 			return true, err
 		}
 	}
@@ -208,16 +202,24 @@ func rulesOf(sc call.Scope, group string) ([]network.SecurityGroupRule, error) {
 
 func renderGroup(sc call.Scope, g *network.SecurityGroup) (wire.SecurityGroup, error) {
 	own, err := rulesOf(sc, g.ID)
+	if err != nil {
+		return wire.SecurityGroup{}, err
+	}
+	in, err := groupPermissions(sc, g, own, false)
+	if err != nil {
+		return wire.SecurityGroup{}, err
+	}
+	out, err := groupPermissions(sc, g, own, true)
 	return wire.SecurityGroup{
 		Description: &g.Description, GroupId: &g.ID, GroupName: &g.Name, OwnerId: &g.Account, VpcId: &g.Vpc,
 		SecurityGroupArn: new(g.ARN()), Tags: tag.Shown(g.Tags),
-		IpPermissions: groupPermissions(own, false), IpPermissionsEgress: groupPermissions(own, true),
+		IpPermissions: in, IpPermissionsEgress: out,
 	}, err
 }
 
 // groupPermissions shows one direction of a group's rules, those with the same
 // protocol and ports together.
-func groupPermissions(own []network.SecurityGroupRule, egress bool) []wire.IpPermission {
+func groupPermissions(sc call.Scope, g *network.SecurityGroup, own []network.SecurityGroupRule, egress bool) ([]wire.IpPermission, error) {
 	sorted := slices.Clone(own)
 	slices.SortFunc(sorted, func(a, b network.SecurityGroupRule) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.ID, b.ID))
@@ -239,13 +241,35 @@ func groupPermissions(own []network.SecurityGroupRule, egress bool) []wire.IpPer
 			p.IpRanges = append(p.IpRanges, wire.IpRange{CidrIp: &r.IPv4, Description: call.Optional(r.Description)})
 		case r.IPv6 != "":
 			p.Ipv6Ranges = append(p.Ipv6Ranges, wire.Ipv6Range{CidrIpv6: &r.IPv6, Description: call.Optional(r.Description)})
+		case r.PrefixList != "":
+			p.PrefixListIds = append(p.PrefixListIds, wire.PrefixListId{PrefixListId: &r.PrefixList, Description: call.Optional(r.Description)})
 		default:
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, wire.UserIdGroupPair{
-				GroupId: &r.Peer, UserId: &r.Account, Description: call.Optional(r.Description),
-			})
+			pair, err := groupPair(sc, g, r)
+			if err != nil {
+				return nil, err
+			}
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, pair)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// groupPair shows the peer of a rule of the group: for one in another VPC, also
+// how that is reached.
+func groupPair(sc call.Scope, g *network.SecurityGroup, r *network.SecurityGroupRule) (wire.UserIdGroupPair, error) {
+	w := wire.UserIdGroupPair{
+		GroupId: &r.Peer, UserId: new(cmp.Or(r.PeerOwner, r.Account)), Description: call.Optional(r.Description),
+	}
+	peer, found, err := tables.SecurityGroups.Find(sc.Tx, *w.UserId, r.Region, r.Peer)
+	if err != nil || !found || peer.Vpc == g.Vpc {
+		return w, err
+	}
+	c, err := peered(sc, g, &peer)
+	w.VpcId, w.VpcPeeringConnectionId, w.PeeringStatus = &peer.Vpc, call.Optional(c), new(edge.PeeringDeleted)
+	if c != "" {
+		w.PeeringStatus = new(edge.PeeringActive)
+	}
+	return w, err
 }
 
 // emptyPermission is the protocol and ports of a rule. A rule for all protocols
@@ -284,7 +308,7 @@ func groupFilters() map[string]string {
 }
 
 // DescribeSecurityGroups lists security groups.
-func (s *Service) DescribeSecurityGroups(ctx context.Context, in *wire.DescribeSecurityGroupsInput) (*wire.DescribeSecurityGroupsOutput, error) {
+func (s *Handler) DescribeSecurityGroups(ctx context.Context, in *wire.DescribeSecurityGroupsInput) (*wire.DescribeSecurityGroupsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

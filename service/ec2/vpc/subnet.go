@@ -1,6 +1,7 @@
-package ec2
+package vpc
 
 import (
+	"cmp"
 	"context"
 
 	wire "neargate/aws/ec2"
@@ -9,8 +10,13 @@ import (
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/tag"
-	"neargate/store/tables"
 	"neargate/store/tables/address"
+)
+
+// Kinds of host names of instances, of which there are none.
+const (
+	hostnameIP       = "ip-name"
+	hostnameResource = "resource-name"
 )
 
 func renderSubnet(sc call.Scope, r *network.Subnet) (wire.Subnet, error) {
@@ -24,7 +30,8 @@ func renderSubnet(sc call.Scope, r *network.Subnet) (wire.Subnet, error) {
 		Ipv6CidrBlockAssociationSet: []wire.SubnetIpv6CidrBlockAssociation{}, Ipv6Native: new(false),
 		MapCustomerOwnedIpOnLaunch: new(false), MapPublicIpOnLaunch: &r.MapPublicIP, OwnerId: &r.Account,
 		PrivateDnsNameOptionsOnLaunch: &wire.PrivateDnsNameOptionsOnLaunch{
-			HostnameType: new("ip-name"), EnableResourceNameDnsARecord: new(false), EnableResourceNameDnsAAAARecord: new(false),
+			HostnameType:                 new(cmp.Or(r.HostnameType, hostnameIP)),
+			EnableResourceNameDnsARecord: &r.HostnameA, EnableResourceNameDnsAAAARecord: &r.HostnameAAAA,
 		},
 		State: new("available"), SubnetArn: new(r.ARN()), SubnetId: &r.ID, Tags: tag.Shown(r.Tags), VpcId: &r.Vpc,
 	}, err
@@ -68,48 +75,10 @@ var describeSubnets = call.Listing[network.Subnet, wire.Subnet]{
 }
 
 // DescribeSubnets lists subnets.
-func (s *Service) DescribeSubnets(ctx context.Context, in *wire.DescribeSubnetsInput) (*wire.DescribeSubnetsOutput, error) {
+func (s *Handler) DescribeSubnets(ctx context.Context, in *wire.DescribeSubnetsInput) (*wire.DescribeSubnetsOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
 	out, next, err := describeSubnets.Run(ctx, s.Env, call.Page(in.SubnetIds, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.DescribeSubnetsOutput{Subnets: out, NextToken: next}, err
-}
-
-var describeGateways = call.Listing[network.InternetGateway, wire.InternetGateway]{
-	Op: "DescribeInternetGateways", Kind: call.InternetGateways, IDs: "InternetGatewayIds",
-	Render: func(_ call.Scope, g *network.InternetGateway) (wire.InternetGateway, error) {
-		attachments := []wire.InternetGatewayAttachment{}
-		if g.Vpc != "" {
-			attachments = append(attachments, wire.InternetGatewayAttachment{State: new("available"), VpcId: &g.Vpc})
-		}
-		return wire.InternetGateway{
-			Attachments: attachments, InternetGatewayId: &g.ID, OwnerId: &g.Account, Tags: tag.Listed(g.Tags),
-		}, nil
-	},
-	Filters: filter.Set{
-		Tags: "Tags",
-		Fields: map[string]string{
-			"attachment.state":    "Attachments.State",
-			"attachment.vpc-id":   "Attachments.VpcId",
-			"internet-gateway-id": "InternetGatewayId",
-			"owner-id":            "OwnerId",
-		},
-	},
-}
-
-// DescribeInternetGateways lists internet gateways.
-func (s *Service) DescribeInternetGateways(ctx context.Context, in *wire.DescribeInternetGatewaysInput) (*wire.DescribeInternetGatewaysOutput, error) {
-	if err := admit.Check(in); err != nil {
-		return nil, err
-	}
-	out, next, err := describeGateways.Run(ctx, s.Env, call.Page(in.InternetGatewayIds, in.Filters, in.MaxResults, in.NextToken))
-	return &wire.DescribeInternetGatewaysOutput{InternetGateways: out, NextToken: next}, err
-}
-
-// defaultVpc returns the id of the caller's default VPC, "" when there is none.
-func defaultVpc(sc call.Scope) (string, error) {
-	account, region := sc.Tenant()
-	d, _, err := tables.DefaultNetworks.Find(sc.Tx, account, region)
-	return d.Vpc, err
 }

@@ -1,6 +1,7 @@
-package ec2
+package group
 
 import (
+	"cmp"
 	"context"
 
 	wire "neargate/aws/ec2"
@@ -19,26 +20,29 @@ import (
 const maxRules = 60
 
 // resolve turns the grants of a request on group g into permissions: named peers
-// are looked up in g's VPC, peers in another VPC are refused.
+// are looked up in g's VPC, peers in a VPC that is not peered with it and unknown
+// prefix lists are refused.
 func resolve(sc call.Scope, g *network.SecurityGroup, grants []permission.Grant) ([]permission.Grant, error) {
 	out := make([]permission.Grant, len(grants))
 	for i, x := range grants {
-		var peer network.SecurityGroup
-		var err error
 		switch {
 		case x.PeerName != "":
-			var found bool
-			if peer, found, err = groupNamed(sc, g.Vpc, x.PeerName); err == nil && !found {
+			peer, found, err := call.GroupNamed(sc, g.Vpc, x.PeerName)
+			if err == nil && !found {
 				err = shape.Errorf(call.Groups.NotFound, call.Groups.Absent, x.PeerName)
 			}
+			if err != nil {
+				return nil, err
+			}
+			x.Peer, x.PeerName = peer.ID, ""
 		case x.Peer != "":
-			peer, err = call.Groups.Get(sc, x.Peer)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if x.Peer, x.PeerName = peer.ID, ""; peer.ID != "" && peer.Vpc != g.Vpc {
-			return nil, shape.Errorf(call.Groups.NotFound, "You have specified two resources that belong to different networks.")
+			if _, err := peerGroup(sc, g, x.Permission); err != nil {
+				return nil, err
+			}
+		case x.PrefixList != "":
+			if _, err := call.ListSize(sc, x.PrefixList); err != nil {
+				return nil, err
+			}
 		}
 		out[i] = x
 	}
@@ -57,21 +61,29 @@ func ruleSetOf(sc call.Scope, group string) (ruleSet, error) {
 	return set, err
 }
 
-// full reports whether a direction has more rules than allowed.
-func (set ruleSet) full(egress bool) bool {
+// full reports whether a direction has more rules than allowed. A prefix list
+// counts as many as it may hold.
+func (set ruleSet) full(sc call.Scope, egress bool) (bool, error) {
 	v4, v6 := 0, 0
 	for p := range set {
+		n := 1
+		if p.PrefixList != "" {
+			var err error
+			if n, err = call.ListSize(sc, p.PrefixList); err != nil {
+				return true, err
+			}
+		}
 		if p.Egress != egress {
 			continue
 		}
 		if p.IPv6 == "" {
-			v4++
+			v4 += n
 		}
 		if p.IPv4 == "" {
-			v6++
+			v6 += n
 		}
 	}
-	return max(v4, v6) > maxRules
+	return max(v4, v6) > maxRules, nil
 }
 
 func duplicate(p network.Permission) error {
@@ -87,7 +99,7 @@ func noSuchRule() error {
 }
 
 // authorize adds the rules granted to the group, all or none.
-func (s *Service) authorize(ctx context.Context, id, name *string, grants []permission.Grant, specs []wire.TagSpecification) ([]wire.SecurityGroupRule, error) {
+func (s *Handler) authorize(ctx context.Context, id, name *string, grants []permission.Grant, specs []wire.TagSpecification) ([]wire.SecurityGroupRule, error) {
 	tags, err := tag.Specified(specs, call.Rules.Type)
 	if err != nil {
 		return nil, err
@@ -120,7 +132,9 @@ func (s *Service) authorize(ctx context.Context, id, name *string, grants []perm
 				Description: call.Val(x.Description), Tags: tags,
 			}
 			set[x.Permission] = r
-			if set.full(x.Egress) {
+			if full, err := set.full(sc, x.Egress); err != nil {
+				return err
+			} else if full {
 				return tooManyRules()
 			}
 			if err := tables.SecurityGroupRules.Put(sc.Tx, &r); err != nil {
@@ -136,7 +150,7 @@ func (s *Service) authorize(ctx context.Context, id, name *string, grants []perm
 }
 
 // AuthorizeSecurityGroupIngress lets peers in.
-func (s *Service) AuthorizeSecurityGroupIngress(ctx context.Context, in *wire.AuthorizeSecurityGroupIngressInput) (*wire.AuthorizeSecurityGroupIngressOutput, error) {
+func (s *Handler) AuthorizeSecurityGroupIngress(ctx context.Context, in *wire.AuthorizeSecurityGroupIngressInput) (*wire.AuthorizeSecurityGroupIngressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -154,7 +168,7 @@ func (s *Service) AuthorizeSecurityGroupIngress(ctx context.Context, in *wire.Au
 }
 
 // AuthorizeSecurityGroupEgress lets packets out to peers.
-func (s *Service) AuthorizeSecurityGroupEgress(ctx context.Context, in *wire.AuthorizeSecurityGroupEgressInput) (*wire.AuthorizeSecurityGroupEgressOutput, error) {
+func (s *Handler) AuthorizeSecurityGroupEgress(ctx context.Context, in *wire.AuthorizeSecurityGroupEgressInput) (*wire.AuthorizeSecurityGroupEgressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -170,7 +184,7 @@ func (s *Service) AuthorizeSecurityGroupEgress(ctx context.Context, in *wire.Aut
 }
 
 // revoke removes rules named by id or by what they grant, all or none.
-func (s *Service) revoke(ctx context.Context, id, name *string, ids []string, grants []permission.Grant, egress bool) ([]wire.RevokedSecurityGroupRule, error) {
+func (s *Handler) revoke(ctx context.Context, id, name *string, ids []string, grants []permission.Grant, egress bool) ([]wire.RevokedSecurityGroupRule, error) {
 	var out []wire.RevokedSecurityGroupRule
 	err := s.Update(ctx, func(sc call.Scope) error {
 		out = []wire.RevokedSecurityGroupRule{}
@@ -189,7 +203,7 @@ func (s *Service) revoke(ctx context.Context, id, name *string, ids []string, gr
 			w := renderRule(&r)
 			out = append(out, wire.RevokedSecurityGroupRule{
 				CidrIpv4: w.CidrIpv4, CidrIpv6: w.CidrIpv6, Description: w.Description, FromPort: w.FromPort, GroupId: w.GroupId,
-				IpProtocol: w.IpProtocol, IsEgress: w.IsEgress, ReferencedGroupId: call.Optional(r.Peer),
+				IpProtocol: w.IpProtocol, IsEgress: w.IsEgress, PrefixListId: w.PrefixListId, ReferencedGroupId: call.Optional(r.Peer),
 				SecurityGroupRuleId: w.SecurityGroupRuleId, ToPort: w.ToPort,
 			})
 		}
@@ -212,23 +226,29 @@ func rulesNamed(sc call.Scope, g *network.SecurityGroup, ids []string, grants []
 		}
 		out = append(out, r)
 	}
-	resolved, err := resolve(sc, g, grants)
+	set, err := ruleSetOf(sc, g.ID)
 	if err != nil {
 		return nil, err
 	}
-	set, err := ruleSetOf(sc, g.ID)
-	for _, x := range resolved {
+	for _, x := range grants {
 		r, ok := set[x.Permission]
-		if !ok && err == nil {
-			err = noSuchRule()
+		if !ok {
+			// What the rule is for may be named otherwise, or not exist.
+			resolved, err := resolve(sc, g, []permission.Grant{x})
+			if err != nil {
+				return nil, err
+			}
+			if r, ok = set[resolved[0].Permission]; !ok {
+				return nil, noSuchRule()
+			}
 		}
 		out = append(out, r)
 	}
-	return out, err
+	return out, nil
 }
 
 // RevokeSecurityGroupIngress takes back what let peers in.
-func (s *Service) RevokeSecurityGroupIngress(ctx context.Context, in *wire.RevokeSecurityGroupIngressInput) (*wire.RevokeSecurityGroupIngressOutput, error) {
+func (s *Handler) RevokeSecurityGroupIngress(ctx context.Context, in *wire.RevokeSecurityGroupIngressInput) (*wire.RevokeSecurityGroupIngressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -248,7 +268,7 @@ func (s *Service) RevokeSecurityGroupIngress(ctx context.Context, in *wire.Revok
 }
 
 // RevokeSecurityGroupEgress takes back what let packets out.
-func (s *Service) RevokeSecurityGroupEgress(ctx context.Context, in *wire.RevokeSecurityGroupEgressInput) (*wire.RevokeSecurityGroupEgressOutput, error) {
+func (s *Handler) RevokeSecurityGroupEgress(ctx context.Context, in *wire.RevokeSecurityGroupEgressInput) (*wire.RevokeSecurityGroupEgressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
@@ -271,10 +291,11 @@ func renderRule(r *network.SecurityGroupRule) wire.SecurityGroupRule {
 	w := wire.SecurityGroupRule{
 		CidrIpv4: call.Optional(r.IPv4), CidrIpv6: call.Optional(r.IPv6), Description: call.Optional(r.Description),
 		FromPort: new(int32(r.From)), GroupId: new(r.Group), GroupOwnerId: new(r.Account), IpProtocol: new(r.Protocol),
-		IsEgress: new(r.Egress), SecurityGroupRuleArn: new(r.ARN()), SecurityGroupRuleId: new(r.ID), ToPort: new(int32(r.To)),
+		IsEgress: new(r.Egress), PrefixListId: call.Optional(r.PrefixList),
+		SecurityGroupRuleArn: new(r.ARN()), SecurityGroupRuleId: new(r.ID), ToPort: new(int32(r.To)),
 	}
 	if r.Peer != "" {
-		w.ReferencedGroupInfo = &wire.ReferencedSecurityGroup{GroupId: new(r.Peer), UserId: new(r.Account)}
+		w.ReferencedGroupInfo = &wire.ReferencedSecurityGroup{GroupId: new(r.Peer), UserId: new(cmp.Or(r.PeerOwner, r.Account))}
 	}
 	return w
 }
@@ -297,7 +318,7 @@ var describeRules = call.Listing[network.SecurityGroupRule, wire.SecurityGroupRu
 }
 
 // DescribeSecurityGroupRules lists the rules of security groups.
-func (s *Service) DescribeSecurityGroupRules(ctx context.Context, in *wire.DescribeSecurityGroupRulesInput) (*wire.DescribeSecurityGroupRulesOutput, error) {
+func (s *Handler) DescribeSecurityGroupRules(ctx context.Context, in *wire.DescribeSecurityGroupRulesInput) (*wire.DescribeSecurityGroupRulesOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,329 @@
+// Package awsdoor serves AWS's endpoints where tasks find them: at the public
+// addresses of the installation, and at the VPC endpoints on this host. Every
+// request knows by which way it came.
+//
+// Ports are AWS's: 443 for TLS, 80 for plain HTTP. A door shows the certificate for
+// the name that a client asks for if that is a name of what is behind the door, else
+// that of its principal name, which the client will not take.
+package awsdoor
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"neargate/auth"
+	"neargate/dataplane/names"
+	"neargate/dataplane/relay"
+	"neargate/internal/muxtls"
+	"neargate/internal/netns"
+	"neargate/internal/perhost"
+	"neargate/node/vpc"
+	"neargate/resource/network"
+	"neargate/resource/network/edge"
+)
+
+// Ports of AWS's endpoints.
+const (
+	httpsPort = 443
+	httpPort  = 80
+)
+
+// Bounds of doors.
+const (
+	grace        = 5 * time.Second // that requests have to end with the daemon
+	retryAfter   = 5 * time.Second
+	connsPerHost = 1024
+)
+
+// Config is what doors are made with.
+type Config struct {
+	Pool   netip.Prefix                                // public range
+	Leaf   func(name string) (*tls.Certificate, error) // server certificates
+	Relays []relay.Relay                               // mirrors of registries
+	// All serves everything, and Of one endpoint service alone, by the end of its name,
+	// such as ecr.api.
+	All http.Handler
+	Of  func(service string) http.Handler
+	Log *slog.Logger
+}
+
+// Doors are the doors of a host. Methods may be called from many goroutines.
+type Doors struct {
+	cfg Config
+
+	mu   sync.Mutex
+	vpcs map[string]map[place]*door
+}
+
+// New makes doors, all of them closed.
+func New(c Config) *Doors { return &Doors{cfg: c, vpcs: map[string]map[place]*door{}} }
+
+type throughKey struct{}
+
+// Through reports whether a request with the context came through a door.
+func Through(ctx context.Context) bool { return ctx.Value(throughKey{}) != nil }
+
+// Run keeps the public doors and the relays open until ctx ends, and then closes
+// all doors.
+func (d *Doors) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	public := func(a netip.Addr, name func(sni string) string, h http.Handler) {
+		wg.Go(func() {
+			d.keep(ctx, a, func() (*door, error) {
+				return d.open("", a, context.WithValue(context.Background(), throughKey{}, true), name, h)
+			})
+		})
+	}
+	services, objects := network.ServiceAddress(d.cfg.Pool), network.ObjectRange(d.cfg.Pool).Addr()
+	public(services, func(sni string) string {
+		if sni == "" {
+			return services.String()
+		}
+		return sni
+	}, d.cfg.All)
+	public(objects, objectName("s3.amazonaws.com"), d.cfg.Of("s3"))
+	for _, r := range d.cfg.Relays {
+		wg.Go(func() { d.keepRelay(ctx, r) })
+	}
+	wg.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, doors := range d.vpcs {
+		for _, x := range doors {
+			wg.Go(func() { x.close(grace) })
+		}
+		delete(d.vpcs, id)
+	}
+	wg.Wait()
+	return nil
+}
+
+// keep holds a public door open until ctx ends.
+func (d *Doors) keep(ctx context.Context, a netip.Addr, open func() (*door, error)) {
+	told := ""
+	for ctx.Err() == nil {
+		x, err := open()
+		if err == nil {
+			told = ""
+			select {
+			case err = <-x.failed:
+				x.close(0)
+			case <-ctx.Done():
+				x.close(grace)
+				return
+			}
+		}
+		d.complain(a, err, &told)
+		pause(ctx)
+	}
+}
+
+// keepRelay holds the door of a mirror open until ctx ends.
+func (d *Doors) keepRelay(ctx context.Context, r relay.Relay) {
+	told := ""
+	for ctx.Err() == nil {
+		l, err := listen(ctx, r.Address)
+		if err == nil {
+			told = ""
+			err = r.Serve(ctx, l, d.cfg.Log)
+		}
+		if ctx.Err() == nil {
+			d.complain(r.Address.Addr(), err, &told)
+			pause(ctx)
+		}
+	}
+}
+
+// complain logs a failure that was not told before.
+func (d *Doors) complain(a netip.Addr, err error, told *string) {
+	if err == nil || err.Error() == *told {
+		return
+	}
+	*told = err.Error()
+	if errors.Is(err, syscall.EADDRINUSE) {
+		d.cfg.Log.Error("tasks do not reach a public endpoint: another program has its port on every address of this host; let it listen on addresses of its own", "address", a, "error", err)
+		return
+	}
+	d.cfg.Log.Error("tasks do not reach a public endpoint", "address", a, "error", err)
+}
+
+func pause(ctx context.Context) {
+	select {
+	case <-time.After(retryAfter):
+	case <-ctx.Done():
+	}
+}
+
+// place is where an endpoint is served. A namespace that was made anew is another
+// place.
+type place struct {
+	vpc.Listener
+	inode uint64
+}
+
+// Set opens the doors of a VPC's endpoints on this host, and closes those that are
+// no more. What fails is tried again at the next Set.
+func (d *Doors) Set(v vpc.View) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	is := d.vpcs[v.VPC.ID]
+	want := map[place]*door{}
+	for _, l := range v.Listen {
+		info, err := os.Stat(l.Space)
+		if err != nil {
+			d.cfg.Log.Warn("a VPC endpoint has no namespace", "endpoint", l.Endpoint, "error", err)
+			continue
+		}
+		p := place{l, info.Sys().(*syscall.Stat_t).Ino}
+		if x, ok := is[p]; ok && x.err() == nil {
+			want[p] = x
+			delete(is, p)
+			continue
+		}
+		want[p] = nil
+	}
+	for _, x := range is {
+		x.close(0)
+	}
+	for p, x := range want {
+		if x != nil {
+			continue
+		}
+		x, err := d.endpoint(&v, p.Listener)
+		if err != nil {
+			d.cfg.Log.Warn("a VPC endpoint is not served", "endpoint", p.Endpoint, "error", err)
+			delete(want, p)
+			continue
+		}
+		want[p] = x
+	}
+	if d.vpcs[v.VPC.ID] = want; len(want) == 0 {
+		delete(d.vpcs, v.VPC.ID)
+	}
+}
+
+// Remove closes the doors of a VPC.
+func (d *Doors) Remove(id string) { d.Set(vpc.View{VPC: network.Vpc{ID: id}}) }
+
+// endpoint opens the door of an endpoint.
+func (d *Doors) endpoint(v *vpc.View, l vpc.Listener) (*door, error) {
+	region := v.VPC.Region
+	ctx := context.WithValue(context.Background(), throughKey{}, true)
+	ctx = auth.WithVia(ctx, auth.Via{Account: v.VPC.Account, Region: region, Endpoint: l.Endpoint, Vpc: v.VPC.ID})
+	name := objectName("s3." + region + ".amazonaws.com")
+	for _, e := range v.Endpoints {
+		if s, ok := edge.ServiceNamed(region, l.Service, edge.InterfaceEndpoint); ok && e.ID == l.Endpoint && e.Type == edge.InterfaceEndpoint {
+			name = serviceName(s)
+		}
+	}
+	short := strings.TrimPrefix(l.Service, edge.ServiceName(region, ""))
+	return d.open(l.Space, l.Address, ctx, name, d.cfg.Of(short))
+}
+
+// serviceName gives the name of the certificate that the door of an interface
+// endpoint shows to who asks for a name.
+func serviceName(s edge.Service) func(sni string) string {
+	return func(sni string) string {
+		sni = strings.ToLower(sni)
+		if s.Serves(sni) || strings.HasSuffix(sni, "."+s.Base) {
+			return sni
+		}
+		return strings.TrimPrefix(s.Private[0], "*.")
+	}
+}
+
+// objectName is the same of a door of Amazon S3.
+func objectName(principal string) func(sni string) string {
+	return func(sni string) string {
+		if sni = strings.ToLower(sni); names.IsObjects(sni) {
+			return sni
+		}
+		return principal
+	}
+}
+
+// door is an open one.
+type door struct {
+	server *http.Server
+	failed chan error // when accepting ends before close; the error stays in there
+	ended  sync.WaitGroup
+}
+
+// open opens a door in a network namespace, empty for the host's. Requests carry the
+// values of ctx.
+func (d *Doors) open(space string, a netip.Addr, ctx context.Context, name func(sni string) string, h http.Handler) (*door, error) {
+	var secure, plain net.Listener
+	err := netns.Do(space, func() (err error) {
+		if secure, err = listen(ctx, netip.AddrPortFrom(a, httpsPort)); err != nil {
+			return err
+		}
+		if plain, err = listen(ctx, netip.AddrPortFrom(a, httpPort)); err != nil {
+			secure.Close()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return d.cfg.Leaf(name(h.ServerName)) },
+	}
+	x := &door{server: muxtls.NewServer(config, h, d.cfg.Log), failed: make(chan error, 2)}
+	x.server.BaseContext = func(net.Listener) context.Context { return ctx }
+	x.ended.Go(func() { x.end(x.server.Serve(perhost.Limit(plain, connsPerHost))) })
+	x.ended.Go(func() { x.end(x.server.ServeTLS(perhost.Limit(secure, connsPerHost), "", "")) })
+	return x, nil
+}
+
+func (x *door) end(err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		x.failed <- err
+	}
+}
+
+// err is why the door stopped to answer; nil while it does.
+func (x *door) err() error {
+	select {
+	case err := <-x.failed:
+		x.failed <- err
+		return err
+	default:
+		return nil
+	}
+}
+
+// close closes the door; requests in progress have some time to end.
+func (x *door) close(within time.Duration) {
+	if within > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		_ = x.server.Shutdown(ctx) // else they are cut off
+	}
+	_ = x.server.Close() // of its listeners nobody asks
+	x.ended.Wait()
+}
+
+// listen listens on an address that need not be there yet.
+func listen(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
+	lc := net.ListenConfig{Control: freeBind}
+	return lc.Listen(ctx, "tcp4", a.String())
+}
+
+func freeBind(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
+	return errors.Join(err, failed)
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+
+	"neargate/auth"
+	"neargate/cmd/neargate/awsdoor"
+	"neargate/dataplane/names"
+	"neargate/dataplane/relay"
+	"neargate/service/s3"
+	"neargate/wire"
+	"neargate/wire/shape"
+)
+
+// openDoors makes what tasks find AWS by: the doors, with the front door behind them
+// but for neargate's own pages, and the names.
+func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, directory *auth.Directory, served []shape.Service) {
+	d.relays = relay.New(d.mirrors, d.pool)
+	objects := awsdoor.Layers(directory.Pass, d.ecr.protocol, buckets)
+	d.doors = awsdoor.New(awsdoor.Config{
+		Pool: d.pool, Leaf: d.authority.Leaf, Relays: d.relays.Relays(), Log: d.log,
+		All: d.withBuckets(buckets, d.ecr.before(front)),
+		Of: func(service string) http.Handler {
+			switch service {
+			case "s3":
+				return objects
+			case "ecr.dkr":
+				return d.ecr.protocol
+			case "ecr.api":
+				service = "ecr"
+			}
+			return front.Only(service)
+		},
+	})
+	d.names = names.Config{Pool: d.pool, Others: d.relays.Lookup, Services: []string{"streaming-logs"}} // of StartLiveTail
+	for _, s := range served {
+		d.names.Services = append(d.names.Services, s.Endpoint)
+	}
+}
+
+// trust is how tasks check whom they reach: as this machine does, and by the
+// installation's own authority.
+func (d *daemon) trust() (*tls.Config, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	roots.AddCert(d.authority.Certificate())
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
+}
+
+// layerURL is what the URLs of layers begin with.
+func (d *daemon) layerURL(ctx context.Context, region string) string {
+	if awsdoor.Through(ctx) {
+		return awsdoor.LayerURL(region)
+	}
+	return "http://" + d.listener.Addr().String()
+}

@@ -1,0 +1,227 @@
+package network
+
+import (
+	"cmp"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+)
+
+// sysctlsVPC makes a namespace a router that answers ARP for everyone and
+// believes no one's redirects.
+var sysctlsVPC = map[string]string{
+	"ipv4/ip_forward":                  "1",
+	"ipv4/conf/all/rp_filter":          "0", // package firewall knows who may send what
+	"ipv4/conf/default/rp_filter":      "0",
+	"ipv4/conf/all/proxy_arp":          "1",
+	"ipv4/conf/all/send_redirects":     "0",
+	"ipv4/conf/default/send_redirects": "0",
+	"ipv4/conf/all/accept_redirects":   "0",
+	"ipv6/conf/all/disable_ipv6":       "1",
+	"ipv6/conf/default/disable_ipv6":   "1",
+}
+
+// sysctlsNAT makes a namespace with one device forward from it to it.
+var sysctlsNAT = map[string]string{
+	"ipv4/ip_forward":                  "1",
+	"ipv4/conf/all/rp_filter":          "0",
+	"ipv4/conf/default/rp_filter":      "0",
+	"ipv4/conf/all/send_redirects":     "0",
+	"ipv4/conf/default/send_redirects": "0",
+	"ipv4/conf/all/accept_redirects":   "0",
+	"ipv6/conf/all/disable_ipv6":       "1",
+	"ipv6/conf/default/disable_ipv6":   "1",
+}
+
+// sysctlsService leaves a namespace a host.
+var sysctlsService = map[string]string{
+	"ipv4/ip_forward":                "0",
+	"ipv4/conf/all/accept_redirects": "0",
+	"ipv6/conf/all/disable_ipv6":     "1",
+	"ipv6/conf/default/disable_ipv6": "1",
+}
+
+// wantedHost is what the VPCs need of the host's namespace, which is as host says.
+func wantedHost(h Host, vpcs []VPC, host space) space {
+	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
+	s.routes[destination{tableMain, h.metric(), h.Pool}] = hop{}
+	for _, a := range h.Services {
+		s.routes[destination{tableLocal, h.metric(), host32(a)}] = hop{device: deviceLocal}
+	}
+	for _, v := range vpcs {
+		for _, c := range v.CIDRs {
+			if !slices.ContainsFunc(host.foreign, c.Overlaps) {
+				s.routes[destination{tableMain, h.metric(), c}] = hop{}
+			}
+		}
+		if !v.Gateway {
+			continue
+		}
+		name := h.gatewayName(v.ID)
+		mac := gatewayMAC(v.ID)
+		s.links[name] = link{peer: peer{space: nameVPC(v.ID), device: deviceGateway, mac: mac}, mac: mac, mtu: mtuGateway, up: true}
+		s.sysctls[forwardingName(name)] = "1"
+		for _, i := range v.Interfaces {
+			if i.Public.IsValid() {
+				s.routes[destination{tableMain, h.metric(), host32(i.Public)}] = hop{name, linkLocal}
+			}
+		}
+	}
+	return s
+}
+
+// wantedVPC is what v, among all VPCs of this host, needs of its own namespace and
+// of those of its gateways and endpoints.
+func wantedVPC(v VPC, all map[string]VPC) map[string]space {
+	s := emptySpace(sysctlsVPC)
+	spaces := map[string]space{nameVPC(v.ID): s}
+	if v.Gateway {
+		s.ends[deviceGateway] = true
+	}
+	// What no route takes is dropped, as an implicit router does.
+	s.routes[destination{table: tableMain, prefix: everywhere}] = hop{}
+	for _, c := range v.CIDRs {
+		s.rules[rule{preference: preferLocal, to: c, table: tableMain}] = true
+	}
+	for _, sub := range v.Subnets {
+		s.addresses[sub.CIDR.Addr().Next()] = true
+		s.rules[rule{preference: preferSubnet, from: sub.CIDR, table: sub.table()}] = true
+		for _, r := range sub.Routes {
+			s.routes[destination{table: sub.table(), prefix: r.Destination}] = v.hop(r, all)
+			if v.narrows(r) {
+				s.rules[rule{preference: preferNarrow, from: sub.CIDR, to: r.Destination, table: sub.table()}] = true
+			}
+		}
+	}
+	for _, e := range v.Endpoints {
+		s.addresses[e.Address] = true
+	}
+	for _, i := range v.Interfaces {
+		if len(i.Addresses) > 0 {
+			v.addInterface(spaces, &i)
+		}
+	}
+	for _, g := range v.Gateways {
+		own := emptySpace(sysctlsService)
+		own.routes[destination{table: tableLocal, prefix: g.Range}] = hop{device: deviceLocal}
+		s.links[Name(g.ID)] = addService(spaces, own, g.ID, "")
+	}
+	for _, p := range v.Peers {
+		if !v.peered(p, all) {
+			continue
+		}
+		name, mac := namePeer(p.ID), sharedMAC(p.ID)
+		if s.ends[name] = true; v.ID < p.VPC {
+			s.links[name] = link{mtu: mtuVPC, up: true, mac: mac, peer: peer{space: nameVPC(p.VPC), device: name, mac: mac}}
+		}
+	}
+	return spaces
+}
+
+var everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+
+func emptySpace(sysctls map[string]string) space {
+	return space{exists: true, links: map[string]link{}, addresses: map[netip.Addr]bool{}, routes: map[destination]hop{},
+		rules: map[rule]bool{}, sysctls: sysctls, ends: map[string]bool{}}
+}
+
+// table is the subnet's routing table. Subnets do not overlap, so it is its own.
+func (s Subnet) table() int { return int(binary.BigEndian.Uint32(s.CIDR.Addr().AsSlice())) }
+
+// narrows reports whether r leads a part of the VPC elsewhere than the local route.
+func (v VPC) narrows(r Route) bool {
+	return slices.ContainsFunc(v.CIDRs, func(c netip.Prefix) bool {
+		return c.Bits() <= r.Destination.Bits() && c.Contains(r.Destination.Addr())
+	})
+}
+
+// hop is where r leads on this host.
+func (v VPC) hop(r Route, all map[string]VPC) hop {
+	switch {
+	case r.Target == InternetGateway && v.Gateway:
+		return hop{deviceGateway, linkLocal}
+	case r.Target != Device:
+		return hop{}
+	}
+	for _, i := range v.Interfaces {
+		if i.ID == r.ID && i.forwards() && len(i.Addresses) > 0 {
+			return hop{Name(i.ID), i.Addresses[0]}
+		}
+	}
+	for _, g := range v.Gateways {
+		if g.ID == r.ID {
+			return hop{Name(g.ID), linkLocal}
+		}
+	}
+	for _, p := range v.Peers {
+		if p.ID == r.ID && v.peered(p, all) {
+			return hop{namePeer(p.ID), linkLocal}
+		}
+	}
+	return hop{}
+}
+
+func (v VPC) addInterface(spaces map[string]space, i *Interface) {
+	s, name, subnet := spaces[nameVPC(v.ID)], Name(i.ID), v.subnet(i.Subnet)
+	switch i.Role {
+	case Task:
+		s.links[name] = link{mtu: mtuVPC, up: true, peer: peer{space: name, device: deviceTask, mac: i.MAC, from: i.Namespace,
+			address: netip.PrefixFrom(i.Addresses[0], subnet.CIDR.Bits()), gateway: subnet.CIDR.Addr().Next()}}
+	default:
+		own := emptySpace(sysctlsService)
+		if i.Role == NAT {
+			own.sysctls = sysctlsNAT
+		}
+		for _, a := range i.Addresses {
+			own.addresses[a] = true
+		}
+		s.links[name] = addService(spaces, own, i.ID, i.MAC)
+	}
+	for _, a := range i.Addresses {
+		s.routes[destination{table: tableMain, prefix: host32(a)}] = hop{device: name}
+	}
+	if i.forwards() {
+		v.addForwarding(s, name, subnet)
+	}
+}
+
+// addForwarding makes what an interface of the subnet sends for others take the
+// subnet's routes, and no others.
+func (v VPC) addForwarding(s space, device string, subnet Subnet) {
+	for _, r := range subnet.Routes {
+		if v.narrows(r) {
+			s.rules[rule{preference: preferForwardedNarrow, device: device, to: r.Destination, table: subnet.table()}] = true
+		}
+	}
+	for _, c := range v.CIDRs {
+		s.rules[rule{preference: preferForwardedLocal, device: device, to: c, table: tableMain}] = true
+	}
+	s.rules[rule{preference: preferForwarded, device: device, table: subnet.table()}] = true
+	s.routes[destination{subnet.table(), metricLast, everywhere}] = hop{}
+}
+
+// addService adds the namespace of a gateway or an endpoint, and returns its link.
+func addService(spaces map[string]space, own space, id, mac string) link {
+	mac = cmp.Or(mac, sharedMAC(id))
+	own.ends[deviceTask] = true
+	own.routes[destination{table: tableMain, prefix: everywhere}] = hop{deviceTask, linkLocal}
+	spaces[Name(id)] = own
+	return link{mtu: mtuVPC, up: true, mac: mac, peer: peer{space: Name(id), device: deviceTask, mac: mac}}
+}
+
+// services are the namespaces of v's gateways and endpoints, with their sysctls.
+func (v VPC) services() map[string]map[string]string {
+	list := map[string]map[string]string{}
+	for _, i := range v.Interfaces {
+		switch i.Role {
+		case NAT:
+			list[Name(i.ID)] = sysctlsNAT
+		case Service:
+			list[Name(i.ID)] = sysctlsService
+		}
+	}
+	for _, g := range v.Gateways {
+		list[Name(g.ID)] = sysctlsService
+	}
+	return list
+}
