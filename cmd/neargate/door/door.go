@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"neargate/arn"
 	"neargate/auth"
@@ -57,7 +58,7 @@ type Gate struct{ Directory *auth.Directory }
 func (g Gate) Admit(ctx context.Context, r wire.Request) (context.Context, error) {
 	c, _ := r.Principal.(auth.Caller) // nobody where an operation needs no signature
 	c.Region, c.Partition = r.Region, arn.Partition(r.Region)
-	c.RequestID, c.SourceIP, c.UserAgent, c.Secure, c.Via = r.ID, r.SourceIP, r.UserAgent, r.Secure, auth.ViaOf(ctx)
+	c.RequestID, c.SourceIP, c.UserAgent, c.Host, c.Secure, c.Via = r.ID, r.SourceIP, r.UserAgent, r.Host, r.Secure, auth.ViaOf(ctx)
 	err := g.Directory.Authorize(ctx, c, auth.Call{Service: r.Service, Operation: r.Operation, Input: r.Input})
 	var denied *auth.Denied
 	if errors.As(err, &denied) {
@@ -77,6 +78,8 @@ func refusal(service string, d *auth.Denied) error {
 		return shape.NewError("UnauthorizedOperation", http.StatusForbidden, "You are not authorized to perform this operation. "+d.Error())
 	case "iam", "sts":
 		return shape.NewError("AccessDenied", http.StatusForbidden, d.Error())
+	case "route53": // which names no resource where the action has none
+		return shape.NewError("AccessDenied", http.StatusForbidden, strings.Replace(d.Error(), " on resource: * ", " ", 1))
 	}
 	e := shape.NewError("AccessDeniedException", http.StatusBadRequest, d.Error())
 	if service == "ecr" {
