@@ -415,10 +415,8 @@ func (k *Keeper) mark(c change, dirty map[string]bool) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for id, v := range k.vpcs {
-		if c.peering || v.concerns(c.scope) {
-			dirty[id] = true
-		}
+	for _, id := range k.concerned(c) {
+		dirty[id] = true
 	}
 }
 
@@ -439,7 +437,26 @@ func (k *Keeper) drain(events <-chan change, dirty map[string]bool) {
 // peering connection, which may be between any, or unknown ones.
 type change struct {
 	scope
+	vpc, eni     string // of a network interface: its VPC, or its id when it is gone
 	peering, all bool
+}
+
+// changeOf is the change that an event tells of.
+func changeOf(e store.Event) change {
+	table, s := store.Segments(e.Key)
+	c := change{peering: table == edges.Peerings.Name}
+	if len(s) > 1 {
+		c.scope = scope{s[0], s[1]}
+	}
+	if table != tables.NetworkInterfaces.Name || len(s) < 3 {
+		return c
+	}
+	if eni, err := tables.NetworkInterfaces.Decode(e.Val); e.Val != nil && err == nil {
+		c.vpc = eni.Vpc
+		return c
+	}
+	c.eni = s[2]
+	return c
 }
 
 // follow watches the tables of the network.
@@ -458,12 +475,7 @@ func (k *Keeper) follow(ctx context.Context, after store.Rev, events chan<- chan
 				break
 			}
 			after = e.Rev
-			table, s := store.Segments(e.Key)
-			c := change{peering: table == edges.Peerings.Name}
-			if len(s) > 1 {
-				c.scope = scope{s[0], s[1]}
-			}
-			if !send(c) {
+			if !send(changeOf(e)) {
 				return
 			}
 		}
