@@ -63,7 +63,11 @@ func BenchmarkInterface(b *testing.B) {
 			for b.Loop() {
 				v.Interfaces, v.Groups[0].Members = slices.Clone(base), members
 				add(250)
-				v.Interfaces[len(base)].ID = fmt.Sprint("eni-new-", i)
+				next := &v.Interfaces[len(base)]
+				// As a subnet hands addresses out: one that was another's comes after many.
+				next.ID, next.Addresses = fmt.Sprint("eni-new-", i), []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 2, byte(100 + i%150)})}
+				v.Groups[0].Members[len(members)] = next.Addresses[0]
+				next.Public = netip.AddrFrom4([4]byte{198, 18, 31, byte(i % 150)})
 				i++
 				at, used := time.Now(), cpu()
 				_, err := m.Update(clone(v))
