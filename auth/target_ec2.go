@@ -13,7 +13,7 @@ var ec2Rules = rules{
 	tags:    input.ec2Tags,
 	context: input.ec2Keys,
 	also:    input.ec2Tagging,
-	resources: merge(
+	resources: merge(edgeResources,
 		each(func(in input) []string { return in.ec2("security-group", in.list("GroupIds"), in.text("GroupId")) },
 			"AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress",
 			"RevokeSecurityGroupIngress", "DeleteSecurityGroup", "ModifySecurityGroupRules",
@@ -43,6 +43,8 @@ func ec2Type(id string) string {
 	if t, ok := map[string]string{
 		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "rtb": "route-table",
 		"igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "vpc": "vpc", "subnet": "subnet",
+		"eipalloc": "elastic-ip", "nat": "natgateway", "eigw": "egress-only-internet-gateway", "vpce": "vpc-endpoint", "pl": "prefix-list",
+		"pcx": "vpc-peering-connection", "fl": "vpc-flow-log",
 	}[prefix]; ok {
 		return t
 	}
@@ -95,6 +97,7 @@ func (in input) ec2Tags(resource string) ([]identity.Tag, error) {
 	case "dopt":
 		r, _, err := tables.DhcpOptions.Find(in.tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
+	default:
+		return in.edgeTags(a, prefix, id)
 	}
-	return nil, nil
 }

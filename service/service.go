@@ -4,6 +4,7 @@
 package service
 
 import (
+	"net/netip"
 	"time"
 
 	"neargate/arn"
@@ -18,4 +19,7 @@ type Deps struct {
 	IDs   *arn.Source
 	// TokenKey is the installation's 32-byte secret that seals pagination tokens.
 	TokenKey [32]byte
+	// Public is the installation's range of public addresses; zero: all of
+	// network.PublicRange.
+	Public netip.Prefix
 }

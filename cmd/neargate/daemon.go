@@ -298,7 +298,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 
 // deps is what services are made with.
 func (d *daemon) deps() service.Deps {
-	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key}
+	return service.Deps{Store: store.Limited(d.store, d.room.Full), Now: time.Now, IDs: d.ids, TokenKey: d.key, Public: d.pool}
 }
 
 // observe records a finished call.

@@ -5,6 +5,7 @@ package call
 
 import (
 	"context"
+	"net/netip"
 
 	"neargate/arn"
 	"neargate/auth"
@@ -24,6 +25,19 @@ type Env struct {
 
 // New makes the environment of the operations.
 func New(d service.Deps) *Env { return &Env{d, page.NewSealer(d.TokenKey)} }
+
+// PublicRange is where the installation takes its public addresses from.
+func (s *Env) PublicRange() netip.Prefix {
+	if !s.Public.IsValid() {
+		return network.PublicRange()
+	}
+	return s.Public
+}
+
+// NotYours refuses to change what belongs to an AWS service.
+func NotYours() error {
+	return shape.Errorf("AuthFailure", "You do not have permission to access the specified resource.")
+}
 
 // Scope is a transaction on behalf of a caller.
 type Scope struct {
