@@ -102,6 +102,7 @@ type vpc struct {
 	is     network.VPC // as last applied
 	view   View
 	peers  []peerVPC
+	logs   []edge.FlowLog
 	space  uint64 // the inode of its namespace while it is served
 	server Server
 }
@@ -333,7 +334,7 @@ func (k *Keeper) build(ctx context.Context, id string, v *vpc) (network.VPC, err
 	if err != nil {
 		return r.want, err
 	}
-	v.view, v.peers = r.view, r.peers
+	v.view, v.peers, v.logs = r.view, r.peers, r.logs
 	maps.DeleteFunc(k.mine, func(eni string, p plug) bool {
 		return p.vpc == id && !slices.ContainsFunc(r.want.Interfaces, func(i network.Interface) bool { return i.ID == eni })
 	})
@@ -498,6 +499,7 @@ func watched() []string {
 		tables.Vpcs.Name, tables.Subnets.Name, tables.RouteTables.Name, tables.InternetGateways.Name,
 		tables.NetworkAcls.Name, tables.SecurityGroups.Name, tables.SecurityGroupRules.Name, tables.NetworkInterfaces.Name,
 		edges.NatGateways.Name, edges.Endpoints.Name, edges.PrefixLists.Name, edges.Peerings.Name,
+		edges.FlowLogs.Name,
 	} {
 		all = append(all, store.Prefix(name))
 	}
