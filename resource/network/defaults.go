@@ -38,15 +38,12 @@ func Defaults(account, region string) Furniture {
 	})
 }
 
-// NewID makes the id of a new resource from the prefix of its kind; parts tell
-// apart what else has the prefix.
-type NewID func(prefix string, parts ...string) string
-
 // Furnish lays out a default VPC: 172.31.0.0/16 with a /20 public subnet in each
 // availability zone, an internet gateway, and the route table, network ACL and
 // security group every VPC has. Source: Amazon VPC User Guide, Default VPC
-// components.
-func Furnish(account, region string, id NewID) Furniture {
+// components. id makes the id of a new resource from the prefix of its kind; parts
+// tell apart what else has the prefix.
+func Furnish(account, region string, id func(prefix string, parts ...string) string) Furniture {
 	var f Furniture
 	f.DhcpOptions = AmazonDhcpOptions(account, region)
 	f.Vpc = Vpc{
@@ -57,7 +54,7 @@ func Furnish(account, region string, id NewID) Furniture {
 	vpc := f.Vpc.ID
 	f.Default = Default{Account: account, Region: region, Vpc: vpc}
 	f.InternetGateway = InternetGateway{Account: account, Region: region, ID: id("igw"), Vpc: vpc}
-	f.VpcParts = Parts(&f.Vpc, id)
+	f.VpcParts = f.Vpc.Parts(id)
 	f.RouteTable.Routes = slices.Insert(f.RouteTable.Routes, 0, Route{
 		Destination: AnyIPv4, Gateway: f.InternetGateway.ID, Origin: OriginCreateRoute,
 	})
@@ -111,10 +108,10 @@ type VpcParts struct {
 // Parts lays out what the VPC is born with: a main route table that keeps packets
 // inside, a network ACL that lets everything through, and a security group whose
 // members may reach each other and everything outside.
-func Parts(v *Vpc, id NewID) VpcParts {
+func (v *Vpc) Parts(id func(prefix string, parts ...string) string) VpcParts {
 	var p VpcParts
 	p.RouteTable = RouteTable{
-		Account: v.Account, Region: v.Region, ID: id("rtb"), Vpc: v.ID, Routes: LocalRoutes(v),
+		Account: v.Account, Region: v.Region, ID: id("rtb"), Vpc: v.ID, Routes: v.LocalRoutes(),
 		Associations: []RouteTableAssociation{{ID: id("rtbassoc"), Main: true}},
 	}
 	p.NetworkAcl = NetworkAcl{Account: v.Account, Region: v.Region, ID: id("acl"), Vpc: v.ID, Default: true, Entries: defaultAclEntries()}
@@ -124,7 +121,7 @@ func Parts(v *Vpc, id NewID) VpcParts {
 
 // LocalRoutes are the routes every route table of the VPC has: one for each of its
 // ranges.
-func LocalRoutes(v *Vpc) []Route {
+func (v *Vpc) LocalRoutes() []Route {
 	var routes []Route
 	for _, cidr := range v.CIDRs() {
 		routes = append(routes, Route{Destination: cidr, Gateway: LocalGateway, Origin: OriginCreateRouteTable})

@@ -54,7 +54,7 @@ func (s *Handler) CreateRouteTable(ctx context.Context, in *wire.CreateRouteTabl
 		if err := room(sc, &v); err != nil {
 			return err
 		}
-		t := network.RouteTable{Account: v.Account, Region: v.Region, ID: id, Vpc: v.ID, Routes: network.LocalRoutes(&v), Tags: tags}
+		t := network.RouteTable{Account: v.Account, Region: v.Region, ID: id, Vpc: v.ID, Routes: v.LocalRoutes(), Tags: tags}
 		if out, err = renderRouteTable(sc, &t); err != nil {
 			return err
 		}

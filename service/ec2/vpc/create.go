@@ -34,7 +34,7 @@ func (s *Handler) CreateVpc(ctx context.Context, in *wire.CreateVpcInput) (*wire
 	if err != nil {
 		return nil, err
 	}
-	parts := network.Parts(&v, s.newID)
+	parts := v.Parts(s.newID)
 	var out wire.Vpc
 	err = s.Update(ctx, func(sc call.Scope) error {
 		if err := roomForVpc(sc); err != nil {
