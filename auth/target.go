@@ -2,10 +2,10 @@ package auth
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 
+	"neargate/auth/operation"
 	"neargate/auth/policy"
 	"neargate/resource/identity"
 	"neargate/store"
@@ -81,28 +81,14 @@ func targets(in input, call Call) []target {
 
 // each gives several operations the same resources.
 func each(f func(input) []string, operations ...string) map[string]func(input) []string {
-	m := map[string]func(input) []string{}
-	for _, op := range operations {
-		m[op] = f
-	}
-	return m
+	return operation.Each(f, operations...)
 }
 
 // tagged are the tags of a record.
-func tagged[T ~struct{ Key, Value string }](tags []T) []identity.Tag {
-	out := make([]identity.Tag, len(tags))
-	for i, t := range tags {
-		out[i] = identity.Tag(t)
-	}
-	return out
-}
+func tagged[T ~struct{ Key, Value string }](tags []T) []identity.Tag { return operation.Tags(tags) }
 
 func merge(parts ...map[string]func(input) []string) map[string]func(input) []string {
-	all := map[string]func(input) []string{}
-	for _, p := range parts {
-		maps.Copy(all, p)
-	}
-	return all
+	return operation.Merge(parts...)
 }
 
 // input reads an operation's input by member name.
@@ -113,46 +99,16 @@ type input struct {
 }
 
 // field is the named member; the zero Value when there is none or it is nil.
-func (in input) field(v reflect.Value, name string) reflect.Value {
-	if v.Kind() != reflect.Struct {
-		return reflect.Value{}
-	}
-	return reflect.Indirect(v.FieldByName(name))
-}
+func (in input) field(v reflect.Value, name string) reflect.Value { return operation.Field(v, name) }
 
 func (in input) text(name string) string { return asText(in.field(in.value, name)) }
 
-func asText(v reflect.Value) string {
-	if v.Kind() != reflect.String {
-		return ""
-	}
-	return v.String()
-}
+func asText(v reflect.Value) string { return operation.Text(v) }
 
-func (in input) list(name string) []string {
-	v := in.field(in.value, name)
-	if v.Kind() != reflect.Slice {
-		return nil
-	}
-	var out []string
-	for i := range v.Len() {
-		out = append(out, asText(reflect.Indirect(v.Index(i))))
-	}
-	return out
-}
+func (in input) list(name string) []string { return operation.List(in.value, name) }
 
 // all are the elements of a list of structures.
-func (in input) all(name string) []reflect.Value {
-	v := in.field(in.value, name)
-	if v.Kind() != reflect.Slice {
-		return nil
-	}
-	out := make([]reflect.Value, v.Len())
-	for i := range out {
-		out[i] = reflect.Indirect(v.Index(i))
-	}
-	return out
-}
+func (in input) all(name string) []reflect.Value { return operation.All(in.value, name) }
 
 func (in input) given(name string) []string {
 	if v := in.text(name); v != "" {

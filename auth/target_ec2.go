@@ -1,107 +1,35 @@
 package auth
 
 import (
-	"strings"
-
-	"neargate/arn"
+	"neargate/auth/ec2"
+	"neargate/auth/policy"
 	"neargate/resource/identity"
-	"neargate/store/tables"
 )
 
 // ec2Rules are those of Amazon EC2.
 var ec2Rules = rules{
-	tags:    input.ec2Tags,
-	context: input.ec2Keys,
-	also:    input.ec2Tagging,
-	resources: merge(edgeResources,
-		each(func(in input) []string { return in.ec2("security-group", in.list("GroupIds"), in.text("GroupId")) },
-			"AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress",
-			"RevokeSecurityGroupIngress", "DeleteSecurityGroup", "ModifySecurityGroupRules",
-			"UpdateSecurityGroupRuleDescriptionsEgress", "UpdateSecurityGroupRuleDescriptionsIngress"),
-		each(func(in input) []string {
-			return append(in.ec2("security-group", nil, "*"), in.ec2("vpc", nil, in.text("VpcId"))...)
-		}, "CreateSecurityGroup"),
-		each(func(in input) []string { return in.ec2("network-interface", nil, in.text("NetworkInterfaceId")) },
-			"DeleteNetworkInterface", "ModifyNetworkInterfaceAttribute"),
-		each(func(in input) []string {
-			return append(in.ec2("network-interface", nil, "*"), in.ec2("subnet", nil, in.text("SubnetId"))...)
-		}, "CreateNetworkInterface"),
-		each(func(in input) []string {
-			var out []string
-			for _, id := range in.list("Resources") {
-				out = append(out, arn.New("ec2", in.caller.Region, in.caller.Account, ec2Type(id)+"/"+id))
-			}
-			return out
-		}, "CreateTags", "DeleteTags"),
-		vpcResources,
-		insightResources,
-	),
+	resources: ec2Resources(),
+	tags:      func(in input, resource string) ([]identity.Tag, error) { return in.ec2().Tags(resource) },
+	context:   func(in input, _ string, keys policy.Context) { in.ec2().Keys(keys) },
+	also: func(in input, operation string) []target {
+		var out []target
+		for _, p := range in.ec2().Tagging(operation) {
+			out = append(out, target{p.Action, p.Resources, p.Context})
+		}
+		return out
+	},
 }
 
-// ec2Type is the resource type in the ARN of an EC2 id.
-func ec2Type(id string) string {
-	prefix, _, _ := strings.Cut(id, "-")
-	if t, ok := map[string]string{
-		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "rtb": "route-table",
-		"igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "vpc": "vpc", "subnet": "subnet",
-		"eipalloc": "elastic-ip", "nat": "natgateway", "eigw": "egress-only-internet-gateway", "vpce": "vpc-endpoint", "pl": "prefix-list",
-		"pcx": "vpc-peering-connection", "fl": "vpc-flow-log",
-		"nip": "network-insights-path", "nia": "network-insights-analysis",
-	}[prefix]; ok {
-		return t
-	}
-	return "*"
+// ec2 is the call as package ec2 reads it.
+func (in input) ec2() ec2.Request {
+	return ec2.Request{Input: in.value, Account: in.caller.Account, Region: in.caller.Region, Tx: in.tx}
 }
 
-func (in input) ec2(kind string, ids []string, id string) []string {
-	if id != "" {
-		ids = append(ids, id)
-	}
-	var out []string
-	for _, id := range ids {
-		out = append(out, arn.New("ec2", in.caller.Region, in.caller.Account, kind+"/"+id))
+// ec2Resources are the rules of package ec2.
+func ec2Resources() map[string]func(input) []string {
+	out := map[string]func(input) []string{}
+	for op, f := range ec2.Resources {
+		out[op] = func(in input) []string { return f(in.ec2()) }
 	}
 	return out
-}
-
-// ec2Tags are the tags of an EC2 resource.
-func (in input) ec2Tags(resource string) ([]identity.Tag, error) {
-	a, err := arn.Parse(resource)
-	if err != nil {
-		return nil, nil
-	}
-	_, id, _ := strings.Cut(a.Resource, "/")
-	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
-	case "vpc":
-		r, _, err := tables.Vpcs.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "subnet":
-		r, _, err := tables.Subnets.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "sg":
-		r, _, err := tables.SecurityGroups.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "sgr":
-		r, _, err := tables.SecurityGroupRules.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "eni":
-		r, _, err := tables.NetworkInterfaces.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "rtb":
-		r, _, err := tables.RouteTables.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "igw":
-		r, _, err := tables.InternetGateways.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "acl":
-		r, _, err := tables.NetworkAcls.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "dopt":
-		r, _, err := tables.DhcpOptions.Find(in.tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "nip", "nia":
-		return in.insightTags(a, prefix, id)
-	default:
-		return in.edgeTags(a, prefix, id)
-	}
 }
