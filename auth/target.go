@@ -51,6 +51,7 @@ var services = map[string]rules{
 	"iam":            iamRules,
 	"kms":            kmsRules,
 	"ssm":            ssmRules,
+	"route53":        route53Rules,
 	"secretsmanager": secretsRules,
 	"logs":           logsRules,
 	"sts":            stsRules,
