@@ -140,6 +140,9 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	h.parts = node.Parts{
 		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: calls.Access, Logs: h.logs, LogMode: calls.LogMode, Environment: environment(lend), Log: d.log,
 	}
+	if h.parts.TLS, err = d.trust(); err != nil {
+		return err
+	}
 	if h.parts.Trust, err = d.openTrust(ctx, h.box); err != nil {
 		return err
 	}
