@@ -194,9 +194,9 @@ func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Con
 	}
 	h := d.tasks
 	if h.keeper != nil {
+		part("doors", d.doors.Run)
 		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
 		part("images", h.images.Run)
-		part("public endpoints", d.doors.Run)
 		part("sandboxes", func(ctx context.Context) error { h.box.Run(ctx, d.log); return nil })
 	}
 	part("node", func(ctx context.Context) error {
@@ -248,14 +248,9 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := network.Host{
-		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
-		Services: []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()},
-	}
-	for _, r := range d.relays.Relays() {
-		h.Services = append(h.Services, r.Address.Addr())
-	}
-	return network.Open(d.dir.Spaces(), "", h)
+	return network.Open(d.dir.Spaces(), "", network.Host{
+		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks, Services: d.publicDoors(),
+	})
 }
 
 // devices are those that lead to the internet.
