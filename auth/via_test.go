@@ -90,6 +90,10 @@ func TestEndpointOfResources(t *testing.T) {
 	if !may(nobody, "mine/k") || may(nobody, "other/k") || !may(nobody.ByService(), "other/k") {
 		t.Error("the endpoint's policy is not what limits")
 	}
+	owner := Caller{Account: account, UserID: account, ARN: identity.RootARN(account), Via: nobody.Via}
+	if !may(owner, "mine/k") || may(owner, "other/k") {
+		t.Error("the endpoint's policy does not limit who may do everything")
+	}
 	if nobody.ByService().SourceIP != "" {
 		t.Error("a service tells another one an address in a VPC")
 	}

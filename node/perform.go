@@ -14,7 +14,6 @@ import (
 	"neargate/node/sandbox"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
-	"neargate/resource/network"
 	"neargate/shim/api"
 )
 
@@ -106,9 +105,12 @@ func (u unopened) Unwrap() error { return u.error }
 
 // netOf is what a sandbox needs of its interface.
 func netOf(p *vpc.Plugged) container.Net {
-	n := container.Net{NetNS: p.Namespace, Search: []string{network.PrivateDomain(p.VPC.Region)}}
-	if cidr, err := netip.ParsePrefix(p.VPC.CIDR); err == nil {
-		n.Resolvers = []string{vpc.Resolver(cidr).String()}
+	n := container.Net{NetNS: p.Namespace}
+	if names, err := p.VPC.Naming(&p.DHCP); err == nil {
+		n.Search = names.Search
+		for _, a := range names.Servers {
+			n.Resolvers = append(n.Resolvers, a.String())
+		}
 	}
 	return n
 }

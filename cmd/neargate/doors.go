@@ -44,6 +44,16 @@ func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, served []shap
 	}
 }
 
+// publicDoors are the public addresses that the installation itself answers.
+func (d *daemon) publicDoors() []netip.Addr {
+	all := []netip.Addr{network.ServiceAddress(d.pool), network.ObjectRange(d.pool).Addr()}
+	for _, r := range d.relays.Relays() {
+		all = append(all, r.Address.Addr())
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
+}
+
 // openTrust is how containers trust the installation. Layers that no container can
 // have are removed.
 func (d *daemon) openTrust(ctx context.Context, box *shim.Sandbox) (func([]string) (string, []string, error), error) {
@@ -59,16 +69,6 @@ func (d *daemon) openTrust(ctx context.Context, box *shim.Sandbox) (func([]strin
 		layer, err := s.Layer(image)
 		return layer, trust.Environment(), err
 	}, err
-}
-
-// publicDoors are the public addresses that the installation itself answers.
-func (d *daemon) publicDoors() []netip.Addr {
-	all := []netip.Addr{network.ServiceAddress(d.pool), network.ObjectRange(d.pool).Addr()}
-	for _, r := range d.relays.Relays() {
-		all = append(all, r.Address.Addr())
-	}
-	slices.SortFunc(all, netip.Addr.Compare)
-	return slices.Compact(all)
 }
 
 // trust is how tasks check whom they reach: as this machine does, and by the
