@@ -189,7 +189,8 @@ func (a attack) files(t *testing.T) {
 	if said := a.try("write", "/tmp-probe", "x", "then", "remove", "/tmp-probe"); said != "" {
 		t.Errorf("the attacker cannot write at all: %s", said)
 	}
-	for _, path := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/net/ipv4/ip_forward", "/sys/kernel/uevent_helper", "/sys/fs/cgroup/release_agent"} {
+	for _, path := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/net/ipv4/ip_forward", "/sys/kernel/uevent_helper",
+		"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/devices/devices.allow", "/sys/fs/cgroup/memory.max"} {
 		before, _ := os.ReadFile(path)
 		if said := a.try("write", path, "0"); said == "" {
 			t.Errorf("the attacker writes %s", path)
