@@ -191,8 +191,11 @@ func (a attack) files(t *testing.T) {
 	}
 	for _, path := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/net/ipv4/ip_forward", "/sys/kernel/uevent_helper",
 		"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/devices/devices.allow", "/sys/fs/cgroup/memory.max"} {
+		if _, err := story.Ask(a.public, "read", path); err != nil && strings.Contains(err.Error(), "no such file") {
+			continue // nor is there anything to write
+		}
 		before, _ := os.ReadFile(path)
-		if said := a.try("write", path, "0"); said == "" {
+		if said := a.try("write", path, "0"); said == "" && a.runtime == runc { // gVisor's are its own, not the host's
 			t.Errorf("the attacker writes %s", path)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
@@ -233,6 +236,7 @@ func (a attack) packets(t *testing.T) {
 		t.Errorf("claiming: %s", said)
 	}
 	_, public := a.peer(t)
+	answers(t, public+":8080")
 	for range 5 {
 		if said := ask(t, public+":8080", "get", "http://"+a.victim+"/from"); !strings.HasPrefix(said, "200\n") {
 			t.Errorf("the victim's neighbour gets %s", said)
