@@ -57,7 +57,7 @@ var layers = map[string][]string{
 	"service/sts":            {"service/sts", "service/internal", "service", "aws/sts", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/logs":           {"service/logs", "service/internal", "service", "aws/logs", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/cloudtrail":     {"service/cloudtrail", "service/internal", "service", "aws/cloudtrail", "wire/shape", "resource", "store", "auth", "arn", "internal"},
-	"service/ecr":            {"service/ecr", "service/internal", "service", "aws/ecr", "wire/shape", "resource", "store", "auth", "arn", "internal"},
+	"service/ecr":            {"service/ecr", "service/internal", "service", "aws/ecr", "wire/shape", "wire/sigv4", "resource", "store", "auth", "arn", "internal"},
 	"service/kms":            {"service/kms", "service/internal", "service", "aws/kms", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/ssm":            {"service/ssm", "service/internal", "service", "aws/ssm", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"service/secretsmanager": {"service/secretsmanager", "service/internal", "service", "aws/secretsmanager", "wire/shape", "resource", "store", "auth", "arn", "internal"},

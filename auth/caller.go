@@ -21,8 +21,9 @@ type Caller struct {
 	RequestID   string
 	SourceIP    string
 	UserAgent   string
-	Secure      bool // the request came over TLS
-	Via         *Via // the VPC endpoint it came through; nil: none
+	Host        string // that the request was sent to
+	Secure      bool   // the request came over TLS
+	Via         *Via   // the VPC endpoint it came through; nil: none
 
 	session *identity.Session // of ForTask
 }

@@ -13,7 +13,7 @@ var ec2Rules = rules{
 	tags:    input.ec2Tags,
 	context: input.ec2Keys,
 	also:    input.ec2Tagging,
-	resources: merge(
+	resources: merge(edgeResources,
 		each(func(in input) []string { return in.ec2("security-group", in.list("GroupIds"), in.text("GroupId")) },
 			"AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress",
 			"RevokeSecurityGroupIngress", "DeleteSecurityGroup", "ModifySecurityGroupRules",
@@ -45,6 +45,8 @@ func ec2Type(id string) string {
 		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "rtb": "route-table",
 		"igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "vpc": "vpc", "subnet": "subnet",
 		"nip": "network-insights-path", "nia": "network-insights-analysis",
+		"eipalloc": "elastic-ip", "nat": "natgateway", "eigw": "egress-only-internet-gateway", "vpce": "vpc-endpoint", "pl": "prefix-list",
+		"pcx": "vpc-peering-connection", "fl": "vpc-flow-log",
 	}[prefix]; ok {
 		return t
 	}
@@ -99,6 +101,7 @@ func (in input) ec2Tags(resource string) ([]identity.Tag, error) {
 		return tagged(r.Tags), err
 	case "nip", "nia":
 		return in.insightTags(a, prefix, id)
+	default:
+		return in.edgeTags(a, prefix, id)
 	}
-	return nil, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"neargate/control"
+	"neargate/control/edge"
 	"neargate/control/expire"
 	"neargate/control/images"
 	"neargate/control/keys"
@@ -23,7 +24,8 @@ func TestGraph(t *testing.T) {
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
 		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks(),
-			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), images.Lifecycle(), images.Replicate(nil, nil))...)
+			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), images.Lifecycle(), images.Replicate(nil, nil),
+			edge.NatGateways(nil), edge.Endpoints(), edge.Peerings())...)
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -268,6 +268,7 @@ func (c *call) admit(in any) (context.Context, error) {
 		Input:       in,
 		SourceIP:    c.sourceIP(),
 		UserAgent:   c.r.UserAgent(),
+		Host:        c.r.Host,
 		Secure:      c.r.TLS != nil,
 		Time:        c.start,
 	})

@@ -62,7 +62,8 @@ type Request struct {
 	Input       any // the operation's decoded input
 	SourceIP    string
 	UserAgent   string
-	Secure      bool // over TLS
+	Host        string // that the request was sent to
+	Secure      bool   // over TLS
 	Time        time.Time
 }
 

@@ -12,6 +12,10 @@ import (
 
 // API answers the operations.
 type API interface {
+	AcceptVpcPeeringConnection(context.Context, *AcceptVpcPeeringConnectionInput) (*AcceptVpcPeeringConnectionOutput, error)
+	AllocateAddress(context.Context, *AllocateAddressInput) (*AllocateAddressOutput, error)
+	AssignPrivateIpAddresses(context.Context, *AssignPrivateIpAddressesInput) (*AssignPrivateIpAddressesOutput, error)
+	AssociateAddress(context.Context, *AssociateAddressInput) (*AssociateAddressOutput, error)
 	AssociateDhcpOptions(context.Context, *AssociateDhcpOptionsInput) (*AssociateDhcpOptionsOutput, error)
 	AssociateRouteTable(context.Context, *AssociateRouteTableInput) (*AssociateRouteTableOutput, error)
 	AssociateVpcCidrBlock(context.Context, *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
@@ -22,6 +26,8 @@ type API interface {
 	CreateDefaultVpc(context.Context, *CreateDefaultVpcInput) (*CreateDefaultVpcOutput, error)
 	CreateDhcpOptions(context.Context, *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
 	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
+	CreateManagedPrefixList(context.Context, *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
+	CreateNatGateway(context.Context, *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
 	CreateNetworkAcl(context.Context, *CreateNetworkAclInput) (*CreateNetworkAclOutput, error)
 	CreateNetworkAclEntry(context.Context, *CreateNetworkAclEntryInput) (*CreateNetworkAclEntryOutput, error)
 	CreateNetworkInsightsPath(context.Context, *CreateNetworkInsightsPathInput) (*CreateNetworkInsightsPathOutput, error)
@@ -32,8 +38,12 @@ type API interface {
 	CreateSubnet(context.Context, *CreateSubnetInput) (*CreateSubnetOutput, error)
 	CreateTags(context.Context, *CreateTagsInput) (*CreateTagsOutput, error)
 	CreateVpc(context.Context, *CreateVpcInput) (*CreateVpcOutput, error)
+	CreateVpcEndpoint(context.Context, *CreateVpcEndpointInput) (*CreateVpcEndpointOutput, error)
+	CreateVpcPeeringConnection(context.Context, *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
 	DeleteDhcpOptions(context.Context, *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
 	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
+	DeleteManagedPrefixList(context.Context, *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
+	DeleteNatGateway(context.Context, *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
 	DeleteNetworkAcl(context.Context, *DeleteNetworkAclInput) (*DeleteNetworkAclOutput, error)
 	DeleteNetworkAclEntry(context.Context, *DeleteNetworkAclEntryInput) (*DeleteNetworkAclEntryOutput, error)
 	DeleteNetworkInsightsAnalysis(context.Context, *DeleteNetworkInsightsAnalysisInput) (*DeleteNetworkInsightsAnalysisOutput, error)
@@ -45,15 +55,23 @@ type API interface {
 	DeleteSubnet(context.Context, *DeleteSubnetInput) (*DeleteSubnetOutput, error)
 	DeleteTags(context.Context, *DeleteTagsInput) (*DeleteTagsOutput, error)
 	DeleteVpc(context.Context, *DeleteVpcInput) (*DeleteVpcOutput, error)
+	DeleteVpcEndpoints(context.Context, *DeleteVpcEndpointsInput) (*DeleteVpcEndpointsOutput, error)
+	DeleteVpcPeeringConnection(context.Context, *DeleteVpcPeeringConnectionInput) (*DeleteVpcPeeringConnectionOutput, error)
 	DescribeAccountAttributes(context.Context, *DescribeAccountAttributesInput) (*DescribeAccountAttributesOutput, error)
+	DescribeAddresses(context.Context, *DescribeAddressesInput) (*DescribeAddressesOutput, error)
+	DescribeAddressesAttribute(context.Context, *DescribeAddressesAttributeInput) (*DescribeAddressesAttributeOutput, error)
 	DescribeAvailabilityZones(context.Context, *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error)
 	DescribeDhcpOptions(context.Context, *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error)
+	DescribeEgressOnlyInternetGateways(context.Context, *DescribeEgressOnlyInternetGatewaysInput) (*DescribeEgressOnlyInternetGatewaysOutput, error)
 	DescribeInternetGateways(context.Context, *DescribeInternetGatewaysInput) (*DescribeInternetGatewaysOutput, error)
+	DescribeManagedPrefixLists(context.Context, *DescribeManagedPrefixListsInput) (*DescribeManagedPrefixListsOutput, error)
+	DescribeNatGateways(context.Context, *DescribeNatGatewaysInput) (*DescribeNatGatewaysOutput, error)
 	DescribeNetworkAcls(context.Context, *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error)
 	DescribeNetworkInsightsAnalyses(context.Context, *DescribeNetworkInsightsAnalysesInput) (*DescribeNetworkInsightsAnalysesOutput, error)
 	DescribeNetworkInsightsPaths(context.Context, *DescribeNetworkInsightsPathsInput) (*DescribeNetworkInsightsPathsOutput, error)
 	DescribeNetworkInterfaceAttribute(context.Context, *DescribeNetworkInterfaceAttributeInput) (*DescribeNetworkInterfaceAttributeOutput, error)
 	DescribeNetworkInterfaces(context.Context, *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error)
+	DescribePrefixLists(context.Context, *DescribePrefixListsInput) (*DescribePrefixListsOutput, error)
 	DescribeRegions(context.Context, *DescribeRegionsInput) (*DescribeRegionsOutput, error)
 	DescribeRouteTables(context.Context, *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error)
 	DescribeSecurityGroupRules(context.Context, *DescribeSecurityGroupRulesInput) (*DescribeSecurityGroupRulesOutput, error)
@@ -62,23 +80,36 @@ type API interface {
 	DescribeSubnets(context.Context, *DescribeSubnetsInput) (*DescribeSubnetsOutput, error)
 	DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
 	DescribeVpcAttribute(context.Context, *DescribeVpcAttributeInput) (*DescribeVpcAttributeOutput, error)
+	DescribeVpcEndpointServices(context.Context, *DescribeVpcEndpointServicesInput) (*DescribeVpcEndpointServicesOutput, error)
+	DescribeVpcEndpoints(context.Context, *DescribeVpcEndpointsInput) (*DescribeVpcEndpointsOutput, error)
+	DescribeVpcPeeringConnections(context.Context, *DescribeVpcPeeringConnectionsInput) (*DescribeVpcPeeringConnectionsOutput, error)
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
 	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
+	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
 	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
 	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
+	GetManagedPrefixListAssociations(context.Context, *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
+	GetManagedPrefixListEntries(context.Context, *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
 	GetSecurityGroupsForVpc(context.Context, *GetSecurityGroupsForVpcInput) (*GetSecurityGroupsForVpcOutput, error)
+	ModifyManagedPrefixList(context.Context, *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error)
 	ModifyNetworkInterfaceAttribute(context.Context, *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules(context.Context, *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
 	ModifySubnetAttribute(context.Context, *ModifySubnetAttributeInput) (*ModifySubnetAttributeOutput, error)
 	ModifyVpcAttribute(context.Context, *ModifyVpcAttributeInput) (*ModifyVpcAttributeOutput, error)
+	ModifyVpcEndpoint(context.Context, *ModifyVpcEndpointInput) (*ModifyVpcEndpointOutput, error)
+	ModifyVpcPeeringConnectionOptions(context.Context, *ModifyVpcPeeringConnectionOptionsInput) (*ModifyVpcPeeringConnectionOptionsOutput, error)
 	ModifyVpcTenancy(context.Context, *ModifyVpcTenancyInput) (*ModifyVpcTenancyOutput, error)
+	RejectVpcPeeringConnection(context.Context, *RejectVpcPeeringConnectionInput) (*RejectVpcPeeringConnectionOutput, error)
+	ReleaseAddress(context.Context, *ReleaseAddressInput) (*ReleaseAddressOutput, error)
 	ReplaceNetworkAclAssociation(context.Context, *ReplaceNetworkAclAssociationInput) (*ReplaceNetworkAclAssociationOutput, error)
 	ReplaceNetworkAclEntry(context.Context, *ReplaceNetworkAclEntryInput) (*ReplaceNetworkAclEntryOutput, error)
 	ReplaceRoute(context.Context, *ReplaceRouteInput) (*ReplaceRouteOutput, error)
 	ReplaceRouteTableAssociation(context.Context, *ReplaceRouteTableAssociationInput) (*ReplaceRouteTableAssociationOutput, error)
+	RestoreManagedPrefixListVersion(context.Context, *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
 	StartNetworkInsightsAnalysis(context.Context, *StartNetworkInsightsAnalysisInput) (*StartNetworkInsightsAnalysisOutput, error)
+	UnassignPrivateIpAddresses(context.Context, *UnassignPrivateIpAddressesInput) (*UnassignPrivateIpAddressesOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsIngress(context.Context, *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error)
 }
@@ -94,6 +125,10 @@ func Describe(api API) shape.Service {
 		Protocol:    shape.EC2,
 		Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15/",
 		Operations: []shape.Operation{
+			shape.Op("AcceptVpcPeeringConnection", api.AcceptVpcPeeringConnection),
+			shape.Op("AllocateAddress", api.AllocateAddress),
+			shape.Op("AssignPrivateIpAddresses", api.AssignPrivateIpAddresses),
+			shape.Op("AssociateAddress", api.AssociateAddress),
 			shape.Void("AssociateDhcpOptions", api.AssociateDhcpOptions),
 			shape.Op("AssociateRouteTable", api.AssociateRouteTable),
 			shape.Op("AssociateVpcCidrBlock", api.AssociateVpcCidrBlock),
@@ -104,6 +139,8 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateDefaultVpc", api.CreateDefaultVpc),
 			shape.Op("CreateDhcpOptions", api.CreateDhcpOptions),
 			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
+			shape.Op("CreateManagedPrefixList", api.CreateManagedPrefixList),
+			shape.Op("CreateNatGateway", api.CreateNatGateway),
 			shape.Op("CreateNetworkAcl", api.CreateNetworkAcl),
 			shape.Void("CreateNetworkAclEntry", api.CreateNetworkAclEntry),
 			shape.Op("CreateNetworkInsightsPath", api.CreateNetworkInsightsPath),
@@ -114,8 +151,12 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateSubnet", api.CreateSubnet),
 			shape.Void("CreateTags", api.CreateTags),
 			shape.Op("CreateVpc", api.CreateVpc),
+			shape.Op("CreateVpcEndpoint", api.CreateVpcEndpoint),
+			shape.Op("CreateVpcPeeringConnection", api.CreateVpcPeeringConnection),
 			shape.Void("DeleteDhcpOptions", api.DeleteDhcpOptions),
 			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
+			shape.Op("DeleteManagedPrefixList", api.DeleteManagedPrefixList),
+			shape.Op("DeleteNatGateway", api.DeleteNatGateway),
 			shape.Void("DeleteNetworkAcl", api.DeleteNetworkAcl),
 			shape.Void("DeleteNetworkAclEntry", api.DeleteNetworkAclEntry),
 			shape.Op("DeleteNetworkInsightsAnalysis", api.DeleteNetworkInsightsAnalysis),
@@ -127,15 +168,23 @@ func Describe(api API) shape.Service {
 			shape.Void("DeleteSubnet", api.DeleteSubnet),
 			shape.Void("DeleteTags", api.DeleteTags),
 			shape.Void("DeleteVpc", api.DeleteVpc),
+			shape.Op("DeleteVpcEndpoints", api.DeleteVpcEndpoints),
+			shape.Op("DeleteVpcPeeringConnection", api.DeleteVpcPeeringConnection),
 			shape.Op("DescribeAccountAttributes", api.DescribeAccountAttributes),
+			shape.Op("DescribeAddresses", api.DescribeAddresses),
+			shape.Op("DescribeAddressesAttribute", api.DescribeAddressesAttribute),
 			shape.Op("DescribeAvailabilityZones", api.DescribeAvailabilityZones),
 			shape.Op("DescribeDhcpOptions", api.DescribeDhcpOptions),
+			shape.Op("DescribeEgressOnlyInternetGateways", api.DescribeEgressOnlyInternetGateways),
 			shape.Op("DescribeInternetGateways", api.DescribeInternetGateways),
+			shape.Op("DescribeManagedPrefixLists", api.DescribeManagedPrefixLists),
+			shape.Op("DescribeNatGateways", api.DescribeNatGateways),
 			shape.Op("DescribeNetworkAcls", api.DescribeNetworkAcls),
 			shape.Op("DescribeNetworkInsightsAnalyses", api.DescribeNetworkInsightsAnalyses),
 			shape.Op("DescribeNetworkInsightsPaths", api.DescribeNetworkInsightsPaths),
 			shape.Op("DescribeNetworkInterfaceAttribute", api.DescribeNetworkInterfaceAttribute),
 			shape.Op("DescribeNetworkInterfaces", api.DescribeNetworkInterfaces),
+			shape.Op("DescribePrefixLists", api.DescribePrefixLists),
 			shape.Op("DescribeRegions", api.DescribeRegions),
 			shape.Op("DescribeRouteTables", api.DescribeRouteTables),
 			shape.Op("DescribeSecurityGroupRules", api.DescribeSecurityGroupRules),
@@ -144,23 +193,36 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeSubnets", api.DescribeSubnets),
 			shape.Op("DescribeTags", api.DescribeTags),
 			shape.Op("DescribeVpcAttribute", api.DescribeVpcAttribute),
+			shape.Op("DescribeVpcEndpointServices", api.DescribeVpcEndpointServices),
+			shape.Op("DescribeVpcEndpoints", api.DescribeVpcEndpoints),
+			shape.Op("DescribeVpcPeeringConnections", api.DescribeVpcPeeringConnections),
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
 			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
+			shape.Void("DisassociateAddress", api.DisassociateAddress),
 			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
 			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
+			shape.Op("GetManagedPrefixListAssociations", api.GetManagedPrefixListAssociations),
+			shape.Op("GetManagedPrefixListEntries", api.GetManagedPrefixListEntries),
 			shape.Op("GetSecurityGroupsForVpc", api.GetSecurityGroupsForVpc),
+			shape.Op("ModifyManagedPrefixList", api.ModifyManagedPrefixList),
 			shape.Void("ModifyNetworkInterfaceAttribute", api.ModifyNetworkInterfaceAttribute),
 			shape.Op("ModifySecurityGroupRules", api.ModifySecurityGroupRules),
 			shape.Void("ModifySubnetAttribute", api.ModifySubnetAttribute),
 			shape.Void("ModifyVpcAttribute", api.ModifyVpcAttribute),
+			shape.Op("ModifyVpcEndpoint", api.ModifyVpcEndpoint),
+			shape.Op("ModifyVpcPeeringConnectionOptions", api.ModifyVpcPeeringConnectionOptions),
 			shape.Op("ModifyVpcTenancy", api.ModifyVpcTenancy),
+			shape.Op("RejectVpcPeeringConnection", api.RejectVpcPeeringConnection),
+			shape.Void("ReleaseAddress", api.ReleaseAddress),
 			shape.Op("ReplaceNetworkAclAssociation", api.ReplaceNetworkAclAssociation),
 			shape.Void("ReplaceNetworkAclEntry", api.ReplaceNetworkAclEntry),
 			shape.Void("ReplaceRoute", api.ReplaceRoute),
 			shape.Op("ReplaceRouteTableAssociation", api.ReplaceRouteTableAssociation),
+			shape.Op("RestoreManagedPrefixListVersion", api.RestoreManagedPrefixListVersion),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),
 			shape.Op("StartNetworkInsightsAnalysis", api.StartNetworkInsightsAnalysis),
+			shape.Void("UnassignPrivateIpAddresses", api.UnassignPrivateIpAddresses),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsIngress", api.UpdateSecurityGroupRuleDescriptionsIngress),
 		},

@@ -4,6 +4,17 @@ package ec2
 
 import "time"
 
+// AcceptVpcPeeringConnectionInput is the AWS shape com.amazonaws.ec2#AcceptVpcPeeringConnectionRequest.
+type AcceptVpcPeeringConnectionInput struct {
+	DryRun                 *bool   `aws:"DryRun"`
+	VpcPeeringConnectionId *string `aws:"VpcPeeringConnectionId,required"`
+}
+
+// AcceptVpcPeeringConnectionOutput is the AWS shape com.amazonaws.ec2#AcceptVpcPeeringConnectionResult.
+type AcceptVpcPeeringConnectionOutput struct {
+	VpcPeeringConnection *VpcPeeringConnection `aws:"VpcPeeringConnection" xml:"vpcPeeringConnection"`
+}
+
 // AccountAttribute is the AWS shape com.amazonaws.ec2#AccountAttribute.
 type AccountAttribute struct {
 	AttributeName   *string                 `aws:"AttributeName" xml:"attributeName"`
@@ -13,6 +24,12 @@ type AccountAttribute struct {
 // AccountAttributeValue is the AWS shape com.amazonaws.ec2#AccountAttributeValue.
 type AccountAttributeValue struct {
 	AttributeValue *string `aws:"AttributeValue" xml:"attributeValue"`
+}
+
+// AddPrefixListEntry is the AWS shape com.amazonaws.ec2#AddPrefixListEntry.
+type AddPrefixListEntry struct {
+	Cidr        *string `aws:"Cidr,required"`
+	Description *string `aws:"Description"`
 }
 
 // AdditionalDetail is the AWS shape com.amazonaws.ec2#AdditionalDetail.
@@ -25,6 +42,58 @@ type AdditionalDetail struct {
 	RuleOptions               []RuleOption               `aws:"RuleOptions" xml:"ruleOptionSet" item:"item"`
 	ServiceName               *string                    `aws:"ServiceName" xml:"serviceName"`
 	VpcEndpointService        *AnalysisComponent         `aws:"VpcEndpointService" xml:"vpcEndpointService"`
+}
+
+// Address is the AWS shape com.amazonaws.ec2#Address.
+type Address struct {
+	AllocationId            *string `aws:"AllocationId" xml:"allocationId"`
+	AssociationId           *string `aws:"AssociationId" xml:"associationId"`
+	CarrierIp               *string `aws:"CarrierIp" xml:"carrierIp"`
+	CustomerOwnedIp         *string `aws:"CustomerOwnedIp" xml:"customerOwnedIp"`
+	CustomerOwnedIpv4Pool   *string `aws:"CustomerOwnedIpv4Pool" xml:"customerOwnedIpv4Pool"`
+	Domain                  *string `aws:"Domain" xml:"domain"`
+	InstanceId              *string `aws:"InstanceId" xml:"instanceId"`
+	NetworkBorderGroup      *string `aws:"NetworkBorderGroup" xml:"networkBorderGroup"`
+	NetworkInterfaceId      *string `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+	NetworkInterfaceOwnerId *string `aws:"NetworkInterfaceOwnerId" xml:"networkInterfaceOwnerId"`
+	PrivateIpAddress        *string `aws:"PrivateIpAddress" xml:"privateIpAddress"`
+	PublicIp                *string `aws:"PublicIp" xml:"publicIp"`
+	PublicIpv4Pool          *string `aws:"PublicIpv4Pool" xml:"publicIpv4Pool"`
+	ServiceManaged          *string `aws:"ServiceManaged" xml:"serviceManaged"`
+	SubnetId                *string `aws:"SubnetId" xml:"subnetId"`
+	Tags                    []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
+}
+
+// AddressAttribute is the AWS shape com.amazonaws.ec2#AddressAttribute.
+type AddressAttribute struct {
+	AllocationId    *string          `aws:"AllocationId" xml:"allocationId"`
+	PtrRecord       *string          `aws:"PtrRecord" xml:"ptrRecord"`
+	PtrRecordUpdate *PtrUpdateStatus `aws:"PtrRecordUpdate" xml:"ptrRecordUpdate"`
+	PublicIp        *string          `aws:"PublicIp" xml:"publicIp"`
+}
+
+// AllocateAddressInput is the AWS shape com.amazonaws.ec2#AllocateAddressRequest.
+type AllocateAddressInput struct {
+	Address               *string            `aws:"Address"`
+	CustomerOwnedIpv4Pool *string            `aws:"CustomerOwnedIpv4Pool"`
+	Domain                *string            `aws:"Domain,enum=standard|vpc"`
+	DryRun                *bool              `aws:"DryRun"`
+	IpamPoolId            *string            `aws:"IpamPoolId"`
+	NetworkBorderGroup    *string            `aws:"NetworkBorderGroup"`
+	PublicIpv4Pool        *string            `aws:"PublicIpv4Pool"`
+	TagSpecifications     []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// AllocateAddressOutput is the AWS shape com.amazonaws.ec2#AllocateAddressResult.
+type AllocateAddressOutput struct {
+	AllocationId          *string `aws:"AllocationId" xml:"allocationId"`
+	CarrierIp             *string `aws:"CarrierIp" xml:"carrierIp"`
+	CustomerOwnedIp       *string `aws:"CustomerOwnedIp" xml:"customerOwnedIp"`
+	CustomerOwnedIpv4Pool *string `aws:"CustomerOwnedIpv4Pool" xml:"customerOwnedIpv4Pool"`
+	Domain                *string `aws:"Domain" xml:"domain"`
+	NetworkBorderGroup    *string `aws:"NetworkBorderGroup" xml:"networkBorderGroup"`
+	PublicIp              *string `aws:"PublicIp" xml:"publicIp"`
+	PublicIpv4Pool        *string `aws:"PublicIpv4Pool" xml:"publicIpv4Pool"`
 }
 
 // AlternatePathHint is the AWS shape com.amazonaws.ec2#AlternatePathHint.
@@ -111,6 +180,44 @@ type AnalysisTransitGatewayPolicyTableEntry struct {
 	SourceCidr           *string    `aws:"SourceCidr" xml:"sourceCidr"`
 	SourcePortRange      *PortRange `aws:"SourcePortRange" xml:"sourcePortRange"`
 	TargetRouteTableId   *string    `aws:"TargetRouteTableId" xml:"targetRouteTableId"`
+}
+
+// AssignPrivateIpAddressesInput is the AWS shape com.amazonaws.ec2#AssignPrivateIpAddressesRequest.
+type AssignPrivateIpAddressesInput struct {
+	AllowReassignment              *bool    `aws:"AllowReassignment"`
+	Ipv4PrefixCount                *int32   `aws:"Ipv4PrefixCount"`
+	Ipv4Prefixes                   []string `aws:"Ipv4Prefixes" form:"Ipv4Prefix"`
+	NetworkInterfaceId             *string  `aws:"NetworkInterfaceId,required"`
+	PrivateIpAddresses             []string `aws:"PrivateIpAddresses" form:"PrivateIpAddress"`
+	SecondaryPrivateIpAddressCount *int32   `aws:"SecondaryPrivateIpAddressCount"`
+}
+
+// AssignPrivateIpAddressesOutput is the AWS shape com.amazonaws.ec2#AssignPrivateIpAddressesResult.
+type AssignPrivateIpAddressesOutput struct {
+	AssignedIpv4Prefixes       []Ipv4PrefixSpecification  `aws:"AssignedIpv4Prefixes" xml:"assignedIpv4PrefixSet" item:"item"`
+	AssignedPrivateIpAddresses []AssignedPrivateIpAddress `aws:"AssignedPrivateIpAddresses" xml:"assignedPrivateIpAddressesSet" item:"item"`
+	NetworkInterfaceId         *string                    `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+}
+
+// AssignedPrivateIpAddress is the AWS shape com.amazonaws.ec2#AssignedPrivateIpAddress.
+type AssignedPrivateIpAddress struct {
+	PrivateIpAddress *string `aws:"PrivateIpAddress" xml:"privateIpAddress"`
+}
+
+// AssociateAddressInput is the AWS shape com.amazonaws.ec2#AssociateAddressRequest.
+type AssociateAddressInput struct {
+	AllocationId       *string `aws:"AllocationId"`
+	AllowReassociation *bool   `aws:"AllowReassociation"`
+	DryRun             *bool   `aws:"DryRun"`
+	InstanceId         *string `aws:"InstanceId"`
+	NetworkInterfaceId *string `aws:"NetworkInterfaceId"`
+	PrivateIpAddress   *string `aws:"PrivateIpAddress"`
+	PublicIp           *string `aws:"PublicIp"`
+}
+
+// AssociateAddressOutput is the AWS shape com.amazonaws.ec2#AssociateAddressResult.
+type AssociateAddressOutput struct {
+	AssociationId *string `aws:"AssociationId" xml:"associationId"`
 }
 
 // AssociateDhcpOptionsInput is the AWS shape com.amazonaws.ec2#AssociateDhcpOptionsRequest.
@@ -249,6 +356,13 @@ type AvailabilityZone struct {
 	ZoneType           *string                        `aws:"ZoneType" xml:"zoneType"`
 }
 
+// AvailabilityZoneAddress is the AWS shape com.amazonaws.ec2#AvailabilityZoneAddress.
+type AvailabilityZoneAddress struct {
+	AllocationIds      []string `aws:"AllocationIds" form:"AllocationId"`
+	AvailabilityZone   *string  `aws:"AvailabilityZone"`
+	AvailabilityZoneId *string  `aws:"AvailabilityZoneId"`
+}
+
 // AvailabilityZoneGeography is the AWS shape com.amazonaws.ec2#AvailabilityZoneGeography.
 type AvailabilityZoneGeography struct {
 	Name *string `aws:"Name" xml:"name"`
@@ -267,6 +381,11 @@ type AvailabilityZoneSubGeography struct {
 // BlockPublicAccessStates is the AWS shape com.amazonaws.ec2#BlockPublicAccessStates.
 type BlockPublicAccessStates struct {
 	InternetGatewayBlockMode *string `aws:"InternetGatewayBlockMode" xml:"internetGatewayBlockMode"`
+}
+
+// CidrBlock is the AWS shape com.amazonaws.ec2#CidrBlock.
+type CidrBlock struct {
+	CidrBlock *string `aws:"CidrBlock" xml:"cidrBlock"`
 }
 
 // ConnectionTrackingConfiguration is the AWS shape com.amazonaws.ec2#ConnectionTrackingConfiguration.
@@ -327,6 +446,45 @@ type CreateInternetGatewayInput struct {
 // CreateInternetGatewayOutput is the AWS shape com.amazonaws.ec2#CreateInternetGatewayResult.
 type CreateInternetGatewayOutput struct {
 	InternetGateway *InternetGateway `aws:"InternetGateway" xml:"internetGateway"`
+}
+
+// CreateManagedPrefixListInput is the AWS shape com.amazonaws.ec2#CreateManagedPrefixListRequest.
+type CreateManagedPrefixListInput struct {
+	AddressFamily     *string              `aws:"AddressFamily,required"`
+	ClientToken       *string              `aws:"ClientToken,idem"`
+	DryRun            *bool                `aws:"DryRun"`
+	Entries           []AddPrefixListEntry `aws:"Entries,len=0:100" form:"Entry"`
+	MaxEntries        *int32               `aws:"MaxEntries,required"`
+	PrefixListName    *string              `aws:"PrefixListName,required"`
+	TagSpecifications []TagSpecification   `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// CreateManagedPrefixListOutput is the AWS shape com.amazonaws.ec2#CreateManagedPrefixListResult.
+type CreateManagedPrefixListOutput struct {
+	PrefixList *ManagedPrefixList `aws:"PrefixList" xml:"prefixList"`
+}
+
+// CreateNatGatewayInput is the AWS shape com.amazonaws.ec2#CreateNatGatewayRequest.
+type CreateNatGatewayInput struct {
+	AllocationId                   *string                   `aws:"AllocationId"`
+	AvailabilityMode               *string                   `aws:"AvailabilityMode,enum=regional|zonal"`
+	AvailabilityZoneAddresses      []AvailabilityZoneAddress `aws:"AvailabilityZoneAddresses" form:"AvailabilityZoneAddress"`
+	ClientToken                    *string                   `aws:"ClientToken,idem"`
+	ConnectivityType               *string                   `aws:"ConnectivityType,enum=private|public"`
+	DryRun                         *bool                     `aws:"DryRun"`
+	PrivateIpAddress               *string                   `aws:"PrivateIpAddress"`
+	SecondaryAllocationIds         []string                  `aws:"SecondaryAllocationIds" form:"SecondaryAllocationId"`
+	SecondaryPrivateIpAddressCount *int32                    `aws:"SecondaryPrivateIpAddressCount,range=1:31"`
+	SecondaryPrivateIpAddresses    []string                  `aws:"SecondaryPrivateIpAddresses" form:"SecondaryPrivateIpAddress"`
+	SubnetId                       *string                   `aws:"SubnetId,required"`
+	TagSpecifications              []TagSpecification        `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcId                          *string                   `aws:"VpcId"`
+}
+
+// CreateNatGatewayOutput is the AWS shape com.amazonaws.ec2#CreateNatGatewayResult.
+type CreateNatGatewayOutput struct {
+	ClientToken *string     `aws:"ClientToken" xml:"clientToken"`
+	NatGateway  *NatGateway `aws:"NatGateway" xml:"natGateway"`
 }
 
 // CreateNetworkAclEntryInput is the AWS shape com.amazonaws.ec2#CreateNetworkAclEntryRequest.
@@ -498,6 +656,33 @@ type CreateTagsInput struct {
 // CreateTagsOutput is empty: the model names no shape for it.
 type CreateTagsOutput struct{}
 
+// CreateVpcEndpointInput is the AWS shape com.amazonaws.ec2#CreateVpcEndpointRequest.
+type CreateVpcEndpointInput struct {
+	ClientToken              *string                  `aws:"ClientToken"`
+	DnsOptions               *DnsOptionsSpecification `aws:"DnsOptions"`
+	DryRun                   *bool                    `aws:"DryRun"`
+	IpAddressType            *string                  `aws:"IpAddressType,enum=dualstack|ipv4|ipv6"`
+	PolicyDocument           *string                  `aws:"PolicyDocument"`
+	PrivateDnsEnabled        *bool                    `aws:"PrivateDnsEnabled"`
+	ResourceConfigurationArn *string                  `aws:"ResourceConfigurationArn"`
+	RouteTableIds            []string                 `aws:"RouteTableIds" form:"RouteTableId"`
+	SecurityGroupIds         []string                 `aws:"SecurityGroupIds" form:"SecurityGroupId"`
+	ServiceName              *string                  `aws:"ServiceName,required"`
+	ServiceNetworkArn        *string                  `aws:"ServiceNetworkArn"`
+	ServiceRegion            *string                  `aws:"ServiceRegion"`
+	SubnetConfigurations     []SubnetConfiguration    `aws:"SubnetConfigurations" form:"SubnetConfiguration"`
+	SubnetIds                []string                 `aws:"SubnetIds" form:"SubnetId"`
+	TagSpecifications        []TagSpecification       `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcEndpointType          *string                  `aws:"VpcEndpointType,enum=Gateway|GatewayLoadBalancer|Interface|Resource|ServiceNetwork|Tunnel"`
+	VpcId                    *string                  `aws:"VpcId,required"`
+}
+
+// CreateVpcEndpointOutput is the AWS shape com.amazonaws.ec2#CreateVpcEndpointResult.
+type CreateVpcEndpointOutput struct {
+	ClientToken *string      `aws:"ClientToken" xml:"clientToken"`
+	VpcEndpoint *VpcEndpoint `aws:"VpcEndpoint" xml:"vpcEndpoint"`
+}
+
 // CreateVpcInput is the AWS shape com.amazonaws.ec2#CreateVpcRequest.
 type CreateVpcInput struct {
 	AmazonProvidedIpv6CidrBlock     *bool                              `aws:"AmazonProvidedIpv6CidrBlock"`
@@ -520,6 +705,21 @@ type CreateVpcOutput struct {
 	Vpc *Vpc `aws:"Vpc" xml:"vpc"`
 }
 
+// CreateVpcPeeringConnectionInput is the AWS shape com.amazonaws.ec2#CreateVpcPeeringConnectionRequest.
+type CreateVpcPeeringConnectionInput struct {
+	DryRun            *bool              `aws:"DryRun"`
+	PeerOwnerId       *string            `aws:"PeerOwnerId"`
+	PeerRegion        *string            `aws:"PeerRegion"`
+	PeerVpcId         *string            `aws:"PeerVpcId"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcId             *string            `aws:"VpcId,required"`
+}
+
+// CreateVpcPeeringConnectionOutput is the AWS shape com.amazonaws.ec2#CreateVpcPeeringConnectionResult.
+type CreateVpcPeeringConnectionOutput struct {
+	VpcPeeringConnection *VpcPeeringConnection `aws:"VpcPeeringConnection" xml:"vpcPeeringConnection"`
+}
+
 // DeleteDhcpOptionsInput is the AWS shape com.amazonaws.ec2#DeleteDhcpOptionsRequest.
 type DeleteDhcpOptionsInput struct {
 	DhcpOptionsId *string `aws:"DhcpOptionsId,required"`
@@ -537,6 +737,28 @@ type DeleteInternetGatewayInput struct {
 
 // DeleteInternetGatewayOutput is empty: the model names no shape for it.
 type DeleteInternetGatewayOutput struct{}
+
+// DeleteManagedPrefixListInput is the AWS shape com.amazonaws.ec2#DeleteManagedPrefixListRequest.
+type DeleteManagedPrefixListInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	PrefixListId *string `aws:"PrefixListId,required"`
+}
+
+// DeleteManagedPrefixListOutput is the AWS shape com.amazonaws.ec2#DeleteManagedPrefixListResult.
+type DeleteManagedPrefixListOutput struct {
+	PrefixList *ManagedPrefixList `aws:"PrefixList" xml:"prefixList"`
+}
+
+// DeleteNatGatewayInput is the AWS shape com.amazonaws.ec2#DeleteNatGatewayRequest.
+type DeleteNatGatewayInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	NatGatewayId *string `aws:"NatGatewayId,required"`
+}
+
+// DeleteNatGatewayOutput is the AWS shape com.amazonaws.ec2#DeleteNatGatewayResult.
+type DeleteNatGatewayOutput struct {
+	NatGatewayId *string `aws:"NatGatewayId" xml:"natGatewayId"`
+}
 
 // DeleteNetworkAclEntryInput is the AWS shape com.amazonaws.ec2#DeleteNetworkAclEntryRequest.
 type DeleteNetworkAclEntryInput struct {
@@ -642,6 +864,17 @@ type DeleteTagsInput struct {
 // DeleteTagsOutput is empty: the model names no shape for it.
 type DeleteTagsOutput struct{}
 
+// DeleteVpcEndpointsInput is the AWS shape com.amazonaws.ec2#DeleteVpcEndpointsRequest.
+type DeleteVpcEndpointsInput struct {
+	DryRun         *bool    `aws:"DryRun"`
+	VpcEndpointIds []string `aws:"VpcEndpointIds,required" form:"VpcEndpointId"`
+}
+
+// DeleteVpcEndpointsOutput is the AWS shape com.amazonaws.ec2#DeleteVpcEndpointsResult.
+type DeleteVpcEndpointsOutput struct {
+	Unsuccessful []UnsuccessfulItem `aws:"Unsuccessful" xml:"unsuccessful" item:"item"`
+}
+
 // DeleteVpcInput is the AWS shape com.amazonaws.ec2#DeleteVpcRequest.
 type DeleteVpcInput struct {
 	DryRun *bool   `aws:"DryRun"`
@@ -650,6 +883,17 @@ type DeleteVpcInput struct {
 
 // DeleteVpcOutput is empty: the model names no shape for it.
 type DeleteVpcOutput struct{}
+
+// DeleteVpcPeeringConnectionInput is the AWS shape com.amazonaws.ec2#DeleteVpcPeeringConnectionRequest.
+type DeleteVpcPeeringConnectionInput struct {
+	DryRun                 *bool   `aws:"DryRun"`
+	VpcPeeringConnectionId *string `aws:"VpcPeeringConnectionId,required"`
+}
+
+// DeleteVpcPeeringConnectionOutput is the AWS shape com.amazonaws.ec2#DeleteVpcPeeringConnectionResult.
+type DeleteVpcPeeringConnectionOutput struct {
+	Return *bool `aws:"Return" xml:"return"`
+}
 
 // DescribeAccountAttributesInput is the AWS shape com.amazonaws.ec2#DescribeAccountAttributesRequest.
 type DescribeAccountAttributesInput struct {
@@ -660,6 +904,34 @@ type DescribeAccountAttributesInput struct {
 // DescribeAccountAttributesOutput is the AWS shape com.amazonaws.ec2#DescribeAccountAttributesResult.
 type DescribeAccountAttributesOutput struct {
 	AccountAttributes []AccountAttribute `aws:"AccountAttributes" xml:"accountAttributeSet" item:"item"`
+}
+
+// DescribeAddressesAttributeInput is the AWS shape com.amazonaws.ec2#DescribeAddressesAttributeRequest.
+type DescribeAddressesAttributeInput struct {
+	AllocationIds []string `aws:"AllocationIds" form:"AllocationId"`
+	Attribute     *string  `aws:"Attribute,enum=domain-name"`
+	DryRun        *bool    `aws:"DryRun"`
+	MaxResults    *int32   `aws:"MaxResults,range=1:1000"`
+	NextToken     *string  `aws:"NextToken"`
+}
+
+// DescribeAddressesAttributeOutput is the AWS shape com.amazonaws.ec2#DescribeAddressesAttributeResult.
+type DescribeAddressesAttributeOutput struct {
+	Addresses []AddressAttribute `aws:"Addresses" xml:"addressSet" item:"item"`
+	NextToken *string            `aws:"NextToken" xml:"nextToken"`
+}
+
+// DescribeAddressesInput is the AWS shape com.amazonaws.ec2#DescribeAddressesRequest.
+type DescribeAddressesInput struct {
+	AllocationIds []string `aws:"AllocationIds" form:"AllocationId"`
+	DryRun        *bool    `aws:"DryRun"`
+	Filters       []Filter `aws:"Filters" form:"Filter"`
+	PublicIps     []string `aws:"PublicIps" form:"PublicIp"`
+}
+
+// DescribeAddressesOutput is the AWS shape com.amazonaws.ec2#DescribeAddressesResult.
+type DescribeAddressesOutput struct {
+	Addresses []Address `aws:"Addresses" xml:"addressesSet" item:"item"`
 }
 
 // DescribeAvailabilityZonesInput is the AWS shape com.amazonaws.ec2#DescribeAvailabilityZonesRequest.
@@ -691,6 +963,21 @@ type DescribeDhcpOptionsOutput struct {
 	NextToken   *string       `aws:"NextToken" xml:"nextToken"`
 }
 
+// DescribeEgressOnlyInternetGatewaysInput is the AWS shape com.amazonaws.ec2#DescribeEgressOnlyInternetGatewaysRequest.
+type DescribeEgressOnlyInternetGatewaysInput struct {
+	DryRun                       *bool    `aws:"DryRun"`
+	EgressOnlyInternetGatewayIds []string `aws:"EgressOnlyInternetGatewayIds" form:"EgressOnlyInternetGatewayId"`
+	Filters                      []Filter `aws:"Filters" form:"Filter"`
+	MaxResults                   *int32   `aws:"MaxResults,range=5:255"`
+	NextToken                    *string  `aws:"NextToken"`
+}
+
+// DescribeEgressOnlyInternetGatewaysOutput is the AWS shape com.amazonaws.ec2#DescribeEgressOnlyInternetGatewaysResult.
+type DescribeEgressOnlyInternetGatewaysOutput struct {
+	EgressOnlyInternetGateways []EgressOnlyInternetGateway `aws:"EgressOnlyInternetGateways" xml:"egressOnlyInternetGatewaySet" item:"item"`
+	NextToken                  *string                     `aws:"NextToken" xml:"nextToken"`
+}
+
 // DescribeInternetGatewaysInput is the AWS shape com.amazonaws.ec2#DescribeInternetGatewaysRequest.
 type DescribeInternetGatewaysInput struct {
 	DryRun             *bool    `aws:"DryRun"`
@@ -704,6 +991,36 @@ type DescribeInternetGatewaysInput struct {
 type DescribeInternetGatewaysOutput struct {
 	InternetGateways []InternetGateway `aws:"InternetGateways" xml:"internetGatewaySet" item:"item"`
 	NextToken        *string           `aws:"NextToken" xml:"nextToken"`
+}
+
+// DescribeManagedPrefixListsInput is the AWS shape com.amazonaws.ec2#DescribeManagedPrefixListsRequest.
+type DescribeManagedPrefixListsInput struct {
+	DryRun        *bool    `aws:"DryRun"`
+	Filters       []Filter `aws:"Filters" form:"Filter"`
+	MaxResults    *int32   `aws:"MaxResults,range=1:100"`
+	NextToken     *string  `aws:"NextToken"`
+	PrefixListIds []string `aws:"PrefixListIds" form:"PrefixListId"`
+}
+
+// DescribeManagedPrefixListsOutput is the AWS shape com.amazonaws.ec2#DescribeManagedPrefixListsResult.
+type DescribeManagedPrefixListsOutput struct {
+	NextToken   *string             `aws:"NextToken" xml:"nextToken"`
+	PrefixLists []ManagedPrefixList `aws:"PrefixLists" xml:"prefixListSet" item:"item"`
+}
+
+// DescribeNatGatewaysInput is the AWS shape com.amazonaws.ec2#DescribeNatGatewaysRequest.
+type DescribeNatGatewaysInput struct {
+	DryRun        *bool    `aws:"DryRun"`
+	Filter        []Filter `aws:"Filter"`
+	MaxResults    *int32   `aws:"MaxResults,range=5:1000"`
+	NatGatewayIds []string `aws:"NatGatewayIds" form:"NatGatewayId"`
+	NextToken     *string  `aws:"NextToken"`
+}
+
+// DescribeNatGatewaysOutput is the AWS shape com.amazonaws.ec2#DescribeNatGatewaysResult.
+type DescribeNatGatewaysOutput struct {
+	NatGateways []NatGateway `aws:"NatGateways" xml:"natGatewaySet" item:"item"`
+	NextToken   *string      `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeNetworkAclsInput is the AWS shape com.amazonaws.ec2#DescribeNetworkAclsRequest.
@@ -785,6 +1102,21 @@ type DescribeNetworkInterfacesInput struct {
 type DescribeNetworkInterfacesOutput struct {
 	NetworkInterfaces []NetworkInterface `aws:"NetworkInterfaces" xml:"networkInterfaceSet" item:"item"`
 	NextToken         *string            `aws:"NextToken" xml:"nextToken"`
+}
+
+// DescribePrefixListsInput is the AWS shape com.amazonaws.ec2#DescribePrefixListsRequest.
+type DescribePrefixListsInput struct {
+	DryRun        *bool    `aws:"DryRun"`
+	Filters       []Filter `aws:"Filters" form:"Filter"`
+	MaxResults    *int32   `aws:"MaxResults"`
+	NextToken     *string  `aws:"NextToken"`
+	PrefixListIds []string `aws:"PrefixListIds" form:"PrefixListId"`
+}
+
+// DescribePrefixListsOutput is the AWS shape com.amazonaws.ec2#DescribePrefixListsResult.
+type DescribePrefixListsOutput struct {
+	NextToken   *string      `aws:"NextToken" xml:"nextToken"`
+	PrefixLists []PrefixList `aws:"PrefixLists" xml:"prefixListSet" item:"item"`
 }
 
 // DescribeRegionsInput is the AWS shape com.amazonaws.ec2#DescribeRegionsRequest.
@@ -904,6 +1236,53 @@ type DescribeVpcAttributeOutput struct {
 	VpcId                            *string                `aws:"VpcId" xml:"vpcId"`
 }
 
+// DescribeVpcEndpointServicesInput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointServicesRequest.
+type DescribeVpcEndpointServicesInput struct {
+	DryRun         *bool    `aws:"DryRun"`
+	Filters        []Filter `aws:"Filters" form:"Filter"`
+	MaxResults     *int32   `aws:"MaxResults"`
+	NextToken      *string  `aws:"NextToken"`
+	ServiceNames   []string `aws:"ServiceNames" form:"ServiceName"`
+	ServiceRegions []string `aws:"ServiceRegions" form:"ServiceRegion"`
+}
+
+// DescribeVpcEndpointServicesOutput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointServicesResult.
+type DescribeVpcEndpointServicesOutput struct {
+	NextToken      *string         `aws:"NextToken" xml:"nextToken"`
+	ServiceDetails []ServiceDetail `aws:"ServiceDetails" xml:"serviceDetailSet" item:"item"`
+	ServiceNames   []string        `aws:"ServiceNames" xml:"serviceNameSet" item:"item"`
+}
+
+// DescribeVpcEndpointsInput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointsRequest.
+type DescribeVpcEndpointsInput struct {
+	DryRun         *bool    `aws:"DryRun"`
+	Filters        []Filter `aws:"Filters" form:"Filter"`
+	MaxResults     *int32   `aws:"MaxResults"`
+	NextToken      *string  `aws:"NextToken"`
+	VpcEndpointIds []string `aws:"VpcEndpointIds" form:"VpcEndpointId"`
+}
+
+// DescribeVpcEndpointsOutput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointsResult.
+type DescribeVpcEndpointsOutput struct {
+	NextToken    *string       `aws:"NextToken" xml:"nextToken"`
+	VpcEndpoints []VpcEndpoint `aws:"VpcEndpoints" xml:"vpcEndpointSet" item:"item"`
+}
+
+// DescribeVpcPeeringConnectionsInput is the AWS shape com.amazonaws.ec2#DescribeVpcPeeringConnectionsRequest.
+type DescribeVpcPeeringConnectionsInput struct {
+	DryRun                  *bool    `aws:"DryRun"`
+	Filters                 []Filter `aws:"Filters" form:"Filter"`
+	MaxResults              *int32   `aws:"MaxResults,range=5:1000"`
+	NextToken               *string  `aws:"NextToken"`
+	VpcPeeringConnectionIds []string `aws:"VpcPeeringConnectionIds" form:"VpcPeeringConnectionId"`
+}
+
+// DescribeVpcPeeringConnectionsOutput is the AWS shape com.amazonaws.ec2#DescribeVpcPeeringConnectionsResult.
+type DescribeVpcPeeringConnectionsOutput struct {
+	NextToken             *string                `aws:"NextToken" xml:"nextToken"`
+	VpcPeeringConnections []VpcPeeringConnection `aws:"VpcPeeringConnections" xml:"vpcPeeringConnectionSet" item:"item"`
+}
+
 // DescribeVpcsInput is the AWS shape com.amazonaws.ec2#DescribeVpcsRequest.
 type DescribeVpcsInput struct {
 	DryRun     *bool    `aws:"DryRun"`
@@ -943,6 +1322,16 @@ type DhcpOptions struct {
 	Tags               []Tag               `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
+// DisassociateAddressInput is the AWS shape com.amazonaws.ec2#DisassociateAddressRequest.
+type DisassociateAddressInput struct {
+	AssociationId *string `aws:"AssociationId"`
+	DryRun        *bool   `aws:"DryRun"`
+	PublicIp      *string `aws:"PublicIp"`
+}
+
+// DisassociateAddressOutput is empty: the model names no shape for it.
+type DisassociateAddressOutput struct{}
+
 // DisassociateRouteTableInput is the AWS shape com.amazonaws.ec2#DisassociateRouteTableRequest.
 type DisassociateRouteTableInput struct {
 	AssociationId *string `aws:"AssociationId,required"`
@@ -962,6 +1351,35 @@ type DisassociateVpcCidrBlockOutput struct {
 	CidrBlockAssociation     *VpcCidrBlockAssociation     `aws:"CidrBlockAssociation" xml:"cidrBlockAssociation"`
 	Ipv6CidrBlockAssociation *VpcIpv6CidrBlockAssociation `aws:"Ipv6CidrBlockAssociation" xml:"ipv6CidrBlockAssociation"`
 	VpcId                    *string                      `aws:"VpcId" xml:"vpcId"`
+}
+
+// DnsEntry is the AWS shape com.amazonaws.ec2#DnsEntry.
+type DnsEntry struct {
+	DnsName      *string `aws:"DnsName" xml:"dnsName"`
+	HostedZoneId *string `aws:"HostedZoneId" xml:"hostedZoneId"`
+}
+
+// DnsOptions is the AWS shape com.amazonaws.ec2#DnsOptions.
+type DnsOptions struct {
+	DnsRecordIpType                          *string  `aws:"DnsRecordIpType" xml:"dnsRecordIpType"`
+	PrivateDnsOnlyForInboundResolverEndpoint *bool    `aws:"PrivateDnsOnlyForInboundResolverEndpoint" xml:"privateDnsOnlyForInboundResolverEndpoint"`
+	PrivateDnsPreference                     *string  `aws:"PrivateDnsPreference" xml:"privateDnsPreference"`
+	PrivateDnsSpecifiedDomains               []string `aws:"PrivateDnsSpecifiedDomains" xml:"privateDnsSpecifiedDomainSet" item:"item"`
+}
+
+// DnsOptionsSpecification is the AWS shape com.amazonaws.ec2#DnsOptionsSpecification.
+type DnsOptionsSpecification struct {
+	DnsRecordIpType                          *string  `aws:"DnsRecordIpType,enum=dualstack|ipv4|ipv6|service-defined"`
+	PrivateDnsOnlyForInboundResolverEndpoint *bool    `aws:"PrivateDnsOnlyForInboundResolverEndpoint"`
+	PrivateDnsPreference                     *string  `aws:"PrivateDnsPreference"`
+	PrivateDnsSpecifiedDomains               []string `aws:"PrivateDnsSpecifiedDomains" form:"PrivateDnsSpecifiedDomain"`
+}
+
+// EgressOnlyInternetGateway is the AWS shape com.amazonaws.ec2#EgressOnlyInternetGateway.
+type EgressOnlyInternetGateway struct {
+	Attachments                 []InternetGatewayAttachment `aws:"Attachments" xml:"attachmentSet" item:"item"`
+	EgressOnlyInternetGatewayId *string                     `aws:"EgressOnlyInternetGatewayId" xml:"egressOnlyInternetGatewayId"`
+	Tags                        []Tag                       `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
 // EnaSrdSpecification is the AWS shape com.amazonaws.ec2#EnaSrdSpecification.
@@ -1071,6 +1489,35 @@ type FirewallStatelessRule struct {
 	Sources          []string    `aws:"Sources" xml:"sourceSet" item:"item"`
 }
 
+// GetManagedPrefixListAssociationsInput is the AWS shape com.amazonaws.ec2#GetManagedPrefixListAssociationsRequest.
+type GetManagedPrefixListAssociationsInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	MaxResults   *int32  `aws:"MaxResults,range=5:255"`
+	NextToken    *string `aws:"NextToken"`
+	PrefixListId *string `aws:"PrefixListId,required"`
+}
+
+// GetManagedPrefixListAssociationsOutput is the AWS shape com.amazonaws.ec2#GetManagedPrefixListAssociationsResult.
+type GetManagedPrefixListAssociationsOutput struct {
+	NextToken              *string                 `aws:"NextToken" xml:"nextToken"`
+	PrefixListAssociations []PrefixListAssociation `aws:"PrefixListAssociations" xml:"prefixListAssociationSet" item:"item"`
+}
+
+// GetManagedPrefixListEntriesInput is the AWS shape com.amazonaws.ec2#GetManagedPrefixListEntriesRequest.
+type GetManagedPrefixListEntriesInput struct {
+	DryRun        *bool   `aws:"DryRun"`
+	MaxResults    *int32  `aws:"MaxResults,range=1:100"`
+	NextToken     *string `aws:"NextToken"`
+	PrefixListId  *string `aws:"PrefixListId,required"`
+	TargetVersion *int64  `aws:"TargetVersion"`
+}
+
+// GetManagedPrefixListEntriesOutput is the AWS shape com.amazonaws.ec2#GetManagedPrefixListEntriesResult.
+type GetManagedPrefixListEntriesOutput struct {
+	Entries   []PrefixListEntry `aws:"Entries" xml:"entrySet" item:"item"`
+	NextToken *string           `aws:"NextToken" xml:"nextToken"`
+}
+
 // GetSecurityGroupsForVpcInput is the AWS shape com.amazonaws.ec2#GetSecurityGroupsForVpcRequest.
 type GetSecurityGroupsForVpcInput struct {
 	DryRun     *bool    `aws:"DryRun"`
@@ -1145,6 +1592,11 @@ type Ipv4PrefixSpecificationRequest struct {
 	Ipv4Prefix *string `aws:"Ipv4Prefix"`
 }
 
+// Ipv6CidrBlock is the AWS shape com.amazonaws.ec2#Ipv6CidrBlock.
+type Ipv6CidrBlock struct {
+	Ipv6CidrBlock *string `aws:"Ipv6CidrBlock" xml:"ipv6CidrBlock"`
+}
+
 // Ipv6PrefixSpecification is the AWS shape com.amazonaws.ec2#Ipv6PrefixSpecification.
 type Ipv6PrefixSpecification struct {
 	Ipv6Prefix *string `aws:"Ipv6Prefix" xml:"ipv6Prefix"`
@@ -1159,6 +1611,45 @@ type Ipv6PrefixSpecificationRequest struct {
 type Ipv6Range struct {
 	CidrIpv6    *string `aws:"CidrIpv6" xml:"cidrIpv6"`
 	Description *string `aws:"Description" xml:"description"`
+}
+
+// LastError is the AWS shape com.amazonaws.ec2#LastError.
+type LastError struct {
+	Code    *string `aws:"Code" xml:"code"`
+	Message *string `aws:"Message" xml:"message"`
+}
+
+// ManagedPrefixList is the AWS shape com.amazonaws.ec2#ManagedPrefixList.
+type ManagedPrefixList struct {
+	AddressFamily                     *string `aws:"AddressFamily" xml:"addressFamily"`
+	IpamPrefixListResolverSyncEnabled *bool   `aws:"IpamPrefixListResolverSyncEnabled" xml:"ipamPrefixListResolverSyncEnabled"`
+	IpamPrefixListResolverTargetId    *string `aws:"IpamPrefixListResolverTargetId" xml:"ipamPrefixListResolverTargetId"`
+	MaxEntries                        *int32  `aws:"MaxEntries" xml:"maxEntries"`
+	OwnerId                           *string `aws:"OwnerId" xml:"ownerId"`
+	PrefixListArn                     *string `aws:"PrefixListArn" xml:"prefixListArn"`
+	PrefixListId                      *string `aws:"PrefixListId" xml:"prefixListId"`
+	PrefixListName                    *string `aws:"PrefixListName" xml:"prefixListName"`
+	State                             *string `aws:"State" xml:"state"`
+	StateMessage                      *string `aws:"StateMessage" xml:"stateMessage"`
+	Tags                              []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
+	Version                           *int64  `aws:"Version" xml:"version"`
+}
+
+// ModifyManagedPrefixListInput is the AWS shape com.amazonaws.ec2#ModifyManagedPrefixListRequest.
+type ModifyManagedPrefixListInput struct {
+	AddEntries                        []AddPrefixListEntry    `aws:"AddEntries,len=0:100" form:"AddEntry"`
+	CurrentVersion                    *int64                  `aws:"CurrentVersion"`
+	DryRun                            *bool                   `aws:"DryRun"`
+	IpamPrefixListResolverSyncEnabled *bool                   `aws:"IpamPrefixListResolverSyncEnabled"`
+	MaxEntries                        *int32                  `aws:"MaxEntries"`
+	PrefixListId                      *string                 `aws:"PrefixListId,required"`
+	PrefixListName                    *string                 `aws:"PrefixListName"`
+	RemoveEntries                     []RemovePrefixListEntry `aws:"RemoveEntries,len=0:100" form:"RemoveEntry"`
+}
+
+// ModifyManagedPrefixListOutput is the AWS shape com.amazonaws.ec2#ModifyManagedPrefixListResult.
+type ModifyManagedPrefixListOutput struct {
+	PrefixList *ManagedPrefixList `aws:"PrefixList" xml:"prefixList"`
 }
 
 // ModifyNetworkInterfaceAttributeInput is the AWS shape com.amazonaws.ec2#ModifyNetworkInterfaceAttributeRequest.
@@ -1220,6 +1711,43 @@ type ModifyVpcAttributeInput struct {
 // ModifyVpcAttributeOutput is empty: the model names no shape for it.
 type ModifyVpcAttributeOutput struct{}
 
+// ModifyVpcEndpointInput is the AWS shape com.amazonaws.ec2#ModifyVpcEndpointRequest.
+type ModifyVpcEndpointInput struct {
+	AddRouteTableIds       []string                 `aws:"AddRouteTableIds" form:"AddRouteTableId"`
+	AddSecurityGroupIds    []string                 `aws:"AddSecurityGroupIds" form:"AddSecurityGroupId"`
+	AddSubnetIds           []string                 `aws:"AddSubnetIds" form:"AddSubnetId"`
+	DnsOptions             *DnsOptionsSpecification `aws:"DnsOptions"`
+	DryRun                 *bool                    `aws:"DryRun"`
+	IpAddressType          *string                  `aws:"IpAddressType,enum=dualstack|ipv4|ipv6"`
+	PolicyDocument         *string                  `aws:"PolicyDocument"`
+	PrivateDnsEnabled      *bool                    `aws:"PrivateDnsEnabled"`
+	RemoveRouteTableIds    []string                 `aws:"RemoveRouteTableIds" form:"RemoveRouteTableId"`
+	RemoveSecurityGroupIds []string                 `aws:"RemoveSecurityGroupIds" form:"RemoveSecurityGroupId"`
+	RemoveSubnetIds        []string                 `aws:"RemoveSubnetIds" form:"RemoveSubnetId"`
+	ResetPolicy            *bool                    `aws:"ResetPolicy"`
+	SubnetConfigurations   []SubnetConfiguration    `aws:"SubnetConfigurations" form:"SubnetConfiguration"`
+	VpcEndpointId          *string                  `aws:"VpcEndpointId,required"`
+}
+
+// ModifyVpcEndpointOutput is the AWS shape com.amazonaws.ec2#ModifyVpcEndpointResult.
+type ModifyVpcEndpointOutput struct {
+	Return *bool `aws:"Return" xml:"return"`
+}
+
+// ModifyVpcPeeringConnectionOptionsInput is the AWS shape com.amazonaws.ec2#ModifyVpcPeeringConnectionOptionsRequest.
+type ModifyVpcPeeringConnectionOptionsInput struct {
+	AccepterPeeringConnectionOptions  *PeeringConnectionOptionsRequest `aws:"AccepterPeeringConnectionOptions"`
+	DryRun                            *bool                            `aws:"DryRun"`
+	RequesterPeeringConnectionOptions *PeeringConnectionOptionsRequest `aws:"RequesterPeeringConnectionOptions"`
+	VpcPeeringConnectionId            *string                          `aws:"VpcPeeringConnectionId,required"`
+}
+
+// ModifyVpcPeeringConnectionOptionsOutput is the AWS shape com.amazonaws.ec2#ModifyVpcPeeringConnectionOptionsResult.
+type ModifyVpcPeeringConnectionOptionsOutput struct {
+	AccepterPeeringConnectionOptions  *PeeringConnectionOptions `aws:"AccepterPeeringConnectionOptions" xml:"accepterPeeringConnectionOptions"`
+	RequesterPeeringConnectionOptions *PeeringConnectionOptions `aws:"RequesterPeeringConnectionOptions" xml:"requesterPeeringConnectionOptions"`
+}
+
 // ModifyVpcTenancyInput is the AWS shape com.amazonaws.ec2#ModifyVpcTenancyRequest.
 type ModifyVpcTenancyInput struct {
 	DryRun          *bool   `aws:"DryRun"`
@@ -1230,6 +1758,52 @@ type ModifyVpcTenancyInput struct {
 // ModifyVpcTenancyOutput is the AWS shape com.amazonaws.ec2#ModifyVpcTenancyResult.
 type ModifyVpcTenancyOutput struct {
 	ReturnValue *bool `aws:"ReturnValue" xml:"return"`
+}
+
+// NatGateway is the AWS shape com.amazonaws.ec2#NatGateway.
+type NatGateway struct {
+	AttachedAppliances   []NatGatewayAttachedAppliance `aws:"AttachedAppliances" xml:"attachedApplianceSet" item:"item"`
+	AutoProvisionZones   *string                       `aws:"AutoProvisionZones" xml:"autoProvisionZones"`
+	AutoScalingIps       *string                       `aws:"AutoScalingIps" xml:"autoScalingIps"`
+	AvailabilityMode     *string                       `aws:"AvailabilityMode" xml:"availabilityMode"`
+	ConnectivityType     *string                       `aws:"ConnectivityType" xml:"connectivityType"`
+	CreateTime           *time.Time                    `aws:"CreateTime" xml:"createTime"`
+	DeleteTime           *time.Time                    `aws:"DeleteTime" xml:"deleteTime"`
+	FailureCode          *string                       `aws:"FailureCode" xml:"failureCode"`
+	FailureMessage       *string                       `aws:"FailureMessage" xml:"failureMessage"`
+	NatGatewayAddresses  []NatGatewayAddress           `aws:"NatGatewayAddresses" xml:"natGatewayAddressSet" item:"item"`
+	NatGatewayId         *string                       `aws:"NatGatewayId" xml:"natGatewayId"`
+	ProvisionedBandwidth *ProvisionedBandwidth         `aws:"ProvisionedBandwidth" xml:"provisionedBandwidth"`
+	RouteTableId         *string                       `aws:"RouteTableId" xml:"routeTableId"`
+	State                *string                       `aws:"State" xml:"state"`
+	SubnetId             *string                       `aws:"SubnetId" xml:"subnetId"`
+	Tags                 []Tag                         `aws:"Tags" xml:"tagSet" item:"item"`
+	VpcId                *string                       `aws:"VpcId" xml:"vpcId"`
+}
+
+// NatGatewayAddress is the AWS shape com.amazonaws.ec2#NatGatewayAddress.
+type NatGatewayAddress struct {
+	AllocationId       *string `aws:"AllocationId" xml:"allocationId"`
+	AssociationId      *string `aws:"AssociationId" xml:"associationId"`
+	AvailabilityZone   *string `aws:"AvailabilityZone" xml:"availabilityZone"`
+	AvailabilityZoneId *string `aws:"AvailabilityZoneId" xml:"availabilityZoneId"`
+	FailureMessage     *string `aws:"FailureMessage" xml:"failureMessage"`
+	IsPrimary          *bool   `aws:"IsPrimary" xml:"isPrimary"`
+	NetworkInterfaceId *string `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+	PrivateIp          *string `aws:"PrivateIp" xml:"privateIp"`
+	PublicIp           *string `aws:"PublicIp" xml:"publicIp"`
+	Status             *string `aws:"Status" xml:"status"`
+}
+
+// NatGatewayAttachedAppliance is the AWS shape com.amazonaws.ec2#NatGatewayAttachedAppliance.
+type NatGatewayAttachedAppliance struct {
+	ApplianceArn      *string `aws:"ApplianceArn" xml:"applianceArn"`
+	AttachmentState   *string `aws:"AttachmentState" xml:"attachmentState"`
+	FailureCode       *string `aws:"FailureCode" xml:"failureCode"`
+	FailureMessage    *string `aws:"FailureMessage" xml:"failureMessage"`
+	ModificationState *string `aws:"ModificationState" xml:"modificationState"`
+	Type              *string `aws:"Type" xml:"type"`
+	VpcEndpointId     *string `aws:"VpcEndpointId" xml:"vpcEndpointId"`
 }
 
 // NetworkAcl is the AWS shape com.amazonaws.ec2#NetworkAcl.
@@ -1444,16 +2018,60 @@ type PathRequestFilter struct {
 	SourcePortRange      *RequestFilterPortRange `aws:"SourcePortRange"`
 }
 
+// PayerResponsibilityEntry is the AWS shape com.amazonaws.ec2#PayerResponsibilityEntry.
+type PayerResponsibilityEntry struct {
+	PayerResponsibilityType *string `aws:"PayerResponsibilityType" xml:"payerResponsibilityType"`
+	Scope                   *string `aws:"Scope" xml:"scope"`
+}
+
+// PeeringConnectionOptions is the AWS shape com.amazonaws.ec2#PeeringConnectionOptions.
+type PeeringConnectionOptions struct {
+	AllowDnsResolutionFromRemoteVpc            *bool `aws:"AllowDnsResolutionFromRemoteVpc" xml:"allowDnsResolutionFromRemoteVpc"`
+	AllowEgressFromLocalClassicLinkToRemoteVpc *bool `aws:"AllowEgressFromLocalClassicLinkToRemoteVpc" xml:"allowEgressFromLocalClassicLinkToRemoteVpc"`
+	AllowEgressFromLocalVpcToRemoteClassicLink *bool `aws:"AllowEgressFromLocalVpcToRemoteClassicLink" xml:"allowEgressFromLocalVpcToRemoteClassicLink"`
+}
+
+// PeeringConnectionOptionsRequest is the AWS shape com.amazonaws.ec2#PeeringConnectionOptionsRequest.
+type PeeringConnectionOptionsRequest struct {
+	AllowDnsResolutionFromRemoteVpc            *bool `aws:"AllowDnsResolutionFromRemoteVpc"`
+	AllowEgressFromLocalClassicLinkToRemoteVpc *bool `aws:"AllowEgressFromLocalClassicLinkToRemoteVpc"`
+	AllowEgressFromLocalVpcToRemoteClassicLink *bool `aws:"AllowEgressFromLocalVpcToRemoteClassicLink"`
+}
+
 // PortRange is the AWS shape com.amazonaws.ec2#PortRange.
 type PortRange struct {
 	From *int32 `aws:"From" xml:"from"`
 	To   *int32 `aws:"To" xml:"to"`
 }
 
+// PrefixList is the AWS shape com.amazonaws.ec2#PrefixList.
+type PrefixList struct {
+	Cidrs          []string `aws:"Cidrs" xml:"cidrSet" item:"item"`
+	PrefixListId   *string  `aws:"PrefixListId" xml:"prefixListId"`
+	PrefixListName *string  `aws:"PrefixListName" xml:"prefixListName"`
+}
+
+// PrefixListAssociation is the AWS shape com.amazonaws.ec2#PrefixListAssociation.
+type PrefixListAssociation struct {
+	ResourceId    *string `aws:"ResourceId" xml:"resourceId"`
+	ResourceOwner *string `aws:"ResourceOwner" xml:"resourceOwner"`
+}
+
+// PrefixListEntry is the AWS shape com.amazonaws.ec2#PrefixListEntry.
+type PrefixListEntry struct {
+	Cidr        *string `aws:"Cidr" xml:"cidr"`
+	Description *string `aws:"Description" xml:"description"`
+}
+
 // PrefixListId is the AWS shape com.amazonaws.ec2#PrefixListId.
 type PrefixListId struct {
 	Description  *string `aws:"Description" xml:"description"`
 	PrefixListId *string `aws:"PrefixListId" xml:"prefixListId"`
+}
+
+// PrivateDnsDetails is the AWS shape com.amazonaws.ec2#PrivateDnsDetails.
+type PrivateDnsDetails struct {
+	PrivateDnsName *string `aws:"PrivateDnsName" xml:"privateDnsName"`
 }
 
 // PrivateDnsNameOptionsOnLaunch is the AWS shape com.amazonaws.ec2#PrivateDnsNameOptionsOnLaunch.
@@ -1472,6 +2090,22 @@ type PrivateIpAddressSpecification struct {
 // PropagatingVgw is the AWS shape com.amazonaws.ec2#PropagatingVgw.
 type PropagatingVgw struct {
 	GatewayId *string `aws:"GatewayId" xml:"gatewayId"`
+}
+
+// ProvisionedBandwidth is the AWS shape com.amazonaws.ec2#ProvisionedBandwidth.
+type ProvisionedBandwidth struct {
+	ProvisionTime *time.Time `aws:"ProvisionTime" xml:"provisionTime"`
+	Provisioned   *string    `aws:"Provisioned" xml:"provisioned"`
+	RequestTime   *time.Time `aws:"RequestTime" xml:"requestTime"`
+	Requested     *string    `aws:"Requested" xml:"requested"`
+	Status        *string    `aws:"Status" xml:"status"`
+}
+
+// PtrUpdateStatus is the AWS shape com.amazonaws.ec2#PtrUpdateStatus.
+type PtrUpdateStatus struct {
+	Reason *string `aws:"Reason" xml:"reason"`
+	Status *string `aws:"Status" xml:"status"`
+	Value  *string `aws:"Value" xml:"value"`
 }
 
 // PublicIpDnsNameOptions is the AWS shape com.amazonaws.ec2#PublicIpDnsNameOptions.
@@ -1502,6 +2136,33 @@ type Region struct {
 // RegionGeography is the AWS shape com.amazonaws.ec2#RegionGeography.
 type RegionGeography struct {
 	Name *string `aws:"Name" xml:"name"`
+}
+
+// RejectVpcPeeringConnectionInput is the AWS shape com.amazonaws.ec2#RejectVpcPeeringConnectionRequest.
+type RejectVpcPeeringConnectionInput struct {
+	DryRun                 *bool   `aws:"DryRun"`
+	VpcPeeringConnectionId *string `aws:"VpcPeeringConnectionId,required"`
+}
+
+// RejectVpcPeeringConnectionOutput is the AWS shape com.amazonaws.ec2#RejectVpcPeeringConnectionResult.
+type RejectVpcPeeringConnectionOutput struct {
+	Return *bool `aws:"Return" xml:"return"`
+}
+
+// ReleaseAddressInput is the AWS shape com.amazonaws.ec2#ReleaseAddressRequest.
+type ReleaseAddressInput struct {
+	AllocationId       *string `aws:"AllocationId"`
+	DryRun             *bool   `aws:"DryRun"`
+	NetworkBorderGroup *string `aws:"NetworkBorderGroup"`
+	PublicIp           *string `aws:"PublicIp"`
+}
+
+// ReleaseAddressOutput is empty: the model names no shape for it.
+type ReleaseAddressOutput struct{}
+
+// RemovePrefixListEntry is the AWS shape com.amazonaws.ec2#RemovePrefixListEntry.
+type RemovePrefixListEntry struct {
+	Cidr *string `aws:"Cidr,required"`
 }
 
 // ReplaceNetworkAclAssociationInput is the AWS shape com.amazonaws.ec2#ReplaceNetworkAclAssociationRequest.
@@ -1575,6 +2236,19 @@ type ReplaceRouteTableAssociationOutput struct {
 type RequestFilterPortRange struct {
 	FromPort *int32 `aws:"FromPort,range=0:65535"`
 	ToPort   *int32 `aws:"ToPort,range=0:65535"`
+}
+
+// RestoreManagedPrefixListVersionInput is the AWS shape com.amazonaws.ec2#RestoreManagedPrefixListVersionRequest.
+type RestoreManagedPrefixListVersionInput struct {
+	CurrentVersion  *int64  `aws:"CurrentVersion,required"`
+	DryRun          *bool   `aws:"DryRun"`
+	PrefixListId    *string `aws:"PrefixListId,required"`
+	PreviousVersion *int64  `aws:"PreviousVersion,required"`
+}
+
+// RestoreManagedPrefixListVersionOutput is the AWS shape com.amazonaws.ec2#RestoreManagedPrefixListVersionResult.
+type RestoreManagedPrefixListVersionOutput struct {
+	PrefixList *ManagedPrefixList `aws:"PrefixList" xml:"prefixList"`
 }
 
 // RevokeSecurityGroupEgressInput is the AWS shape com.amazonaws.ec2#RevokeSecurityGroupEgressRequest.
@@ -1726,6 +2400,12 @@ type SecurityGroupForVpc struct {
 	Tags         []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
+// SecurityGroupIdentifier is the AWS shape com.amazonaws.ec2#SecurityGroupIdentifier.
+type SecurityGroupIdentifier struct {
+	GroupId   *string `aws:"GroupId" xml:"groupId"`
+	GroupName *string `aws:"GroupName" xml:"groupName"`
+}
+
 // SecurityGroupRule is the AWS shape com.amazonaws.ec2#SecurityGroupRule.
 type SecurityGroupRule struct {
 	CidrIpv4             *string                  `aws:"CidrIpv4" xml:"cidrIpv4"`
@@ -1766,6 +2446,32 @@ type SecurityGroupRuleRequest struct {
 type SecurityGroupRuleUpdate struct {
 	SecurityGroupRule   *SecurityGroupRuleRequest `aws:"SecurityGroupRule"`
 	SecurityGroupRuleId *string                   `aws:"SecurityGroupRuleId,required"`
+}
+
+// ServiceDetail is the AWS shape com.amazonaws.ec2#ServiceDetail.
+type ServiceDetail struct {
+	AcceptanceRequired              *bool               `aws:"AcceptanceRequired" xml:"acceptanceRequired"`
+	AvailabilityZoneIds             []string            `aws:"AvailabilityZoneIds" xml:"availabilityZoneIdSet" item:"item"`
+	AvailabilityZones               []string            `aws:"AvailabilityZones" xml:"availabilityZoneSet" item:"item"`
+	BaseEndpointDnsNames            []string            `aws:"BaseEndpointDnsNames" xml:"baseEndpointDnsNameSet" item:"item"`
+	ManagesVpcEndpoints             *bool               `aws:"ManagesVpcEndpoints" xml:"managesVpcEndpoints"`
+	Owner                           *string             `aws:"Owner" xml:"owner"`
+	PayerResponsibility             *string             `aws:"PayerResponsibility" xml:"payerResponsibility"`
+	PrivateDnsName                  *string             `aws:"PrivateDnsName" xml:"privateDnsName"`
+	PrivateDnsNameVerificationState *string             `aws:"PrivateDnsNameVerificationState" xml:"privateDnsNameVerificationState"`
+	PrivateDnsNames                 []PrivateDnsDetails `aws:"PrivateDnsNames" xml:"privateDnsNameSet" item:"item"`
+	ServiceId                       *string             `aws:"ServiceId" xml:"serviceId"`
+	ServiceName                     *string             `aws:"ServiceName" xml:"serviceName"`
+	ServiceRegion                   *string             `aws:"ServiceRegion" xml:"serviceRegion"`
+	ServiceType                     []ServiceTypeDetail `aws:"ServiceType" xml:"serviceType" item:"item"`
+	SupportedIpAddressTypes         []string            `aws:"SupportedIpAddressTypes" xml:"supportedIpAddressTypeSet" item:"item"`
+	Tags                            []Tag               `aws:"Tags" xml:"tagSet" item:"item"`
+	VpcEndpointPolicySupported      *bool               `aws:"VpcEndpointPolicySupported" xml:"vpcEndpointPolicySupported"`
+}
+
+// ServiceTypeDetail is the AWS shape com.amazonaws.ec2#ServiceTypeDetail.
+type ServiceTypeDetail struct {
+	ServiceType *string `aws:"ServiceType" xml:"serviceType"`
 }
 
 // StaleIpPermission is the AWS shape com.amazonaws.ec2#StaleIpPermission.
@@ -1837,6 +2543,19 @@ type SubnetCidrBlockState struct {
 	StatusMessage *string `aws:"StatusMessage" xml:"statusMessage"`
 }
 
+// SubnetConfiguration is the AWS shape com.amazonaws.ec2#SubnetConfiguration.
+type SubnetConfiguration struct {
+	Ipv4     *string `aws:"Ipv4"`
+	Ipv6     *string `aws:"Ipv6"`
+	SubnetId *string `aws:"SubnetId"`
+}
+
+// SubnetIpPrefixes is the AWS shape com.amazonaws.ec2#SubnetIpPrefixes.
+type SubnetIpPrefixes struct {
+	IpPrefixes []string `aws:"IpPrefixes" xml:"ipPrefixSet" item:"item"`
+	SubnetId   *string  `aws:"SubnetId" xml:"subnetId"`
+}
+
 // SubnetIpv6CidrBlockAssociation is the AWS shape com.amazonaws.ec2#SubnetIpv6CidrBlockAssociation.
 type SubnetIpv6CidrBlockAssociation struct {
 	AssociationId        *string               `aws:"AssociationId" xml:"associationId"`
@@ -1875,6 +2594,28 @@ type TransitGatewayRouteTableRoute struct {
 	ResourceType    *string `aws:"ResourceType" xml:"resourceType"`
 	RouteOrigin     *string `aws:"RouteOrigin" xml:"routeOrigin"`
 	State           *string `aws:"State" xml:"state"`
+}
+
+// UnassignPrivateIpAddressesInput is the AWS shape com.amazonaws.ec2#UnassignPrivateIpAddressesRequest.
+type UnassignPrivateIpAddressesInput struct {
+	Ipv4Prefixes       []string `aws:"Ipv4Prefixes" form:"Ipv4Prefix"`
+	NetworkInterfaceId *string  `aws:"NetworkInterfaceId,required"`
+	PrivateIpAddresses []string `aws:"PrivateIpAddresses" form:"PrivateIpAddress"`
+}
+
+// UnassignPrivateIpAddressesOutput is empty: the model names no shape for it.
+type UnassignPrivateIpAddressesOutput struct{}
+
+// UnsuccessfulItem is the AWS shape com.amazonaws.ec2#UnsuccessfulItem.
+type UnsuccessfulItem struct {
+	Error      *UnsuccessfulItemError `aws:"Error" xml:"error"`
+	ResourceId *string                `aws:"ResourceId" xml:"resourceId"`
+}
+
+// UnsuccessfulItemError is the AWS shape com.amazonaws.ec2#UnsuccessfulItemError.
+type UnsuccessfulItemError struct {
+	Code    *string `aws:"Code" xml:"code"`
+	Message *string `aws:"Message" xml:"message"`
 }
 
 // UpdateSecurityGroupRuleDescriptionsEgressInput is the AWS shape com.amazonaws.ec2#UpdateSecurityGroupRuleDescriptionsEgressRequest.
@@ -1991,6 +2732,36 @@ type VpcEncryptionControlExclusions struct {
 	VpcPeering                *VpcEncryptionControlExclusion `aws:"VpcPeering" xml:"vpcPeering"`
 }
 
+// VpcEndpoint is the AWS shape com.amazonaws.ec2#VpcEndpoint.
+type VpcEndpoint struct {
+	CreationTimestamp        *time.Time                 `aws:"CreationTimestamp" xml:"creationTimestamp"`
+	DnsEntries               []DnsEntry                 `aws:"DnsEntries" xml:"dnsEntrySet" item:"item"`
+	DnsOptions               *DnsOptions                `aws:"DnsOptions" xml:"dnsOptions"`
+	FailureReason            *string                    `aws:"FailureReason" xml:"failureReason"`
+	Groups                   []SecurityGroupIdentifier  `aws:"Groups" xml:"groupSet" item:"item"`
+	IpAddressType            *string                    `aws:"IpAddressType" xml:"ipAddressType"`
+	Ipv4Prefixes             []SubnetIpPrefixes         `aws:"Ipv4Prefixes" xml:"ipv4PrefixSet" item:"item"`
+	Ipv6Prefixes             []SubnetIpPrefixes         `aws:"Ipv6Prefixes" xml:"ipv6PrefixSet" item:"item"`
+	LastError                *LastError                 `aws:"LastError" xml:"lastError"`
+	NetworkInterfaceIds      []string                   `aws:"NetworkInterfaceIds" xml:"networkInterfaceIdSet" item:"item"`
+	OwnerId                  *string                    `aws:"OwnerId" xml:"ownerId"`
+	PayerResponsibilities    []PayerResponsibilityEntry `aws:"PayerResponsibilities" xml:"payerResponsibilitySet" item:"item"`
+	PolicyDocument           *string                    `aws:"PolicyDocument" xml:"policyDocument"`
+	PrivateDnsEnabled        *bool                      `aws:"PrivateDnsEnabled" xml:"privateDnsEnabled"`
+	RequesterManaged         *bool                      `aws:"RequesterManaged" xml:"requesterManaged"`
+	ResourceConfigurationArn *string                    `aws:"ResourceConfigurationArn" xml:"resourceConfigurationArn"`
+	RouteTableIds            []string                   `aws:"RouteTableIds" xml:"routeTableIdSet" item:"item"`
+	ServiceName              *string                    `aws:"ServiceName" xml:"serviceName"`
+	ServiceNetworkArn        *string                    `aws:"ServiceNetworkArn" xml:"serviceNetworkArn"`
+	ServiceRegion            *string                    `aws:"ServiceRegion" xml:"serviceRegion"`
+	State                    *string                    `aws:"State" xml:"state"`
+	SubnetIds                []string                   `aws:"SubnetIds" xml:"subnetIdSet" item:"item"`
+	Tags                     []Tag                      `aws:"Tags" xml:"tagSet" item:"item"`
+	VpcEndpointId            *string                    `aws:"VpcEndpointId" xml:"vpcEndpointId"`
+	VpcEndpointType          *string                    `aws:"VpcEndpointType" xml:"vpcEndpointType"`
+	VpcId                    *string                    `aws:"VpcId" xml:"vpcId"`
+}
+
 // VpcIpv6CidrBlockAssociation is the AWS shape com.amazonaws.ec2#VpcIpv6CidrBlockAssociation.
 type VpcIpv6CidrBlockAssociation struct {
 	AssociationId        *string            `aws:"AssociationId" xml:"associationId"`
@@ -2000,4 +2771,38 @@ type VpcIpv6CidrBlockAssociation struct {
 	Ipv6CidrBlockState   *VpcCidrBlockState `aws:"Ipv6CidrBlockState" xml:"ipv6CidrBlockState"`
 	Ipv6Pool             *string            `aws:"Ipv6Pool" xml:"ipv6Pool"`
 	NetworkBorderGroup   *string            `aws:"NetworkBorderGroup" xml:"networkBorderGroup"`
+}
+
+// VpcPeeringConnection is the AWS shape com.amazonaws.ec2#VpcPeeringConnection.
+type VpcPeeringConnection struct {
+	AccepterVpcInfo        *VpcPeeringConnectionVpcInfo     `aws:"AccepterVpcInfo" xml:"accepterVpcInfo"`
+	ExpirationTime         *time.Time                       `aws:"ExpirationTime" xml:"expirationTime"`
+	RequesterVpcInfo       *VpcPeeringConnectionVpcInfo     `aws:"RequesterVpcInfo" xml:"requesterVpcInfo"`
+	Status                 *VpcPeeringConnectionStateReason `aws:"Status" xml:"status"`
+	Tags                   []Tag                            `aws:"Tags" xml:"tagSet" item:"item"`
+	VpcPeeringConnectionId *string                          `aws:"VpcPeeringConnectionId" xml:"vpcPeeringConnectionId"`
+}
+
+// VpcPeeringConnectionOptionsDescription is the AWS shape com.amazonaws.ec2#VpcPeeringConnectionOptionsDescription.
+type VpcPeeringConnectionOptionsDescription struct {
+	AllowDnsResolutionFromRemoteVpc            *bool `aws:"AllowDnsResolutionFromRemoteVpc" xml:"allowDnsResolutionFromRemoteVpc"`
+	AllowEgressFromLocalClassicLinkToRemoteVpc *bool `aws:"AllowEgressFromLocalClassicLinkToRemoteVpc" xml:"allowEgressFromLocalClassicLinkToRemoteVpc"`
+	AllowEgressFromLocalVpcToRemoteClassicLink *bool `aws:"AllowEgressFromLocalVpcToRemoteClassicLink" xml:"allowEgressFromLocalVpcToRemoteClassicLink"`
+}
+
+// VpcPeeringConnectionStateReason is the AWS shape com.amazonaws.ec2#VpcPeeringConnectionStateReason.
+type VpcPeeringConnectionStateReason struct {
+	Code    *string `aws:"Code" xml:"code"`
+	Message *string `aws:"Message" xml:"message"`
+}
+
+// VpcPeeringConnectionVpcInfo is the AWS shape com.amazonaws.ec2#VpcPeeringConnectionVpcInfo.
+type VpcPeeringConnectionVpcInfo struct {
+	CidrBlock        *string                                 `aws:"CidrBlock" xml:"cidrBlock"`
+	CidrBlockSet     []CidrBlock                             `aws:"CidrBlockSet" xml:"cidrBlockSet" item:"item"`
+	Ipv6CidrBlockSet []Ipv6CidrBlock                         `aws:"Ipv6CidrBlockSet" xml:"ipv6CidrBlockSet" item:"item"`
+	OwnerId          *string                                 `aws:"OwnerId" xml:"ownerId"`
+	PeeringOptions   *VpcPeeringConnectionOptionsDescription `aws:"PeeringOptions" xml:"peeringOptions"`
+	Region           *string                                 `aws:"Region" xml:"region"`
+	VpcId            *string                                 `aws:"VpcId" xml:"vpcId"`
 }

@@ -290,7 +290,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	cfg.Limits = d.limits.API
 	mux := http.NewServeMux()
 	front := wire.New(cfg)
-	d.openDoors(front, buckets, directory, cfg.Services)
+	d.openDoors(front, buckets, cfg.Services)
 	mux.Handle("/", d.ecr.before(front))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })

@@ -1,15 +1,16 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"net/netip"
+	"slices"
 
-	"neargate/auth"
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/names"
 	"neargate/dataplane/relay"
+	"neargate/resource/network"
 	"neargate/service/s3"
 	"neargate/wire"
 	"neargate/wire/shape"
@@ -17,16 +18,15 @@ import (
 
 // openDoors makes what tasks find AWS by: the doors, with the front door behind them
 // but for neargate's own pages, and the names.
-func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, directory *auth.Directory, served []shape.Service) {
+func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, served []shape.Service) {
 	d.relays = relay.New(d.mirrors, d.pool)
-	objects := awsdoor.Layers(directory.Pass, d.ecr.protocol, buckets)
 	d.doors = awsdoor.New(awsdoor.Config{
 		Pool: d.pool, Leaf: d.authority.Leaf, Relays: d.relays.Relays(), Log: d.log,
 		All: d.withBuckets(buckets, d.ecr.before(front)),
 		Of: func(service string) http.Handler {
 			switch service {
 			case "s3":
-				return objects
+				return buckets
 			case "ecr.dkr":
 				return d.ecr.protocol
 			case "ecr.api":
@@ -41,6 +41,16 @@ func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, directory *au
 	}
 }
 
+// publicDoors are the public addresses that the installation itself answers.
+func (d *daemon) publicDoors() []netip.Addr {
+	all := []netip.Addr{network.ServiceAddress(d.pool), network.ObjectRange(d.pool).Addr()}
+	for _, r := range d.relays.Relays() {
+		all = append(all, r.Address.Addr())
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
+}
+
 // trust is how tasks check whom they reach: as this machine does, and by the
 // installation's own authority.
 func (d *daemon) trust() (*tls.Config, error) {
@@ -50,12 +60,4 @@ func (d *daemon) trust() (*tls.Config, error) {
 	}
 	roots.AddCert(d.authority.Certificate())
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
-}
-
-// layerURL is what the URLs of layers begin with.
-func (d *daemon) layerURL(ctx context.Context, region string) string {
-	if awsdoor.Through(ctx) {
-		return awsdoor.LayerURL(region)
-	}
-	return "http://" + d.listener.Addr().String()
 }

@@ -9,7 +9,6 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
-	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
 	"neargate/control/images"
 	"neargate/dataplane/registry"
@@ -40,14 +39,14 @@ func (d *daemon) openRegistries() (*containers, error) {
 		return nil, err
 	}
 	r := &containers{blobs: blobs, store: d.store, log: d.log}
-	r.api = ecr.New(d.deps(), blobs, upstream.New(d.mirrors), d.layerURL)
+	r.api = ecr.New(d.deps(), blobs, upstream.New(d.mirrors), func() string { return "http://" + d.listener.Addr().String() })
 	g := door.Gate{Directory: auth.NewDirectory(d.store, time.Now)}
 	cfg := v2.Config{
-		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log, Elsewhere: awsdoor.Through,
+		Images: r.api.Images(), Repositories: r.api, Tokens: tokens.NewTokens(d.deps()), Log: d.log,
 		Gate: func(ctx context.Context, c auth.Caller, operation string, input any) (context.Context, error) {
 			return g.Admit(ctx, wire.Request{
 				ID: d.ids.UUID(), Service: "ecr", Operation: operation, Region: c.Region, Account: c.Account, Principal: c, Input: input,
-				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Secure: c.Secure, Time: time.Now(),
+				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Host: c.Host, Secure: c.Secure, Time: time.Now(),
 			})
 		},
 	}

@@ -140,6 +140,9 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	h.parts = node.Parts{
 		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: calls.Access, Logs: h.logs, LogMode: calls.LogMode, Environment: environment(lend), Log: d.log,
 	}
+	if h.parts.TLS, err = d.trust(); err != nil {
+		return err
+	}
 	from := given.Source{Calls: calls}
 	h.parts.Secrets, h.parts.Files = from, from
 	if err = h.logs.Sweep(); err == nil {
@@ -188,9 +191,9 @@ func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Con
 	}
 	h := d.tasks
 	if h.keeper != nil {
+		part("doors", d.doors.Run)
 		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
 		part("images", h.images.Run)
-		part("public endpoints", d.doors.Run)
 		part("sandboxes", func(ctx context.Context) error { h.box.Run(ctx, d.log); return nil })
 	}
 	part("node", func(ctx context.Context) error {
@@ -243,8 +246,7 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 		return nil, err
 	}
 	return network.Open(d.dir.Spaces(), "", network.Host{
-		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks,
-		Services: []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()},
+		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks, Services: d.publicDoors(),
 	})
 }
 

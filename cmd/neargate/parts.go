@@ -20,6 +20,7 @@ import (
 	awssts "neargate/aws/sts"
 	"neargate/billing/book"
 	"neargate/control"
+	"neargate/control/edge"
 	"neargate/control/expire"
 	"neargate/control/images"
 	keycontrol "neargate/control/keys"
@@ -75,7 +76,7 @@ func services(d service.Deps, a apis) []shape.Service {
 
 // controllers are all loops of the control plane. docs/controllers.md draws them.
 func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, master [32]byte) []loop.Runner {
-	return append(control.Tasks(now, ids, public),
+	return append(append(control.Tasks(now, ids, public), edge.New(ids)...),
 		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
 		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
 }

@@ -196,6 +196,51 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestDeltaIsTheRuleset compares rulesets changed by differences of policies with
+// rulesets rendered anew.
+func TestDeltaIsTheRuleset(t *testing.T) {
+	done, rules := 0, 0
+	for seed := range uint64(2000) {
+		rnd := rand.New(rand.NewPCG(seed, 4))
+		old := randomPolicy(rnd)
+		now := old
+		now.Interfaces, now.Groups = nil, slices.Clone(old.Groups)
+		before, after := old, old
+		before.Interfaces, after.Interfaces = nil, nil
+		for _, i := range old.Interfaces {
+			if rnd.IntN(3) == 0 {
+				before.Interfaces = append(before.Interfaces, i)
+			} else {
+				now.Interfaces = append(now.Interfaces, i)
+			}
+		}
+		for n := range rnd.IntN(3) {
+			i := old.Interfaces[rnd.IntN(len(old.Interfaces))]
+			i.Name, i.Addresses = fmt.Sprint("new", n), []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 7, byte(n)})}
+			after.Interfaces, now.Interfaces = append(after.Interfaces, i), append(now.Interfaces, i)
+		}
+		for g := range now.Groups {
+			if rnd.IntN(2) == 0 {
+				now.Groups[g].Members = append(slices.Clone(now.Groups[g].Members), randomAddr(rnd))[rnd.IntN(2):]
+			}
+		}
+		after.Groups = now.Groups
+		r, want := Render(old), Render(now)
+		changes, ok := r.Delta(before, after)
+		if !ok {
+			rules++
+			continue
+		}
+		done++
+		if got := r.With(changes); got.String() != want.String() {
+			t.Fatalf("seed %d: changed\n%s\nwant\n%s", seed, got, want)
+		}
+	}
+	if done < 200 || rules < 200 {
+		t.Errorf("%d differences of sets, %d of rules: too few of one kind", done, rules)
+	}
+}
+
 func TestSubtract(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	random := func() []Element {

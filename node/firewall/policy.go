@@ -60,6 +60,7 @@ type Interface struct {
 	ACL       string // id; empty: everything passes
 	Forwards  bool   // sends under other addresses than its own: no source check
 	Open      bool   // no security group applies, as with NAT gateways
+	Tracked   bool   // every connection is, as with NAT gateways and VPC endpoints
 }
 
 // Group is a security group. A permission that is not about IPv4 or cannot be

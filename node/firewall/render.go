@@ -3,6 +3,7 @@ package firewall
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,9 +13,11 @@ import (
 // Amazon EC2 User Guide, Network maximum transmission unit.
 const gatewayMTU = 1500
 
+// TableVPC is the table in a namespace of an installation's own.
+const TableVPC = "neargate"
+
 // Names in a VPC's ruleset.
 const (
-	tableVPC      = "neargate"
 	setAddresses  = "addresses" // device and address pairs that may send
 	setRoutable   = "routable"  // device and address pairs that have a public address
 	mapStrangers  = "strangers" // devices that send from other addresses
@@ -46,7 +49,7 @@ const (
 func Render(p Policy) Ruleset {
 	p.Interfaces = slices.Clone(p.Interfaces)
 	slices.SortFunc(p.Interfaces, func(a, b Interface) int { return strings.Compare(a.Name, b.Name) })
-	r := Ruleset{Table: tableVPC, Sets: sets(p)}
+	r := Ruleset{Table: TableVPC, Sets: sets(p)}
 	r.Chains = append(r.Chains, Chain{"input", &Hook{"filter", "input", 0, Drop}, inputRules(p)})
 	if len(p.ACLs) > 0 {
 		r.Chains = append(r.Chains, Chain{"acl", &Hook{"filter", "forward", priorityACL, Accept}, []Rule{
@@ -205,7 +208,9 @@ func sets(p Policy) []Set {
 func used(p Policy) []string {
 	var ids []string
 	for _, i := range p.Interfaces {
-		ids = append(ids, i.Groups...)
+		if !i.Open {
+			ids = append(ids, i.Groups...)
+		}
 	}
 	return unique(ids)
 }
@@ -243,7 +248,7 @@ func unionChains(p Policy) []Chain {
 	unions := map[string][]string{}
 	var names []string
 	for _, i := range p.Interfaces {
-		if ids := unique(slices.Clone(i.Groups)); len(ids) > 1 {
+		if ids := unique(slices.Clone(i.Groups)); len(ids) > 1 && !i.Open {
 			name := unionName(ids)
 			unions[name] = ids
 			names = append(names, name)
@@ -286,20 +291,19 @@ func aclName(i *Interface) string {
 }
 
 func aclChains(p Policy) []Chain {
-	seen := map[string]bool{}
-	var chains []Chain
+	guarded := map[string]Interface{}
 	for _, i := range p.Interfaces {
-		name := aclName(&i)
-		if i.ACL == "" || seen[name] {
-			continue
+		if i.ACL != "" {
+			guarded[aclName(&i)] = i
 		}
-		seen[name] = true
-		var acl ACL
+	}
+	var chains []Chain
+	for _, name := range slices.Sorted(maps.Keys(guarded)) {
+		i, acl := guarded[name], ACL{}
 		if n := slices.IndexFunc(p.ACLs, func(a ACL) bool { return a.ID == i.ACL }); n >= 0 {
 			acl = p.ACLs[n]
 		}
-		out := aclChain(name+suffixOut, acl, true, i.Subnet)
-		chains = append(chains, out, aclChain(name+suffixIn, acl, false, i.Subnet))
+		chains = append(chains, aclChain(name+suffixOut, acl, true, i.Subnet), aclChain(name+suffixIn, acl, false, i.Subnet))
 	}
 	return chains
 }

@@ -19,7 +19,7 @@ func RenderNAT(address netip.Addr) Ruleset {
 	for _, protocol := range []int{protocolTCP, protocolUDP, protocolICMP} {
 		forward = append(forward, Rule{[]Match{stranger, {Field: Protocol, Min: protocol, Max: protocol}}, decide(Accept)})
 	}
-	return Ruleset{Table: tableVPC, Chains: []Chain{
+	return Ruleset{Table: TableVPC, Chains: []Chain{
 		{"input", &Hook{"filter", "input", 0, Drop}, nil},
 		{"forward", &Hook{"filter", "forward", 0, Drop}, forward},
 		{"postrouting", &Hook{"nat", "postrouting", prioritySNAT, Accept}, []Rule{
@@ -34,7 +34,7 @@ func RenderService() Ruleset {
 	for _, port := range []int{PortHTTPS, PortHTTP} {
 		input = append(input, Rule{tcpTo(port), decide(Accept)})
 	}
-	return Ruleset{Table: tableVPC, Chains: []Chain{{"input", &Hook{"filter", "input", 0, Drop}, input}}}
+	return Ruleset{Table: TableVPC, Chains: []Chain{{"input", &Hook{"filter", "input", 0, Drop}, input}}}
 }
 
 func tcpTo(port int) []Match {

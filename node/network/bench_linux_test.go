@@ -71,13 +71,13 @@ func BenchmarkInterface(b *testing.B) {
 				v.Interfaces[len(base)].ID = fmt.Sprint("eni-new-", i)
 				i++
 				at, used := time.Now(), cpu()
-				_, err := m.Update(v)
+				_, err := m.Update(clone(v))
 				w.must(err)
 				plug += time.Since(at)
 				plugCPU += cpu() - used
 				v.Interfaces, v.Groups[0].Members = base, members
 				at = time.Now()
-				_, err = m.Update(v)
+				_, err = m.Update(clone(v))
 				w.must(err)
 				unplug += time.Since(at)
 				w.waitFor(m.path(nameVPC(v.ID)), Name(fmt.Sprint("eni-new-", i-1)))
@@ -134,14 +134,14 @@ func BenchmarkGroup(b *testing.B) {
 	b.Run("one member", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			v.Groups[0].Members = members[:9999+i%2]
-			_, err := m.Update(v)
+			_, err := m.Update(clone(v))
 			w.must(err)
 		}
 	})
 	b.Run("all rules", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			v.Groups[2].Permissions[1].From = 80 + i%2
-			_, err := m.Update(v)
+			_, err := m.Update(clone(v))
 			w.must(err)
 		}
 	})
@@ -187,7 +187,7 @@ func BenchmarkPath(b *testing.B) {
 			for i := range c.members - 1 {
 				v.Groups[0].Members = append(v.Groups[0].Members, netip.AddrFrom4([4]byte{10, 0, byte(16 + i/250), byte(i % 250)}))
 			}
-			_, err := m.Update(v)
+			_, err := m.Update(clone(v))
 			w.must(err)
 		}
 		b.Run(c.name+" round trip", func(b *testing.B) {

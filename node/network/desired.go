@@ -246,7 +246,7 @@ func (v VPC) policy(all map[string]VPC) firewall.Policy {
 	for _, i := range v.Interfaces {
 		s := v.subnet(i.Subnet)
 		p.Interfaces = append(p.Interfaces, firewall.Interface{Name: Name(i.ID), Addresses: i.Addresses,
-			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT})
+			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT, Tracked: i.Role != Task})
 	}
 	return p
 }

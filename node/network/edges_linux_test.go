@@ -63,7 +63,7 @@ func (w *world) reachable() {
 
 func (w *world) update(m *Manager, v VPC) {
 	w.t.Helper()
-	_, err := m.Update(v)
+	_, err := m.Update(clone(v))
 	w.must(err)
 }
 

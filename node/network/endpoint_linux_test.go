@@ -33,7 +33,7 @@ func TestEndpoints(t *testing.T) {
 	w.expect(w.host, "tcp", "169.254.170.2:80", "")
 	w.expect(w.internet, "tcp", "169.254.170.2:80", "")
 	v.Endpoints = nil
-	_, err := m.Update(v)
+	_, err := m.Update(clone(v))
 	w.must(err)
 	w.expect(a, "tcp", "10.0.0.2:80", "")
 	w.settled(m, v)

@@ -235,6 +235,15 @@ func (w *world) expect(space, protocol, to, want string) {
 	}
 }
 
+// clone is v for the manager, which keeps it, to change v afterwards.
+func clone(v VPC) VPC {
+	v.Subnets, v.Interfaces, v.Groups = slices.Clone(v.Subnets), slices.Clone(v.Interfaces), slices.Clone(v.Groups)
+	for i := range v.Groups {
+		v.Groups[i].Permissions = slices.Clone(v.Groups[i].Permissions)
+	}
+	return v
+}
+
 func permit(protocol string, port int, peer string) network.Permission {
 	p := network.Permission{Protocol: protocol, From: port, To: port, IPv4: peer}
 	if strings.HasPrefix(peer, "sg-") {
@@ -280,7 +289,11 @@ func twoSubnets(id string, octet int) VPC {
 
 func (w *world) reconcile(m *Manager, vpcs ...VPC) []string {
 	w.t.Helper()
-	changed, err := m.Reconcile(vpcs)
+	var kept []VPC
+	for _, v := range vpcs {
+		kept = append(kept, clone(v))
+	}
+	changed, err := m.Reconcile(kept)
 	w.must(err)
 	return changed
 }
@@ -362,7 +375,7 @@ func TestPackets(t *testing.T) {
 		v := v1
 		v.Groups = slices.Clone(v1.Groups)
 		v.Groups[2].Permissions = v.Groups[2].Permissions[1:]
-		_, err = m.Update(v)
+		_, err = m.Update(clone(v))
 		w.must(err)
 		w.expect(b1, "tcp", "10.0.2.10:80", "")
 		if got, err := ask(c, patience); got != "eni-1c 10.0.1.11" {
@@ -370,10 +383,10 @@ func TestPackets(t *testing.T) {
 		}
 		v.Groups[2] = v1.Groups[2]
 		v.Groups[1].Members = nil // left the group
-		_, err = m.Update(v)
+		_, err = m.Update(clone(v))
 		w.must(err)
 		w.expect(b1, "tcp", "10.0.2.10:80", "")
-		_, err = m.Update(v1)
+		_, err = m.Update(clone(v1))
 		w.must(err)
 		w.expect(b1, "tcp", "10.0.2.10:80", "eni-1c 10.0.1.11")
 	})
@@ -684,7 +697,7 @@ func TestChangesOfInterfaces(t *testing.T) {
 	}))
 	less := v
 	less.Interfaces = []Interface{v.Interfaces[0], v.Interfaces[2]}
-	_, err := m.Update(less)
+	_, err := m.Update(clone(less))
 	w.must(err)
 	if _, err := os.Stat(gone); !os.IsNotExist(err) {
 		t.Errorf("namespace of a removed interface: %v", err)
@@ -693,7 +706,7 @@ func TestChangesOfInterfaces(t *testing.T) {
 	other := v.Interfaces[1]
 	other.ID = "eni-1other"
 	less.Interfaces = append(less.Interfaces, other)
-	_, err = m.Update(less)
+	_, err = m.Update(clone(less))
 	w.must(err)
 	w.serve(m.Namespace(other.ID), "other", 80)
 	w.expect(a, "tcp", "10.0.1.11:80", "other 10.0.1.10")
@@ -703,12 +716,12 @@ func TestChangesOfInterfaces(t *testing.T) {
 	w.serve(ready, "ready", 80)
 	plugged := Interface{ID: "eni-1ready", Addresses: []netip.Addr{addr("10.0.1.12")}, Subnet: "subnet-1", Groups: []string{"sg-web"}, Namespace: ready}
 	less.Interfaces = append(less.Interfaces, plugged)
-	_, err = m.Update(less)
+	_, err = m.Update(clone(less))
 	w.must(err)
 	w.expect(a, "tcp", "10.0.1.12:80", "ready 10.0.1.10")
 	// Without its gateway the VPC has no way out.
 	less.Gateway = false
-	_, err = m.Update(less)
+	_, err = m.Update(clone(less))
 	w.must(err)
 	w.expect(a, "tcp", "203.0.113.9:80", "")
 	w.expect(a, "tcp", "10.0.1.12:80", "ready 10.0.1.10")
@@ -733,7 +746,7 @@ func TestHeldNamespace(t *testing.T) {
 	w.serve(m.Namespace(v.Interfaces[1].ID), "b", 80)
 	w.expect(held, "tcp", "10.0.1.11:80", "b 10.0.1.10")
 	v.Interfaces = v.Interfaces[1:]
-	_, err = m.Update(v)
+	_, err = m.Update(clone(v))
 	w.must(err)
 	w.expect(held, "tcp", "10.0.1.11:80", "") // has a link, but no rights
 	w.reconcile(m, v)

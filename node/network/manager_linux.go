@@ -28,6 +28,9 @@ type Manager struct {
 	vpcs  map[string]VPC // as last wanted, by id; nil before the first Reconcile
 	seen  memory
 	rules map[table]applied
+
+	ruled  map[string]VPC                 // whose rules are in force, by id
+	graves map[string]map[netip.Addr]bool // addresses that interfaces left, by VPC
 }
 
 // table is an nftables table in a namespace.
@@ -51,7 +54,8 @@ func Open(dir, root string, h Host) (*Manager, error) {
 	if err := netns.Prepare(dir); err != nil {
 		return nil, err
 	}
-	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{}}, nil
+	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{},
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}}, nil
 }
 
 // Pool are the installation's public addresses.
@@ -73,7 +77,7 @@ func (m *Manager) path(space string) string {
 
 // Reconcile makes vpcs, all there are on this host, real, and removes what else
 // the installation has. It returns what it changed, in words: nothing, when
-// everything was as wanted.
+// everything was as wanted. The manager keeps vpcs, as Update does.
 func (m *Manager) Reconcile(vpcs []VPC) (changed []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -83,7 +87,7 @@ func (m *Manager) Reconcile(vpcs []VPC) (changed []string, err error) {
 // Update makes v real, which may be new, without a look at what has not changed
 // since the last Reconcile: its cost hardly depends on what else there is. What
 // others changed in the kernel, and what else has to be removed, waits for
-// Reconcile.
+// Reconcile. The manager keeps v: nobody may change what it holds.
 func (m *Manager) Update(v VPC) (changed []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -91,8 +95,15 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 		return nil, errors.New("network: updated before it was reconciled")
 	}
 	list := m.concerned(v)
+	old := m.vpcs[v.ID]
 	m.vpcs[v.ID] = v
 	if m.remembered(list) {
+		if changed, done, err := m.quick(old, v, list); done || err != nil {
+			if err != nil {
+				m.seen = memory{}
+			}
+			return changed, err
+		}
 		if changed, err = m.level(m.seen, list, false); err == nil {
 			return changed, nil
 		}
@@ -154,7 +165,8 @@ func Clear(dir, root, tag string) (any bool, err error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return false, err
 	}
-	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{}}
+	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{},
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}}
 	more, err := m.clear()
 	return any || more, err
 }
@@ -162,7 +174,7 @@ func Clear(dir, root, tag string) (any bool, err error) {
 func (m *Manager) clear() (any bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.vpcs, m.rules = map[string]VPC{}, map[table]applied{}
+	m.vpcs, m.rules, m.ruled = map[string]VPC{}, map[table]applied{}, map[string]VPC{}
 	seen, err := m.observe(nil)
 	if err != nil {
 		return false, err
@@ -185,6 +197,12 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 	m.vpcs = map[string]VPC{}
 	for _, v := range vpcs {
 		m.vpcs[v.ID] = v
+	}
+	for id := range m.ruled {
+		if _, stays := m.vpcs[id]; !stays {
+			delete(m.ruled, id)
+			delete(m.graves, id)
+		}
 	}
 	seen, err := m.observe(vpcs)
 	if err != nil {
@@ -255,7 +273,70 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 		err = errors.Join(err, rerr)
 		changed = append(changed, did...)
 	}
+	for _, v := range vpcs {
+		if err == nil {
+			err = m.cut(v, seen.spaces[nameVPC(v.ID)].exists)
+		}
+		if err != nil { // so that it is tried again
+			delete(m.rules, table{nameVPC(v.ID), firewall.TableVPC})
+		}
+	}
 	return changed, errors.Join(err, s.do(steps[first:]))
+}
+
+// quick is level for a VPC of which only tasks' interfaces come and go and groups
+// change members. It looks at nothing else, and is not done if there is more to do.
+func (m *Manager) quick(old, v VPC, concerned []VPC) (changed []string, done bool, err error) {
+	space := nameVPC(v.ID)
+	key := table{space, firewall.TableVPC}
+	rules, known := m.rules[key]
+	d, small := deltaOf(old, v)
+	if len(concerned) > 1 || !known || !small {
+		return nil, false, nil
+	}
+	changes, ok := rules.ruleset.Delta(d.before.policy(m.vpcs), d.after.policy(m.vpcs))
+	t := nft.Open(m.path(space), key.name)
+	if !ok {
+		return nil, false, nil
+	}
+	if generation, err := t.Generation(); err != nil || generation != rules.generation {
+		return nil, false, nil
+	}
+	steps := d.steps(m.host, m.vpcs, m.seen)
+	first := slices.IndexFunc(steps, func(x step) bool { return x.verb > createSpace })
+	if first < 0 {
+		first = len(steps)
+	}
+	for _, x := range steps {
+		changed = append(changed, x.String())
+	}
+	s := m.session()
+	defer s.close()
+	err = s.do(steps[:first])
+	if len(changes) > 0 {
+		changed = append(changed, fmt.Sprintf("%s: change sets of rules %s", space, key.name))
+		err = errors.Join(err, m.change(key, t, rules.ruleset, changes))
+	}
+	if err == nil {
+		err = m.bury(v, d)
+	}
+	if err != nil {
+		delete(m.rules, key)
+	}
+	return changed, true, errors.Join(err, s.do(steps[first:]))
+}
+
+// change changes sets of a ruleset in force.
+func (m *Manager) change(key table, t nft.Table, r firewall.Ruleset, changes []firewall.Change) error {
+	delete(m.rules, key)
+	if err := t.Change(changes); err != nil {
+		return err
+	}
+	generation, err := t.Generation()
+	if err == nil {
+		m.rules[key] = applied{ruleset: r.With(changes), generation: generation}
+	}
+	return err
 }
 
 // files are the names of namespaces, true if they are mounted.

@@ -195,7 +195,8 @@ func addrOf(ip net.IP) netip.Addr {
 func sysctlPath(name string) string { return filepath.Join("/proc/sys/net", name) }
 
 // readSysctls reads those named in want, in the thread's namespace. One that the
-// kernel lacks is as wanted: a kernel without IPv6 needs no turning off.
+// kernel lacks is as wanted: a kernel without IPv6 needs no turning off, and none
+// without connection tracking takes the rules.
 func readSysctls(want, into map[string]string) error {
 	for name, value := range want {
 		b, err := os.ReadFile(sysctlPath(name))
@@ -205,7 +206,7 @@ func readSysctls(want, into map[string]string) error {
 		switch {
 		case err == nil:
 			into[name] = strings.TrimSpace(string(b))
-		case strings.HasPrefix(name, "ipv6/"):
+		case strings.HasPrefix(name, "ipv6/"), strings.HasPrefix(name, "netfilter/"):
 			into[name] = value
 		}
 	}

@@ -72,6 +72,50 @@ func TestPlanOfUpdateSparesOthers(t *testing.T) {
 	}
 }
 
+// TestDeltaIsThePlan lets tasks' interfaces come and go: the steps of the difference
+// leave nothing to do.
+func TestDeltaIsThePlan(t *testing.T) {
+	done := 0
+	for seed := range uint64(500) {
+		rnd := rand.New(rand.NewPCG(seed, 9))
+		vpcs := randomVPCs(rnd)
+		if len(vpcs) == 0 {
+			continue
+		}
+		k := model{spaces: map[string]space{"": {exists: true}}, files: map[string]bool{"eother": true}}
+		for _, x := range plan(wanted(testHost(), vpcs, space{}), k.observe(), k.files, false) {
+			if err := k.do(x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old := vpcs[0]
+		vpcs[0].Interfaces = slices.DeleteFunc(slices.Clone(old.Interfaces), func(i Interface) bool { return i.Role == Task && rnd.IntN(2) == 0 })
+		for i := range rnd.IntN(3) {
+			vpcs[0].Interfaces = append(vpcs[0].Interfaces, Interface{ID: fmt.Sprint("new", i), Subnet: "0", Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(12 + i)})}})
+		}
+		d, ok := deltaOf(old, vpcs[0])
+		if !ok {
+			continue // one that forwards
+		}
+		done++
+		byID := map[string]VPC{}
+		for _, v := range vpcs {
+			byID[v.ID] = v
+		}
+		for _, x := range d.steps(testHost(), byID, memory{k.observe(), k.files}) {
+			if err := k.do(x); err != nil {
+				t.Fatalf("seed %d: %s: %v", seed, x, err)
+			}
+		}
+		if rest := plan(wanted(testHost(), vpcs, space{}), k.observe(), k.files, false); rest != nil {
+			t.Fatalf("seed %d: still to do: %v", seed, rest)
+		}
+	}
+	if done < 200 {
+		t.Errorf("only %d differences", done)
+	}
+}
+
 func TestRangesOfTheHostAreNotBlackholed(t *testing.T) {
 	v := VPC{ID: "1", CIDRs: []netip.Prefix{netip.MustParsePrefix("172.31.0.0/16"), netip.MustParsePrefix("10.9.0.0/16")}}
 	is := space{foreign: []netip.Prefix{netip.MustParsePrefix("172.31.16.0/20")}}

@@ -35,7 +35,7 @@ func TestPolicyIsWhatPacketsMeet(t *testing.T) {
 	passed, dropped := 0, 0
 	for round := range 20 {
 		randomGroups(rnd, &v)
-		if _, err := m.Update(v); err != nil {
+		if _, err := m.Update(clone(v)); err != nil {
 			t.Fatal(err)
 		}
 		policy := v.policy(nil)

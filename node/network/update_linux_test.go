@@ -13,7 +13,7 @@ func TestUpdatesInTurn(t *testing.T) {
 	w.reconcile(m)
 	update := func(v VPC) string {
 		t.Helper()
-		changed, err := m.Update(v)
+		changed, err := m.Update(clone(v))
 		w.must(err)
 		return strings.Join(changed, "\n")
 	}

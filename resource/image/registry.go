@@ -93,7 +93,7 @@ type CacheRule struct {
 	Account, Region, Prefix string
 	Upstream                string // AWS's name of the kind of registry, if given or known
 	URL                     string // host of the registry
-	UpstreamPrefix          string // of repositories there; ROOT for none
+	UpstreamPrefix          string // of repositories there; ROOT or nothing for none
 	Credential              string `json:",omitempty"` // ARN of a secret
 	Role                    string `json:",omitempty"`
 	CreatedAt, UpdatedAt    time.Time

@@ -8,10 +8,14 @@ import (
 	"neargate/service"
 	"neargate/service/ec2/acl"
 	"neargate/service/ec2/common"
+	"neargate/service/ec2/endpoint"
 	"neargate/service/ec2/eni"
+	"neargate/service/ec2/gateway"
 	"neargate/service/ec2/group"
 	"neargate/service/ec2/insight"
 	"neargate/service/ec2/internal/call"
+	"neargate/service/ec2/peering"
+	"neargate/service/ec2/prefixlist"
 	"neargate/service/ec2/route"
 	"neargate/service/ec2/vpc"
 )
@@ -21,8 +25,12 @@ type (
 	acls       = acl.Handler
 	commons    = common.Handler
 	groups     = group.Handler
+	endpoints  = endpoint.Handler
+	gateways   = gateway.Handler
 	insights   = insight.Handler
 	interfaces = eni.Handler
+	lists      = prefixlist.Handler
+	peerings   = peering.Handler
 	routes     = route.Handler
 	vpcs       = vpc.Handler
 )
@@ -33,8 +41,12 @@ type Service struct {
 	*acls
 	*commons
 	*groups
+	*endpoints
+	*gateways
 	*insights
 	*interfaces
+	*lists
+	*peerings
 	*routes
 	*vpcs
 }
@@ -44,5 +56,8 @@ var _ wire.API = (*Service)(nil)
 // New returns the service.
 func New(deps service.Deps) *Service {
 	e := call.New(deps)
-	return &Service{e, acl.New(e), common.New(e), group.New(e), insight.New(e), eni.New(e), route.New(e), vpc.New(e)}
+	return &Service{
+		e, acl.New(e), common.New(e), group.New(e), endpoint.New(e), gateway.New(e), insight.New(e), eni.New(e), prefixlist.New(e), peering.New(e),
+		route.New(e), vpc.New(e),
+	}
 }

@@ -4,8 +4,6 @@
 package ecr
 
 import (
-	"context"
-
 	api "neargate/aws/ecr"
 	"neargate/service"
 	"neargate/service/ecr/images"
@@ -31,7 +29,7 @@ var _ api.API = (*Service)(nil)
 
 // New returns the service over blobs; images of pull through cache rules come from
 // upstream, and url is where layers are downloaded from.
-func New(d service.Deps, blobs images.Blobs, upstream images.Upstream, url func(ctx context.Context, region string) string) *Service {
+func New(d service.Deps, blobs images.Blobs, upstream images.Upstream, url func() string) *Service {
 	return &Service{images.New(d, blobs, upstream, url), registry.New(d), repository.New(d)}
 }
 

@@ -50,7 +50,7 @@ func newWorld(t *testing.T, up images.Upstream) *world {
 		t.Fatal(err)
 	}
 	deps := service.Deps{Store: mem.New(), Now: now, IDs: arn.NewSource(rand.Reader), TokenKey: [32]byte{1}}
-	w.Service = ecr.New(deps, w.blobs, up, func(context.Context, string) string { return "http://here" })
+	w.Service = ecr.New(deps, w.blobs, up, func() string { return "http://here" })
 	w.ctx = auth.WithCaller(t.Context(), auth.Caller{Account: account, Region: region, UserID: account, ARN: "arn:aws:iam::" + account + ":root"})
 	return w
 }

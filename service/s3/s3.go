@@ -20,6 +20,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/resource/image"
 	"neargate/service/s3/bucket"
 	"neargate/service/s3/internal/call"
 	"neargate/service/s3/internal/sigv2"
@@ -48,6 +49,9 @@ type request = call.Request
 func New(cfg Config) *Server {
 	if cfg.DefaultRegion == "" {
 		cfg.DefaultRegion = arn.DefaultRegion
+	}
+	if cfg.Layers != nil {
+		cfg.Keys = layerKeys{cfg.Keys, image.LayerSecret(cfg.TokenKey)}
 	}
 	s := &Server{cfg: cfg, verifier: sigv4.NewVerifier(cfg.Keys, cfg.Now), operations: map[string]call.Operation{}}
 	for _, table := range []map[string]call.Operation{bucket.Operations(), object.Operations(), upload.Operations()} {
@@ -106,6 +110,9 @@ func (s *Server) serve(x *request) (err error) {
 	}
 	if err := s.prove(x); err != nil {
 		return err
+	}
+	if region, ok := image.LayerRegion(x.Place.Bucket); ok && s.cfg.Layers != nil {
+		return layer(x, region)
 	}
 	if x.Op, err = s.route(x.Place, x.R.Method, x.Query, x.R.Header); err != nil {
 		return err
@@ -206,7 +213,7 @@ func hoist(x *request) {
 func become(x *request, key sigv4.Key) {
 	c := key.Principal.(auth.Caller)
 	c.Region, c.Partition = x.Region, arn.Partition(x.Region)
-	c.RequestID, c.SourceIP, c.UserAgent, c.Secure, c.Via = x.ID, x.SourceIP(), x.R.UserAgent(), x.R.TLS != nil, auth.ViaOf(x.Ctx)
+	c.RequestID, c.SourceIP, c.UserAgent, c.Host, c.Secure, c.Via = x.ID, x.SourceIP(), x.R.UserAgent(), x.R.Host, x.R.TLS != nil, auth.ViaOf(x.Ctx)
 	x.Caller = c
 	x.Ctx = auth.WithCaller(x.Ctx, c)
 }

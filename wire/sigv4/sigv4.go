@@ -1,6 +1,7 @@
 // Package sigv4 proves who sent a request: it verifies AWS Signature Version 4
 // in its three forms, the Authorization header, the presigned query string and
-// the signed aws-chunked body. [Sign] signs what neargate itself sends to an AWS API.
+// the signed aws-chunked body. It signs what neargate itself sends to an AWS API, and
+// the URLs that AWS hands out.
 //
 // A request passes in two steps, because the first tells where it is addressed:
 // Parse reads what the request claims, Verifier.Verify proves the claim.

@@ -70,11 +70,6 @@ type Doors struct {
 // New makes doors, all of them closed.
 func New(c Config) *Doors { return &Doors{cfg: c, vpcs: map[string]map[place]*door{}} }
 
-type throughKey struct{}
-
-// Through reports whether a request with the context came through a door.
-func Through(ctx context.Context) bool { return ctx.Value(throughKey{}) != nil }
-
 // Run keeps the public doors and the relays open until ctx ends, and then closes
 // all doors.
 func (d *Doors) Run(ctx context.Context) error {
@@ -82,7 +77,7 @@ func (d *Doors) Run(ctx context.Context) error {
 	public := func(a netip.Addr, name func(sni string) string, h http.Handler) {
 		wg.Go(func() {
 			d.keep(ctx, a, func() (*door, error) {
-				return d.open("", a, context.WithValue(context.Background(), throughKey{}, true), name, h)
+				return d.open("", a, context.Background(), name, h)
 			})
 		})
 	}
@@ -220,7 +215,7 @@ func (d *Doors) Remove(id string) { d.Set(vpc.View{VPC: network.Vpc{ID: id}}) }
 // endpoint opens the door of an endpoint.
 func (d *Doors) endpoint(v *vpc.View, l vpc.Listener) (*door, error) {
 	region := v.VPC.Region
-	ctx := context.WithValue(context.Background(), throughKey{}, true)
+	ctx := context.Background()
 	ctx = auth.WithVia(ctx, auth.Via{Account: v.VPC.Account, Region: region, Endpoint: l.Endpoint, Vpc: v.VPC.ID})
 	name := objectName("s3." + region + ".amazonaws.com")
 	for _, e := range v.Endpoints {

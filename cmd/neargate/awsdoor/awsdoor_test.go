@@ -117,7 +117,7 @@ func tell(service string) http.Handler {
 			via = v.Endpoint + " of " + v.Vpc
 		}
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		fmt.Fprintf(w, "%s via %s from %s, door %v, TLS %v ", service, via, host, Through(r.Context()), r.TLS != nil)
+		fmt.Fprintf(w, "%s via %s from %s, TLS %v ", service, via, host, r.TLS != nil)
 	})
 }
 
@@ -159,13 +159,13 @@ func TestPublicDoors(t *testing.T) {
 		client    *http.Client
 		url, want string
 	}{
-		{services, "http://sts.eu-west-1.amazonaws.com/", "all via nothing from 127.0.0.1, door true, TLS false <nil>"},
-		{services, "https://sts.eu-west-1.amazonaws.com/", "all via nothing from 127.0.0.1, door true, TLS true <nil>"},
-		{services, "https://127.19.0.2/", "all via nothing from 127.0.0.1, door true, TLS true <nil>"},
+		{services, "http://sts.eu-west-1.amazonaws.com/", "all via nothing from 127.0.0.1, TLS false <nil>"},
+		{services, "https://sts.eu-west-1.amazonaws.com/", "all via nothing from 127.0.0.1, TLS true <nil>"},
+		{services, "https://127.19.0.2/", "all via nothing from 127.0.0.1, TLS true <nil>"},
 		{services, "https://example.org/", "error: Get \"https://example.org/\": remote error: tls: internal error"},
-		{objects, "https://b.s3.us-east-1.amazonaws.com/", "s3 via nothing from 127.0.0.1, door true, TLS true <nil>"},
+		{objects, "https://b.s3.us-east-1.amazonaws.com/", "s3 via nothing from 127.0.0.1, TLS true <nil>"},
 		{objects, "https://sts.eu-west-1.amazonaws.com/", "certificate is valid for s3.amazonaws.com, not sts.eu-west-1.amazonaws.com"},
-		{mirrored, "http://public.ecr.aws/", "mirror via nothing from 127.0.0.1, door false, TLS false <nil>"},
+		{mirrored, "http://public.ecr.aws/", "mirror via nothing from 127.0.0.1, TLS false <nil>"},
 	} {
 		if got := w.eventually(tt.client, tt.url); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %s, want %s", tt.url, got, tt.want)
@@ -215,8 +215,8 @@ func TestEndpoints(t *testing.T) {
 	w.Set(v)
 	own, _ := edge.ServiceNamed(region, v.Endpoints[0].Service, edge.InterfaceEndpoint)
 	tests := []struct{ endpoint, host, want string }{
-		{"vpce-1", "api.ecr.eu-west-1.amazonaws.com", "ecr.api via vpce-1 of vpc-1 from 10.0.0.1, door true, TLS true"},
-		{"vpce-1", own.Names("vpce-1", nil)[0], "ecr.api via vpce-1 of vpc-1 from 10.0.0.1, door true, TLS true"},
+		{"vpce-1", "api.ecr.eu-west-1.amazonaws.com", "ecr.api via vpce-1 of vpc-1 from 10.0.0.1, TLS true"},
+		{"vpce-1", own.Names("vpce-1", nil)[0], "ecr.api via vpce-1 of vpc-1 from 10.0.0.1, TLS true"},
 		{"vpce-1", "api.ecr.us-east-1.amazonaws.com", "certificate is valid for api.ecr.eu-west-1.amazonaws.com, not api.ecr.us-east-1.amazonaws.com"},
 		{"vpce-1", "sts.eu-west-1.amazonaws.com", "certificate is valid for api.ecr.eu-west-1.amazonaws.com, not sts.eu-west-1.amazonaws.com"},
 		{"vpce-2", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "ecr.dkr via vpce-2 of vpc-1"},

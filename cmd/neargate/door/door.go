@@ -57,7 +57,7 @@ type Gate struct{ Directory *auth.Directory }
 func (g Gate) Admit(ctx context.Context, r wire.Request) (context.Context, error) {
 	c, _ := r.Principal.(auth.Caller) // nobody where an operation needs no signature
 	c.Region, c.Partition = r.Region, arn.Partition(r.Region)
-	c.RequestID, c.SourceIP, c.UserAgent, c.Secure, c.Via = r.ID, r.SourceIP, r.UserAgent, r.Secure, auth.ViaOf(ctx)
+	c.RequestID, c.SourceIP, c.UserAgent, c.Host, c.Secure, c.Via = r.ID, r.SourceIP, r.UserAgent, r.Host, r.Secure, auth.ViaOf(ctx)
 	err := g.Directory.Authorize(ctx, c, auth.Call{Service: r.Service, Operation: r.Operation, Input: r.Input})
 	var denied *auth.Denied
 	if errors.As(err, &denied) {

@@ -77,13 +77,13 @@ func (s *Handler) ModifyNetworkInterfaceAttribute(ctx context.Context, in *wire.
 		case err != nil:
 			return err
 		case e.RequesterManaged:
-			return notYours()
+			return call.NotYours()
 		case in.Description != nil:
 			e.Description = call.Val(in.Description.Value)
 		case in.SourceDestCheck != nil:
 			e.SourceDestCheck = call.Val(in.SourceDestCheck.Value)
 		case in.Groups != nil:
-			if e.Groups, err = groupsFor(sc, e.Vpc, in.Groups); err != nil {
+			if e.Groups, err = call.GroupsFor(sc, e.Vpc, in.Groups); err != nil {
 				return err
 			}
 		default:

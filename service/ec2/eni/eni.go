@@ -4,9 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"net/netip"
-	"slices"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
@@ -53,7 +50,7 @@ func (s *Handler) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 			out.TagSet = tag.Listed(old.RequestTags)
 			return err
 		}
-		if e.Groups, err = groupsFor(sc, subnet.Vpc, o.Groups); err != nil {
+		if e.Groups, err = call.GroupsFor(sc, subnet.Vpc, o.Groups); err != nil {
 			return err
 		}
 		if err := chooseRest(sc, &subnet, &e, o.Extra); err != nil {
@@ -119,25 +116,12 @@ func takeExplicit(sc call.Scope, subnet *network.Subnet, e *network.NetworkInter
 		e.Addresses = []string{""}
 	}
 	for _, ip := range o.Explicit() {
-		switch err := address.Take(sc.Tx, subnet, e.ID, ip); {
-		case errors.Is(err, address.ErrInUse):
-			return shape.Errorf("InvalidIPAddress.InUse", "The specified address is already in use.")
-		case errors.Is(err, address.ErrOutside):
-			return outside(subnet, ip)
-		case err != nil:
+		if _, err := call.TakeAddress(sc, subnet, e.ID, ip); err != nil {
 			return err
 		}
 		e.Addresses = append(e.Addresses, ip)
 	}
 	return nil
-}
-
-func outside(subnet *network.Subnet, ip string) error {
-	cidr, err := netip.ParsePrefix(subnet.CIDR)
-	if a, bad := netip.ParseAddr(ip); err == nil && bad == nil && cidr.Contains(a) {
-		return call.Invalid("Address %s is in subnet's reserved address range", ip)
-	}
-	return call.Invalid("Address %s does not fall within the subnet's address range", ip)
 }
 
 // chooseRest completes the interface's addresses: the primary unless it was
@@ -152,36 +136,11 @@ func chooseRest(sc call.Scope, subnet *network.Subnet, e *network.NetworkInterfa
 			continue
 		}
 		var err error
-		if e.Addresses[i], err = address.Allocate(sc.Tx, subnet, e.ID); errors.Is(err, address.ErrExhausted) {
-			return shape.Errorf("InsufficientFreeAddressesInSubnet", "The specified subnet does not have enough free addresses to satisfy the request.")
-		} else if err != nil {
+		if e.Addresses[i], err = call.TakeAddress(sc, subnet, e.ID, ""); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// groupsFor checks the groups of an interface in the VPC; none means its default
-// group.
-func groupsFor(sc call.Scope, vpc string, ids []string) ([]string, error) {
-	if len(ids) == 0 {
-		g, _, err := call.GroupNamed(sc, vpc, network.DefaultGroup)
-		return []string{g.ID}, err
-	}
-	var out []string
-	for _, id := range ids {
-		g, err := call.Groups.Get(sc, id)
-		if err != nil {
-			return nil, err
-		}
-		if g.Vpc != vpc {
-			return nil, shape.Errorf(call.Groups.NotFound, "You have specified two resources that belong to different networks.")
-		}
-		if !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	return out, nil
 }
 
 // DeleteNetworkInterface deletes an interface that is attached to nothing.
@@ -197,14 +156,9 @@ func (s *Handler) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNet
 		case e.Attachment != nil:
 			return call.Invalid("Network interface '%s' is currently in use.", e.ID)
 		case e.RequesterManaged:
-			return notYours()
+			return call.NotYours()
 		}
 		return address.DeleteInterface(sc.Tx, &e)
 	})
 	return &wire.DeleteNetworkInterfaceOutput{}, err
-}
-
-// notYours refuses to change what belongs to an AWS service.
-func notYours() error {
-	return shape.Errorf("AuthFailure", "You do not have permission to access the specified resource.")
 }

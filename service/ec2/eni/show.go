@@ -16,7 +16,7 @@ import (
 func renderInterface(sc call.Scope, e *network.NetworkInterface) (wire.NetworkInterface, error) {
 	w := wire.NetworkInterface{
 		AvailabilityZone: &e.Zone, AvailabilityZoneId: call.Optional(zoneID(e.Region, e.Zone)), Description: &e.Description,
-		InterfaceType: new("interface"), Ipv6Addresses: []wire.NetworkInterfaceIpv6Address{}, MacAddress: &e.MAC,
+		InterfaceType: new(e.Kind()), Ipv6Addresses: []wire.NetworkInterfaceIpv6Address{}, MacAddress: &e.MAC,
 		NetworkInterfaceId: &e.ID, OwnerId: &e.Account, PrivateIpAddress: call.Optional(e.Primary()), PublicDnsName: new(""),
 		RequesterId: call.Optional(e.RequesterID), RequesterManaged: &e.RequesterManaged, SourceDestCheck: &e.SourceDestCheck,
 		Operator: &wire.OperatorResponse{Managed: new(false), HiddenByDefault: new(false)},
@@ -40,6 +40,9 @@ func renderInterface(sc call.Scope, e *network.NetworkInterface) (wire.NetworkIn
 	}
 	if e.PublicIP != "" {
 		w.Association = &wire.NetworkInterfaceAssociation{IpOwnerId: new("amazon"), PublicIp: &e.PublicIP, PublicDnsName: new("")}
+		if e.Allocation != "" {
+			w.Association.IpOwnerId, w.Association.AllocationId, w.Association.AssociationId = &e.Account, &e.Allocation, &e.Association
+		}
 		if vpc.DNSHostnames {
 			w.Association.PublicDnsName = new(network.PublicDNSName(e.Region, e.PublicIP))
 			w.PublicDnsName = w.Association.PublicDnsName

@@ -51,13 +51,11 @@ type Service struct {
 	call.Call
 	blobs    Blobs
 	upstream Upstream
-	// url is where layers of a region are downloaded from by who makes a request with
-	// the context.
-	url func(ctx context.Context, region string) string
+	url      func() string // where layers are downloaded from, not by AWS's names
 }
 
 // New returns the service over the blobs in b.
-func New(d service.Deps, b Blobs, u Upstream, url func(ctx context.Context, region string) string) *Service {
+func New(d service.Deps, b Blobs, u Upstream, url func() string) *Service {
 	return &Service{call.New(d), b, u, url}
 }
 

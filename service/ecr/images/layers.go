@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"neargate/store"
 	"neargate/store/tables/repositories"
 	"neargate/wire/shape"
+	"neargate/wire/sigv4"
 )
 
 // partSize is what clients are told to cut layers into.
@@ -337,9 +340,37 @@ func (s *Service) GetDownloadUrlForLayer(ctx context.Context, in *api.GetDownloa
 	if err != nil {
 		return nil, err
 	}
+	if url := s.presigned(ctx, &l); url != "" {
+		return &api.GetDownloadUrlForLayerOutput{LayerDigest: &l.Digest, DownloadUrl: &url}, nil
+	}
 	until := s.Now().Add(downloadFor).UTC().Format(time.RFC3339)
 	token := s.Pages.Seal(l.Digest+" "+until, "ecr", "layer")
-	return &api.GetDownloadUrlForLayerOutput{LayerDigest: &l.Digest, DownloadUrl: new(s.url(ctx, auth.CallerFrom(ctx).Region) + "/v2/_layers/" + token)}, nil
+	return &api.GetDownloadUrlForLayerOutput{LayerDigest: &l.Digest, DownloadUrl: new(s.url() + "/v2/_layers/" + token)}, nil
+}
+
+// Link is the URL at Amazon S3 from which anyone can download a layer for an hour; ""
+// for a caller who did not come by AWS's names.
+func (s *Service) Link(ctx context.Context, registry, name *string, digest string) (string, error) {
+	l, err := s.layer(ctx, registry, name, digest)
+	if err != nil {
+		return "", err
+	}
+	return s.presigned(ctx, &l), nil
+}
+
+func (s *Service) presigned(ctx context.Context, l *image.Layer) string {
+	c := auth.CallerFrom(ctx)
+	host, ok := image.LayerHost(c.Host, l.Region)
+	if !ok {
+		return ""
+	}
+	u := &url.URL{Scheme: "http", Host: host, Path: "/" + image.LayerKey(l.Account, l.Digest)}
+	if c.Secure {
+		u.Scheme = "https"
+	}
+	signer := sigv4.Signer{AccessKeyID: image.LayerAccessKey, Secret: image.LayerSecret(s.TokenKey), Region: l.Region, Service: "s3"}
+	signer.Presign(http.MethodGet, u, s.Now(), downloadFor)
+	return u.String()
 }
 
 // Download opens the layer of a download URL; the error is image.ErrNoBlob when the

@@ -56,9 +56,6 @@ func (s *Service) CreatePullThroughCacheRule(ctx context.Context, in *api.Create
 		UpstreamPrefix: call.Text(in.UpstreamRepositoryPrefix), Role: call.Text(in.CustomRoleArn), CreatedAt: s.Now().UTC(),
 	}
 	c.UpdatedAt = c.CreatedAt
-	if c.UpstreamPrefix == "" {
-		c.UpstreamPrefix = image.Root
-	}
 	var private bool
 	var err error
 	if c.Upstream, private, err = kindOf(c.URL, in.UpstreamRegistry); err != nil {
@@ -85,7 +82,7 @@ func (s *Service) CreatePullThroughCacheRule(ctx context.Context, in *api.Create
 	}
 	return &api.CreatePullThroughCacheRuleOutput{
 		CreatedAt: &c.CreatedAt, EcrRepositoryPrefix: &c.Prefix, RegistryId: &account, UpstreamRegistry: &c.Upstream,
-		UpstreamRegistryUrl: &c.URL, UpstreamRepositoryPrefix: &c.UpstreamPrefix, CustomRoleArn: call.Some(c.Role),
+		UpstreamRegistryUrl: &c.URL, UpstreamRepositoryPrefix: call.Some(c.UpstreamPrefix), CustomRoleArn: call.Some(c.Role),
 	}, nil
 }
 
@@ -116,7 +113,7 @@ func (s *Service) DeletePullThroughCacheRule(ctx context.Context, in *api.Delete
 	}
 	return &api.DeletePullThroughCacheRuleOutput{
 		CreatedAt: &c.CreatedAt, EcrRepositoryPrefix: &c.Prefix, RegistryId: &account, UpstreamRegistryUrl: &c.URL,
-		UpstreamRepositoryPrefix: &c.UpstreamPrefix, CredentialArn: call.Some(c.Credential), CustomRoleArn: call.Some(c.Role),
+		UpstreamRepositoryPrefix: call.Some(c.UpstreamPrefix), CredentialArn: call.Some(c.Credential), CustomRoleArn: call.Some(c.Role),
 	}, nil
 }
 
@@ -149,7 +146,7 @@ func (s *Service) ValidatePullThroughCacheRule(ctx context.Context, in *api.Vali
 		return nil, err
 	}
 	return &api.ValidatePullThroughCacheRuleOutput{
-		EcrRepositoryPrefix: &c.Prefix, RegistryId: &c.Account, UpstreamRegistryUrl: &c.URL, UpstreamRepositoryPrefix: &c.UpstreamPrefix,
+		EcrRepositoryPrefix: &c.Prefix, RegistryId: &c.Account, UpstreamRegistryUrl: &c.URL, UpstreamRepositoryPrefix: call.Some(c.UpstreamPrefix),
 		CustomRoleArn: call.Some(c.Role), IsValid: new(true),
 	}, nil
 }
@@ -186,6 +183,6 @@ func (s *Service) DescribePullThroughCacheRules(ctx context.Context, in *api.Des
 func showRule(c *image.CacheRule) api.PullThroughCacheRule {
 	return api.PullThroughCacheRule{
 		CreatedAt: &c.CreatedAt, UpdatedAt: &c.UpdatedAt, EcrRepositoryPrefix: &c.Prefix, RegistryId: &c.Account, UpstreamRegistry: &c.Upstream,
-		UpstreamRegistryUrl: &c.URL, UpstreamRepositoryPrefix: &c.UpstreamPrefix, CustomRoleArn: call.Some(c.Role), CredentialArn: call.Some(c.Credential),
+		UpstreamRegistryUrl: &c.URL, UpstreamRepositoryPrefix: call.Some(c.UpstreamPrefix), CustomRoleArn: call.Some(c.Role), CredentialArn: call.Some(c.Credential),
 	}
 }

@@ -34,9 +34,6 @@ type Config struct {
 	Tokens       *registry.Tokens
 	Gate         Gate
 	Anonymous    *auth.Caller // who a request without a usable token is from; nil: nobody
-	// Elsewhere reports whether who makes a request with the context downloads layers
-	// from the URLs of GetDownloadUrlForLayer, as from AWS's registries; nil: nobody does.
-	Elsewhere func(context.Context) bool
 	Log          *slog.Logger
 }
 
@@ -126,7 +123,7 @@ func (h *Handler) authenticate(r *request) error {
 	if account, region, ok := image.ParseHost(r.Host); ok {
 		r.account, r.caller.Region = account, region
 	}
-	r.caller.UserAgent, r.caller.Secure = r.UserAgent(), r.TLS != nil
+	r.caller.UserAgent, r.caller.Host, r.caller.Secure = r.UserAgent(), r.Host, r.TLS != nil
 	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		r.caller.SourceIP = ip
 	}

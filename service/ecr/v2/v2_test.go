@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	if w.blobs, err = registry.Open(t.TempDir(), now); err != nil {
 		t.Fatal(err)
 	}
-	w.Service = ecr.New(deps, w.blobs, nil, func(context.Context, string) string { return w.server.URL })
+	w.Service = ecr.New(deps, w.blobs, nil, func() string { return w.server.URL })
 	h := v2.New(v2.Config{
 		Images: w.Images(), Repositories: w, Tokens: tokens.NewTokens(deps), Log: slog.New(slog.DiscardHandler),
 		Gate: func(ctx context.Context, c auth.Caller, operation string, _ any) (context.Context, error) {

@@ -47,7 +47,7 @@ func createBucket(x *request) error {
 		case err != nil:
 			return err
 		case ok && had.Account != b.Account:
-			return call.Fail("BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket call.Namespace is shared by all users of the system. Please select a different name and try again.", call.With("BucketName", name))
+			return call.Fail("BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", call.With("BucketName", name))
 		case ok && (b.Region != arn.DefaultRegion || had.Region != b.Region):
 			return call.Fail("BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it.", call.With("BucketName", name))
 		case ok:

@@ -64,7 +64,7 @@ func Operations() map[string]call.Operation {
 		"GET bucket object-lock":          call.Op("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", absent("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket")),
 		"PUT bucket object-lock":          call.Op("PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration", refused("Object Lock")),
 		"GET bucket analytics":            call.Op("ListBucketAnalyticsConfigurations", "s3:GetAnalyticsConfiguration", none("ListBucketAnalyticsConfigurationResult")),
-		"PUT bucket analytics":            call.Op("PutBucketAnalyticsConfiguration", "s3:PutAnalyticsConfiguration", refused("Storage call.Class analysis")),
+		"PUT bucket analytics":            call.Op("PutBucketAnalyticsConfiguration", "s3:PutAnalyticsConfiguration", refused("Storage class analysis")),
 		"GET bucket inventory":            call.Op("ListBucketInventoryConfigurations", "s3:GetInventoryConfiguration", none("ListInventoryConfigurationsResult")),
 		"PUT bucket inventory":            call.Op("PutBucketInventoryConfiguration", "s3:PutInventoryConfiguration", refused("Inventory")),
 		"GET bucket metrics":              call.Op("ListBucketMetricsConfigurations", "s3:GetMetricsConfiguration", none("ListMetricsConfigurationsResult")),

@@ -23,6 +23,11 @@ func getObject(x *request) error {
 	if err != nil {
 		return x.Missing(&x.Bucket, err)
 	}
+	return Deliver(x, c)
+}
+
+// Deliver answers GetObject and HeadObject with a version's content, and closes it.
+func Deliver(x *call.Request, c objects.Content) error {
 	defer func() {
 		if err := c.Close(); err != nil {
 			x.Failed = errors.Join(x.Failed, err)

@@ -79,17 +79,16 @@ func Available(tx store.Tx, s *network.Subnet) (int, error) {
 	return max(pool.Size()-taken, 0), nil
 }
 
-// DeleteInterface deletes the interface and releases all its addresses.
+// DeleteInterface deletes the interface and releases all its addresses; an Elastic
+// IP address stays allocated.
 func DeleteInterface(tx store.Tx, e *network.NetworkInterface) error {
 	for _, a := range e.Addresses {
 		if err := tables.PrivateAddresses.Delete(tx, e.Account, e.Region, e.Subnet, a); err != nil {
 			return err
 		}
 	}
-	if e.PublicIP != "" {
-		if err := tables.PublicAddresses.Delete(tx, e.PublicIP); err != nil {
-			return err
-		}
+	if err := letGo(tx, e); err != nil {
+		return err
 	}
 	return tables.NetworkInterfaces.Delete(tx, e.Account, e.Region, e.ID)
 }

@@ -5,6 +5,7 @@ package admit
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"neargate/wire/shape"
@@ -59,7 +60,7 @@ var refused = map[string][]string{
 }
 
 // Refused lists the members of the request type that are refused.
-func Refused(typ string) []string { return refused[typ] }
+func Refused(typ string) []string { return append(slices.Clone(refused[typ]), refusedEdge[typ]...) }
 
 // Check is the first check of every operation: a dry run ends here, and members
 // that ask for something not built are refused. in points to the request.

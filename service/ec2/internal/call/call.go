@@ -34,6 +34,11 @@ func (s *Env) PublicRange() netip.Prefix {
 	return s.Public
 }
 
+// NotYours refuses to change what belongs to an AWS service.
+func NotYours() error {
+	return shape.Errorf("AuthFailure", "You do not have permission to access the specified resource.")
+}
+
 // Scope is a transaction on behalf of a caller.
 type Scope struct {
 	Tx     store.Tx

@@ -19,10 +19,10 @@ import (
 // quotas.
 const MaxGroups = 5
 
-const (
-	maxAddresses = 50
-	maxToken     = 64
-)
+// MaxAddresses is how many private addresses an interface may have.
+const MaxAddresses = 50
+
+const maxToken = 64
 
 // Order is a network interface asked for. Its JSON form identifies the request for
 // idempotency: tags are no part of it, nor is the order of groups.
@@ -73,8 +73,8 @@ func Of(in *wire.CreateNetworkInterfaceInput) (Order, error) {
 	if err := o.addresses(in); err != nil {
 		return o, err
 	}
-	if 1+len(o.Secondary)+o.Extra > maxAddresses {
-		return o, shape.Errorf("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
+	if 1+len(o.Secondary)+o.Extra > MaxAddresses {
+		return o, TooManyAddresses()
 	}
 	return o, nil
 }
@@ -120,6 +120,11 @@ func (o *Order) Explicit() []string {
 // TooManyGroups refuses more groups than an interface may have.
 func TooManyGroups() error {
 	return shape.Errorf("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+}
+
+// TooManyAddresses refuses more private addresses than an interface may have.
+func TooManyAddresses() error {
+	return shape.Errorf("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.")
 }
 
 func missing(name string) error {

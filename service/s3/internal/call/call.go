@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
@@ -70,6 +71,9 @@ type Config struct {
 	Log           *slog.Logger
 	DefaultRegion string     // of requests that name none; arn.DefaultRegion if empty
 	Observe       func(Call) // told of every request after its answer; may be nil
+	// Layers opens a layer of Amazon ECR by its digest, or fails with image.ErrNoBlob;
+	// nil where there are none.
+	Layers func(digest string) (*os.File, error)
 }
 
 // Place is what a request is about; without a bucket it is about all of them.

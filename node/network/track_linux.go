@@ -1,0 +1,113 @@
+package network
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"neargate/internal/netns"
+	"neargate/node/firewall"
+)
+
+// flows picks known connections of a namespace.
+type flows func(firewall.Flow) bool
+
+// MatchConntrackFlow implements netlink.CustomConntrackFilter.
+func (pick flows) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
+	there, back := f.Forward, f.Reverse
+	names := []netip.Addr{addrOf(there.SrcIP), addrOf(there.DstIP), addrOf(back.SrcIP), addrOf(back.DstIP)}
+	return pick(firewall.Flow{Source: names[0], Destination: names[2], Protocol: int(there.Protocol), Port: int(back.SrcPort),
+		Out: names[0] != names[3], Names: names})
+}
+
+// cut ends known connections that the rules of a VPC's namespace no longer let
+// pass, after they were changed; and, where an earlier process changed them, those
+// of addresses that no interface has.
+func (m *Manager) cut(v VPC, existed bool) error {
+	policy := v.policy(m.vpcs)
+	old, known := m.ruled[v.ID]
+	var pick flows
+	switch {
+	case known:
+		was := old.policy(m.vpcs)
+		pick = policy.Cuts(&was)
+	case existed:
+		pick = v.orphaned()
+	}
+	if err := m.end(v, pick, v.Interfaces); err != nil {
+		return err
+	}
+	m.ruled[v.ID] = v
+	return nil
+}
+
+// orphaned picks connections of private addresses of v that no interface has.
+func (v VPC) orphaned() flows {
+	taken := map[netip.Addr]bool{}
+	for _, a := range names(v.Interfaces) {
+		taken[a] = true
+	}
+	for _, e := range v.Endpoints {
+		taken[e.Address] = true
+	}
+	for _, s := range v.Subnets {
+		taken[s.CIDR.Addr().Next()] = true
+	}
+	return func(f firewall.Flow) bool {
+		return slices.ContainsFunc([]netip.Addr{f.Source, f.Destination}, func(a netip.Addr) bool {
+			return !taken[a] && slices.ContainsFunc(v.CIDRs, func(c netip.Prefix) bool { return c.Contains(a) })
+		})
+	}
+}
+
+// bury notes the addresses that interfaces left. Connections of those that have
+// come to others end before these are there.
+func (m *Manager) bury(v VPC, d delta) error {
+	if m.graves[v.ID] == nil {
+		m.graves[v.ID] = map[netip.Addr]bool{}
+	}
+	for _, a := range names(d.gone) {
+		m.graves[v.ID][a] = true
+	}
+	if err := m.end(v, nil, d.come); err != nil {
+		return err
+	}
+	m.ruled[v.ID] = v
+	return nil
+}
+
+// end ends the connections in v's namespace that pick picks, if any, and those of
+// addresses that interfaces left, as soon as one of come has such an address.
+func (m *Manager) end(v VPC, pick flows, come []Interface) error {
+	graves := m.graves[v.ID]
+	dead := func(a netip.Addr) bool { return graves[a] }
+	if pick == nil && (len(graves) == 0 || !slices.ContainsFunc(names(come), dead)) {
+		return nil
+	}
+	all := flows(func(f firewall.Flow) bool { return pick != nil && pick(f) || slices.ContainsFunc(f.Names, dead) })
+	if err := m.endAll(v, all); err != nil {
+		return err
+	}
+	delete(m.graves, v.ID)
+	return nil
+}
+
+func (m *Manager) endAll(v VPC, pick flows) error {
+	return netns.Do(m.Space(v.ID), func() error {
+		k, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		for range observations {
+			_, err = k.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, pick)
+			if !errors.Is(err, netlink.ErrDumpInterrupted) {
+				return err
+			}
+		}
+		return err
+	})
+}

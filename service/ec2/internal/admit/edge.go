@@ -1,0 +1,20 @@
+package admit
+
+// refusedEdge lists the refused members of requests about what leads out of a VPC,
+// in the form of refused.
+var refusedEdge = map[string][]string{
+	"AllocateAddressInput":            {"Address", "CustomerOwnedIpv4Pool", "IpamPoolId"},
+	"CreateNatGatewayInput":           {"AvailabilityZoneAddresses", "SecondaryAllocationIds", "SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddresses", "VpcId"},
+	"CreateVpcEndpointInput":          endpoint("ResourceConfigurationArn", "ServiceNetworkArn"),
+	"ModifyVpcEndpointInput":          endpoint(),
+	"AssignPrivateIpAddressesInput":   {"Ipv4PrefixCount", "Ipv4Prefixes"},
+	"UnassignPrivateIpAddressesInput": {"Ipv4Prefixes"},
+	"ModifyManagedPrefixListInput":    {"IpamPrefixListResolverSyncEnabled"},
+}
+
+// endpoint are what requests for VPC endpoints have in common, and more.
+func endpoint(more ...string) []string {
+	return append([]string{
+		"DnsOptions.PrivateDnsPreference", "DnsOptions.PrivateDnsSpecifiedDomains", "SubnetConfigurations.Ipv6",
+	}, more...)
+}
