@@ -16,6 +16,7 @@ import (
 
 	"neargate/arn"
 	"neargate/wire/form"
+	"neargate/wire/rest"
 	"neargate/wire/shape"
 	"neargate/wire/sigv4"
 	"neargate/wire/validate"
@@ -44,6 +45,7 @@ type call struct {
 	body       []byte       // body as the codec reads it; raw's or flat's
 	out        []byte       // answer
 	pairs      []form.Pair  // parameters of a query request
+	labels     rest.Labels  // in the path of a request to a protocol with paths
 	status     int
 	code       string
 	failed     error  // what went wrong inside

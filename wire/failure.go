@@ -112,6 +112,7 @@ var refusals = map[shape.Protocol]refusalTable{
 	shape.JSON11: jsonRefusals,
 	shape.Query:  queryRefusals,
 	shape.EC2:    ec2Refusals,
+	shape.XML:    queryRefusals,
 }
 
 var jsonRefusals = refusalTable{

@@ -30,6 +30,9 @@ func (s *Server) route(c *call) *service {
 	if found := s.find(func(v *service) bool { return serves(host, v.Endpoint) }); found != nil {
 		return found
 	}
+	if found := s.find(func(v *service) bool { return atVersion(v, c.r) }); found != nil {
+		return found
+	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/"), "/")
 	return s.find(func(v *service) bool { return v.ID == first || v.Endpoint == first })
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"neargate/internal/bucket"
+	"neargate/wire/rest"
 	"neargate/wire/shape"
 )
 
@@ -51,7 +52,7 @@ func profileOf(s shape.Service) profile {
 	case shape.EC2:
 		p.internal = shape.NewError("InternalError", http.StatusInternalServerError, "An internal error has occurred")
 		p.throttled = shape.NewError("RequestLimitExceeded", http.StatusServiceUnavailable, "Request limit exceeded.")
-	case shape.Query:
+	case shape.Query, shape.XML:
 		p.internal = shape.NewError("InternalFailure", http.StatusInternalServerError, failureText)
 		p.throttled = shape.NewError("Throttling", http.StatusBadRequest, rateText)
 	default:
@@ -87,6 +88,7 @@ func DefaultLimits() []Limit {
 		{"iam", nil, generous},
 		{"sts", nil, generous},
 		{"logs", nil, generous},
+		{"route53", nil, generous},
 		{"cloudtrail", []string{"LookupEvents"}, bucket.Rate{Burst: 2, PerSecond: 2}},
 	}
 }
@@ -102,6 +104,8 @@ func newService(described shape.Service, plans *shape.Plans, limits []Limit) *se
 		s.protocol = awsQuery{}
 	case shape.EC2:
 		s.protocol = ec2Query{}
+	case shape.XML:
+		s.protocol = restXML{rest.NewRouter(described.Operations)}
 	default:
 		panic(fmt.Sprintf("wire: %s speaks %q", described.ID, described.Protocol))
 	}

@@ -15,9 +15,11 @@ import (
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/dns"
 	"neargate/dataplane/names"
+	"neargate/dataplane/zones"
 	"neargate/internal/netns"
 	"neargate/node/metadata"
 	"neargate/node/vpc"
+	"neargate/store"
 )
 
 // endpoints serves what AWS offers inside every VPC: the resolver and the task
@@ -27,6 +29,7 @@ type endpoints struct {
 	metadata func(vpc string) http.Handler
 	names    names.Config
 	doors    *awsdoor.Doors
+	store    store.Store
 	log      *slog.Logger
 }
 
@@ -101,6 +104,7 @@ func (s *vpcServer) Set(v vpc.View) {
 	c := dns.Config{
 		Region: v.VPC.Region, Support: v.VPC.DNSSupport, Hostnames: v.VPC.DNSHostnames, Pool: s.names.Pool, Public: map[netip.Addr]netip.Addr{},
 		Names: s.names.In(names.VPC{Region: v.VPC.Region, Endpoints: v.Endpoints, Interfaces: v.Interfaces}),
+		Zones: zones.Zones{Store: s.store, Account: v.VPC.Account, Region: v.VPC.Region, VPC: v.VPC.ID},
 	}
 	for _, text := range v.VPC.CIDRs() {
 		if cidr, err := netip.ParsePrefix(text); err == nil {

@@ -127,7 +127,7 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	}
 	lend := d.lender()
 	calls := d.asTask(lend)
-	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), names: d.names, doors: d.doors, log: d.log}
+	places := &endpoints{resolver: dns.New(dns.NewHost("/etc/resolv.conf")), names: d.names, doors: d.doors, store: d.store, log: d.log}
 	h.keeper = vpc.New(vpc.Config{Store: d.store, Manager: manager, Node: self.Name, Serve: places.serve, Log: d.log})
 	shown := inspect.New(d.store, h.keeper, h.box, manager.Namespace)
 	places.metadata = func(vpc string) http.Handler {
@@ -141,6 +141,9 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 		Sandbox: h.box, Network: h.keeper, Images: h.images, Access: calls.Access, Logs: h.logs, LogMode: calls.LogMode, Environment: environment(lend), Log: d.log,
 	}
 	if h.parts.TLS, err = d.trust(); err != nil {
+		return err
+	}
+	if h.parts.Trust, err = d.openTrust(ctx, h.box); err != nil {
 		return err
 	}
 	from := given.Source{Calls: calls}

@@ -15,6 +15,7 @@ import (
 	awskms "neargate/aws/kms"
 	awslogs "neargate/aws/logs"
 	awspricing "neargate/aws/pricing"
+	awsroute53 "neargate/aws/route53"
 	awssecrets "neargate/aws/secretsmanager"
 	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
@@ -38,6 +39,7 @@ import (
 	"neargate/service/kms"
 	"neargate/service/logs"
 	"neargate/service/pricing"
+	"neargate/service/route53"
 	"neargate/service/secretsmanager"
 	"neargate/service/ssm"
 	"neargate/service/sts"
@@ -67,6 +69,7 @@ func services(d service.Deps, a apis) []shape.Service {
 		awsiam.Describe(iam.New(d)),
 		awskms.Describe(a.kms),
 		awslogs.Describe(a.logs),
+		awsroute53.Describe(route53.New(d)),
 		awssecrets.Describe(secretsmanager.New(d, a.kms)),
 		awsssm.Describe(ssm.New(d, a.kms)),
 		awspricing.Describe(pricing.New(d)),

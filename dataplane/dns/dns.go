@@ -34,6 +34,15 @@ type Config struct {
 	// Names answers the names that the installation has for this VPC: lower case,
 	// without the last dot. A name without addresses exists and has none.
 	Names func(name string) (addresses []netip.Addr, ok bool)
+	Zones Zones // hosted zones that the VPC sees; nil: none
+}
+
+// Zones answers questions from hosted zones. A nil reply says that the question is
+// about none of them, and outside is the name that the answer leads to and that is to
+// be asked elsewhere.
+type Zones interface {
+	Private(ctx context.Context, q dns.Question) (reply *dns.Msg, outside string, err error)
+	Public(ctx context.Context, q dns.Question) (reply *dns.Msg, outside string, err error)
 }
 
 // Upstream answers what is not known here. It returns within its context, and an
@@ -89,16 +98,12 @@ func (r *Resolver) answer(ctx context.Context, from client, q *dns.Msg) *dns.Msg
 	if code, ok := acceptable(q); !ok {
 		return finish(q, refuse(q, code))
 	}
-	if reply := c.own(q); reply != nil {
-		return finish(q, reply)
-	}
-	if !r.busy.take(from) {
-		return nil
-	}
-	defer r.busy.give(from)
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	return finish(q, r.forward.ask(ctx, q))
+	if reply := r.resolve(ctx, from, c, q, 0); reply != nil {
+		return finish(q, reply)
+	}
+	return nil
 }
 
 // acceptable reports whether a query is one to be answered, else with which code

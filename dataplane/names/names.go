@@ -45,7 +45,7 @@ const (
 
 // global are the services that also have a host name without a region. Source: AWS
 // General Reference, Service endpoints and quotas.
-var global = []string{"budgets", "ec2", "iam", "sts"}
+var global = []string{"budgets", "ec2", "iam", "route53", "sts"}
 
 // private is an interface endpoint with private DNS.
 type private struct {

@@ -60,7 +60,7 @@ func (s *service) apiFile() string {
 		}
 	}
 	fmt.Fprintf(&b, "Protocol: shape.%s,\n", s.protocol())
-	if uri := s.shape.Traits.Field(smithy.XMLNamespace, "uri"); s.query && uri != "" {
+	if uri := s.shape.Traits.Field(smithy.XMLNamespace, "uri"); (s.query || s.rest) && uri != "" {
 		fmt.Fprintf(&b, "Namespace: %q,\n", uri)
 	}
 	fmt.Fprintf(&b, "Operations: []shape.Operation{\n")
@@ -69,10 +69,23 @@ func (s *service) apiFile() string {
 		if s.void(op) {
 			bind = "Void"
 		}
-		fmt.Fprintf(&b, "shape.%[1]s(%[2]q, api.%[2]s),\n", bind, op)
+		fmt.Fprintf(&b, "shape.%[1]s(%[2]q, api.%[2]s)%[3]s,\n", bind, op, s.at(op))
 	}
 	fmt.Fprintf(&b, "},\n}\n}\n")
 	return b.String()
+}
+
+// at binds an operation to its method and path.
+func (s *service) at(op string) string {
+	if !s.rest {
+		return ""
+	}
+	t := s.model.Shapes[s.ns+op].Traits
+	status := t.IntField(smithy.HTTP, "code")
+	if status == 0 {
+		status = http.StatusOK
+	}
+	return fmt.Sprintf(".At(%q, %q, %d)", t.Field(smithy.HTTP, "method"), t.Field(smithy.HTTP, "uri"), status)
 }
 
 func (s *service) typesFile() (string, error) {

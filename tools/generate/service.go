@@ -14,7 +14,9 @@ type service struct {
 	id    string
 	model *smithy.Model
 	shape *smithy.Shape
-	query bool // requests are forms and answers XML
+	ns    string // what ids of shapes begin with
+	query bool   // requests are forms and answers XML
+	rest  bool   // requests and answers are XML, operations are paths
 	types []structType
 	ops   []string        // names, sorted
 	errs  []string        // ids of error shapes
@@ -38,6 +40,7 @@ var protocols = []struct{ trait, constant string }{
 	{smithy.JSON10, "JSON10"},
 	{smithy.Query, "Query"},
 	{smithy.EC2Query, "EC2"},
+	{smithy.RestXML, "XML"},
 }
 
 // newService collects the types, operations and errors that the operations
@@ -47,8 +50,9 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 	if err != nil {
 		return nil, err
 	}
-	s := &service{id: id, model: model, shape: shape, ops: names, voids: map[string]bool{}}
+	s := &service{id: id, model: model, shape: shape, ns: ns, ops: names, voids: map[string]bool{}}
 	s.query = shape.Traits.Has(smithy.Query) || shape.Traits.Has(smithy.EC2Query)
+	s.rest = shape.Traits.Has(smithy.RestXML)
 
 	named := map[string]structType{}
 	add := func(t structType) error {
@@ -126,6 +130,9 @@ func (s *service) check() error {
 	if s.protocol() == "" {
 		return fmt.Errorf("no protocol that is spoken here")
 	}
+	if err := s.checkRest(); err != nil {
+		return err
+	}
 	taken := map[string]bool{"API": true, "Describe": true}
 	for _, id := range s.errs {
 		taken[upper(smithy.Name(id))] = true
@@ -133,6 +140,28 @@ func (s *service) check() error {
 	for _, t := range s.types {
 		if taken[t.name] {
 			return fmt.Errorf("type %s has the name of a function or of the interface", t.name)
+		}
+	}
+	return nil
+}
+
+// checkRest refuses bindings to HTTP that are not spoken here: members as whole
+// bodies, and elements that are not named after their operation.
+func (s *service) checkRest() error {
+	if !s.rest {
+		return nil
+	}
+	for _, t := range s.types {
+		for name, m := range s.model.Shape(t.shape).Members {
+			if m.Traits.Has(smithy.HTTPPayload) {
+				return fmt.Errorf("%s.%s is a whole body", t.name, name)
+			}
+		}
+		for suffix, element := range map[string]string{"Input": "Request", "Output": "Response"} {
+			op, ok := strings.CutSuffix(t.name, suffix)
+			if ok && slices.Contains(s.ops, op) && t.shape != smithy.Unit && smithy.Name(t.shape) != op+element {
+				return fmt.Errorf("%s is not called %s", t.shape, op+element)
+			}
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func (s *service) fieldTag(name string, m *smithy.Member, t structType) (string,
 	if t.in && m.Traits.Has(smithy.IdempotencyToken) {
 		options = append(options, "idem")
 	}
-	if s.query && m.Traits.Has(smithy.XMLFlattened) {
+	if (s.query || s.rest) && m.Traits.Has(smithy.XMLFlattened) {
 		options = append(options, "flat")
 	}
 	tags := []tag{{"aws", strings.Join(options, ",")}}
@@ -229,6 +229,9 @@ func (s *service) expressible(m *smithy.Member, in bool) error {
 
 // names are the tags for names in forms and XML that differ from the member's.
 func (s *service) names(name string, m *smithy.Member, t structType) []tag {
+	if s.rest {
+		return s.places(name, m)
+	}
 	if !s.query {
 		return nil
 	}
@@ -256,6 +259,31 @@ func (s *service) names(name string, m *smithy.Member, t structType) []tag {
 	}
 	if item := element.Traits.String(smithy.XMLName); item != "member" {
 		tags = append(tags, tag{"item", item})
+	}
+	return tags
+}
+
+// places are the tags of a member in a message of HTTP.
+func (s *service) places(name string, m *smithy.Member) []tag {
+	for _, p := range []struct{ trait, place string }{{smithy.HTTPQuery, "query="}, {smithy.HTTPHeader, "header="}} {
+		if m.Traits.Has(p.trait) {
+			return []tag{{"http", p.place + m.Traits.String(p.trait)}}
+		}
+	}
+	if m.Traits.Has(smithy.HTTPLabel) {
+		if uri := m.Traits.String(smithy.URIName); uri != "" {
+			name = uri
+		}
+		return []tag{{"http", "label=" + name}}
+	}
+	var tags []tag
+	if xml := m.Traits.String(smithy.XMLName); xml != name {
+		tags = append(tags, tag{"xml", xml})
+	}
+	if element := s.model.Shape(m.Target).Member; element != nil {
+		if item := element.Traits.String(smithy.XMLName); item != "member" {
+			tags = append(tags, tag{"item", item})
+		}
 	}
 	return tags
 }

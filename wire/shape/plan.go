@@ -60,6 +60,8 @@ type Member struct {
 	XML       string // element name in answers
 	Item      string // element name of list members as tagged; "" for the protocol's default
 	Flat      bool   // list or map without a wrapper
+	Place     Place  // where in HTTP it stands
+	At        string // its name there; "" in the body
 	Required  bool
 	Sensitive bool // never echoed
 	Token     bool // idempotency token
@@ -67,6 +69,17 @@ type Member struct {
 	Each      Rules // for a list's elements or a map's values
 	Key       Rules // for a map's keys
 }
+
+// Place is a part of an HTTP message.
+type Place string
+
+// The places of members. A label is a segment of the path.
+const (
+	Body   Place = ""
+	Label  Place = "label"
+	InURL  Place = "query"
+	Header Place = "header"
+)
 
 // Value is the type of a member, a list element or a map value.
 type Value struct {
@@ -135,6 +148,16 @@ func (p *Plan) ByForm(protocol Protocol, name string) *Member {
 	return m
 }
 
+// ByXML finds a member of the body by its element's name.
+func (p *Plan) ByXML(name string) *Member {
+	for _, m := range p.Members {
+		if m.XML == name && m.Place == Body {
+			return m
+		}
+	}
+	return nil
+}
+
 // FormName is the member's name in requests of the query protocol given.
 func (m *Member) FormName(protocol Protocol) string {
 	if protocol == EC2 {
@@ -152,6 +175,12 @@ func (p *Plans) member(f reflect.StructField) *Member {
 	m.EC2 = first(f.Tag.Get("form"), strings.ToUpper(name[:min(1, len(name))])+name[min(1, len(name)):])
 	m.XML = first(f.Tag.Get("xml"), name)
 	m.Item = f.Tag.Get("item")
+	place, at, _ := strings.Cut(f.Tag.Get("http"), "=")
+	switch m.Place, m.At = Place(place), at; m.Place {
+	case Body, Label, InURL, Header:
+	default:
+		panic(fmt.Sprintf("shape: %s has no place in HTTP", f.Name))
+	}
 	m.Rules = parseRules(options, f.Tag, "")
 	m.Each = parseRules(f.Tag.Get("each"), f.Tag, "each")
 	m.Key = parseRules(f.Tag.Get("key"), f.Tag, "key")

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,9 +20,11 @@ import (
 	"neargate/aws/iam"
 	"neargate/aws/logs"
 	"neargate/aws/pricing"
+	"neargate/aws/route53"
 	"neargate/aws/sts"
 	"neargate/wire/form"
 	"neargate/wire/json"
+	"neargate/wire/rest"
 	"neargate/wire/shape"
 	"neargate/wire/xml"
 )
@@ -31,6 +34,7 @@ func services() []shape.Service {
 		ecs.Describe(struct{ ecs.API }{}), ec2.Describe(struct{ ec2.API }{}), iam.Describe(struct{ iam.API }{}),
 		logs.Describe(struct{ logs.API }{}), sts.Describe(struct{ sts.API }{}),
 		budgets.Describe(struct{ budgets.API }{}), ce.Describe(struct{ ce.API }{}), pricing.Describe(struct{ pricing.API }{}),
+		route53.Describe(struct{ route53.API }{}),
 	}
 }
 
@@ -59,12 +63,38 @@ func TestEveryOperationRoundTrips(t *testing.T) {
 			case shape.EC2:
 				err = form.ReadEC2(parse(t, encode(s.Protocol, "", inPlan, in.Elem())), inPlan, back.Interface(), false)
 				wellFormed(t, op.Name, xml.AppendEC2(nil, &s, op.Name, "r", outPlan, out.Interface()))
+			case shape.XML:
+				err = readRest(&s, &op, inPlan, in, back.Interface())
+				wellFormed(t, op.Name, xml.AppendRest(nil, &s, op.Name, outPlan, out.Interface()))
 			}
 			if err != nil || !reflect.DeepEqual(in.Interface(), back.Interface()) {
 				t.Errorf("%s: %v\nsent %s\nread %s", op.Name, err, json.Append(nil, inPlan, in.Interface()), json.Append(nil, inPlan, back.Interface()))
 			}
 		}
 	}
+}
+
+// readRest writes a request as clients do, its body as answers are written, and
+// reads it.
+func readRest(s *shape.Service, op *shape.Operation, p *shape.Plan, in reflect.Value, back any) error {
+	path, query := op.Path, url.Values{}
+	for _, m := range p.Members {
+		switch f := in.Elem().Field(m.Index); m.Place {
+		case shape.Label:
+			path = strings.ReplaceAll(path, "{"+m.At+"}", url.PathEscape(f.Elem().String()))
+		case shape.InURL:
+			query.Set(m.At, fmt.Sprint(f.Elem().Interface()))
+		}
+	}
+	name, labels, ok := rest.NewRouter([]shape.Operation{*op}).Find(op.Method, path)
+	if !ok || name != op.Name {
+		return fmt.Errorf("nothing is at %s %s", op.Method, path)
+	}
+	if err := rest.Read(labels, query, nil, p, back); err != nil {
+		return err
+	}
+	body := bytes.ReplaceAll(xml.AppendRest(nil, s, op.Name, p, in.Interface()), []byte(op.Name+"Response"), []byte(op.Name+"Request"))
+	return xml.Read(body, op.Name+"Request", p, back)
 }
 
 const maxFill = 4

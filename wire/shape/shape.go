@@ -13,6 +13,7 @@
 //	form:"name"                                 name in query requests where it differs
 //	xml:"name"                                  element name in XML answers where it differs
 //	item:"name"                                 element name of list members (default "member")
+//	http:"label=NAME" "query=NAME" "header=NAME"  where in HTTP the member stands that is not in the body
 //
 // Either bound of len and range can be empty. Constraints and form names stand
 // only in types that requests reach, XML names only in those that answers reach.
@@ -41,6 +42,7 @@ const (
 	JSON11 Protocol = "awsJson1_1"
 	Query  Protocol = "awsQuery"
 	EC2    Protocol = "ec2Query"
+	XML    Protocol = "restXml"
 )
 
 // Service is one AWS API as the front door serves it.
@@ -63,6 +65,17 @@ type Operation struct {
 	Output reflect.Type // struct type
 	Void   bool         // the model has no output, not even an empty one
 	Serve  func(ctx context.Context, in any) (any, error)
+
+	// Of protocols that tell operations apart by method and path: the path's
+	// segments in braces are labels, and Status answers success.
+	Method, Path string
+	Status       int
+}
+
+// At returns the operation at a method and path, which answers success with status.
+func (o Operation) At(method, path string, status int) Operation {
+	o.Method, o.Path, o.Status = method, path, status
+	return o
 }
 
 // Op binds a typed handler to its operation name.

@@ -22,6 +22,7 @@ var styles = map[string]style{
 	"ecr":              {code: "InvalidParameterException", message: registry},
 	"logs":             {code: "InvalidParameterException", message: framework},
 	"secretsmanager":   {code: "ValidationException", member: "Message", message: framework, late: true},
+	"route53":          {code: "InvalidInput", message: framework},
 	"servicediscovery": {code: "InvalidInput", member: "Message", message: framework},
 }
 

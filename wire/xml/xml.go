@@ -1,5 +1,6 @@
-// Package xml writes the answers and errors of the awsQuery and ec2Query
-// protocols from the structs described by a [shape.Plan].
+// Package xml writes the answers and errors of the awsQuery, ec2Query and restXml
+// protocols from the structs described by a [shape.Plan], and reads the requests
+// of the last.
 //
 // Layout follows recorded answers of AWS: awsQuery answers are indented by two
 // blanks, have no XML declaration and end with a newline; EC2's are compact and
@@ -187,7 +188,7 @@ func (w *writer) members(p *shape.Plan, v reflect.Value) {
 	for _, m := range p.Members {
 		f := v.Field(m.Index)
 		switch {
-		case m.Absent(f):
+		case m.Absent(f) || m.Place != shape.Body:
 		case m.Kind == shape.List:
 			w.list(m, f)
 		case m.Kind == shape.Map:

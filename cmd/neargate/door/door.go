@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"neargate/arn"
 	"neargate/auth"
@@ -77,6 +78,8 @@ func refusal(service string, d *auth.Denied) error {
 		return shape.NewError("UnauthorizedOperation", http.StatusForbidden, "You are not authorized to perform this operation. "+d.Error())
 	case "iam", "sts":
 		return shape.NewError("AccessDenied", http.StatusForbidden, d.Error())
+	case "route53": // which names no resource where the action has none
+		return shape.NewError("AccessDenied", http.StatusForbidden, strings.Replace(d.Error(), " on resource: * ", " ", 1))
 	}
 	e := shape.NewError("AccessDeniedException", http.StatusBadRequest, d.Error())
 	if service == "ecr" {

@@ -19,12 +19,18 @@ const (
 	JSON10           = "aws.protocols#awsJson1_0"
 	JSON11           = "aws.protocols#awsJson1_1"
 	Query            = "aws.protocols#awsQuery"
+	RestXML          = "aws.protocols#restXml"
 	EC2Query         = "aws.protocols#ec2Query"
 	QueryError       = "aws.protocols#awsQueryError"
 	EC2QueryName     = "aws.protocols#ec2QueryName"
 	EnumValue        = "smithy.api#enumValue"
 	ErrorTrait       = "smithy.api#error"
 	HTTPError        = "smithy.api#httpError"
+	HTTP             = "smithy.api#http"
+	HTTPHeader       = "smithy.api#httpHeader"
+	HTTPLabel        = "smithy.api#httpLabel"
+	HTTPPayload      = "smithy.api#httpPayload"
+	HTTPQuery        = "smithy.api#httpQuery"
 	IdempotencyToken = "smithy.api#idempotencyToken"
 	Length           = "smithy.api#length"
 	Pattern          = "smithy.api#pattern"
@@ -36,12 +42,15 @@ const (
 	XMLFlattened     = "smithy.api#xmlFlattened"
 	XMLName          = "smithy.api#xmlName"
 	XMLNamespace     = "smithy.api#xmlNamespace"
+
+	// URIName is a label's name in the path where it is not the member's.
+	URIName = "x.botocore#uriName"
 )
 
 // Kept lists the traits that survive pruning.
 var Kept = []string{
-	APIService, SigV4, JSON10, JSON11, Query, EC2Query, QueryError, EC2QueryName,
-	EnumValue, ErrorTrait, HTTPError, IdempotencyToken, Length, Pattern, Range,
+	APIService, SigV4, JSON10, JSON11, Query, EC2Query, RestXML, QueryError, EC2QueryName,
+	HTTP, HTTPHeader, HTTPLabel, HTTPPayload, HTTPQuery, URIName, EnumValue, ErrorTrait, HTTPError, IdempotencyToken, Length, Pattern, Range,
 	Required, Sensitive, Streaming, TimestampFormat, XMLFlattened, XMLName, XMLNamespace,
 }
 

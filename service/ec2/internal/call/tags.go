@@ -47,7 +47,7 @@ func Taggables() []Taggable {
 	return []Taggable{
 		DhcpOptions.taggable(), InternetGateways.taggable(), NetworkAcls.taggable(), Interfaces.taggable(), RouteTables.taggable(),
 		Groups.taggable(), Rules.taggable(), Subnets.taggable(), Vpcs.taggable(),
-		InsightsPaths.taggable(), InsightsAnalyses.taggable(),
 		ElasticIPs.taggable(), NatGateways.taggable(), EgressOnlyGateways.taggable(), Endpoints.taggable(), PrefixLists.taggable(), peerings(),
+		InsightsPaths.taggable(), InsightsAnalyses.taggable(),
 	}
 }

@@ -1,0 +1,64 @@
+package dns
+
+import (
+	"context"
+
+	"github.com/miekg/dns"
+)
+
+// maxLinks is how often an answer may lead to a name that somebody else knows.
+const maxLinks = 8
+
+// resolve asks who may know, the private zones first: what is in one of them is never
+// asked elsewhere. Source: Amazon Route 53 Developer Guide, Considerations when
+// working with a private hosted zone. It returns nil when no reply is to be sent.
+func (r *Resolver) resolve(ctx context.Context, from client, c *Config, q *dns.Msg, links int) *dns.Msg {
+	reply, outside, err := c.privateZones(ctx, q)
+	if reply == nil && err == nil {
+		if own := c.own(q); own != nil {
+			return own
+		}
+		reply, outside, err = c.publicZones(ctx, q)
+	}
+	switch {
+	case err != nil, links > maxLinks:
+		return refuse(q, dns.RcodeServerFailure)
+	case reply == nil:
+		return r.outward(ctx, from, q)
+	case outside == "":
+		return reply
+	}
+	next := q.Copy()
+	next.Question[0].Name = outside
+	rest := r.resolve(ctx, from, c, next, links+1)
+	if rest == nil {
+		return nil
+	}
+	reply.Answer = append(reply.Answer, rest.Answer...)
+	reply.Ns, reply.Rcode = rest.Ns, rest.Rcode
+	return reply
+}
+
+// outward asks the host's resolvers.
+func (r *Resolver) outward(ctx context.Context, from client, q *dns.Msg) *dns.Msg {
+	if !r.busy.take(from) {
+		return nil
+	}
+	defer r.busy.give(from)
+	return r.forward.ask(ctx, q)
+}
+
+// privateZones asks the private zones, which need both attributes of the VPC.
+func (c *Config) privateZones(ctx context.Context, q *dns.Msg) (reply *dns.Msg, outside string, err error) {
+	if c.Zones == nil || !c.Hostnames {
+		return nil, "", nil
+	}
+	return c.Zones.Private(ctx, q.Question[0])
+}
+
+func (c *Config) publicZones(ctx context.Context, q *dns.Msg) (reply *dns.Msg, outside string, err error) {
+	if c.Zones == nil {
+		return nil, "", nil
+	}
+	return c.Zones.Public(ctx, q.Question[0])
+}
