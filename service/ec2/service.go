@@ -23,11 +23,11 @@ import (
 // Names under which the handlers are embedded.
 type (
 	acls       = acl.Handler
-	analyses   = insight.Handler
 	commons    = common.Handler
 	groups     = group.Handler
 	endpoints  = endpoint.Handler
 	gateways   = gateway.Handler
+	analyzers  = insight.Handler
 	interfaces = eni.Handler
 	lists      = prefixlist.Handler
 	peerings   = peering.Handler
@@ -43,7 +43,7 @@ type Service struct {
 	*groups
 	*endpoints
 	*gateways
-	*analyses
+	*analyzers
 	*interfaces
 	*lists
 	*peerings
