@@ -34,6 +34,7 @@ var ec2Rules = rules{
 			return out
 		}, "CreateTags", "DeleteTags"),
 		vpcResources,
+		insightResources,
 	),
 }
 
@@ -45,6 +46,7 @@ func ec2Type(id string) string {
 		"igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "vpc": "vpc", "subnet": "subnet",
 		"eipalloc": "elastic-ip", "nat": "natgateway", "eigw": "egress-only-internet-gateway", "vpce": "vpc-endpoint", "pl": "prefix-list",
 		"pcx": "vpc-peering-connection", "fl": "vpc-flow-log",
+		"nip": "network-insights-path", "nia": "network-insights-analysis",
 	}[prefix]; ok {
 		return t
 	}
@@ -97,6 +99,8 @@ func (in input) ec2Tags(resource string) ([]identity.Tag, error) {
 	case "dopt":
 		r, _, err := tables.DhcpOptions.Find(in.tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
+	case "nip", "nia":
+		return in.insightTags(a, prefix, id)
 	default:
 		return in.edgeTags(a, prefix, id)
 	}

@@ -55,22 +55,6 @@ func (c Caller) cameFrom(keys policy.Context) {
 	set("aws:VpceAccount", c.Via.Account)
 }
 
-// Pass answers nil when a request by the caller comes through no VPC endpoint, or
-// through one whose policy allows the action, and a *Denied when not. It is for what
-// nobody else decides about.
-func (d *Directory) Pass(ctx context.Context, c Caller, action, resource string) error {
-	if c.Via == nil {
-		return nil
-	}
-	return d.store.View(ctx, func(tx store.Tx) (err error) {
-		p := Principal{Set: policy.Set{Identity: everything}}
-		if p.Set.Endpoint, err = d.parse.endpoint(tx, c); err != nil {
-			return err
-		}
-		return d.parse.allow(c, &p, d.now(), &Use{Action: action, Resource: resource})
-	})
-}
-
 // endpoint is the policy of the VPC endpoint that the caller's request came through;
 // nil: it came through none. One that is gone lets nothing pass.
 func (p *parser) endpoint(tx store.Tx, c Caller) ([]*policy.Document, error) {

@@ -14,7 +14,6 @@ import (
 	"neargate/node/sandbox"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
-	"neargate/resource/network"
 	"neargate/shim/api"
 )
 
@@ -106,9 +105,12 @@ func (u unopened) Unwrap() error { return u.error }
 
 // netOf is what a sandbox needs of its interface.
 func netOf(p *vpc.Plugged) container.Net {
-	n := container.Net{NetNS: p.Namespace, Search: []string{network.PrivateDomain(p.VPC.Region)}}
-	if cidr, err := netip.ParsePrefix(p.VPC.CIDR); err == nil {
-		n.Resolvers = []string{vpc.Resolver(cidr).String()}
+	n := container.Net{NetNS: p.Namespace}
+	if names, err := p.VPC.Naming(&p.DHCP); err == nil {
+		n.Search = names.Search
+		for _, a := range names.Servers {
+			n.Resolvers = append(n.Resolvers, a.String())
+		}
 	}
 	return n
 }
@@ -199,7 +201,17 @@ func (h *Host) container(l *lane, j *Job, name string, v container.Variables) (s
 	if h.Environment != nil {
 		v.Agent = h.Environment(&j.Task, name)
 	}
-	return container.Container(&j.Task, &j.Definition, name, images, v)
+	if h.Trust == nil {
+		return container.Container(&j.Task, &j.Definition, name, images, v)
+	}
+	layer, variables, err := h.Trust(images[name].Layers)
+	if err != nil {
+		return sandbox.Container{}, err
+	}
+	v.Default = variables
+	c, err := container.Container(&j.Task, &j.Definition, name, images, v)
+	c.Layers = append([]string{layer}, c.Layers...)
+	return c, err
 }
 
 // described is a container as far as it can be described.

@@ -42,6 +42,9 @@ type Parts struct {
 	Secrets secret.Source
 	// Files are where their environment files come from; nil: they have none.
 	Files envfile.Source
+	// Trust is a layer over those of an image, and variables, by which containers trust
+	// this installation; nil: they do not.
+	Trust func(image []string) (layer string, variables []string, err error)
 	// TLS is how what a task needs from the network is asked for; nil: not through its
 	// interface.
 	TLS *tls.Config

@@ -30,6 +30,7 @@ type API interface {
 	CreateNatGateway(context.Context, *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
 	CreateNetworkAcl(context.Context, *CreateNetworkAclInput) (*CreateNetworkAclOutput, error)
 	CreateNetworkAclEntry(context.Context, *CreateNetworkAclEntryInput) (*CreateNetworkAclEntryOutput, error)
+	CreateNetworkInsightsPath(context.Context, *CreateNetworkInsightsPathInput) (*CreateNetworkInsightsPathOutput, error)
 	CreateNetworkInterface(context.Context, *CreateNetworkInterfaceInput) (*CreateNetworkInterfaceOutput, error)
 	CreateRoute(context.Context, *CreateRouteInput) (*CreateRouteOutput, error)
 	CreateRouteTable(context.Context, *CreateRouteTableInput) (*CreateRouteTableOutput, error)
@@ -45,6 +46,8 @@ type API interface {
 	DeleteNatGateway(context.Context, *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
 	DeleteNetworkAcl(context.Context, *DeleteNetworkAclInput) (*DeleteNetworkAclOutput, error)
 	DeleteNetworkAclEntry(context.Context, *DeleteNetworkAclEntryInput) (*DeleteNetworkAclEntryOutput, error)
+	DeleteNetworkInsightsAnalysis(context.Context, *DeleteNetworkInsightsAnalysisInput) (*DeleteNetworkInsightsAnalysisOutput, error)
+	DeleteNetworkInsightsPath(context.Context, *DeleteNetworkInsightsPathInput) (*DeleteNetworkInsightsPathOutput, error)
 	DeleteNetworkInterface(context.Context, *DeleteNetworkInterfaceInput) (*DeleteNetworkInterfaceOutput, error)
 	DeleteRoute(context.Context, *DeleteRouteInput) (*DeleteRouteOutput, error)
 	DeleteRouteTable(context.Context, *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
@@ -64,6 +67,8 @@ type API interface {
 	DescribeManagedPrefixLists(context.Context, *DescribeManagedPrefixListsInput) (*DescribeManagedPrefixListsOutput, error)
 	DescribeNatGateways(context.Context, *DescribeNatGatewaysInput) (*DescribeNatGatewaysOutput, error)
 	DescribeNetworkAcls(context.Context, *DescribeNetworkAclsInput) (*DescribeNetworkAclsOutput, error)
+	DescribeNetworkInsightsAnalyses(context.Context, *DescribeNetworkInsightsAnalysesInput) (*DescribeNetworkInsightsAnalysesOutput, error)
+	DescribeNetworkInsightsPaths(context.Context, *DescribeNetworkInsightsPathsInput) (*DescribeNetworkInsightsPathsOutput, error)
 	DescribeNetworkInterfaceAttribute(context.Context, *DescribeNetworkInterfaceAttributeInput) (*DescribeNetworkInterfaceAttributeOutput, error)
 	DescribeNetworkInterfaces(context.Context, *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error)
 	DescribePrefixLists(context.Context, *DescribePrefixListsInput) (*DescribePrefixListsOutput, error)
@@ -103,6 +108,7 @@ type API interface {
 	RestoreManagedPrefixListVersion(context.Context, *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
+	StartNetworkInsightsAnalysis(context.Context, *StartNetworkInsightsAnalysisInput) (*StartNetworkInsightsAnalysisOutput, error)
 	UnassignPrivateIpAddresses(context.Context, *UnassignPrivateIpAddressesInput) (*UnassignPrivateIpAddressesOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsIngress(context.Context, *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error)
@@ -137,6 +143,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateNatGateway", api.CreateNatGateway),
 			shape.Op("CreateNetworkAcl", api.CreateNetworkAcl),
 			shape.Void("CreateNetworkAclEntry", api.CreateNetworkAclEntry),
+			shape.Op("CreateNetworkInsightsPath", api.CreateNetworkInsightsPath),
 			shape.Op("CreateNetworkInterface", api.CreateNetworkInterface),
 			shape.Op("CreateRoute", api.CreateRoute),
 			shape.Op("CreateRouteTable", api.CreateRouteTable),
@@ -152,6 +159,8 @@ func Describe(api API) shape.Service {
 			shape.Op("DeleteNatGateway", api.DeleteNatGateway),
 			shape.Void("DeleteNetworkAcl", api.DeleteNetworkAcl),
 			shape.Void("DeleteNetworkAclEntry", api.DeleteNetworkAclEntry),
+			shape.Op("DeleteNetworkInsightsAnalysis", api.DeleteNetworkInsightsAnalysis),
+			shape.Op("DeleteNetworkInsightsPath", api.DeleteNetworkInsightsPath),
 			shape.Void("DeleteNetworkInterface", api.DeleteNetworkInterface),
 			shape.Void("DeleteRoute", api.DeleteRoute),
 			shape.Void("DeleteRouteTable", api.DeleteRouteTable),
@@ -171,6 +180,8 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeManagedPrefixLists", api.DescribeManagedPrefixLists),
 			shape.Op("DescribeNatGateways", api.DescribeNatGateways),
 			shape.Op("DescribeNetworkAcls", api.DescribeNetworkAcls),
+			shape.Op("DescribeNetworkInsightsAnalyses", api.DescribeNetworkInsightsAnalyses),
+			shape.Op("DescribeNetworkInsightsPaths", api.DescribeNetworkInsightsPaths),
 			shape.Op("DescribeNetworkInterfaceAttribute", api.DescribeNetworkInterfaceAttribute),
 			shape.Op("DescribeNetworkInterfaces", api.DescribeNetworkInterfaces),
 			shape.Op("DescribePrefixLists", api.DescribePrefixLists),
@@ -210,6 +221,7 @@ func Describe(api API) shape.Service {
 			shape.Op("RestoreManagedPrefixListVersion", api.RestoreManagedPrefixListVersion),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),
+			shape.Op("StartNetworkInsightsAnalysis", api.StartNetworkInsightsAnalysis),
 			shape.Void("UnassignPrivateIpAddresses", api.UnassignPrivateIpAddresses),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsIngress", api.UpdateSecurityGroupRuleDescriptionsIngress),

@@ -32,6 +32,18 @@ type AddPrefixListEntry struct {
 	Description *string `aws:"Description"`
 }
 
+// AdditionalDetail is the AWS shape com.amazonaws.ec2#AdditionalDetail.
+type AdditionalDetail struct {
+	AdditionalDetailType      *string                    `aws:"AdditionalDetailType" xml:"additionalDetailType"`
+	Component                 *AnalysisComponent         `aws:"Component" xml:"component"`
+	LoadBalancers             []AnalysisComponent        `aws:"LoadBalancers" xml:"loadBalancerSet" item:"item"`
+	RuleGroupRuleOptionsPairs []RuleGroupRuleOptionsPair `aws:"RuleGroupRuleOptionsPairs" xml:"ruleGroupRuleOptionsPairSet" item:"item"`
+	RuleGroupTypePairs        []RuleGroupTypePair        `aws:"RuleGroupTypePairs" xml:"ruleGroupTypePairSet" item:"item"`
+	RuleOptions               []RuleOption               `aws:"RuleOptions" xml:"ruleOptionSet" item:"item"`
+	ServiceName               *string                    `aws:"ServiceName" xml:"serviceName"`
+	VpcEndpointService        *AnalysisComponent         `aws:"VpcEndpointService" xml:"vpcEndpointService"`
+}
+
 // Address is the AWS shape com.amazonaws.ec2#Address.
 type Address struct {
 	AllocationId            *string `aws:"AllocationId" xml:"allocationId"`
@@ -82,6 +94,92 @@ type AllocateAddressOutput struct {
 	NetworkBorderGroup    *string `aws:"NetworkBorderGroup" xml:"networkBorderGroup"`
 	PublicIp              *string `aws:"PublicIp" xml:"publicIp"`
 	PublicIpv4Pool        *string `aws:"PublicIpv4Pool" xml:"publicIpv4Pool"`
+}
+
+// AlternatePathHint is the AWS shape com.amazonaws.ec2#AlternatePathHint.
+type AlternatePathHint struct {
+	ComponentArn *string `aws:"ComponentArn" xml:"componentArn"`
+	ComponentId  *string `aws:"ComponentId" xml:"componentId"`
+}
+
+// AnalysisAclRule is the AWS shape com.amazonaws.ec2#AnalysisAclRule.
+type AnalysisAclRule struct {
+	Cidr       *string    `aws:"Cidr" xml:"cidr"`
+	Egress     *bool      `aws:"Egress" xml:"egress"`
+	PortRange  *PortRange `aws:"PortRange" xml:"portRange"`
+	Protocol   *string    `aws:"Protocol" xml:"protocol"`
+	RuleAction *string    `aws:"RuleAction" xml:"ruleAction"`
+	RuleNumber *int32     `aws:"RuleNumber" xml:"ruleNumber"`
+}
+
+// AnalysisComponent is the AWS shape com.amazonaws.ec2#AnalysisComponent.
+type AnalysisComponent struct {
+	Arn  *string `aws:"Arn" xml:"arn"`
+	Id   *string `aws:"Id" xml:"id"`
+	Name *string `aws:"Name" xml:"name"`
+}
+
+// AnalysisLoadBalancerListener is the AWS shape com.amazonaws.ec2#AnalysisLoadBalancerListener.
+type AnalysisLoadBalancerListener struct {
+	InstancePort     *int32 `aws:"InstancePort" xml:"instancePort"`
+	LoadBalancerPort *int32 `aws:"LoadBalancerPort" xml:"loadBalancerPort"`
+}
+
+// AnalysisLoadBalancerTarget is the AWS shape com.amazonaws.ec2#AnalysisLoadBalancerTarget.
+type AnalysisLoadBalancerTarget struct {
+	Address            *string            `aws:"Address" xml:"address"`
+	AvailabilityZone   *string            `aws:"AvailabilityZone" xml:"availabilityZone"`
+	AvailabilityZoneId *string            `aws:"AvailabilityZoneId" xml:"availabilityZoneId"`
+	Instance           *AnalysisComponent `aws:"Instance" xml:"instance"`
+	Port               *int32             `aws:"Port" xml:"port"`
+}
+
+// AnalysisPacketHeader is the AWS shape com.amazonaws.ec2#AnalysisPacketHeader.
+type AnalysisPacketHeader struct {
+	DestinationAddresses  []string    `aws:"DestinationAddresses" xml:"destinationAddressSet" item:"item"`
+	DestinationPortRanges []PortRange `aws:"DestinationPortRanges" xml:"destinationPortRangeSet" item:"item"`
+	Protocol              *string     `aws:"Protocol" xml:"protocol"`
+	SourceAddresses       []string    `aws:"SourceAddresses" xml:"sourceAddressSet" item:"item"`
+	SourcePortRanges      []PortRange `aws:"SourcePortRanges" xml:"sourcePortRangeSet" item:"item"`
+}
+
+// AnalysisRouteTableRoute is the AWS shape com.amazonaws.ec2#AnalysisRouteTableRoute.
+type AnalysisRouteTableRoute struct {
+	CarrierGatewayId            *string `aws:"CarrierGatewayId" xml:"carrierGatewayId"`
+	CoreNetworkArn              *string `aws:"CoreNetworkArn" xml:"coreNetworkArn"`
+	DestinationCidr             *string `aws:"DestinationCidr" xml:"destinationCidr"`
+	DestinationPrefixListId     *string `aws:"DestinationPrefixListId" xml:"destinationPrefixListId"`
+	EgressOnlyInternetGatewayId *string `aws:"EgressOnlyInternetGatewayId" xml:"egressOnlyInternetGatewayId"`
+	GatewayId                   *string `aws:"GatewayId" xml:"gatewayId"`
+	InstanceId                  *string `aws:"InstanceId" xml:"instanceId"`
+	LocalGatewayId              *string `aws:"LocalGatewayId" xml:"localGatewayId"`
+	NatGatewayId                *string `aws:"NatGatewayId" xml:"natGatewayId"`
+	NetworkInterfaceId          *string `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+	Origin                      *string `aws:"Origin" xml:"origin"`
+	State                       *string `aws:"State" xml:"state"`
+	TransitGatewayId            *string `aws:"TransitGatewayId" xml:"transitGatewayId"`
+	VpcPeeringConnectionId      *string `aws:"VpcPeeringConnectionId" xml:"vpcPeeringConnectionId"`
+}
+
+// AnalysisSecurityGroupRule is the AWS shape com.amazonaws.ec2#AnalysisSecurityGroupRule.
+type AnalysisSecurityGroupRule struct {
+	Cidr            *string    `aws:"Cidr" xml:"cidr"`
+	Direction       *string    `aws:"Direction" xml:"direction"`
+	PortRange       *PortRange `aws:"PortRange" xml:"portRange"`
+	PrefixListId    *string    `aws:"PrefixListId" xml:"prefixListId"`
+	Protocol        *string    `aws:"Protocol" xml:"protocol"`
+	SecurityGroupId *string    `aws:"SecurityGroupId" xml:"securityGroupId"`
+}
+
+// AnalysisTransitGatewayPolicyTableEntry is the AWS shape com.amazonaws.ec2#AnalysisTransitGatewayPolicyTableEntry.
+type AnalysisTransitGatewayPolicyTableEntry struct {
+	DestinationCidr      *string    `aws:"DestinationCidr" xml:"destinationCidr"`
+	DestinationPortRange *PortRange `aws:"DestinationPortRange" xml:"destinationPortRange"`
+	Protocol             *string    `aws:"Protocol" xml:"protocol"`
+	RuleNumber           *int32     `aws:"RuleNumber" xml:"ruleNumber"`
+	SourceCidr           *string    `aws:"SourceCidr" xml:"sourceCidr"`
+	SourcePortRange      *PortRange `aws:"SourcePortRange" xml:"sourcePortRange"`
+	TargetRouteTableId   *string    `aws:"TargetRouteTableId" xml:"targetRouteTableId"`
 }
 
 // AssignPrivateIpAddressesInput is the AWS shape com.amazonaws.ec2#AssignPrivateIpAddressesRequest.
@@ -420,6 +518,26 @@ type CreateNetworkAclOutput struct {
 	NetworkAcl  *NetworkAcl `aws:"NetworkAcl" xml:"networkAcl"`
 }
 
+// CreateNetworkInsightsPathInput is the AWS shape com.amazonaws.ec2#CreateNetworkInsightsPathRequest.
+type CreateNetworkInsightsPathInput struct {
+	ClientToken         *string            `aws:"ClientToken,required,idem"`
+	Destination         *string            `aws:"Destination"`
+	DestinationIp       *string            `aws:"DestinationIp,len=0:15" pattern:"^([0-9]{1,3}.){3}[0-9]{1,3}$"`
+	DestinationPort     *int32             `aws:"DestinationPort,range=0:65535"`
+	DryRun              *bool              `aws:"DryRun"`
+	FilterAtDestination *PathRequestFilter `aws:"FilterAtDestination"`
+	FilterAtSource      *PathRequestFilter `aws:"FilterAtSource"`
+	Protocol            *string            `aws:"Protocol,required,enum=tcp|udp"`
+	Source              *string            `aws:"Source,required"`
+	SourceIp            *string            `aws:"SourceIp,len=0:15" pattern:"^([0-9]{1,3}.){3}[0-9]{1,3}$"`
+	TagSpecifications   []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// CreateNetworkInsightsPathOutput is the AWS shape com.amazonaws.ec2#CreateNetworkInsightsPathResult.
+type CreateNetworkInsightsPathOutput struct {
+	NetworkInsightsPath *NetworkInsightsPath `aws:"NetworkInsightsPath" xml:"networkInsightsPath"`
+}
+
 // CreateNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#CreateNetworkInterfaceRequest.
 type CreateNetworkInterfaceInput struct {
 	ClientToken                     *string                                 `aws:"ClientToken,idem"`
@@ -662,6 +780,28 @@ type DeleteNetworkAclInput struct {
 // DeleteNetworkAclOutput is empty: the model names no shape for it.
 type DeleteNetworkAclOutput struct{}
 
+// DeleteNetworkInsightsAnalysisInput is the AWS shape com.amazonaws.ec2#DeleteNetworkInsightsAnalysisRequest.
+type DeleteNetworkInsightsAnalysisInput struct {
+	DryRun                    *bool   `aws:"DryRun"`
+	NetworkInsightsAnalysisId *string `aws:"NetworkInsightsAnalysisId,required"`
+}
+
+// DeleteNetworkInsightsAnalysisOutput is the AWS shape com.amazonaws.ec2#DeleteNetworkInsightsAnalysisResult.
+type DeleteNetworkInsightsAnalysisOutput struct {
+	NetworkInsightsAnalysisId *string `aws:"NetworkInsightsAnalysisId" xml:"networkInsightsAnalysisId"`
+}
+
+// DeleteNetworkInsightsPathInput is the AWS shape com.amazonaws.ec2#DeleteNetworkInsightsPathRequest.
+type DeleteNetworkInsightsPathInput struct {
+	DryRun                *bool   `aws:"DryRun"`
+	NetworkInsightsPathId *string `aws:"NetworkInsightsPathId,required"`
+}
+
+// DeleteNetworkInsightsPathOutput is the AWS shape com.amazonaws.ec2#DeleteNetworkInsightsPathResult.
+type DeleteNetworkInsightsPathOutput struct {
+	NetworkInsightsPathId *string `aws:"NetworkInsightsPathId" xml:"networkInsightsPathId"`
+}
+
 // DeleteNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#DeleteNetworkInterfaceRequest.
 type DeleteNetworkInterfaceInput struct {
 	DryRun             *bool   `aws:"DryRun"`
@@ -896,6 +1036,39 @@ type DescribeNetworkAclsInput struct {
 type DescribeNetworkAclsOutput struct {
 	NetworkAcls []NetworkAcl `aws:"NetworkAcls" xml:"networkAclSet" item:"item"`
 	NextToken   *string      `aws:"NextToken" xml:"nextToken"`
+}
+
+// DescribeNetworkInsightsAnalysesInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInsightsAnalysesRequest.
+type DescribeNetworkInsightsAnalysesInput struct {
+	AnalysisEndTime            *time.Time `aws:"AnalysisEndTime"`
+	AnalysisStartTime          *time.Time `aws:"AnalysisStartTime"`
+	DryRun                     *bool      `aws:"DryRun"`
+	Filters                    []Filter   `aws:"Filters" form:"Filter"`
+	MaxResults                 *int32     `aws:"MaxResults,range=1:100"`
+	NetworkInsightsAnalysisIds []string   `aws:"NetworkInsightsAnalysisIds" form:"NetworkInsightsAnalysisId"`
+	NetworkInsightsPathId      *string    `aws:"NetworkInsightsPathId"`
+	NextToken                  *string    `aws:"NextToken"`
+}
+
+// DescribeNetworkInsightsAnalysesOutput is the AWS shape com.amazonaws.ec2#DescribeNetworkInsightsAnalysesResult.
+type DescribeNetworkInsightsAnalysesOutput struct {
+	NetworkInsightsAnalyses []NetworkInsightsAnalysis `aws:"NetworkInsightsAnalyses" xml:"networkInsightsAnalysisSet" item:"item"`
+	NextToken               *string                   `aws:"NextToken" xml:"nextToken"`
+}
+
+// DescribeNetworkInsightsPathsInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInsightsPathsRequest.
+type DescribeNetworkInsightsPathsInput struct {
+	DryRun                 *bool    `aws:"DryRun"`
+	Filters                []Filter `aws:"Filters" form:"Filter"`
+	MaxResults             *int32   `aws:"MaxResults,range=1:100"`
+	NetworkInsightsPathIds []string `aws:"NetworkInsightsPathIds" form:"NetworkInsightsPathId"`
+	NextToken              *string  `aws:"NextToken"`
+}
+
+// DescribeNetworkInsightsPathsOutput is the AWS shape com.amazonaws.ec2#DescribeNetworkInsightsPathsResult.
+type DescribeNetworkInsightsPathsOutput struct {
+	NetworkInsightsPaths []NetworkInsightsPath `aws:"NetworkInsightsPaths" xml:"networkInsightsPathSet" item:"item"`
+	NextToken            *string               `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeNetworkInterfaceAttributeInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfaceAttributeRequest.
@@ -1220,10 +1393,100 @@ type EnaSrdUdpSpecification struct {
 	EnaSrdUdpEnabled *bool `aws:"EnaSrdUdpEnabled"`
 }
 
+// Explanation is the AWS shape com.amazonaws.ec2#Explanation.
+type Explanation struct {
+	Acl                            *AnalysisComponent                      `aws:"Acl" xml:"acl"`
+	AclRule                        *AnalysisAclRule                        `aws:"AclRule" xml:"aclRule"`
+	Address                        *string                                 `aws:"Address" xml:"address"`
+	Addresses                      []string                                `aws:"Addresses" xml:"addressSet" item:"item"`
+	AttachedTo                     *AnalysisComponent                      `aws:"AttachedTo" xml:"attachedTo"`
+	AvailabilityZoneIds            []string                                `aws:"AvailabilityZoneIds" xml:"availabilityZoneIdSet" item:"item"`
+	AvailabilityZones              []string                                `aws:"AvailabilityZones" xml:"availabilityZoneSet" item:"item"`
+	Cidrs                          []string                                `aws:"Cidrs" xml:"cidrSet" item:"item"`
+	ClassicLoadBalancerListener    *AnalysisLoadBalancerListener           `aws:"ClassicLoadBalancerListener" xml:"classicLoadBalancerListener"`
+	Component                      *AnalysisComponent                      `aws:"Component" xml:"component"`
+	ComponentAccount               *string                                 `aws:"ComponentAccount" xml:"componentAccount"`
+	ComponentRegion                *string                                 `aws:"ComponentRegion" xml:"componentRegion"`
+	CustomerGateway                *AnalysisComponent                      `aws:"CustomerGateway" xml:"customerGateway"`
+	Destination                    *AnalysisComponent                      `aws:"Destination" xml:"destination"`
+	DestinationVpc                 *AnalysisComponent                      `aws:"DestinationVpc" xml:"destinationVpc"`
+	Direction                      *string                                 `aws:"Direction" xml:"direction"`
+	ElasticLoadBalancerListener    *AnalysisComponent                      `aws:"ElasticLoadBalancerListener" xml:"elasticLoadBalancerListener"`
+	ExplanationCode                *string                                 `aws:"ExplanationCode" xml:"explanationCode"`
+	FirewallStatefulRule           *FirewallStatefulRule                   `aws:"FirewallStatefulRule" xml:"firewallStatefulRule"`
+	FirewallStatelessRule          *FirewallStatelessRule                  `aws:"FirewallStatelessRule" xml:"firewallStatelessRule"`
+	IngressRouteTable              *AnalysisComponent                      `aws:"IngressRouteTable" xml:"ingressRouteTable"`
+	InternetGateway                *AnalysisComponent                      `aws:"InternetGateway" xml:"internetGateway"`
+	LoadBalancerArn                *string                                 `aws:"LoadBalancerArn" xml:"loadBalancerArn"`
+	LoadBalancerListenerPort       *int32                                  `aws:"LoadBalancerListenerPort" xml:"loadBalancerListenerPort"`
+	LoadBalancerTarget             *AnalysisLoadBalancerTarget             `aws:"LoadBalancerTarget" xml:"loadBalancerTarget"`
+	LoadBalancerTargetGroup        *AnalysisComponent                      `aws:"LoadBalancerTargetGroup" xml:"loadBalancerTargetGroup"`
+	LoadBalancerTargetGroups       []AnalysisComponent                     `aws:"LoadBalancerTargetGroups" xml:"loadBalancerTargetGroupSet" item:"item"`
+	LoadBalancerTargetPort         *int32                                  `aws:"LoadBalancerTargetPort" xml:"loadBalancerTargetPort"`
+	MissingComponent               *string                                 `aws:"MissingComponent" xml:"missingComponent"`
+	NatGateway                     *AnalysisComponent                      `aws:"NatGateway" xml:"natGateway"`
+	NetworkInterface               *AnalysisComponent                      `aws:"NetworkInterface" xml:"networkInterface"`
+	PacketField                    *string                                 `aws:"PacketField" xml:"packetField"`
+	Port                           *int32                                  `aws:"Port" xml:"port"`
+	PortRanges                     []PortRange                             `aws:"PortRanges" xml:"portRangeSet" item:"item"`
+	PrefixList                     *AnalysisComponent                      `aws:"PrefixList" xml:"prefixList"`
+	Protocols                      []string                                `aws:"Protocols" xml:"protocolSet" item:"item"`
+	RouteTable                     *AnalysisComponent                      `aws:"RouteTable" xml:"routeTable"`
+	RouteTableRoute                *AnalysisRouteTableRoute                `aws:"RouteTableRoute" xml:"routeTableRoute"`
+	SecurityGroup                  *AnalysisComponent                      `aws:"SecurityGroup" xml:"securityGroup"`
+	SecurityGroupRule              *AnalysisSecurityGroupRule              `aws:"SecurityGroupRule" xml:"securityGroupRule"`
+	SecurityGroups                 []AnalysisComponent                     `aws:"SecurityGroups" xml:"securityGroupSet" item:"item"`
+	SourceVpc                      *AnalysisComponent                      `aws:"SourceVpc" xml:"sourceVpc"`
+	State                          *string                                 `aws:"State" xml:"state"`
+	Subnet                         *AnalysisComponent                      `aws:"Subnet" xml:"subnet"`
+	SubnetRouteTable               *AnalysisComponent                      `aws:"SubnetRouteTable" xml:"subnetRouteTable"`
+	TransitGateway                 *AnalysisComponent                      `aws:"TransitGateway" xml:"transitGateway"`
+	TransitGatewayAttachment       *AnalysisComponent                      `aws:"TransitGatewayAttachment" xml:"transitGatewayAttachment"`
+	TransitGatewayPolicyTable      *AnalysisComponent                      `aws:"TransitGatewayPolicyTable" xml:"transitGatewayPolicyTable"`
+	TransitGatewayPolicyTableEntry *AnalysisTransitGatewayPolicyTableEntry `aws:"TransitGatewayPolicyTableEntry" xml:"transitGatewayPolicyTableEntry"`
+	TransitGatewayRouteTable       *AnalysisComponent                      `aws:"TransitGatewayRouteTable" xml:"transitGatewayRouteTable"`
+	TransitGatewayRouteTableRoute  *TransitGatewayRouteTableRoute          `aws:"TransitGatewayRouteTableRoute" xml:"transitGatewayRouteTableRoute"`
+	Vpc                            *AnalysisComponent                      `aws:"Vpc" xml:"vpc"`
+	VpcEndpoint                    *AnalysisComponent                      `aws:"VpcEndpoint" xml:"vpcEndpoint"`
+	VpcPeeringConnection           *AnalysisComponent                      `aws:"VpcPeeringConnection" xml:"vpcPeeringConnection"`
+	VpnConnection                  *AnalysisComponent                      `aws:"VpnConnection" xml:"vpnConnection"`
+	VpnGateway                     *AnalysisComponent                      `aws:"VpnGateway" xml:"vpnGateway"`
+}
+
 // Filter is the AWS shape com.amazonaws.ec2#Filter.
 type Filter struct {
 	Name   *string  `aws:"Name"`
 	Values []string `aws:"Values" form:"Value"`
+}
+
+// FilterPortRange is the AWS shape com.amazonaws.ec2#FilterPortRange.
+type FilterPortRange struct {
+	FromPort *int32 `aws:"FromPort" xml:"fromPort"`
+	ToPort   *int32 `aws:"ToPort" xml:"toPort"`
+}
+
+// FirewallStatefulRule is the AWS shape com.amazonaws.ec2#FirewallStatefulRule.
+type FirewallStatefulRule struct {
+	DestinationPorts []PortRange `aws:"DestinationPorts" xml:"destinationPortSet" item:"item"`
+	Destinations     []string    `aws:"Destinations" xml:"destinationSet" item:"item"`
+	Direction        *string     `aws:"Direction" xml:"direction"`
+	Protocol         *string     `aws:"Protocol" xml:"protocol"`
+	RuleAction       *string     `aws:"RuleAction" xml:"ruleAction"`
+	RuleGroupArn     *string     `aws:"RuleGroupArn" xml:"ruleGroupArn"`
+	SourcePorts      []PortRange `aws:"SourcePorts" xml:"sourcePortSet" item:"item"`
+	Sources          []string    `aws:"Sources" xml:"sourceSet" item:"item"`
+}
+
+// FirewallStatelessRule is the AWS shape com.amazonaws.ec2#FirewallStatelessRule.
+type FirewallStatelessRule struct {
+	DestinationPorts []PortRange `aws:"DestinationPorts" xml:"destinationPortSet" item:"item"`
+	Destinations     []string    `aws:"Destinations" xml:"destinationSet" item:"item"`
+	Priority         *int32      `aws:"Priority" xml:"priority"`
+	Protocols        []int32     `aws:"Protocols" xml:"protocolSet" item:"item"`
+	RuleAction       *string     `aws:"RuleAction" xml:"ruleAction"`
+	RuleGroupArn     *string     `aws:"RuleGroupArn" xml:"ruleGroupArn"`
+	SourcePorts      []PortRange `aws:"SourcePorts" xml:"sourcePortSet" item:"item"`
+	Sources          []string    `aws:"Sources" xml:"sourceSet" item:"item"`
 }
 
 // GetManagedPrefixListAssociationsInput is the AWS shape com.amazonaws.ec2#GetManagedPrefixListAssociationsRequest.
@@ -1573,6 +1836,45 @@ type NetworkAclEntry struct {
 	RuleNumber    *int32        `aws:"RuleNumber" xml:"ruleNumber"`
 }
 
+// NetworkInsightsAnalysis is the AWS shape com.amazonaws.ec2#NetworkInsightsAnalysis.
+type NetworkInsightsAnalysis struct {
+	AdditionalAccounts         []string            `aws:"AdditionalAccounts" xml:"additionalAccountSet" item:"item"`
+	AlternatePathHints         []AlternatePathHint `aws:"AlternatePathHints" xml:"alternatePathHintSet" item:"item"`
+	Explanations               []Explanation       `aws:"Explanations" xml:"explanationSet" item:"item"`
+	FilterInArns               []string            `aws:"FilterInArns" xml:"filterInArnSet" item:"item"`
+	FilterOutArns              []string            `aws:"FilterOutArns" xml:"filterOutArnSet" item:"item"`
+	ForwardPathComponents      []PathComponent     `aws:"ForwardPathComponents" xml:"forwardPathComponentSet" item:"item"`
+	NetworkInsightsAnalysisArn *string             `aws:"NetworkInsightsAnalysisArn" xml:"networkInsightsAnalysisArn"`
+	NetworkInsightsAnalysisId  *string             `aws:"NetworkInsightsAnalysisId" xml:"networkInsightsAnalysisId"`
+	NetworkInsightsPathId      *string             `aws:"NetworkInsightsPathId" xml:"networkInsightsPathId"`
+	NetworkPathFound           *bool               `aws:"NetworkPathFound" xml:"networkPathFound"`
+	ReturnPathComponents       []PathComponent     `aws:"ReturnPathComponents" xml:"returnPathComponentSet" item:"item"`
+	StartDate                  *time.Time          `aws:"StartDate" xml:"startDate"`
+	Status                     *string             `aws:"Status" xml:"status"`
+	StatusMessage              *string             `aws:"StatusMessage" xml:"statusMessage"`
+	SuggestedAccounts          []string            `aws:"SuggestedAccounts" xml:"suggestedAccountSet" item:"item"`
+	Tags                       []Tag               `aws:"Tags" xml:"tagSet" item:"item"`
+	WarningMessage             *string             `aws:"WarningMessage" xml:"warningMessage"`
+}
+
+// NetworkInsightsPath is the AWS shape com.amazonaws.ec2#NetworkInsightsPath.
+type NetworkInsightsPath struct {
+	CreatedDate            *time.Time  `aws:"CreatedDate" xml:"createdDate"`
+	Destination            *string     `aws:"Destination" xml:"destination"`
+	DestinationArn         *string     `aws:"DestinationArn" xml:"destinationArn"`
+	DestinationIp          *string     `aws:"DestinationIp" xml:"destinationIp"`
+	DestinationPort        *int32      `aws:"DestinationPort" xml:"destinationPort"`
+	FilterAtDestination    *PathFilter `aws:"FilterAtDestination" xml:"filterAtDestination"`
+	FilterAtSource         *PathFilter `aws:"FilterAtSource" xml:"filterAtSource"`
+	NetworkInsightsPathArn *string     `aws:"NetworkInsightsPathArn" xml:"networkInsightsPathArn"`
+	NetworkInsightsPathId  *string     `aws:"NetworkInsightsPathId" xml:"networkInsightsPathId"`
+	Protocol               *string     `aws:"Protocol" xml:"protocol"`
+	Source                 *string     `aws:"Source" xml:"source"`
+	SourceArn              *string     `aws:"SourceArn" xml:"sourceArn"`
+	SourceIp               *string     `aws:"SourceIp" xml:"sourceIp"`
+	Tags                   []Tag       `aws:"Tags" xml:"tagSet" item:"item"`
+}
+
 // NetworkInterface is the AWS shape com.amazonaws.ec2#NetworkInterface.
 type NetworkInterface struct {
 	AssociatedSubnets               []string                           `aws:"AssociatedSubnets" xml:"associatedSubnetSet" item:"item"`
@@ -1673,6 +1975,47 @@ type OperatorResponse struct {
 	HiddenByDefault *bool   `aws:"HiddenByDefault" xml:"hiddenByDefault"`
 	Managed         *bool   `aws:"Managed" xml:"managed"`
 	Principal       *string `aws:"Principal" xml:"principal"`
+}
+
+// PathComponent is the AWS shape com.amazonaws.ec2#PathComponent.
+type PathComponent struct {
+	AclRule                        *AnalysisAclRule                        `aws:"AclRule" xml:"aclRule"`
+	AdditionalDetails              []AdditionalDetail                      `aws:"AdditionalDetails" xml:"additionalDetailSet" item:"item"`
+	AttachedTo                     *AnalysisComponent                      `aws:"AttachedTo" xml:"attachedTo"`
+	Component                      *AnalysisComponent                      `aws:"Component" xml:"component"`
+	DestinationVpc                 *AnalysisComponent                      `aws:"DestinationVpc" xml:"destinationVpc"`
+	ElasticLoadBalancerListener    *AnalysisComponent                      `aws:"ElasticLoadBalancerListener" xml:"elasticLoadBalancerListener"`
+	Explanations                   []Explanation                           `aws:"Explanations" xml:"explanationSet" item:"item"`
+	FirewallStatefulRule           *FirewallStatefulRule                   `aws:"FirewallStatefulRule" xml:"firewallStatefulRule"`
+	FirewallStatelessRule          *FirewallStatelessRule                  `aws:"FirewallStatelessRule" xml:"firewallStatelessRule"`
+	InboundHeader                  *AnalysisPacketHeader                   `aws:"InboundHeader" xml:"inboundHeader"`
+	OutboundHeader                 *AnalysisPacketHeader                   `aws:"OutboundHeader" xml:"outboundHeader"`
+	RouteTableRoute                *AnalysisRouteTableRoute                `aws:"RouteTableRoute" xml:"routeTableRoute"`
+	SecurityGroupRule              *AnalysisSecurityGroupRule              `aws:"SecurityGroupRule" xml:"securityGroupRule"`
+	SequenceNumber                 *int32                                  `aws:"SequenceNumber" xml:"sequenceNumber"`
+	ServiceName                    *string                                 `aws:"ServiceName" xml:"serviceName"`
+	SourceVpc                      *AnalysisComponent                      `aws:"SourceVpc" xml:"sourceVpc"`
+	Subnet                         *AnalysisComponent                      `aws:"Subnet" xml:"subnet"`
+	TransitGateway                 *AnalysisComponent                      `aws:"TransitGateway" xml:"transitGateway"`
+	TransitGatewayPolicyTableEntry *AnalysisTransitGatewayPolicyTableEntry `aws:"TransitGatewayPolicyTableEntry" xml:"transitGatewayPolicyTableEntry"`
+	TransitGatewayRouteTableRoute  *TransitGatewayRouteTableRoute          `aws:"TransitGatewayRouteTableRoute" xml:"transitGatewayRouteTableRoute"`
+	Vpc                            *AnalysisComponent                      `aws:"Vpc" xml:"vpc"`
+}
+
+// PathFilter is the AWS shape com.amazonaws.ec2#PathFilter.
+type PathFilter struct {
+	DestinationAddress   *string          `aws:"DestinationAddress" xml:"destinationAddress"`
+	DestinationPortRange *FilterPortRange `aws:"DestinationPortRange" xml:"destinationPortRange"`
+	SourceAddress        *string          `aws:"SourceAddress" xml:"sourceAddress"`
+	SourcePortRange      *FilterPortRange `aws:"SourcePortRange" xml:"sourcePortRange"`
+}
+
+// PathRequestFilter is the AWS shape com.amazonaws.ec2#PathRequestFilter.
+type PathRequestFilter struct {
+	DestinationAddress   *string                 `aws:"DestinationAddress,len=0:15" pattern:"^([0-9]{1,3}.){3}[0-9]{1,3}$"`
+	DestinationPortRange *RequestFilterPortRange `aws:"DestinationPortRange"`
+	SourceAddress        *string                 `aws:"SourceAddress,len=0:15" pattern:"^([0-9]{1,3}.){3}[0-9]{1,3}$"`
+	SourcePortRange      *RequestFilterPortRange `aws:"SourcePortRange"`
 }
 
 // PayerResponsibilityEntry is the AWS shape com.amazonaws.ec2#PayerResponsibilityEntry.
@@ -1889,6 +2232,12 @@ type ReplaceRouteTableAssociationOutput struct {
 	NewAssociationId *string                     `aws:"NewAssociationId" xml:"newAssociationId"`
 }
 
+// RequestFilterPortRange is the AWS shape com.amazonaws.ec2#RequestFilterPortRange.
+type RequestFilterPortRange struct {
+	FromPort *int32 `aws:"FromPort,range=0:65535"`
+	ToPort   *int32 `aws:"ToPort,range=0:65535"`
+}
+
 // RestoreManagedPrefixListVersionInput is the AWS shape com.amazonaws.ec2#RestoreManagedPrefixListVersionRequest.
 type RestoreManagedPrefixListVersionInput struct {
 	CurrentVersion  *int64  `aws:"CurrentVersion,required"`
@@ -2010,6 +2359,24 @@ type RouteTableAssociationState struct {
 	StatusMessage *string `aws:"StatusMessage" xml:"statusMessage"`
 }
 
+// RuleGroupRuleOptionsPair is the AWS shape com.amazonaws.ec2#RuleGroupRuleOptionsPair.
+type RuleGroupRuleOptionsPair struct {
+	RuleGroupArn *string      `aws:"RuleGroupArn" xml:"ruleGroupArn"`
+	RuleOptions  []RuleOption `aws:"RuleOptions" xml:"ruleOptionSet" item:"item"`
+}
+
+// RuleGroupTypePair is the AWS shape com.amazonaws.ec2#RuleGroupTypePair.
+type RuleGroupTypePair struct {
+	RuleGroupArn  *string `aws:"RuleGroupArn" xml:"ruleGroupArn"`
+	RuleGroupType *string `aws:"RuleGroupType" xml:"ruleGroupType"`
+}
+
+// RuleOption is the AWS shape com.amazonaws.ec2#RuleOption.
+type RuleOption struct {
+	Keyword  *string  `aws:"Keyword" xml:"keyword"`
+	Settings []string `aws:"Settings" xml:"settingSet" item:"item"`
+}
+
 // SecurityGroup is the AWS shape com.amazonaws.ec2#SecurityGroup.
 type SecurityGroup struct {
 	Description         *string        `aws:"Description" xml:"groupDescription"`
@@ -2127,6 +2494,22 @@ type StaleSecurityGroup struct {
 	VpcId                    *string             `aws:"VpcId" xml:"vpcId"`
 }
 
+// StartNetworkInsightsAnalysisInput is the AWS shape com.amazonaws.ec2#StartNetworkInsightsAnalysisRequest.
+type StartNetworkInsightsAnalysisInput struct {
+	AdditionalAccounts    []string           `aws:"AdditionalAccounts" form:"AdditionalAccount"`
+	ClientToken           *string            `aws:"ClientToken,required,idem"`
+	DryRun                *bool              `aws:"DryRun"`
+	FilterInArns          []string           `aws:"FilterInArns" each:"len=1:1283" form:"FilterInArn"`
+	FilterOutArns         []string           `aws:"FilterOutArns" each:"len=1:1283" form:"FilterOutArn"`
+	NetworkInsightsPathId *string            `aws:"NetworkInsightsPathId,required"`
+	TagSpecifications     []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// StartNetworkInsightsAnalysisOutput is the AWS shape com.amazonaws.ec2#StartNetworkInsightsAnalysisResult.
+type StartNetworkInsightsAnalysisOutput struct {
+	NetworkInsightsAnalysis *NetworkInsightsAnalysis `aws:"NetworkInsightsAnalysis" xml:"networkInsightsAnalysis"`
+}
+
 // Subnet is the AWS shape com.amazonaws.ec2#Subnet.
 type Subnet struct {
 	AssignIpv6AddressOnCreation   *bool                            `aws:"AssignIpv6AddressOnCreation" xml:"assignIpv6AddressOnCreation"`
@@ -2200,6 +2583,17 @@ type TagDescription struct {
 type TagSpecification struct {
 	ResourceType *string `aws:"ResourceType,enum=application-status-check|capacity-block|capacity-manager-data-export|capacity-reservation|capacity-reservation-cancellation-quote|capacity-reservation-fleet|capacity-reservation-modification-quote|carrier-gateway|client-vpn-endpoint|coip-pool|customer-gateway|declarative-policies-report|dedicated-host|dhcp-options|egress-only-internet-gateway|elastic-gpu|elastic-ip|export-image-task|export-instance-task|fca-policy|fleet|fpga-image|host-reservation|image|image-usage-report|import-image-task|import-snapshot-task|instance|instance-connect-endpoint|instance-event-window|internet-gateway|ipam|ipam-external-resource-verification-token|ipam-internet-registry-association|ipam-policy|ipam-pool|ipam-pool-allocation|ipam-prefix-list-resolver|ipam-prefix-list-resolver-target|ipam-resource-discovery|ipam-resource-discovery-association|ipam-scope|ipv4pool-ec2|ipv6pool-ec2|key-pair|launch-template|local-gateway|local-gateway-route-table|local-gateway-route-table-virtual-interface-group-association|local-gateway-route-table-vpc-association|local-gateway-virtual-interface|local-gateway-virtual-interface-group|mac-modification-task|metric-category|natgateway|network-acl|network-insights-access-scope|network-insights-access-scope-analysis|network-insights-analysis|network-insights-path|network-interface|outpost-lag|placement-group|prefix-list|replace-root-volume-task|reserved-instances|route-server|route-server-endpoint|route-server-peer|route-table|secondary-interface|secondary-network|secondary-subnet|security-group|security-group-rule|service-link-virtual-interface|snapshot|spot-fleet-request|spot-instances-request|subnet|subnet-cidr-reservation|traffic-mirror-filter|traffic-mirror-filter-rule|traffic-mirror-session|traffic-mirror-target|transit-gateway|transit-gateway-attachment|transit-gateway-connect-peer|transit-gateway-metering-policy|transit-gateway-multicast-domain|transit-gateway-policy-table|transit-gateway-route-table|transit-gateway-route-table-announcement|verified-access-endpoint|verified-access-endpoint-target|verified-access-group|verified-access-instance|verified-access-policy|verified-access-trust-provider|volume|vpc|vpc-block-public-access-exclusion|vpc-encryption-control|vpc-endpoint|vpc-endpoint-connection|vpc-endpoint-connection-device-type|vpc-endpoint-service|vpc-endpoint-service-permission|vpc-flow-log|vpc-peering-connection|vpn-concentrator|vpn-connection|vpn-connection-device-type|vpn-gateway"`
 	Tags         []Tag   `aws:"Tags" form:"Tag"`
+}
+
+// TransitGatewayRouteTableRoute is the AWS shape com.amazonaws.ec2#TransitGatewayRouteTableRoute.
+type TransitGatewayRouteTableRoute struct {
+	AttachmentId    *string `aws:"AttachmentId" xml:"attachmentId"`
+	DestinationCidr *string `aws:"DestinationCidr" xml:"destinationCidr"`
+	PrefixListId    *string `aws:"PrefixListId" xml:"prefixListId"`
+	ResourceId      *string `aws:"ResourceId" xml:"resourceId"`
+	ResourceType    *string `aws:"ResourceType" xml:"resourceType"`
+	RouteOrigin     *string `aws:"RouteOrigin" xml:"routeOrigin"`
+	State           *string `aws:"State" xml:"state"`
 }
 
 // UnassignPrivateIpAddressesInput is the AWS shape com.amazonaws.ec2#UnassignPrivateIpAddressesRequest.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"text/tabwriter"
@@ -31,6 +32,7 @@ type admin struct {
 	usage *book.Book
 	now   func() time.Time
 	ids   *arn.Source
+	pool  netip.Prefix // public addresses
 }
 
 var (
@@ -69,6 +71,7 @@ func (a *admin) handler() http.Handler {
 	})
 	mux.HandleFunc("POST /bill", a.bill)
 	mux.HandleFunc("POST /bill/export", a.export)
+	mux.HandleFunc("POST /path", a.path)
 	return mux
 }
 

@@ -162,6 +162,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	if d.pool, err = o.host.publicPool(o.dir); err != nil {
 		return err
 	}
+	d.admin.pool = d.pool
 	if d.authority, err = ca.Open(o.dir.CA(), time.Now); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/names"
 	"neargate/dataplane/relay"
+	"neargate/node/sandbox/shim"
+	"neargate/node/trust"
 	"neargate/resource/network"
 	"neargate/service/s3"
 	"neargate/wire"
@@ -49,6 +52,23 @@ func (d *daemon) publicDoors() []netip.Addr {
 	}
 	slices.SortFunc(all, netip.Addr.Compare)
 	return slices.Compact(all)
+}
+
+// openTrust is how containers trust the installation. Layers that no container can
+// have are removed.
+func (d *daemon) openTrust(ctx context.Context, box *shim.Sandbox) (func([]string) (string, []string, error), error) {
+	s, err := trust.Open(d.dir.Trust(), d.authority.Certificate(), "/")
+	if err != nil {
+		return nil, err
+	}
+	there, err := box.List(ctx)
+	if err == nil && len(there) == 0 {
+		err = s.Clear()
+	}
+	return func(image []string) (string, []string, error) {
+		layer, err := s.Layer(image)
+		return layer, trust.Environment(), err
+	}, err
 }
 
 // trust is how tasks check whom they reach: as this machine does, and by the

@@ -143,6 +143,9 @@ func (d *daemon) fillHost(ctx context.Context, h *tasksHost) (err error) {
 	if h.parts.TLS, err = d.trust(); err != nil {
 		return err
 	}
+	if h.parts.Trust, err = d.openTrust(ctx, h.box); err != nil {
+		return err
+	}
 	from := given.Source{Calls: calls}
 	h.parts.Secrets, h.parts.Files = from, from
 	if err = h.logs.Sweep(); err == nil {

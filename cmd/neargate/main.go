@@ -39,6 +39,7 @@ func commands() []command {
 		{"doctor", "[flags]", "say what this host lacks and how to mend it", doctorCommand},
 		{"estimate", "[flags]", "say what tasks cost, before they run", estimateCommand},
 		{"bill", "[export] [flags]", "say what tasks have cost, and cost so far", billCommand},
+		{"path", "[flags] SOURCE DESTINATION:PORT", "say why traffic passes between two places, or does not", pathCommand},
 		{"version", "", "print the version", printVersion},
 	}
 }
@@ -64,6 +65,8 @@ func run(ctx context.Context, std stdio, args []string) int {
 				return 0
 			case errors.Is(err, errUsage):
 				return 2
+			case errors.Is(err, errUnreachable):
+				return 1
 			}
 			fmt.Fprintf(std.err, "neargate %s: %v\n", c.name, err)
 			return 1

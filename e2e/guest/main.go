@@ -82,10 +82,16 @@ func verbs() map[string]verb {
 		"fill":     {"FILE [MIB]", 1, fill},
 		"reserve":  {"FILE MIB", 2, reserve},
 		"serve":    {"ADDRESS [TEXT]", 1, serve},
-		"get":      {"URL", 1, get},
+		"get":      {"URL [NAME:VALUE...]", 1, get},
 		"dial":     {"ADDRESS [TIMEOUT]", 1, dial},
 		"resolve":  {"NAME", 1, resolve},
 		"metadata": {"[PATH]", 0, metadata},
 		"sysctl":   {"NAME", 1, sysctl},
+		"dialfrom": {"OWN-ADDRESS ADDRESS", 2, dialFrom},
+		"dialunix": {"PATH", 1, dialUnix},
+		"hear":     {"ADDRESS DURATION", 2, hear},
+		"forge":    {"FROM TO TEXT", 3, forge},
+		"claim":    {"DEVICE ADDRESS", 2, claim},
+		"device":   {"FILE MAJOR MINOR", 3, device},
 	}
 }

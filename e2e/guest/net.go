@@ -53,7 +53,18 @@ func serve(args []string) error {
 
 func get(args []string) error {
 	client := http.Client{Timeout: 10 * time.Second}
-	resp, err := client.Get(args[0])
+	r, err := http.NewRequest(http.MethodGet, args[0], nil)
+	if err != nil {
+		return err
+	}
+	for _, header := range args[1:] {
+		name, value, _ := strings.Cut(header, ":")
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Set(name, value)
+	}
+	resp, err := client.Do(r)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,8 @@ package images
 
 import "fmt"
 
-// EnsureNamed makes images by their short names: httpd, busybox, guest, sample.
+// EnsureNamed makes images by their short names: httpd, busybox, guest, sample,
+// caller.
 func (l *Library) EnsureNamed(names ...string) error {
 	for _, name := range names {
 		recipes, err := named(name)
@@ -30,6 +31,8 @@ func named(name string) ([]Recipe, error) {
 	switch name {
 	case "guest":
 		return Guest(root)
+	case "caller":
+		return Caller(root)
 	case "sample":
 		return Sample(root)
 	}

@@ -68,7 +68,7 @@ func prepare() (over func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := library.EnsureNamed("httpd", "busybox", "guest"); err != nil {
+	if err := library.EnsureNamed("httpd", "busybox", "guest", "caller"); err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

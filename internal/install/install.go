@@ -78,6 +78,9 @@ func (d Dir) Ledger() string { return d.path("ledger") }
 // CA is the folder of the installation's certificate authority.
 func (d Dir) CA() string { return d.path("ca") }
 
+// Trust is where the layers are by which containers trust the installation.
+func (d Dir) Trust() string { return d.path("trust") }
+
 // Images is the folder of image layers.
 func (d Dir) Images() string { return d.path("images") }
 

@@ -28,6 +28,7 @@ type Variables struct {
 	Files   []string // from environment files
 	Secrets []string // from secrets
 	Agent   []string // that ECS sets
+	Default []string // where nobody else says anything
 }
 
 // EnvironmentFiles are the environment files of a container: the task's, where it has
@@ -139,8 +140,8 @@ func arguments(d *taskdef.Container, over taskdef.ContainerOverride, img *ocispe
 	return args, nil
 }
 
-// environment is the environment: the host name, the image's variables, then those
-// of environment files, of the definition, of its secrets, of the task, and of ECS. A
+// environment is the environment: the host name, what is there by default, the image's
+// variables, then those of environment files, of the definition, of its secrets, of the task, and of ECS. A
 // later value replaces an earlier one in its place.
 func environment(hostname string, image []string, def, over []taskdef.Variable, v Variables) []string {
 	env := []string{"HOSTNAME=" + hostname}
@@ -164,6 +165,7 @@ func environment(hostname string, image []string, def, over []taskdef.Variable, 
 			set(v.Name + "=" + value(v.Value))
 		}
 	}
+	all(v.Default)
 	all(image)
 	all(v.Files)
 	variables(def)

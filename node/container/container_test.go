@@ -227,8 +227,8 @@ func TestEnvironment(t *testing.T) {
 	}
 	// Files come before the definition's variables, secrets after them, before the task's.
 	got := environment("h", []string{"A=image", "B=image", "F=image"}, []taskdef.Variable{v("C", "def"), v("F", "def")}, []taskdef.Variable{v("D", "over")},
-		Variables{Files: []string{"F=file", "G=file"}, Secrets: []string{"A=secret", "C=secret=1", "D=secret"}, Agent: []string{"E=ecs"}})
-	if want := []string{"HOSTNAME=h", "A=secret", "B=image", "F=def", "G=file", "C=secret=1", "D=over", "E=ecs"}; !slices.Equal(got, want) {
+		Variables{Files: []string{"F=file", "G=file"}, Secrets: []string{"A=secret", "C=secret=1", "D=secret"}, Agent: []string{"E=ecs"}, Default: []string{"A=default", "H=default"}})
+	if want := []string{"HOSTNAME=h", "A=secret", "H=default", "B=image", "F=def", "G=file", "C=secret=1", "D=over", "E=ecs"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"neargate/node/usage"
 	"neargate/node/vpc"
 	"neargate/resource/compute"
-	"neargate/resource/network"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -86,12 +85,16 @@ func view(tx store.Tx, k vpc.TaskKey) (v metadata.View, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.Network.Search = []string{network.PrivateDomain(k.Region)}
-	if v.Network.Subnet, err = netip.ParsePrefix(subnet.CIDR); err != nil {
+	options, _, err := tables.DhcpOptions.Find(tx, k.Account, k.Region, record.DhcpOptions)
+	if err != nil {
 		return v, err
 	}
-	cidr, err := netip.ParsePrefix(record.CIDR)
-	v.Network.Nameservers = []netip.Addr{vpc.Resolver(cidr)}
+	names, err := record.Naming(&options)
+	if err != nil {
+		return v, err
+	}
+	v.Network.Search, v.Network.Nameservers = names.Search, names.Servers
+	v.Network.Subnet, err = netip.ParsePrefix(subnet.CIDR)
 	return v, err
 }
 

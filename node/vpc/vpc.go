@@ -73,6 +73,7 @@ type TaskKey struct{ Account, Region, Cluster, ID string }
 type Plugged struct {
 	Namespace string // the file of its network namespace
 	VPC       record.Vpc
+	DHCP      record.DhcpOptions // of the VPC; zero: none
 	Subnet    record.Subnet
 	Interface record.NetworkInterface
 }
@@ -169,6 +170,9 @@ func (k *Keeper) Plug(ctx context.Context, t *compute.Task, from string) (Plugge
 			return err
 		}
 		if p.VPC, err = tables.Vpcs.Get(tx, t.Account, t.Region, p.Interface.Vpc); err != nil {
+			return err
+		}
+		if p.DHCP, _, err = tables.DhcpOptions.Find(tx, t.Account, t.Region, p.VPC.DhcpOptions); err != nil {
 			return err
 		}
 		p.Subnet, err = tables.Subnets.Get(tx, t.Account, t.Region, p.Interface.Subnet)

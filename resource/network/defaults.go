@@ -89,8 +89,8 @@ func DefaultSubnet(v *Vpc, z arn.Zone, i int, id string) Subnet {
 // have from their creation on: Amazon's resolver and private names.
 func AmazonDhcpOptions(account, region string) DhcpOptions {
 	return DhcpOptions{Account: account, Region: region, ID: derivedID("dopt", account, region, "dopt"), Values: []DhcpOption{
-		{"domain-name", []string{PrivateDomain(region)}},
-		{"domain-name-servers", []string{AmazonDNS}},
+		{OptionDomain, []string{PrivateDomain(region)}},
+		{OptionServers, []string{AmazonDNS}},
 	}}
 }
 

@@ -74,12 +74,41 @@ func fails[I, O any](b bench, op func(context.Context, *I) (*O, error), in I, co
 	}
 }
 
-// put stores a record as another part of the system would.
-func put[R any](b bench, table store.Table[R], r R) {
+// put stores records as another part of the system would.
+func put[R any](b bench, table store.Table[R], records ...R) {
 	b.t.Helper()
-	if err := b.Deps.Store.Update(b.ctx, func(tx store.Tx) error { return table.Put(tx, &r) }); err != nil {
+	err := b.Deps.Store.Update(b.ctx, func(tx store.Tx) error {
+		for i := range records {
+			if err := table.Put(tx, &records[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// remove deletes a record as another part of the system would.
+func remove[R any](b bench, table store.Table[R], r R) {
+	b.t.Helper()
+	if err := b.Deps.Store.Update(b.ctx, func(tx store.Tx) error { return table.Delete(tx, table.Key(&r)...) }); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// get is the stored record.
+func get[R any](b bench, table store.Table[R], key ...string) (r R) {
+	b.t.Helper()
+	err := b.Deps.Store.View(b.ctx, func(tx store.Tx) (err error) {
+		r, err = table.Get(tx, key...)
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
 }
 
 func (b bench) group(name string) string {

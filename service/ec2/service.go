@@ -12,6 +12,7 @@ import (
 	"neargate/service/ec2/eni"
 	"neargate/service/ec2/gateway"
 	"neargate/service/ec2/group"
+	"neargate/service/ec2/insight"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/peering"
 	"neargate/service/ec2/prefixlist"
@@ -26,6 +27,7 @@ type (
 	groups     = group.Handler
 	endpoints  = endpoint.Handler
 	gateways   = gateway.Handler
+	insights   = insight.Handler
 	interfaces = eni.Handler
 	lists      = prefixlist.Handler
 	peerings   = peering.Handler
@@ -41,6 +43,7 @@ type Service struct {
 	*groups
 	*endpoints
 	*gateways
+	*insights
 	*interfaces
 	*lists
 	*peerings
@@ -54,7 +57,7 @@ var _ wire.API = (*Service)(nil)
 func New(deps service.Deps) *Service {
 	e := call.New(deps)
 	return &Service{
-		e, acl.New(e), common.New(e), group.New(e), endpoint.New(e), gateway.New(e), eni.New(e), prefixlist.New(e), peering.New(e),
+		e, acl.New(e), common.New(e), group.New(e), endpoint.New(e), gateway.New(e), insight.New(e), eni.New(e), prefixlist.New(e), peering.New(e),
 		route.New(e), vpc.New(e),
 	}
 }

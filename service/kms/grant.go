@@ -42,7 +42,12 @@ func (s *Service) newGrant(c auth.Caller, in *api.CreateGrantInput) (key.Grant, 
 	}
 	g.Operations = slices.Compact(slices.Sorted(slices.Values(in.Operations)))
 	if in.Constraints != nil {
-		g.Equals, g.Subset = in.Constraints.EncryptionContextEquals, in.Constraints.EncryptionContextSubset
+		if len(in.Constraints.EncryptionContextEquals) > 0 { // none is no constraint
+			g.Equals = in.Constraints.EncryptionContextEquals
+		}
+		if len(in.Constraints.EncryptionContextSubset) > 0 {
+			g.Subset = in.Constraints.EncryptionContextSubset
+		}
 		switch {
 		case in.Constraints.SourceArn != nil:
 			return g, api.UnsupportedOperationException("SourceArn is not supported in this region.")

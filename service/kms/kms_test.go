@@ -482,7 +482,7 @@ func TestGrants(t *testing.T) {
 		EncryptionContextSubset: map[string]string{"app": "${aws:username}"}}})
 	w.must(err)
 	again, err := grant(api.CreateGrantInput{Operations: []string{"Decrypt", "Encrypt"}, Name: new("n"), Constraints: &api.GrantConstraints{
-		EncryptionContextSubset: map[string]string{"app": "${aws:username}"}}})
+		EncryptionContextSubset: map[string]string{"app": "${aws:username}"}, EncryptionContextEquals: map[string]string{}}})
 	w.must(err)
 	if *out.GrantId != *again.GrantId || *out.GrantToken != *again.GrantToken {
 		t.Errorf("%+v, then %+v", out, again)

@@ -62,7 +62,7 @@ func (s *Service) PutParameter(ctx context.Context, in *api.PutParameterInput) (
 			return err
 		case ok && !deref(in.Overwrite, false):
 			return alreadyExists()
-		case ok != (old != nil) || ok && found.Latest.Number != old.Latest.Number && (in.Type == nil || in.Tier == nil):
+		case ok != (old != nil) || ok && found.Latest.Number != old.Latest.Number && inherits(in):
 			return api.TooManyUpdates("There are concurrent updates for a resource that supports one update at a time.")
 		case ok:
 			p = found
@@ -78,6 +78,11 @@ func (s *Service) PutParameter(ctx context.Context, in *api.PutParameterInput) (
 		return nil, err
 	}
 	return &api.PutParameterOutput{Version: &p.Latest.Number, Tier: &p.Latest.Tier}, nil
+}
+
+// inherits reports whether a request leaves something as it is in the version before.
+func inherits(in *api.PutParameterInput) bool {
+	return in.Type == nil || in.Tier == nil || in.Description == nil || in.AllowedPattern == nil || in.KeyId == nil && *in.Type == param.SecureString
 }
 
 func alreadyExists() error {
@@ -154,9 +159,13 @@ func checkPut(ctx context.Context, in *api.PutParameterInput) (param.Reference, 
 func (s *Service) newVersion(ctx context.Context, in *api.PutParameterInput, old *param.Parameter, r param.Reference) (v param.Version, err error) {
 	c := auth.CallerFrom(ctx)
 	v = param.Version{
-		Account: c.Account, Region: c.Region, Path: r.Path, Description: deref(in.Description, ""),
-		AllowedPattern: deref(in.AllowedPattern, ""), DataType: "text", ModifiedAt: s.now(), User: c.ARN,
+		Account: c.Account, Region: c.Region, Path: r.Path, DataType: "text", ModifiedAt: s.now(), User: c.ARN,
 	}
+	before := param.Version{KeyID: param.DefaultKey}
+	if old != nil {
+		before = old.Latest
+	}
+	v.Description, v.AllowedPattern = deref(in.Description, before.Description), deref(in.AllowedPattern, before.AllowedPattern)
 	switch {
 	case in.Type != nil:
 		v.Type = *in.Type
@@ -181,7 +190,9 @@ func (s *Service) newVersion(ctx context.Context, in *api.PutParameterInput, old
 		v.Value = *in.Value
 		return v, nil
 	}
-	v.KeyID = deref(in.KeyId, param.DefaultKey)
+	if v.KeyID = deref(in.KeyId, before.KeyID); v.KeyID == "" { // it was no SecureString
+		v.KeyID = param.DefaultKey
+	}
 	action := "kms:Encrypt"
 	if v.Tier == param.Advanced {
 		action = "kms:GenerateDataKey"

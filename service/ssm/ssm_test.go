@@ -387,6 +387,15 @@ func TestSecureStrings(t *testing.T) {
 	w.must(err)
 	_, err = w.PutParameter(w.ctx, &api.PutParameterInput{Name: new("/own"), Type: new("SecureString"), Value: new("v"), KeyId: key.KeyMetadata.KeyId})
 	w.must(err)
+	_, err = w.PutParameter(w.ctx, &api.PutParameterInput{Name: new("/own"), Value: new("v2"), Description: new("d"), Overwrite: new(true)})
+	w.must(err)
+	_, err = w.PutParameter(w.ctx, &api.PutParameterInput{Name: new("/own"), Type: new("SecureString"), Tier: new("Standard"), Value: new("v3"), Overwrite: new(true)})
+	w.must(err)
+	h, err = w.GetParameterHistory(w.ctx, &api.GetParameterHistoryInput{Name: new("/own")})
+	w.must(err)
+	if last := h.Parameters[2]; *last.KeyId != *key.KeyMetadata.KeyId || *last.Description != "d" {
+		t.Errorf("a version that says nothing of it has the key %s, the description %q", *last.KeyId, *last.Description)
+	}
 	w.fails(read("/own"), "AccessDeniedException: The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 	u.Grants.Inline = []identity.Inline{{Name: "p", Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringEquals":{"kms:ViaService":"ssm.us-east-1.amazonaws.com","kms:EncryptionContext:PARAMETER_ARN":"` + prefix + `/own"}}}]}`}}
 	w.must(w.deps.Store.Update(w.ctx, func(tx store.Tx) error { return tables.Users.Put(tx, &u) }))

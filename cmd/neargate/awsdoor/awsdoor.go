@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -64,11 +63,11 @@ type Doors struct {
 	cfg Config
 
 	mu   sync.Mutex
-	vpcs map[string]map[place]*door
+	vpcs map[string]map[vpc.Listener]*door
 }
 
 // New makes doors, all of them closed.
-func New(c Config) *Doors { return &Doors{cfg: c, vpcs: map[string]map[place]*door{}} }
+func New(c Config) *Doors { return &Doors{cfg: c, vpcs: map[string]map[vpc.Listener]*door{}} }
 
 // Run keeps the public doors and the relays open until ctx ends, and then closes
 // all doors.
@@ -161,48 +160,33 @@ func pause(ctx context.Context) {
 	}
 }
 
-// place is where an endpoint is served. A namespace that was made anew is another
-// place.
-type place struct {
-	vpc.Listener
-	inode uint64
-}
-
 // Set opens the doors of a VPC's endpoints on this host, and closes those that are
 // no more. What fails is tried again at the next Set.
 func (d *Doors) Set(v vpc.View) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	is := d.vpcs[v.VPC.ID]
-	want := map[place]*door{}
+	want := map[vpc.Listener]*door{}
 	for _, l := range v.Listen {
-		info, err := os.Stat(l.Space)
-		if err != nil {
-			d.cfg.Log.Warn("a VPC endpoint has no namespace", "endpoint", l.Endpoint, "error", err)
-			continue
+		if want[l] = nil; is[l] != nil && is[l].err() == nil {
+			want[l] = is[l]
+			delete(is, l)
 		}
-		p := place{l, info.Sys().(*syscall.Stat_t).Ino}
-		if x, ok := is[p]; ok && x.err() == nil {
-			want[p] = x
-			delete(is, p)
-			continue
-		}
-		want[p] = nil
 	}
 	for _, x := range is {
 		x.close(0)
 	}
-	for p, x := range want {
+	for l, x := range want {
 		if x != nil {
 			continue
 		}
-		x, err := d.endpoint(&v, p.Listener)
+		x, err := d.endpoint(&v, l)
 		if err != nil {
-			d.cfg.Log.Warn("a VPC endpoint is not served", "endpoint", p.Endpoint, "error", err)
-			delete(want, p)
+			d.cfg.Log.Warn("a VPC endpoint is not served", "endpoint", l.Endpoint, "error", err)
+			delete(want, l)
 			continue
 		}
-		want[p] = x
+		want[l] = x
 	}
 	if d.vpcs[v.VPC.ID] = want; len(want) == 0 {
 		delete(d.vpcs, v.VPC.ID)

@@ -208,7 +208,7 @@ func TestEndpoints(t *testing.T) {
 	for i, e := range v.Endpoints {
 		address := fmt.Sprint("10.0.0.", i+1)
 		space := w.space(e.ID, address)
-		v.Listen = append(v.Listen, vpc.Listener{Endpoint: e.ID, Service: e.Service, Space: space, Address: netip.MustParseAddr(address)})
+		v.Listen = append(v.Listen, vpc.Listener{Endpoint: e.ID, Service: e.Service, Space: space, Address: netip.MustParseAddr(address), Inode: 1})
 		clients[e.ID] = w.client(space, address)
 	}
 	v.Listen = append(v.Listen, vpc.Listener{Endpoint: "vpce-9", Space: filepath.Join(w.dir, "absent")})
@@ -240,6 +240,7 @@ func TestEndpoints(t *testing.T) {
 	w.must(netns.Remove(space))
 	w.space("vpce-1", "10.0.0.1")
 	v.Listen = v.Listen[:2]
+	v.Listen[0].Inode = 2
 	w.Set(v)
 	fresh := w.client(space, "10.0.0.1")
 	if got := get(fresh, "https://api.ecr.eu-west-1.amazonaws.com/"); !strings.Contains(got, "via vpce-1") {

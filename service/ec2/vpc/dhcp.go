@@ -54,14 +54,12 @@ func (s *Handler) DescribeDhcpOptions(ctx context.Context, in *wire.DescribeDhcp
 // maxServers is how many addresses a DHCP option may list.
 const maxServers = 4
 
-// Names of DHCP options. Source: Amazon EC2 API Reference, CreateDhcpOptions.
+// Names of further DHCP options. Source: Amazon EC2 API Reference, CreateDhcpOptions.
 const (
-	domainName    = "domain-name"
-	domainServers = "domain-name-servers"
-	ntpServers    = "ntp-servers"
-	netbios       = "netbios-name-servers"
-	netbiosNode   = "netbios-node-type"
-	leaseTime     = "ipv6-address-preferred-lease-time"
+	ntpServers  = "ntp-servers"
+	netbios     = "netbios-name-servers"
+	netbiosNode = "netbios-node-type"
+	leaseTime   = "ipv6-address-preferred-lease-time"
 )
 
 // CreateDhcpOptions makes a set of DHCP options.
@@ -120,8 +118,8 @@ func optionsOf(in []wire.NewDhcpConfiguration) ([]network.DhcpOption, error) {
 func checkOption(o network.DhcpOption) error {
 	most, good := 1, func(v string) bool { return v != "" }
 	switch o.Key {
-	case domainName:
-	case domainServers:
+	case network.OptionDomain:
+	case network.OptionServers:
 		most, good = maxServers, func(v string) bool { return v == network.AmazonDNS || isAddress(v) }
 	case ntpServers:
 		most, good = maxServers, isAddress

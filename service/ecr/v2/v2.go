@@ -182,7 +182,6 @@ var answers = map[string]refusal{
 	"ImageNotFoundException":               {http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	"ImageTagAlreadyExistsException":       {http.StatusBadRequest, "TAG_INVALID", ""},
 	"LayersNotFoundException":              {http.StatusNotFound, "BLOB_UNKNOWN", ""},
-	"LayerInaccessibleException":           {http.StatusNotFound, "BLOB_UNKNOWN", ""},
 	"ReferencedImagesNotFoundException":    {http.StatusNotFound, "MANIFEST_UNKNOWN", ""},
 	"ImageDigestDoesNotMatchException":     {http.StatusBadRequest, "DIGEST_INVALID", ""},
 	"InvalidLayerException":                {http.StatusBadRequest, "DIGEST_INVALID", ""},

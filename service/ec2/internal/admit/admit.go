@@ -48,6 +48,9 @@ var refused = map[string][]string{
 	"ModifySubnetAttributeInput": {
 		"CustomerOwnedIpv4Pool", "DisableLniAtDeviceIndex", "EnableLniAtDeviceIndex", "MapCustomerOwnedIpOnLaunch",
 	},
+	"StartNetworkInsightsAnalysisInput": {
+		"AdditionalAccounts",
+	},
 	"AssociateRouteTableInput":    {"GatewayId", "PublicIpv4Pool"},
 	"CreateRouteInput":            targets,
 	"ReplaceRouteInput":           targets,

@@ -47,6 +47,10 @@ type Listing[R, W any] struct {
 	// Narrow names the index that holds the candidates for an exact value of a
 	// filter, by filter name.
 	Narrow map[string]string
+	// Keep leaves records out; nil: none.
+	Keep func(*R) bool
+	// Small says that pages may have fewer items than EC2's usually have at least.
+	Small bool
 }
 
 // Run answers the operation: the resources with the ids asked for, or else a
@@ -56,7 +60,11 @@ func (l Listing[R, W]) Run(ctx context.Context, s *Env, q Query) (out []W, next 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := CheckPage(l.IDs, q); err != nil {
+	usual := q
+	if l.Small && q.Max != nil {
+		usual.Max = new(max(*q.Max, minResults))
+	}
+	if err := CheckPage(l.IDs, usual); err != nil {
 		return nil, nil, err
 	}
 	err = s.View(ctx, func(sc Scope) error {
@@ -86,7 +94,7 @@ func (l Listing[R, W]) byID(sc Scope, ids []string, match func(*W) bool) ([]W, e
 		if err != nil {
 			return nil, err
 		}
-		if match(&w) {
+		if match(&w) && (l.Keep == nil || l.Keep(&r)) {
 			out = append(out, w)
 		}
 	}
@@ -115,7 +123,7 @@ func (l Listing[R, W]) page(sc Scope, sealer *page.Sealer, q Query, match func(*
 		if err != nil {
 			return out, err
 		}
-		if !match(&w) {
+		if !match(&w) || l.Keep != nil && !l.Keep(&r) {
 			continue
 		}
 		if q.Max != nil && len(out.items) == int(*q.Max) {
