@@ -1,4 +1,7 @@
-package auth
+// Package target says what the operations of AWS's services need permission for: the
+// resources and condition keys of each, and what decides about a resource besides
+// the policies of the caller.
+package target
 
 import (
 	"cmp"
@@ -11,35 +14,46 @@ import (
 	"neargate/store"
 )
 
-// target is one action on some resources that a call needs permission for.
-type target struct {
-	action    string
-	resources []string
-	context   policy.Context
+// Target is one action on some resources that a call needs permission for.
+type Target struct {
+	Action    string
+	Resources []string
+	Context   policy.Context
+}
+
+// Resource is what decides about the use of a resource besides the policies of the
+// caller. A service whose resources have policies or tags says so in the function
+// about of its rules, and Authorize takes them into account for every operation. It
+// passes what it does not learn from an operation's input to Allow.
+type Resource struct {
+	Account string         // who owns it; "" for the account in its ARN
+	Policy  string         // its policy document; "" when it has none
+	Sole    bool           // nothing is allowed unless Policy allows it, as with KMS keys
+	Tags    []identity.Tag // give aws:ResourceTag/KEY and SERVICE:ResourceTag/KEY
 }
 
 // rules say what the operations of one service need permission for. Those of
-// SERVICE are in target_SERVICE.go, and services has a line for them.
+// SERVICE are in SERVICE.go, and services has a line for them.
 // Source: AWS Service Authorization Reference.
 type rules struct {
 	// resources gives the ARNs an operation is about; operations left out, and
 	// those whose function finds none, are about "*".
-	resources map[string]func(input) []string
+	resources map[string]func(Input) []string
 	// action gives the actions of operations that are called otherwise.
 	action map[string]string
 	// context sets the service's own condition keys; nil for none.
-	context func(in input, operation string, keys policy.Context)
+	context func(in Input, operation string, keys policy.Context)
 	// also gives permissions needed besides the operation's own, such as
 	// iam:PassRole; nil for none.
-	also func(in input, operation string) []target
+	also func(in Input, operation string) []Target
 	// about finds what decides about the use of a resource, given by one of the
 	// ARNs above, besides the caller's policies; nil where resources have no
 	// policies. A resource that does not exist is the zero Resource; only its owner
 	// may ask for it.
-	about func(in input, resource string) (Resource, error)
+	about func(in Input, resource string) (Resource, error)
 	// tags are those of a resource, in place of about where resources have tags but
 	// no policies; nil for none.
-	tags func(in input, resource string) ([]identity.Tag, error)
+	tags func(in Input, resource string) ([]identity.Tag, error)
 }
 
 // services are the rules of each service, by what its actions begin with.
@@ -57,32 +71,50 @@ var services = map[string]rules{
 	"sts":            stsRules,
 }
 
-// targets are the permissions a call needs: the operation itself, and what else
-// it does for the caller.
-func targets(in input, call Call) []target {
+// Of are the permissions a call needs: the operation itself, and what else it does
+// for the caller.
+func Of(in Input, service, operation string) []Target {
 	keys := policy.Context{}
 	in.tagKeys(keys)
-	r := services[call.Service]
+	r := services[service]
 	if r.context != nil {
-		r.context(in, call.Operation, keys)
+		r.context(in, operation, keys)
 	}
 	var resources []string
-	if f, ok := r.resources[call.Operation]; ok {
+	if f, ok := r.resources[operation]; ok {
 		resources = f(in)
 	}
 	if len(resources) == 0 {
 		resources = []string{"*"}
 	}
-	out := []target{{call.Service + ":" + cmp.Or(r.action[call.Operation], call.Operation), resources, keys}}
+	out := []Target{{service + ":" + cmp.Or(r.action[operation], operation), resources, keys}}
 	if r.also != nil {
-		out = append(out, r.also(in, call.Operation)...)
+		out = append(out, r.also(in, operation)...)
 	}
 	return out
 }
 
+// Guarded reports whether resources of a service have policies.
+func Guarded(service string) bool { return services[service].about != nil }
+
+// About is what decides about a resource of a service; guarded is false where that is
+// its tags only, which nobody looks at for a root user.
+func About(in Input, service, resource string, root bool) (r Resource, guarded bool, err error) {
+	rules := services[service]
+	switch {
+	case resource == "*":
+	case rules.about != nil:
+		r, err = rules.about(in, resource)
+		return r, true, err
+	case rules.tags != nil && !root:
+		r.Tags, err = rules.tags(in, resource)
+	}
+	return r, false, err
+}
+
 // each gives several operations the same resources.
-func each(f func(input) []string, operations ...string) map[string]func(input) []string {
-	m := map[string]func(input) []string{}
+func each(f func(Input) []string, operations ...string) map[string]func(Input) []string {
+	m := map[string]func(Input) []string{}
 	for _, op := range operations {
 		m[op] = f
 	}
@@ -98,30 +130,34 @@ func tagged[T ~struct{ Key, Value string }](tags []T) []identity.Tag {
 	return out
 }
 
-func merge(parts ...map[string]func(input) []string) map[string]func(input) []string {
-	all := map[string]func(input) []string{}
+func merge(parts ...map[string]func(Input) []string) map[string]func(Input) []string {
+	all := map[string]func(Input) []string{}
 	for _, p := range parts {
 		maps.Copy(all, p)
 	}
 	return all
 }
 
-// input reads an operation's input by member name.
-type input struct {
-	value  reflect.Value
-	caller Caller
-	tx     store.Tx
+// Input is an operation's input, whose members are read by their names, and whose it
+// is.
+type Input struct {
+	Value  reflect.Value
+	Caller Caller
+	Tx     store.Tx
 }
 
+// Caller is who asks.
+type Caller struct{ Account, Region, ARN string }
+
 // field is the named member; the zero Value when there is none or it is nil.
-func (in input) field(v reflect.Value, name string) reflect.Value {
+func (in Input) field(v reflect.Value, name string) reflect.Value {
 	if v.Kind() != reflect.Struct {
 		return reflect.Value{}
 	}
 	return reflect.Indirect(v.FieldByName(name))
 }
 
-func (in input) text(name string) string { return asText(in.field(in.value, name)) }
+func (in Input) text(name string) string { return asText(in.field(in.Value, name)) }
 
 func asText(v reflect.Value) string {
 	if v.Kind() != reflect.String {
@@ -130,8 +166,8 @@ func asText(v reflect.Value) string {
 	return v.String()
 }
 
-func (in input) list(name string) []string {
-	v := in.field(in.value, name)
+func (in Input) list(name string) []string {
+	v := in.field(in.Value, name)
 	if v.Kind() != reflect.Slice {
 		return nil
 	}
@@ -143,8 +179,8 @@ func (in input) list(name string) []string {
 }
 
 // all are the elements of a list of structures.
-func (in input) all(name string) []reflect.Value {
-	v := in.field(in.value, name)
+func (in Input) all(name string) []reflect.Value {
+	v := in.field(in.Value, name)
 	if v.Kind() != reflect.Slice {
 		return nil
 	}
@@ -155,7 +191,7 @@ func (in input) all(name string) []reflect.Value {
 	return out
 }
 
-func (in input) given(name string) []string {
+func (in Input) given(name string) []string {
 	if v := in.text(name); v != "" {
 		return []string{v}
 	}
@@ -163,13 +199,13 @@ func (in input) given(name string) []string {
 }
 
 // tagKeys sets aws:TagKeys and aws:RequestTag from the tags of the request.
-func (in input) tagKeys(keys policy.Context) {
+func (in Input) tagKeys(keys policy.Context) {
 	names := in.list("TagKeys")
 	add := func(key, value string) {
 		names = append(names, key)
 		keys.Set("aws:RequestTag/"+key, value)
 	}
-	switch tags := in.field(in.value, "Tags"); tags.Kind() {
+	switch tags := in.field(in.Value, "Tags"); tags.Kind() {
 	case reflect.Map:
 		for _, k := range tags.MapKeys() {
 			add(k.String(), tags.MapIndex(k).String())

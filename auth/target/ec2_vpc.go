@@ -1,4 +1,4 @@
-package auth
+package target
 
 import (
 	"reflect"
@@ -13,41 +13,41 @@ import (
 
 // vpcResources are those of operations on VPCs and their parts.
 var vpcResources = merge(
-	each(func(in input) []string { return in.ec2("vpc", nil, "*") }, "CreateVpc"),
-	each(func(in input) []string { return in.ec2("vpc", nil, in.text("VpcId")) },
+	each(func(in Input) []string { return in.ec2("vpc", nil, "*") }, "CreateVpc"),
+	each(func(in Input) []string { return in.ec2("vpc", nil, in.text("VpcId")) },
 		"DeleteVpc", "ModifyVpcAttribute", "ModifyVpcTenancy", "AssociateVpcCidrBlock", "GetSecurityGroupsForVpc"),
-	each(input.withRange, "DisassociateVpcCidrBlock"),
-	each(func(in input) []string { return in.inVpc("subnet", "*") }, "CreateSubnet"),
-	each(func(in input) []string { return in.ec2("subnet", nil, in.text("SubnetId")) }, "DeleteSubnet", "ModifySubnetAttribute"),
-	each(func(in input) []string { return in.ec2("dhcp-options", nil, "*") }, "CreateDhcpOptions"),
-	each(func(in input) []string { return in.ec2("dhcp-options", nil, in.text("DhcpOptionsId")) }, "DeleteDhcpOptions"),
-	each(func(in input) []string { return in.inVpc("dhcp-options", in.text("DhcpOptionsId")) }, "AssociateDhcpOptions"),
-	each(func(in input) []string { return in.ec2("internet-gateway", nil, "*") }, "CreateInternetGateway"),
-	each(func(in input) []string { return in.ec2("internet-gateway", nil, in.text("InternetGatewayId")) }, "DeleteInternetGateway"),
-	each(func(in input) []string { return in.inVpc("internet-gateway", in.text("InternetGatewayId")) },
+	each(Input.withRange, "DisassociateVpcCidrBlock"),
+	each(func(in Input) []string { return in.inVpc("subnet", "*") }, "CreateSubnet"),
+	each(func(in Input) []string { return in.ec2("subnet", nil, in.text("SubnetId")) }, "DeleteSubnet", "ModifySubnetAttribute"),
+	each(func(in Input) []string { return in.ec2("dhcp-options", nil, "*") }, "CreateDhcpOptions"),
+	each(func(in Input) []string { return in.ec2("dhcp-options", nil, in.text("DhcpOptionsId")) }, "DeleteDhcpOptions"),
+	each(func(in Input) []string { return in.inVpc("dhcp-options", in.text("DhcpOptionsId")) }, "AssociateDhcpOptions"),
+	each(func(in Input) []string { return in.ec2("internet-gateway", nil, "*") }, "CreateInternetGateway"),
+	each(func(in Input) []string { return in.ec2("internet-gateway", nil, in.text("InternetGatewayId")) }, "DeleteInternetGateway"),
+	each(func(in Input) []string { return in.inVpc("internet-gateway", in.text("InternetGatewayId")) },
 		"AttachInternetGateway", "DetachInternetGateway"),
-	each(func(in input) []string { return in.inVpc("route-table", "*") }, "CreateRouteTable"),
-	each(func(in input) []string { return in.ec2("route-table", nil, in.text("RouteTableId")) },
+	each(func(in Input) []string { return in.inVpc("route-table", "*") }, "CreateRouteTable"),
+	each(func(in Input) []string { return in.ec2("route-table", nil, in.text("RouteTableId")) },
 		"DeleteRouteTable", "CreateRoute", "ReplaceRoute", "DeleteRoute"),
-	each(func(in input) []string {
+	each(func(in Input) []string {
 		return append(in.ec2("route-table", nil, in.text("RouteTableId")), in.ec2("subnet", nil, in.text("SubnetId"))...)
 	}, "AssociateRouteTable"),
-	each(input.routedBy, "DisassociateRouteTable", "ReplaceRouteTableAssociation"),
-	each(func(in input) []string { return in.inVpc("network-acl", "*") }, "CreateNetworkAcl"),
-	each(func(in input) []string { return in.ec2("network-acl", nil, in.text("NetworkAclId")) },
+	each(Input.routedBy, "DisassociateRouteTable", "ReplaceRouteTableAssociation"),
+	each(func(in Input) []string { return in.inVpc("network-acl", "*") }, "CreateNetworkAcl"),
+	each(func(in Input) []string { return in.ec2("network-acl", nil, in.text("NetworkAclId")) },
 		"DeleteNetworkAcl", "CreateNetworkAclEntry", "ReplaceNetworkAclEntry", "DeleteNetworkAclEntry"),
-	each(input.filteredBy, "ReplaceNetworkAclAssociation"),
+	each(Input.filteredBy, "ReplaceNetworkAclAssociation"),
 )
 
 // inVpc are the ARNs of a resource and of the VPC that the request names.
-func (in input) inVpc(kind, id string) []string {
+func (in Input) inVpc(kind, id string) []string {
 	return append(in.ec2(kind, nil, id), in.ec2("vpc", nil, in.text("VpcId"))...)
 }
 
 // withRange is the ARN of the VPC that has a range of addresses by an association.
-func (in input) withRange() []string {
+func (in Input) withRange() []string {
 	id := in.text("AssociationId")
-	for v, err := range tables.Vpcs.List(in.tx, in.caller.Account, in.caller.Region) {
+	for v, err := range tables.Vpcs.List(in.Tx, in.Caller.Account, in.Caller.Region) {
 		if err != nil {
 			return nil
 		}
@@ -60,9 +60,9 @@ func (in input) withRange() []string {
 
 // routedBy are the ARNs of the route table and the subnet of an association, and of
 // the route table that shall take its place.
-func (in input) routedBy() []string {
+func (in Input) routedBy() []string {
 	out := in.ec2("route-table", nil, in.text("RouteTableId"))
-	for t, err := range tables.RouteTables.List(in.tx, in.caller.Account, in.caller.Region) {
+	for t, err := range tables.RouteTables.List(in.Tx, in.Caller.Account, in.Caller.Region) {
 		if err != nil {
 			return out
 		}
@@ -77,9 +77,9 @@ func (in input) routedBy() []string {
 
 // filteredBy are the ARNs of the network ACL and the subnet of an association, and
 // of the ACL that shall take its place.
-func (in input) filteredBy() []string {
+func (in Input) filteredBy() []string {
 	out := in.ec2("network-acl", nil, in.text("NetworkAclId"))
-	for l, err := range tables.NetworkAcls.List(in.tx, in.caller.Account, in.caller.Region) {
+	for l, err := range tables.NetworkAcls.List(in.Tx, in.Caller.Account, in.Caller.Region) {
 		if err != nil {
 			return out
 		}
@@ -94,11 +94,11 @@ func (in input) filteredBy() []string {
 
 // ec2Keys sets the condition keys of Amazon EC2 and, from tags given at a creation,
 // those of the request's tags.
-func (in input) ec2Keys(_ string, keys policy.Context) {
-	keys.Set("ec2:Region", in.caller.Region)
+func (in Input) ec2Keys(_ string, keys policy.Context) {
+	keys.Set("ec2:Region", in.Caller.Region)
 	if vpc := in.vpcOf(); vpc != "" {
 		keys.Set("ec2:VpcID", vpc)
-		keys.Set("ec2:Vpc", arn.New("ec2", in.caller.Region, in.caller.Account, "vpc/"+vpc))
+		keys.Set("ec2:Vpc", arn.New("ec2", in.Caller.Region, in.Caller.Account, "vpc/"+vpc))
 	}
 	var names []string
 	for _, spec := range in.all("TagSpecifications") {
@@ -125,7 +125,7 @@ func count(list reflect.Value) int {
 
 // vpcOf is the id of the VPC that a request is about: the one it names, or that of
 // a part it names.
-func (in input) vpcOf() string {
+func (in Input) vpcOf() string {
 	if id := in.text("VpcId"); id != "" {
 		return id
 	}
@@ -146,18 +146,18 @@ func (in input) vpcOf() string {
 }
 
 // find is the caller's record whose id a member of the request is.
-func find[R any](in input, table store.Table[R], member string) (r R, ok bool) {
+func find[R any](in Input, table store.Table[R], member string) (r R, ok bool) {
 	id := in.text(member)
 	if id == "" {
 		return r, false
 	}
-	r, ok, err := table.Find(in.tx, in.caller.Account, in.caller.Region, id)
+	r, ok, err := table.Find(in.Tx, in.Caller.Account, in.Caller.Region, id)
 	return r, ok && err == nil
 }
 
 // ec2Tagging is the permission to tag what an operation creates with tags.
-func (in input) ec2Tagging(operation string) []target {
-	var out []target
+func (in Input) ec2Tagging(operation string) []Target {
+	var out []Target
 	for _, spec := range in.all("TagSpecifications") {
 		tags := in.field(spec, "Tags")
 		if count(tags) == 0 {
@@ -166,7 +166,7 @@ func (in input) ec2Tagging(operation string) []target {
 		keys := policy.Context{}
 		in.ec2Keys(operation, keys)
 		keys.Set("ec2:CreateAction", operation)
-		out = append(out, target{"ec2:CreateTags", in.ec2(asText(in.field(spec, "ResourceType")), nil, "*"), keys})
+		out = append(out, Target{"ec2:CreateTags", in.ec2(asText(in.field(spec, "ResourceType")), nil, "*"), keys})
 	}
 	return out
 }
