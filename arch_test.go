@@ -38,6 +38,7 @@ var layers = map[string][]string{
 	"node/network":           {".", "node/firewall", "resource", "arn", "internal"},
 	"node/metadata":          {".", "node/usage", "resource", "arn", "internal"},
 	"node/vpc":               {".", "node/network", "node/firewall", "resource", "store", "arn", "internal"},
+	"node/flow":              {".", "node/vpc", "node/network", "node/firewall", "resource", "arn", "internal"},
 	"node/trust":             {".", "node/image/layered", "internal"},
 	"node/container":         {"node/sandbox", "resource", "arn", "internal"},
 	"node/inspect":           {".", "node", "resource", "store", "arn", "internal"},
