@@ -3,7 +3,7 @@ package target
 import (
 	"neargate/arn"
 	"neargate/resource/identity"
-	"neargate/store/tables/insights"
+	"neargate/store/tables/edges"
 )
 
 // insightResources are those of Reachability Analyzer's operations.
@@ -22,10 +22,10 @@ var insightResources = merge(
 func (in Input) insightTags(a arn.ARN, prefix, id string) ([]identity.Tag, error) {
 	switch prefix {
 	case "nip":
-		r, _, err := insights.Paths.Find(in.Tx, a.Account, a.Region, id)
+		r, _, err := edges.Paths.Find(in.Tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
 	case "nia":
-		r, _, err := insights.Analyses.Find(in.Tx, a.Account, a.Region, id)
+		r, _, err := edges.Analyses.Find(in.Tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
 	}
 	return nil, nil

@@ -12,7 +12,7 @@ import (
 	"neargate/resource/network/insight"
 	"neargate/resource/network/path"
 	"neargate/store/tables"
-	"neargate/store/tables/insights"
+	"neargate/store/tables/edges"
 )
 
 // analyzed starts an analysis and describes it.
@@ -219,7 +219,7 @@ func TestInsightsPaths(t *testing.T) {
 	if got := must(b, b.DescribeNetworkInsightsPaths, wire.DescribeNetworkInsightsPathsInput{NetworkInsightsPathIds: []string{*first.NetworkInsightsPathId}}).NetworkInsightsPaths; len(got[0].Tags) != 2 {
 		t.Errorf("tags %+v", got[0].Tags)
 	}
-	put(b, insights.Analyses, insight.Analysis{Account: testAccount, Region: "us-east-1", ID: "nia-0aaaaaaaaaaaaaaaa", Path: *first.NetworkInsightsPathId, StartedAt: b.Deps.Now().Add(-insight.Life - time.Hour)})
+	put(b, edges.Analyses, insight.Analysis{Account: testAccount, Region: "us-east-1", ID: "nia-0aaaaaaaaaaaaaaaa", Path: *first.NetworkInsightsPathId, StartedAt: b.Deps.Now().Add(-insight.Life - time.Hour)})
 	if got := must(b, b.DescribeNetworkInsightsAnalyses, wire.DescribeNetworkInsightsAnalysesInput{NetworkInsightsPathId: first.NetworkInsightsPathId}).NetworkInsightsAnalyses; len(got) != 0 {
 		t.Errorf("an analysis of 120 days ago: %+v", got)
 	}

@@ -12,7 +12,7 @@ import (
 	"neargate/service/ec2/internal/filter"
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
-	"neargate/store/tables/insights"
+	"neargate/store/tables/edges"
 	"neargate/store/tables/networks"
 	"neargate/wire/shape"
 )
@@ -68,13 +68,13 @@ func (s *Handler) StartNetworkInsightsAnalysis(ctx context.Context, in *wire.Sta
 			return err
 		}
 		a.Account, a.Region = sc.Tenant()
-		if sc.Tx.Count(store.Prefix(insights.Analyses.Name, a.Account, a.Region)) >= maxAnalyses {
+		if sc.Tx.Count(store.Prefix(edges.Analyses.Name, a.Account, a.Region)) >= maxAnalyses {
 			return shape.Errorf("NetworkInsightsAnalysis.LimitExceeded", "The maximum number of network insights analyses has been reached.")
 		}
 		if err := s.analyze(sc, &p, &a); err != nil {
 			return err
 		}
-		if err := insights.Start(sc.Tx, &a); err != nil {
+		if err := edges.StartAnalysis(sc.Tx, &a); err != nil {
 			return err
 		}
 		return creation.Remember(sc, a.ID, a.Tags)
@@ -128,7 +128,7 @@ func (s *Handler) DeleteNetworkInsightsAnalysis(ctx context.Context, in *wire.De
 		if err != nil {
 			return err
 		}
-		return insights.Analyses.Delete(sc.Tx, a.Account, a.Region, id)
+		return edges.Analyses.Delete(sc.Tx, a.Account, a.Region, id)
 	})
 	if err != nil {
 		return nil, err

@@ -16,7 +16,6 @@ import (
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/edges"
-	"neargate/store/tables/insights"
 	"neargate/wire/shape"
 )
 
@@ -57,10 +56,10 @@ func (s *Handler) CreateNetworkInsightsPath(ctx context.Context, in *wire.Create
 		if err := ends(sc, &p); err != nil {
 			return err
 		}
-		if sc.Tx.Count(store.Prefix(insights.Paths.Name, p.Account, p.Region)) >= maxPaths {
+		if sc.Tx.Count(store.Prefix(edges.Paths.Name, p.Account, p.Region)) >= maxPaths {
 			return shape.Errorf("NetworkInsightsPath.LimitExceeded", "The maximum number of network insights paths has been reached.")
 		}
-		if err := insights.Paths.Put(sc.Tx, &p); err != nil {
+		if err := edges.Paths.Put(sc.Tx, &p); err != nil {
 			return err
 		}
 		out, err = renderPath(sc, &p)
@@ -212,7 +211,7 @@ func (s *Handler) DeleteNetworkInsightsPath(ctx context.Context, in *wire.Delete
 		if err != nil {
 			return err
 		}
-		all, err := store.Collect(insights.Analyses.By(sc.Tx, insights.AnalysesByPath, p.Account, p.Region, id))
+		all, err := store.Collect(edges.Analyses.By(sc.Tx, edges.AnalysesByPath, p.Account, p.Region, id))
 		if err != nil {
 			return err
 		}
@@ -220,11 +219,11 @@ func (s *Handler) DeleteNetworkInsightsPath(ctx context.Context, in *wire.Delete
 			if s.kept(&a) {
 				return shape.Errorf("AnalysisExistsForNetworkInsightsPath", "The network insights path '%s' has analyses and cannot be deleted.", id)
 			}
-			if err := insights.Analyses.Delete(sc.Tx, a.Account, a.Region, a.ID); err != nil {
+			if err := edges.Analyses.Delete(sc.Tx, a.Account, a.Region, a.ID); err != nil {
 				return err
 			}
 		}
-		return insights.Paths.Delete(sc.Tx, p.Account, p.Region, id)
+		return edges.Paths.Delete(sc.Tx, p.Account, p.Region, id)
 	})
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package edges names the tables of what leads out of a VPC, and says whether a
-// route leads anywhere.
+// Package edges names the tables of what leads out of a VPC and of what is found out
+// about it, and says whether a route leads anywhere.
 package edges
 
 import (

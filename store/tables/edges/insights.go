@@ -1,5 +1,4 @@
-// Package insights names the tables of Reachability Analyzer.
-package insights
+package edges
 
 import (
 	"time"
@@ -38,8 +37,8 @@ var Analyses = store.Table[insight.Analysis]{
 // that they never pile up.
 const sweep = 4
 
-// Start records an analysis and removes some that are older than one is kept.
-func Start(tx store.Tx, a *insight.Analysis) error {
+// StartAnalysis records an analysis and removes some that are older than one is kept.
+func StartAnalysis(tx store.Tx, a *insight.Analysis) error {
 	var old []insight.Analysis
 	for o, err := range Analyses.ByPage(tx, AnalysesByTime, []string{a.Account, a.Region}, "", sweep) {
 		if err != nil {
