@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"resource":               {"arn", "resource"},
 	"store":                  {"store", "internal"},
 	"store/tables":           {"store", "resource", "arn"},
-	"auth":                   {"auth", "resource/identity", "resource/key", "resource/param", "resource/secret", "resource/zone", "store", "arn", "internal"},
+	"auth":                   {"auth", "resource/network", "resource/identity", "resource/key", "resource/param", "resource/secret", "resource/zone", "store", "arn", "internal"},
 	"service":                {"service", "aws", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"control/loop":           {"store", "arn", "internal"},
 	"control":                {".", "control/loop", "resource", "store", "arn", "internal"},

@@ -4,6 +4,7 @@ import (
 	"neargate/arn"
 	"neargate/auth/operation"
 	"neargate/resource/identity"
+	"neargate/store"
 	"neargate/store/tables/edges"
 )
 
@@ -115,4 +116,11 @@ func (in Request) edgeTags(a arn.ARN, prefix, id string) ([]identity.Tag, error)
 		}
 	}
 	return nil, nil
+}
+
+// EndpointPolicy is the policy of a VPC endpoint; ok is false when there is no such
+// endpoint.
+func EndpointPolicy(tx store.Tx, account, region, id string) (text string, ok bool, err error) {
+	e, ok, err := edges.Endpoints.Find(tx, account, region, id)
+	return e.Policy, ok, err
 }
