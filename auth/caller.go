@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 
+	"neargate/auth/target"
 	"neargate/resource/identity"
 )
 
@@ -26,6 +27,11 @@ type Caller struct {
 	Via         *Via   // the VPC endpoint it came through; nil: none
 
 	session *identity.Session // of ForTask
+}
+
+// asks is the caller as rules of what a call needs know them.
+func (c Caller) asks() target.Caller {
+	return target.Caller{Account: c.Account, Region: c.Region, ARN: c.ARN}
 }
 
 type callerKey struct{}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"neargate/auth/policy"
+	"neargate/auth/target"
 	"neargate/store"
 )
 
@@ -21,5 +22,5 @@ func MayPass(tx store.Tx, c Caller, now time.Time, role, service string) error {
 	}
 	keys := p.keys(c, now)
 	keys.Set("iam:PassedToService", service)
-	return p.decide(c, &policy.Request{Action: "iam:PassRole", Resource: input{caller: c, tx: tx}.role(role), Context: keys})
+	return p.decide(c, &policy.Request{Action: "iam:PassRole", Resource: target.Role(target.Input{Caller: c.asks(), Tx: tx}, role), Context: keys})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"neargate/auth/policy"
+	"neargate/auth/target"
 	"neargate/resource/identity"
 	"neargate/store"
 	"neargate/store/tables"
@@ -56,7 +57,7 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 		}
 	}
 	open := slices.Contains(unguarded, action)
-	if c.Via == nil && (open || c.Root() && services[call.Service].about == nil) {
+	if c.Via == nil && (open || c.Root() && !target.Guarded(call.Service)) {
 		return nil
 	}
 	return d.store.View(ctx, func(tx store.Tx) error {
@@ -71,15 +72,15 @@ func (d *Directory) permit(ctx context.Context, c Caller, call Call, now time.Ti
 		if err != nil {
 			return err
 		}
-		in := input{reflect.Indirect(reflect.ValueOf(call.Input)), c, tx}
-		for _, t := range targets(in, call) {
+		in := target.Input{Value: reflect.Indirect(reflect.ValueOf(call.Input)), Caller: c.asks(), Tx: tx}
+		for _, t := range target.Of(in, call.Service, call.Operation) {
 			p.Set.Endpoint = nil // what the service does besides does not pass there
-			if strings.HasPrefix(t.action, call.Service+":") {
+			if strings.HasPrefix(t.Action, call.Service+":") {
 				p.Set.Endpoint = way
 			}
-			for _, resource := range t.resources {
-				u := Use{Action: t.action, Resource: resource, Keys: t.context}
-				if err := u.find(in); err != nil {
+			for _, resource := range t.Resources {
+				u := Use{Action: t.Action, Resource: resource, Keys: t.Context}
+				if err := u.find(in, c.Root()); err != nil {
 					return err
 				}
 				if err := d.parse.allow(c, &p, now, &u); err != nil {

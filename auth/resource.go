@@ -8,20 +8,13 @@ import (
 
 	"neargate/arn"
 	"neargate/auth/policy"
-	"neargate/resource/identity"
+	"neargate/auth/target"
 	"neargate/store"
 )
 
 // Resource is what decides about the use of a resource besides the policies of the
-// caller. A service whose resources have policies or tags says so in the function
-// about of its rules, and Authorize takes them into account for every operation. It
-// passes what it does not learn from an operation's input to Allow.
-type Resource struct {
-	Account string         // who owns it; "" for the account in its ARN
-	Policy  string         // its policy document; "" when it has none
-	Sole    bool           // nothing is allowed unless Policy allows it, as with KMS keys
-	Tags    []identity.Tag // give aws:ResourceTag/KEY and SERVICE:ResourceTag/KEY
-}
+// caller.
+type Resource = target.Resource
 
 // Use is one action on one resource that Allow is asked about.
 type Use struct {
@@ -74,17 +67,9 @@ func (p *parser) allow(c Caller, principal *Principal, now time.Time, u *Use) er
 }
 
 // find looks up what the service knows of the resource.
-func (u *Use) find(in input) (err error) {
+func (u *Use) find(in target.Input, root bool) (err error) {
 	service, _, _ := strings.Cut(u.Action, ":")
-	r := services[service]
-	switch {
-	case u.Resource == "*":
-	case r.about != nil:
-		u.guarded = true
-		u.On, err = r.about(in, u.Resource)
-	case r.tags != nil && !in.caller.Root():
-		u.On.Tags, err = r.tags(in, u.Resource)
-	}
+	u.On, u.guarded, err = target.About(in, service, u.Resource, root)
 	return err
 }
 

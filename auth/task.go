@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"neargate/arn"
+	"neargate/auth/target"
 	"neargate/resource/identity"
 	"neargate/store"
 	"neargate/store/tables"
 )
 
 // TaskPrincipal is the AWS service that acts with the roles of tasks.
-const TaskPrincipal = "ecs-tasks.amazonaws.com"
+const TaskPrincipal = target.Tasks
 
 // ErrCannotAssume reports that a role is gone or does not trust TaskPrincipal.
 var ErrCannotAssume = errors.New("auth: ECS is unable to assume the role")

@@ -3,9 +3,9 @@ package auth
 import (
 	"context"
 
-	"neargate/auth/ec2"
 	"neargate/auth/policy"
 	"neargate/store"
+	"neargate/store/tables/edges"
 )
 
 // Via is the VPC endpoint that a request came through: a private way, by which the
@@ -61,14 +61,14 @@ func (p *parser) endpoint(tx store.Tx, c Caller) ([]*policy.Document, error) {
 	if c.Via == nil {
 		return nil, nil
 	}
-	text, ok, err := ec2.EndpointPolicy(tx, c.Via.Account, c.Via.Region, c.Via.Endpoint)
+	e, ok, err := edges.Endpoints.Find(tx, c.Via.Account, c.Via.Region, c.Via.Endpoint)
 	switch {
 	case err != nil:
 		return nil, err
 	case !ok:
 		return []*policy.Document{}, nil
-	case text == "":
+	case e.Policy == "":
 		return everything, nil
 	}
-	return p.documents([]string{text})
+	return p.documents([]string{e.Policy})
 }

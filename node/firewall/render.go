@@ -18,31 +18,32 @@ const TableVPC = "neargate"
 
 // Names in a VPC's ruleset.
 const (
-	setAddresses  = "addresses" // device and address pairs that may send
-	setRoutable   = "routable"  // device and address pairs that have a public address
-	mapStrangers  = "strangers" // devices that send from other addresses
-	mapEdges      = "edges"     // devices that lead out of the VPC: nothing goes from one to another
-	mapEgress     = "egress"
-	mapIngress    = "ingress"
-	mapACLOut     = "acl-out"
-	mapACLIn      = "acl-in"
-	mapPublic     = "public"   // of a private address
-	mapPrivate    = "private"  // of a public address
-	chainStranger = "stranger" // what does not come from its interface's own addresses
-	chainGateway  = "gateway"  // what comes from the internet gateway
-	chainLeave    = "leave"    // what goes to the internet gateway
-	chainAcross   = "across"   // what goes to a peer or a gateway endpoint
-	prefixPeer    = "peer-"
-	suffixOut     = "-out"
-	suffixIn      = "-in"
-	prefixUnion   = "any-"
-	priorityACL   = -20
-	priorityOut   = -10
-	priorityIn    = 0
-	priorityDNAT  = -100
-	prioritySNAT  = 100
-	sizeIPAndTCP  = 40
-	unionHashSize = 8
+	setAddresses   = "addresses" // device and address pairs that may send
+	setRoutable    = "routable"  // device and address pairs that have a public address
+	mapStrangers   = "strangers" // devices that send from other addresses
+	mapEdges       = "edges"     // devices that lead out of the VPC: nothing goes from one to another
+	mapEgress      = "egress"
+	mapIngress     = "ingress"
+	mapACLOut      = "acl-out"
+	mapACLIn       = "acl-in"
+	mapPublic      = "public"   // of a private address
+	mapPrivate     = "private"  // of a public address
+	chainStranger  = "stranger" // what does not come from its interface's own addresses
+	chainGateway   = "gateway"  // what comes from the internet gateway
+	chainLeave     = "leave"    // what goes to the internet gateway
+	chainAcross    = "across"   // what goes to a peer or a gateway endpoint
+	prefixPeer     = "peer-"
+	suffixOut      = "-out"
+	suffixIn       = "-in"
+	prefixUnion    = "any-"
+	priorityACLOut = -20
+	priorityOut    = -10
+	priorityACLIn  = -3
+	priorityIn     = 0
+	priorityDNAT   = -100
+	prioritySNAT   = 100
+	sizeIPAndTCP   = 40
+	unionHashSize  = 8
 )
 
 // Render is the ruleset of p. Equal policies have equal rulesets.
@@ -52,9 +53,9 @@ func Render(p Policy) Ruleset {
 	r := Ruleset{Table: TableVPC, Sets: sets(p)}
 	r.Chains = append(r.Chains, Chain{"input", &Hook{"filter", "input", 0, Drop}, inputRules(p)})
 	if len(p.ACLs) > 0 {
-		r.Chains = append(r.Chains, Chain{"acl", &Hook{"filter", "forward", priorityACL, Accept}, []Rule{
-			{Do: Statement{Op: LookupInput, Set: mapACLOut}}, {Do: Statement{Op: LookupOutput, Set: mapACLIn}},
-		}})
+		r.Chains = append(r.Chains,
+			Chain{"leaving", &Hook{"filter", "forward", priorityACLOut, Accept}, []Rule{{Do: Statement{Op: LookupInput, Set: mapACLOut}}}},
+			Chain{"entering", &Hook{"filter", "forward", priorityACLIn, Accept}, []Rule{{Do: Statement{Op: LookupOutput, Set: mapACLIn}}}})
 	}
 	r.Chains = append(r.Chains,
 		Chain{"egress", &Hook{"filter", "forward", priorityOut, Drop}, []Rule{

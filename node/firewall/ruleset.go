@@ -32,6 +32,7 @@ const (
 	InterfaceAddresses             // Interface, Address
 	Verdicts                       // Interface -> Verdict
 	Translations                   // Address -> To
+	Flows                          // filled by packets; see FlowKey
 )
 
 // Element is a member of a set.
@@ -96,7 +97,8 @@ const (
 type Statement struct {
 	Op      Op
 	Verdict Verdict    // Decide
-	Set     string     // the map of Lookup…, SNAT and DNAT
+	Set     string     // the map of Lookup…, SNAT and DNAT; the set of Count…
+	Ports   bool       // Count…: by ports
 	To      netip.Addr // SNATTo
 	Size    int        // ClampMSS
 }
@@ -113,6 +115,8 @@ const (
 	DNAT            // new destination by Set
 	SNATTo          // new source To
 	Masquerade      // new source: the address of the interface it leaves by
+	CountInput      // count in a set of Flows, by the interface the packet came in by
+	CountOutput     // … it leaves by
 	ClampMSS        // lower the TCP segment size that is asked for to Size
 )
 
@@ -188,7 +192,8 @@ func (r Ruleset) String() string {
 func (s Set) text() string {
 	var b strings.Builder
 	head := [...]string{"set %s {\n\t\ttype ipv4_addr\n", "set %s {\n\t\ttype ifname . ipv4_addr\n",
-		"map %s {\n\t\ttype ifname : verdict\n", "map %s {\n\t\ttype ipv4_addr : ipv4_addr\n"}[s.Kind]
+		"map %s {\n\t\ttype ifname : verdict\n", "map %s {\n\t\ttype ipv4_addr : ipv4_addr\n",
+		"set %s {\n\t\ttypeof iifname . ip saddr . ip daddr . meta l4proto . @th,0,32\n\t\tflags dynamic,timeout\n"}[s.Kind]
 	fmt.Fprintf(&b, "\t"+head, s.Name)
 	var list []string
 	for _, e := range s.Elements {
@@ -275,9 +280,21 @@ func (s Statement) String() string {
 		return "snat to " + s.To.String()
 	case Masquerade:
 		return "masquerade"
+	case CountInput:
+		return s.count("iifname")
+	case CountOutput:
+		return s.count("oifname")
 	case ClampMSS:
 		return fmt.Sprintf("tcp option maxseg size set %d", s.Size)
 	default:
 		return s.Verdict.String()
 	}
+}
+
+func (s Statement) count(device string) string {
+	ports := "0"
+	if s.Ports {
+		ports = "@th,0,32"
+	}
+	return fmt.Sprintf("update @%s { %s . ip saddr . ip daddr . meta l4proto . %s counter }", s.Set, device, ports)
 }

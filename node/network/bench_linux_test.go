@@ -1,12 +1,8 @@
 package network
 
 import (
-	"bufio"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +10,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"neargate/internal/netns"
 	"neargate/resource/network"
 )
 
@@ -68,7 +63,11 @@ func BenchmarkInterface(b *testing.B) {
 			for b.Loop() {
 				v.Interfaces, v.Groups[0].Members = slices.Clone(base), members
 				add(250)
-				v.Interfaces[len(base)].ID = fmt.Sprint("eni-new-", i)
+				next := &v.Interfaces[len(base)]
+				// As a subnet hands addresses out: one that was another's comes after many.
+				next.ID, next.Addresses = fmt.Sprint("eni-new-", i), []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 2, byte(100 + i%150)})}
+				v.Groups[0].Members[len(members)] = next.Addresses[0]
+				next.Public = netip.AddrFrom4([4]byte{198, 18, 31, byte(i % 150)})
 				i++
 				at, used := time.Now(), cpu()
 				_, err := m.Update(clone(v))
@@ -145,77 +144,4 @@ func BenchmarkGroup(b *testing.B) {
 			w.must(err)
 		}
 	})
-}
-
-// BenchmarkPath measures round trips and throughput from task to task through the
-// VPC, with groups of 1 and 10,000 members, beside a plain veth pair.
-func BenchmarkPath(b *testing.B) {
-	w := newWorld(b)
-	m := w.manager(false)
-	v := twoSubnets("1", 10)
-	w.reconcile(m, v)
-	left, right := filepath.Join(w.dir, "world", "left"), filepath.Join(w.dir, "world", "right")
-	w.must(netns.Create(left))
-	w.must(netns.Create(right))
-	f, err := os.Open(right)
-	w.must(err)
-	defer f.Close()
-	w.in(left, func(k *netlink.Handle) error {
-		return k.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0", MTU: mtuVPC, Flags: net.FlagUp, TxQLen: -1},
-			PeerName: "eth0", PeerNamespace: netlink.NsFd(int(f.Fd())), PeerMTU: mtuVPC})
-	})
-	for space, p := range map[string]string{left: "10.7.0.1/24", right: "10.7.0.2/24"} {
-		w.in(space, func(k *netlink.Handle) error {
-			return withLink(k, "eth0", func(l netlink.Link) error {
-				w.must(k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(p))}))
-				return k.LinkSetUp(l)
-			})
-		})
-	}
-	a, to := m.Namespace(v.Interfaces[0].ID), m.Namespace(v.Interfaces[1].ID)
-	for _, space := range []string{right, to} {
-		w.serve(space, "x", 80)
-		w.sink(space, 90)
-	}
-	v.Groups[1].Permissions = append(v.Groups[1].Permissions, permit("tcp", 90, "sg-web"))
-	for _, c := range []struct {
-		name, from, to string
-		members        int
-	}{{"veth", left, "10.7.0.2", 0}, {"VPC 1 member", a, "10.0.1.11", 1}, {"VPC 10000 members", a, "10.0.1.11", 10000}} {
-		if c.members > 0 {
-			v.Groups[0].Members = []netip.Addr{addr("10.0.1.10")}
-			for i := range c.members - 1 {
-				v.Groups[0].Members = append(v.Groups[0].Members, netip.AddrFrom4([4]byte{10, 0, byte(16 + i/250), byte(i % 250)}))
-			}
-			_, err := m.Update(clone(v))
-			w.must(err)
-		}
-		b.Run(c.name+" round trip", func(b *testing.B) {
-			conn, err := dial(c.from, "tcp", c.to+":80", patience)
-			w.must(err)
-			defer conn.Close()
-			in := bufio.NewReader(conn)
-			for b.Loop() {
-				fmt.Fprintln(conn)
-				if _, err := in.ReadString('\n'); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(c.name+" connect", func(b *testing.B) {
-			for b.Loop() {
-				conn, err := dial(c.from, "tcp", c.to+":80", patience)
-				w.must(err)
-				conn.(*net.TCPConn).SetLinger(0)
-				conn.Close()
-			}
-		})
-		b.Run(c.name+" throughput", func(b *testing.B) {
-			const size = 64 << 20
-			b.SetBytes(size)
-			for b.Loop() {
-				w.pour(c.from, c.to+":90", size)
-			}
-		})
-	}
 }

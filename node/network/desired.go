@@ -63,6 +63,7 @@ type VPC struct {
 	Endpoints  []firewall.Endpoint // served by whoever listens in the VPC's namespace, see Manager.Space
 	Gateways   []GatewayEndpoint
 	Peers      []Peer // active peering connections
+	Flows      bool   // flows are counted, see Manager.Flows
 }
 
 // GatewayEndpoint is a VPC endpoint that routes lead to. Who listens in the

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -356,7 +357,6 @@ func TestPeering(t *testing.T) {
 	w.update(m, one) // alone: the route leads nowhere
 	w.update(m, two)
 	w.update(m, three)
-	w.settled(m, one, two, three)
 	space := func(id string) string { return m.Namespace("eni-" + id) }
 	for _, id := range []string{"1a", "1c", "2a", "2c", "3a", "3c"} {
 		w.serve(space(id), id, 80)
@@ -440,6 +440,15 @@ func TestPeering(t *testing.T) {
 		w.settled(m, one, v, three)
 		w.update(m, two)
 		w.expect(space("1a"), "tcp", "10.2.2.10:80", "2c 10.1.1.10")
+		for _, v := range []VPC{one, two} { // the manager remembers both ends
+			v = clone(v)
+			v.Interfaces[0].Groups = []string{"sg-open", "sg-door"}
+			changed, err := m.Update(v)
+			w.must(err)
+			if text := strings.Join(changed, "\n"); strings.Contains(text, " link ") {
+				t.Errorf("made again:\n%s", text)
+			}
+		}
 		w.reconcile(m, one, three) // the VPC between leaves the host
 		w.settled(m, one, three)
 		w.expect(space("1a"), "tcp", "10.2.2.10:80", "")

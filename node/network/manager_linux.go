@@ -268,6 +268,11 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 	}
 	// Rules come before the links they guard.
 	err = s.do(steps[:first])
+	for _, v := range vpcs {
+		did, ferr := m.setFlows(v, seen.spaces[nameVPC(v.ID)].exists)
+		err = errors.Join(err, ferr)
+		changed = append(changed, did...)
+	}
 	for _, name := range slices.Sorted(maps.Keys(rulesets)) {
 		did, rerr := m.setRules(name, rulesets[name])
 		err = errors.Join(err, rerr)
@@ -355,8 +360,8 @@ func (m *Manager) files() (map[string]bool, error) {
 func (m *Manager) table(r firewall.Ruleset) nft.Table { return nft.Open(m.root, r.Table) }
 
 // setRules makes r the content of its table in a namespace. Whether the table is
-// still as it was left shows in the kernel's generation of rules; in the host's
-// namespace, where others change it too, in the rules' handles.
+// still as it was left shows in the kernel's generation of rules; where others change
+// it too, in the rules' handles.
 func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, err error) {
 	key, t := table{space, r.Table}, nft.Open(m.path(space), r.Table)
 	old, known := m.rules[key]
@@ -365,7 +370,8 @@ func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, 
 		return nil, err
 	}
 	intact := known && old.generation == generation
-	if known && !intact && space == "" {
+	shared := space == "" || r.Table != firewall.TableVPC
+	if known && !intact && shared {
 		handles, err := t.Handles()
 		intact = err == nil && slices.Equal(handles, old.handles)
 	}
@@ -388,7 +394,7 @@ func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, 
 	if now.generation, err = t.Generation(); err != nil {
 		return nil, err
 	}
-	if space == "" {
+	if shared {
 		if now.handles, err = t.Handles(); err != nil {
 			return nil, err
 		}

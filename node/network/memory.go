@@ -1,5 +1,7 @@
 package network
 
+import "strings"
+
 // memory is what was observed, with what was done since. It spares the look at a
 // VPC for each change; a look makes up for what others do.
 type memory struct {
@@ -24,6 +26,13 @@ func (m memory) note(x step) bool {
 		return m.task(x.name)
 	case addLink:
 		s.links[x.name] = link{up: true}
+		far, seen := m.spaces[x.link.peer.space]
+		if seen && !x.link.peer.address.IsValid() {
+			far.ends[x.link.peer.device] = true
+		}
+		if seen && strings.HasPrefix(x.name, prefixPeer) {
+			far.links[x.link.peer.device] = link{up: true}
+		}
 		return x.space != ""
 	case setRoute:
 		s.routes[x.to] = x.hop

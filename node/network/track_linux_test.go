@@ -122,6 +122,29 @@ func TestTracking(t *testing.T) {
 			t.Errorf("the next interface with the address answers %q", got)
 		}
 	})
+	t.Run("the address of an interface that went with an earlier process", func(t *testing.T) {
+		w := *w
+		w.t = t
+		w.update(m, rules(permit("udp", 80, "10.1.1.10/32"), out))
+		w.serve(space("b"), "b", 80)
+		conn, err := dial(space("a"), "udp", "10.1.2.11:80", patience)
+		w.must(err)
+		defer conn.Close()
+		_, err = ask(conn, patience)
+		w.must(err)
+		m = w.manager(true)
+		gone := rules(out)
+		gone.Interfaces = gone.Interfaces[:len(gone.Interfaces)-1]
+		w.reconcile(m, gone)
+		next := gone
+		next.Interfaces = append(slices.Clone(gone.Interfaces), eni("eni-1last", "10.1.2.11", "2", "sg-b"))
+		w.update(m, next)
+		w.serve(space("last"), "last", 80)
+		if got, err := ask(conn, impatience); err == nil {
+			t.Errorf("the next interface with the address answers %q", got)
+		}
+		w.expect(space("last"), "tcp", "10.1.1.10:80", "a 10.1.2.11")
+	})
 	w.must(m.Remove())
 	w.clean()
 }

@@ -44,6 +44,7 @@ type reader struct {
 	want       network.VPC
 	view       View
 	peers      []peerVPC
+	logs       []edge.FlowLog
 	interfaces map[string]*record.NetworkInterface
 }
 
@@ -77,7 +78,7 @@ func (r *reader) read() error {
 	for i := range r.view.Interfaces {
 		r.interfaces[r.view.Interfaces[i].ID] = &r.view.Interfaces[i]
 	}
-	steps := []func() error{r.readTasks, r.readSubnets, r.readACLs, r.readNATs, r.readEndpoints, r.readPeers, r.readGroups}
+	steps := []func() error{r.readTasks, r.readSubnets, r.readACLs, r.readNATs, r.readEndpoints, r.readPeers, r.readGroups, r.readLogs}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err

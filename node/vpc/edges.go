@@ -146,7 +146,23 @@ func inode(path string) (uint64, error) {
 	return info.Sys().(*syscall.Stat_t).Ino, nil
 }
 
-// concerns reports whether a change in c may change the VPC.
-func (v *vpc) concerns(c scope) bool {
-	return v.scope == c || slices.ContainsFunc(v.peers, func(p peerVPC) bool { return p.scope == c })
+// concerned are the VPCs of this host that c may change.
+func (k *Keeper) concerned(c change) (ids []string) {
+	vpc := c.vpc
+	for id, v := range k.vpcs {
+		if c.eni != "" && slices.ContainsFunc(v.view.Interfaces, func(e record.NetworkInterface) bool { return e.ID == c.eni }) {
+			vpc = id
+		}
+	}
+	for id, v := range k.vpcs {
+		near := v.scope == c.scope
+		if vpc != "" {
+			near = id == vpc
+		}
+		peer := slices.ContainsFunc(v.peers, func(p peerVPC) bool { return p.scope == c.scope && (vpc == "" || p.id == vpc) })
+		if c.peering || near || peer {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

@@ -187,6 +187,27 @@ func TestEdges(t *testing.T) {
 	m.listen(second)
 	m.eventually("ranges reach each other", func() bool { return reaches(task, "100.64.3.10:80", quick) })
 
+	// A flow log of the subnet has the VPC's flows counted.
+	flows := func() (all []Flows) {
+		all, err := k.Flows()
+		m.must(err)
+		return all
+	}
+	if all := flows(); len(all) > 0 {
+		t.Errorf("flows without a flow log: %+v", all)
+	}
+	m.update(func(tx store.Tx) error {
+		return errors.Join(edges.FlowLogs.Put(tx, &edge.FlowLog{Account: account, Region: region, ID: "fl-1", Resource: private.ID}),
+			edges.FlowLogs.Put(tx, &edge.FlowLog{Account: account, Region: region, ID: "fl-2", Resource: "vpc-2"}))
+	})
+	m.eventually("flows are counted", func() bool {
+		reaches(task, "100.64.3.10:80", quick)
+		all := flows()
+		return len(all) == 1 && len(all[0].Logs) == 1 && all[0].View.VPC.ID == v.ID && len(all[0].Counts.Left) > 0
+	})
+	m.update(func(tx store.Tx) error { return edges.FlowLogs.Delete(tx, account, region, "fl-1") })
+	m.eventually("flows are no longer counted", func() bool { return len(flows()) == 0 })
+
 	// The last task takes the endpoints along.
 	m.update(func(tx store.Tx) error {
 		return errors.Join(tables.NetworkInterfaces.Delete(tx, account, region, "eni-task"), tables.NetworkInterfaces.Delete(tx, account, region, "eni-second"))

@@ -103,6 +103,7 @@ type vpc struct {
 	is     network.VPC // as last applied
 	view   View
 	peers  []peerVPC
+	logs   []edge.FlowLog
 	space  uint64 // the inode of its namespace while it is served
 	server Server
 }
@@ -337,7 +338,7 @@ func (k *Keeper) build(ctx context.Context, id string, v *vpc) (network.VPC, err
 	if err != nil {
 		return r.want, err
 	}
-	v.view, v.peers = r.view, r.peers
+	v.view, v.peers, v.logs = r.view, r.peers, r.logs
 	maps.DeleteFunc(k.mine, func(eni string, p plug) bool {
 		return p.vpc == id && !slices.ContainsFunc(r.want.Interfaces, func(i network.Interface) bool { return i.ID == eni })
 	})
@@ -419,10 +420,8 @@ func (k *Keeper) mark(c change, dirty map[string]bool) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for id, v := range k.vpcs {
-		if c.peering || v.concerns(c.scope) {
-			dirty[id] = true
-		}
+	for _, id := range k.concerned(c) {
+		dirty[id] = true
 	}
 }
 
@@ -443,7 +442,26 @@ func (k *Keeper) drain(events <-chan change, dirty map[string]bool) {
 // peering connection, which may be between any, or unknown ones.
 type change struct {
 	scope
+	vpc, eni     string // of a network interface: its VPC, or its id when it is gone
 	peering, all bool
+}
+
+// changeOf is the change that an event tells of.
+func changeOf(e store.Event) change {
+	table, s := store.Segments(e.Key)
+	c := change{peering: table == edges.Peerings.Name}
+	if len(s) > 1 {
+		c.scope = scope{s[0], s[1]}
+	}
+	if table != tables.NetworkInterfaces.Name || len(s) < 3 {
+		return c
+	}
+	if eni, err := tables.NetworkInterfaces.Decode(e.Val); e.Val != nil && err == nil {
+		c.vpc = eni.Vpc
+		return c
+	}
+	c.eni = s[2]
+	return c
 }
 
 // follow watches the tables of the network.
@@ -462,12 +480,7 @@ func (k *Keeper) follow(ctx context.Context, after store.Rev, events chan<- chan
 				break
 			}
 			after = e.Rev
-			table, s := store.Segments(e.Key)
-			c := change{peering: table == edges.Peerings.Name}
-			if len(s) > 1 {
-				c.scope = scope{s[0], s[1]}
-			}
-			if !send(c) {
+			if !send(changeOf(e)) {
 				return
 			}
 		}
@@ -490,6 +503,7 @@ func watched() []string {
 		tables.Vpcs.Name, tables.Subnets.Name, tables.RouteTables.Name, tables.InternetGateways.Name,
 		tables.NetworkAcls.Name, tables.SecurityGroups.Name, tables.SecurityGroupRules.Name, tables.NetworkInterfaces.Name,
 		edges.NatGateways.Name, edges.Endpoints.Name, edges.PrefixLists.Name, edges.Peerings.Name,
+		edges.FlowLogs.Name,
 	} {
 		all = append(all, store.Prefix(name))
 	}

@@ -260,6 +260,10 @@ func newSet(table *nftables.Table, s firewall.Set) *nftables.Set {
 		set.KeyType, set.IsMap, set.DataType = nftables.TypeIFName, true, nftables.TypeVerdict
 	case firewall.Translations:
 		set.IsMap, set.DataType = true, nftables.TypeIPAddr
+	case firewall.Flows:
+		set.KeyType, set.Concatenation = nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIPAddr, nftables.TypeIPAddr,
+			nftables.TypeInetProto, nftables.TypeMark), true // both ports are one number
+		set.Dynamic, set.HasTimeout, set.Timeout, set.Size = true, true, flowTimeout, flowsAtMost
 	}
 	return set
 }
@@ -410,6 +414,10 @@ func statement(s firewall.Statement) []expr.Any {
 			&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1}}
 	case firewall.Masquerade:
 		return []expr.Any{&expr.Masq{}}
+	case firewall.CountInput:
+		return count(expr.MetaKeyIIFNAME, s)
+	case firewall.CountOutput:
+		return count(expr.MetaKeyOIFNAME, s)
 	case firewall.ClampMSS:
 		return []expr.Any{&expr.Immediate{Register: 1, Data: binary.BigEndian.AppendUint16(nil, uint16(s.Size))},
 			&expr.Exthdr{SourceRegister: 1, Type: optionMSS, Offset: offsetMSS, Len: 2, Op: expr.ExthdrOpTcpopt}}

@@ -1,4 +1,4 @@
-package auth
+package target
 
 import (
 	"reflect"
@@ -12,46 +12,49 @@ import (
 	"neargate/store/tables"
 )
 
+// Tasks is the AWS service that acts with the roles of tasks.
+const Tasks = "ecs-tasks.amazonaws.com"
+
 // ecsRules are those of Amazon ECS.
 var ecsRules = rules{
-	context: input.ecsKeys,
-	tags:    input.ecsTags,
-	also: func(in input, _ string) []target {
-		var out []target
+	context: Input.ecsKeys,
+	tags:    Input.ecsTags,
+	also: func(in Input, _ string) []Target {
+		var out []Target
 		for _, role := range in.passedRoles() {
 			pass := policy.Context{}
-			pass.Set("iam:PassedToService", TaskPrincipal)
-			out = append(out, target{"iam:PassRole", []string{in.role(role)}, pass})
+			pass.Set("iam:PassedToService", Tasks)
+			out = append(out, Target{"iam:PassRole", []string{in.role(role)}, pass})
 		}
 		return out
 	},
 	resources: merge(
-		each(func(in input) []string { return in.ecsAll("cluster", in.text("ClusterName")) }, "CreateCluster"),
-		each(func(in input) []string { return in.ecsAll("cluster", in.cluster()) },
+		each(func(in Input) []string { return in.ecsAll("cluster", in.text("ClusterName")) }, "CreateCluster"),
+		each(func(in Input) []string { return in.ecsAll("cluster", in.cluster()) },
 			"DeleteCluster", "UpdateCluster", "UpdateClusterSettings", "PutClusterCapacityProviders",
 			"RegisterContainerInstance", "DeregisterContainerInstance"),
-		each(func(in input) []string { return in.ecsAll("cluster", in.list("Clusters")...) }, "DescribeClusters"),
-		each(func(in input) []string { return in.ecsAll("task-definition", in.text("TaskDefinition")) },
+		each(func(in Input) []string { return in.ecsAll("cluster", in.list("Clusters")...) }, "DescribeClusters"),
+		each(func(in Input) []string { return in.ecsAll("task-definition", in.text("TaskDefinition")) },
 			"RunTask", "StartTask"),
-		each(func(in input) []string { return in.ecsAll("task-definition", in.list("TaskDefinitions")...) },
+		each(func(in Input) []string { return in.ecsAll("task-definition", in.list("TaskDefinitions")...) },
 			"DeleteTaskDefinitions"),
-		each(func(in input) []string { return in.ecsIn("task", in.text("Task")) }, "StopTask"),
-		each(func(in input) []string { return in.ecsIn("task", in.list("Tasks")...) },
+		each(func(in Input) []string { return in.ecsIn("task", in.text("Task")) }, "StopTask"),
+		each(func(in Input) []string { return in.ecsIn("task", in.list("Tasks")...) },
 			"DescribeTasks", "GetTaskProtection", "UpdateTaskProtection"),
-		each(func(in input) []string { return in.ecsIn("service", in.text("ServiceName")+in.text("Service")) },
+		each(func(in Input) []string { return in.ecsIn("service", in.text("ServiceName")+in.text("Service")) },
 			"CreateService", "UpdateService", "DeleteService", "ListServiceDeployments"),
-		each(func(in input) []string { return in.ecsIn("service", in.list("Services")...) }, "DescribeServices"),
-		each(func(in input) []string { return in.ecsIn("container-instance", in.list("ContainerInstances")...) },
+		each(func(in Input) []string { return in.ecsIn("service", in.list("Services")...) }, "DescribeServices"),
+		each(func(in Input) []string { return in.ecsIn("container-instance", in.list("ContainerInstances")...) },
 			"DescribeContainerInstances", "UpdateContainerInstancesState"),
-		each(func(in input) []string { return in.given("ResourceArn") },
+		each(func(in Input) []string { return in.given("ResourceArn") },
 			"TagResource", "UntagResource", "ListTagsForResource"),
 	),
 }
 
 // passedRoles are the task and execution roles that a request names.
-func (in input) passedRoles() []string {
+func (in Input) passedRoles() []string {
 	var out []string
-	for _, from := range []reflect.Value{in.value, in.field(in.value, "Overrides")} {
+	for _, from := range []reflect.Value{in.Value, in.field(in.Value, "Overrides")} {
 		for _, name := range []string{"TaskRoleArn", "ExecutionRoleArn"} {
 			if v := asText(in.field(from, name)); v != "" && !slices.Contains(out, v) {
 				out = append(out, v)
@@ -62,14 +65,14 @@ func (in input) passedRoles() []string {
 }
 
 // ecs is the ARN of a resource given by ARN or name.
-func (in input) ecs(kind, name string) string {
+func (in Input) ecs(kind, name string) string {
 	if arn.Is(name) {
 		return name
 	}
-	return arn.New("ecs", in.caller.Region, in.caller.Account, kind+"/"+name)
+	return arn.New("ecs", in.Caller.Region, in.Caller.Account, kind+"/"+name)
 }
 
-func (in input) ecsAll(kind string, names ...string) []string {
+func (in Input) ecsAll(kind string, names ...string) []string {
 	var out []string
 	for _, n := range names {
 		if n != "" {
@@ -80,7 +83,7 @@ func (in input) ecsAll(kind string, names ...string) []string {
 }
 
 // ecsIn is ecsAll for what lives in the cluster of the request.
-func (in input) ecsIn(kind string, names ...string) []string {
+func (in Input) ecsIn(kind string, names ...string) []string {
 	cluster := in.cluster()
 	cluster = cluster[strings.LastIndexByte(cluster, '/')+1:]
 	var out []string
@@ -93,7 +96,7 @@ func (in input) ecsIn(kind string, names ...string) []string {
 	return out
 }
 
-func (in input) cluster() string {
+func (in Input) cluster() string {
 	if v := in.text("Cluster"); v != "" {
 		return v
 	}
@@ -101,7 +104,7 @@ func (in input) cluster() string {
 }
 
 // ecsKeys sets the condition keys of ECS that the request itself says.
-func (in input) ecsKeys(operation string, keys policy.Context) {
+func (in Input) ecsKeys(operation string, keys policy.Context) {
 	for field, kind := range map[string]string{"Cluster": "cluster", "TaskDefinition": "task-definition"} {
 		if v := in.text(field); v != "" {
 			keys.Set("ecs:"+kind, in.ecs(kind, v))
@@ -116,10 +119,10 @@ func (in input) ecsKeys(operation string, keys policy.Context) {
 		}
 	}
 	keys.Set("ecs:compute-compatibility", in.list("RequiresCompatibilities")...)
-	if v := in.field(in.value, "EnableExecuteCommand"); v.Kind() == reflect.Bool {
+	if v := in.field(in.Value, "EnableExecuteCommand"); v.Kind() == reflect.Bool {
 		keys.Set("ecs:enable-execute-command", strconv.FormatBool(v.Bool()))
 	}
-	vpc := input{in.field(in.field(in.value, "NetworkConfiguration"), "AwsvpcConfiguration"), in.caller, in.tx}
+	vpc := Input{in.field(in.field(in.Value, "NetworkConfiguration"), "AwsvpcConfiguration"), in.Caller, in.Tx}
 	keys.Set("ecs:subnet", vpc.list("Subnets")...)
 	if v := vpc.text("AssignPublicIp"); v != "" {
 		keys.Set("ecs:auto-assign-public-ip", strconv.FormatBool(v == "ENABLED"))
@@ -132,23 +135,23 @@ func (in input) ecsKeys(operation string, keys policy.Context) {
 }
 
 // ecsTags are the tags of an ECS resource.
-func (in input) ecsTags(resource string) ([]identity.Tag, error) {
+func (in Input) ecsTags(resource string) ([]identity.Tag, error) {
 	a, err := arn.Parse(resource)
 	if err != nil {
 		return nil, nil
 	}
 	switch p := a.Path(); {
 	case p[0] == "cluster" && len(p) == 2:
-		c, _, err := tables.Clusters.Find(in.tx, a.Account, a.Region, p[1])
+		c, _, err := tables.Clusters.Find(in.Tx, a.Account, a.Region, p[1])
 		return tagged(c.Tags), err
 	case p[0] == "service" && len(p) == 3:
-		s, _, err := tables.Services.Find(in.tx, a.Account, a.Region, p[1], p[2])
+		s, _, err := tables.Services.Find(in.Tx, a.Account, a.Region, p[1], p[2])
 		return tagged(s.Tags), err
 	case p[0] == "task" && len(p) == 3:
-		t, _, err := tables.Tasks.Find(in.tx, a.Account, a.Region, p[1], p[2])
+		t, _, err := tables.Tasks.Find(in.Tx, a.Account, a.Region, p[1], p[2])
 		return tagged(t.Tags), err
 	case p[0] == "container-instance" && len(p) == 3:
-		i, _, err := tables.Instances.Find(in.tx, a.Account, a.Region, p[1], p[2])
+		i, _, err := tables.Instances.Find(in.Tx, a.Account, a.Region, p[1], p[2])
 		return tagged(i.Tags), err
 	case p[0] == "task-definition" && len(p) == 2:
 		family, number, _ := strings.Cut(p[1], ":")
@@ -156,7 +159,7 @@ func (in input) ecsTags(resource string) ([]identity.Tag, error) {
 		if err != nil {
 			return nil, nil // a family alone has no tags
 		}
-		d, _, err := tables.TaskDefinitions.Find(in.tx, a.Account, a.Region, family, tables.Number(revision))
+		d, _, err := tables.TaskDefinitions.Find(in.Tx, a.Account, a.Region, family, tables.Number(revision))
 		return tagged(d.Tags), err
 	}
 	return nil, nil

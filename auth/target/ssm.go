@@ -1,4 +1,4 @@
-package auth
+package target
 
 import (
 	"reflect"
@@ -14,17 +14,17 @@ import (
 // ssmRules are those of AWS Systems Manager Parameter Store.
 var ssmRules = rules{
 	resources: merge(
-		each(func(in input) []string { return in.parameters(in.text("Name")) },
+		each(func(in Input) []string { return in.parameters(in.text("Name")) },
 			"PutParameter", "GetParameter", "GetParameterHistory", "DeleteParameter", "LabelParameterVersion", "UnlabelParameterVersion"),
-		each(func(in input) []string { return in.parameters(in.list("Names")...) }, "GetParameters", "DeleteParameters"),
-		each(func(in input) []string { return in.parameters(in.text("Path")) }, "GetParametersByPath"),
-		each(func(in input) []string { return in.parameters(in.text("ResourceId")) },
+		each(func(in Input) []string { return in.parameters(in.list("Names")...) }, "GetParameters", "DeleteParameters"),
+		each(func(in Input) []string { return in.parameters(in.text("Path")) }, "GetParametersByPath"),
+		each(func(in Input) []string { return in.parameters(in.text("ResourceId")) },
 			"AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"),
-		each(func(in input) []string { return []string{arn.New("ssm", in.caller.Region, in.caller.Account, "*")} }, "DescribeParameters"),
+		each(func(in Input) []string { return []string{arn.New("ssm", in.Caller.Region, in.Caller.Account, "*")} }, "DescribeParameters"),
 	),
-	context: func(in input, operation string, keys policy.Context) {
+	context: func(in Input, operation string, keys policy.Context) {
 		for member, name := range map[string]string{"Overwrite": "ssm:Overwrite", "Recursive": "ssm:Recursive"} {
-			if v := in.field(in.value, member); v.Kind() == reflect.Bool {
+			if v := in.field(in.Value, member); v.Kind() == reflect.Bool {
 				keys.Set(name, strconv.FormatBool(v.Bool()))
 			}
 		}
@@ -32,12 +32,12 @@ var ssmRules = rules{
 			keys.Set("ssm:Policies", strconv.FormatBool(in.text("Policies") != ""))
 		}
 	},
-	about: func(in input, resource string) (Resource, error) {
-		r, ok := param.Parse(resource, in.caller.Account, in.caller.Region)
+	about: func(in Input, resource string) (Resource, error) {
+		r, ok := param.Parse(resource, in.Caller.Account, in.Caller.Region)
 		if !ok {
 			return Resource{}, nil
 		}
-		p, ok, err := parameters.Parameters.Find(in.tx, r.Account, r.Region, r.Path)
+		p, ok, err := parameters.Parameters.Find(in.Tx, r.Account, r.Region, r.Path)
 		if err != nil || !ok {
 			return Resource{}, err
 		}
@@ -51,13 +51,13 @@ var ssmRules = rules{
 
 // parameters are the ARNs of parameters, given by name or ARN, with or without
 // selectors.
-func (in input) parameters(names ...string) []string {
+func (in Input) parameters(names ...string) []string {
 	var out []string
 	for _, name := range names {
-		if r, ok := param.Parse(name, in.caller.Account, in.caller.Region); ok {
+		if r, ok := param.Parse(name, in.Caller.Account, in.Caller.Region); ok {
 			out = append(out, param.ARN(r.Account, r.Region, r.Path))
 		} else if name != "" {
-			out = append(out, param.ARN(in.caller.Account, in.caller.Region, name))
+			out = append(out, param.ARN(in.Caller.Account, in.Caller.Region, name))
 		}
 	}
 	return out

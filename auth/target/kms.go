@@ -1,4 +1,4 @@
-package auth
+package target
 
 import (
 	"maps"
@@ -18,24 +18,24 @@ import (
 var kmsRules = rules{
 	action: map[string]string{"ReEncrypt": "ReEncryptFrom"},
 	resources: merge(
-		each(func(in input) []string { return in.key(in.text("KeyId")) },
+		each(func(in Input) []string { return in.key(in.text("KeyId")) },
 			"CancelKeyDeletion", "CreateGrant", "DescribeKey", "DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation",
 			"Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GetKeyPolicy", "GetKeyRotationStatus", "ListGrants",
 			"ListKeyPolicies", "ListKeyRotations", "ListResourceTags", "PutKeyPolicy", "RevokeGrant", "RotateKeyOnDemand",
 			"ScheduleKeyDeletion", "TagResource", "UntagResource", "UpdateKeyDescription"),
-		each(func(in input) []string { return in.ciphertext("KeyId") }, "Decrypt"),
-		each(func(in input) []string { return in.ciphertext("SourceKeyId") }, "ReEncrypt"),
-		each(func(in input) []string {
-			return append([]string{key.AliasARN(in.caller.Account, in.caller.Region, in.text("AliasName"))}, in.key(in.text("TargetKeyId"))...)
+		each(func(in Input) []string { return in.ciphertext("KeyId") }, "Decrypt"),
+		each(func(in Input) []string { return in.ciphertext("SourceKeyId") }, "ReEncrypt"),
+		each(func(in Input) []string {
+			return append([]string{key.AliasARN(in.Caller.Account, in.Caller.Region, in.text("AliasName"))}, in.key(in.text("TargetKeyId"))...)
 		}, "CreateAlias"),
-		each(func(in input) []string {
-			alias := key.AliasARN(in.caller.Account, in.caller.Region, in.text("AliasName"))
+		each(func(in Input) []string {
+			alias := key.AliasARN(in.Caller.Account, in.Caller.Region, in.text("AliasName"))
 			return append(append([]string{alias}, in.key(in.text("AliasName"))...), in.key(in.text("TargetKeyId"))...)
 		}, "UpdateAlias"),
-		each(func(in input) []string {
-			return append([]string{key.AliasARN(in.caller.Account, in.caller.Region, in.text("AliasName"))}, in.key(in.text("AliasName"))...)
+		each(func(in Input) []string {
+			return append([]string{key.AliasARN(in.Caller.Account, in.Caller.Region, in.text("AliasName"))}, in.key(in.text("AliasName"))...)
 		}, "DeleteAlias"),
-		each(func(in input) []string {
+		each(func(in Input) []string {
 			if account, region, id, _, ok := key.ParseToken(in.text("GrantToken")); ok {
 				return []string{key.ARN(account, region, id)}
 			}
@@ -43,31 +43,31 @@ var kmsRules = rules{
 		}, "RetireGrant"),
 	),
 	context: kmsContext,
-	also: func(in input, operation string) []target {
+	also: func(in Input, operation string) []Target {
 		if operation != "ReEncrypt" {
 			return nil
 		}
 		keys := policy.Context{}
 		in.kmsCaller(keys)
-		encryptionContext(keys, in.texts("DestinationEncryptionContext"))
+		EncryptionContext(keys, in.texts("DestinationEncryptionContext"))
 		in.aliased(keys, in.text("DestinationKeyId"))
-		return []target{{"kms:ReEncryptTo", in.key(in.text("DestinationKeyId")), keys}}
+		return []Target{{"kms:ReEncryptTo", in.key(in.text("DestinationKeyId")), keys}}
 	},
-	about: func(in input, resource string) (Resource, error) {
-		r, ok := key.Parse(resource, in.caller.Account, in.caller.Region)
+	about: func(in Input, resource string) (Resource, error) {
+		r, ok := key.Parse(resource, in.Caller.Account, in.Caller.Region)
 		if !ok || r.Alias != "" {
 			return Resource{}, nil
 		}
-		k, ok, err := keys.Keys.Find(in.tx, r.Account, r.Region, r.ID)
+		k, ok, err := keys.Keys.Find(in.Tx, r.Account, r.Region, r.ID)
 		if err != nil || !ok {
 			return Resource{}, err
 		}
-		return keyResource(in.tx, &k)
+		return Key(in.Tx, &k)
 	},
 }
 
-// keyResource is a key's policy with what its grants add to it.
-func keyResource(tx store.Tx, k *key.Key) (Resource, error) {
+// Key is a key's policy with what its grants add to it.
+func Key(tx store.Tx, k *key.Key) (Resource, error) {
 	grants, err := store.Collect(keys.Grants.List(tx, k.Account, k.Region, k.ID))
 	if err != nil {
 		return Resource{}, err
@@ -80,35 +80,18 @@ func keyResource(tx store.Tx, k *key.Key) (Resource, error) {
 	return out, err
 }
 
-// UseKey is what Allow is asked before a service, such as ssm, uses a KMS key for
-// the caller, with an encryption context.
-// Source: Forward access sessions, IAM User Guide.
-func UseKey(tx store.Tx, c Caller, service, action string, k *key.Key, context map[string]string) (Use, error) {
-	on, err := keyResource(tx, k)
-	u := Use{Action: action, Resource: k.ARN(), Keys: policy.Context{}, On: on}
-	input{caller: c}.kmsCaller(u.Keys)
-	encryptionContext(u.Keys, context)
-	principal := service + ".amazonaws.com"
-	u.Keys.Set("kms:ViaService", key.ViaService(service, c.Region))
-	u.Keys.Set("aws:ViaAWSService", "true")
-	for _, name := range []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"} {
-		u.Keys.Set(name, principal)
-	}
-	return u, err
-}
-
 // key is the ARN of a key given by id, alias or ARN, with what an alias stands for.
-func (in input) key(text string) []string {
-	r, ok := key.Parse(text, in.caller.Account, in.caller.Region)
+func (in Input) key(text string) []string {
+	r, ok := key.Parse(text, in.Caller.Account, in.Caller.Region)
 	switch {
 	case text == "":
 		return nil
 	case !ok && arn.Is(text):
 		return []string{text}
 	case !ok:
-		return []string{key.ARN(in.caller.Account, in.caller.Region, text)}
+		return []string{key.ARN(in.Caller.Account, in.Caller.Region, text)}
 	}
-	if k, ok, err := keys.Resolve(in.tx, r); err == nil && ok {
+	if k, ok, err := keys.Resolve(in.Tx, r); err == nil && ok {
 		return []string{k.ARN()}
 	}
 	if r.Alias != "" {
@@ -119,11 +102,11 @@ func (in input) key(text string) []string {
 
 // ciphertext is the ARN of the key that encrypted the request's ciphertext, and of
 // the one that the request names.
-func (in input) ciphertext(name string) []string {
+func (in Input) ciphertext(name string) []string {
 	var out []string
-	if v := in.field(in.value, "CiphertextBlob"); v.Kind() == reflect.Slice {
+	if v := in.field(in.Value, "CiphertextBlob"); v.Kind() == reflect.Slice {
 		if b, ok := key.ParseBlob(v.Bytes()); ok {
-			out = append(out, key.ARN(b.Account, in.caller.Region, b.ID))
+			out = append(out, key.ARN(b.Account, in.Caller.Region, b.ID))
 		}
 	}
 	if text := in.text(name); text != "" {
@@ -137,22 +120,23 @@ func (in input) ciphertext(name string) []string {
 }
 
 // texts is a map member of the request.
-func (in input) texts(name string) map[string]string {
-	m, _ := in.value.FieldByName(name).Interface().(map[string]string)
+func (in Input) texts(name string) map[string]string {
+	m, _ := in.Value.FieldByName(name).Interface().(map[string]string)
 	return m
 }
 
 // kmsCaller sets the condition keys of every request to KMS.
-func (in input) kmsCaller(keys policy.Context) { keys.Set("kms:CallerAccount", in.caller.Account) }
+func (in Input) kmsCaller(keys policy.Context) { keys.Set("kms:CallerAccount", in.Caller.Account) }
 
 // aliased sets the condition keys about the alias a request names its key by.
-func (in input) aliased(keys policy.Context, text string) {
-	if r, ok := key.Parse(text, in.caller.Account, in.caller.Region); ok && r.Alias != "" {
+func (in Input) aliased(keys policy.Context, text string) {
+	if r, ok := key.Parse(text, in.Caller.Account, in.Caller.Region); ok && r.Alias != "" {
 		keys.Set("kms:RequestAlias", r.Alias)
 	}
 }
 
-func encryptionContext(keys policy.Context, context map[string]string) {
+// EncryptionContext sets the condition keys about an encryption context.
+func EncryptionContext(keys policy.Context, context map[string]string) {
 	for k, v := range context {
 		keys.Set("kms:EncryptionContext:"+k, v)
 	}
@@ -160,12 +144,12 @@ func encryptionContext(keys policy.Context, context map[string]string) {
 }
 
 // kmsContext sets the condition keys of a request to KMS.
-func kmsContext(in input, operation string, keys policy.Context) {
+func kmsContext(in Input, operation string, keys policy.Context) {
 	in.kmsCaller(keys)
 	in.aliased(keys, in.text("KeyId"))
 	for _, name := range []string{"EncryptionContext", "SourceEncryptionContext"} {
-		if in.value.FieldByName(name).IsValid() {
-			encryptionContext(keys, in.texts(name))
+		if in.Value.FieldByName(name).IsValid() {
+			EncryptionContext(keys, in.texts(name))
 		}
 	}
 	if operation == "CreateKey" {
@@ -191,11 +175,11 @@ func kmsContext(in input, operation string, keys policy.Context) {
 	for member, name := range map[string]string{
 		"PendingWindowInDays": "kms:ScheduleKeyDeletionPendingWindowInDays", "RotationPeriodInDays": "kms:RotationPeriodInDays",
 	} {
-		if v := in.field(in.value, member); v.Kind() == reflect.Int32 {
+		if v := in.field(in.Value, member); v.Kind() == reflect.Int32 {
 			keys.Set(name, strconv.FormatInt(v.Int(), 10))
 		}
 	}
-	if v := in.field(in.value, "BypassPolicyLockoutSafetyCheck"); v.Kind() == reflect.Bool {
+	if v := in.field(in.Value, "BypassPolicyLockoutSafetyCheck"); v.Kind() == reflect.Bool {
 		keys.Set("kms:BypassPolicyLockoutSafetyCheck", strconv.FormatBool(v.Bool()))
 	}
 }

@@ -1,4 +1,4 @@
-package auth
+package target
 
 import (
 	"strings"
@@ -16,29 +16,29 @@ var budgetsRules = rules{
 		"DescribeBudget": "ViewBudget", "DescribeBudgets": "ViewBudget", "DescribeNotificationsForBudget": "ViewBudget",
 	},
 	resources: merge(
-		each(func(in input) []string { return []string{in.budget(in.text("BudgetName"))} },
+		each(func(in Input) []string { return []string{in.budget(in.text("BudgetName"))} },
 			"DeleteBudget", "DescribeBudget", "DescribeNotificationsForBudget"),
-		each(func(in input) []string {
-			return []string{in.budget(asText(in.field(in.field(in.value, "Budget"), "BudgetName")))}
+		each(func(in Input) []string {
+			return []string{in.budget(asText(in.field(in.field(in.Value, "Budget"), "BudgetName")))}
 		}, "CreateBudget"),
-		each(func(in input) []string {
-			return []string{in.budget(asText(in.field(in.field(in.value, "NewBudget"), "BudgetName")))}
+		each(func(in Input) []string {
+			return []string{in.budget(asText(in.field(in.field(in.Value, "NewBudget"), "BudgetName")))}
 		}, "UpdateBudget"),
-		each(func(in input) []string { return []string{in.budget("*")} }, "DescribeBudgets"),
-		each(func(in input) []string { return in.given("ResourceARN") },
+		each(func(in Input) []string { return []string{in.budget("*")} }, "DescribeBudgets"),
+		each(func(in Input) []string { return in.given("ResourceARN") },
 			"TagResource", "UntagResource", "ListTagsForResource"),
 	),
-	tags: input.budgetTags,
+	tags: Input.budgetTags,
 }
 
 // budget is the ARN of a budget of the caller's account.
-func (in input) budget(name string) string {
-	return arn.ARN{Partition: "aws", Service: "budgets", Account: in.caller.Account, Resource: "budget/" + name}.String()
+func (in Input) budget(name string) string {
+	return arn.ARN{Partition: "aws", Service: "budgets", Account: in.Caller.Account, Resource: "budget/" + name}.String()
 }
 
 // budgetTags are the tags of the budget that a resource is.
-func (in input) budgetTags(resource string) ([]identity.Tag, error) {
+func (in Input) budgetTags(resource string) ([]identity.Tag, error) {
 	_, name, _ := strings.Cut(resource, ":budget/")
-	b, _, err := tables.Budgets.Find(in.tx, in.caller.Account, name)
+	b, _, err := tables.Budgets.Find(in.Tx, in.Caller.Account, name)
 	return tagged(b.Tags), err
 }

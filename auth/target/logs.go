@@ -1,4 +1,4 @@
-package auth
+package target
 
 import (
 	"strings"
@@ -10,24 +10,24 @@ import (
 
 // logsRules are those of Amazon CloudWatch Logs.
 var logsRules = rules{
-	tags: input.logTags,
+	tags: Input.logTags,
 	resources: merge(
-		each(func(in input) []string { return []string{in.group("")} }, "CreateLogGroup",
+		each(func(in Input) []string { return []string{in.group("")} }, "CreateLogGroup",
 			"TagLogGroup", "UntagLogGroup", "ListTagsLogGroup"),
-		each(func(in input) []string { return []string{in.group(":log-stream:")} },
+		each(func(in Input) []string { return []string{in.group(":log-stream:")} },
 			"DeleteLogGroup", "DescribeLogGroups", "DescribeLogStreams", "FilterLogEvents", "PutRetentionPolicy", "DeleteRetentionPolicy",
 			"PutMetricFilter", "DescribeMetricFilters", "DeleteMetricFilter", "PutSubscriptionFilter", "DescribeSubscriptionFilters",
 			"DeleteSubscriptionFilter", "GetLogGroupFields", "CreateExportTask"),
-		each(input.groups, "StartQuery", "StartLiveTail"),
-		each(func(in input) []string { return []string{in.group(":log-stream:" + in.text("LogStreamName"))} },
+		each(Input.groups, "StartQuery", "StartLiveTail"),
+		each(func(in Input) []string { return []string{in.group(":log-stream:" + in.text("LogStreamName"))} },
 			"CreateLogStream", "DeleteLogStream", "PutLogEvents", "GetLogEvents"),
-		each(func(in input) []string { return in.given("ResourceArn") },
+		each(func(in Input) []string { return in.given("ResourceArn") },
 			"TagResource", "UntagResource", "ListTagsForResource"),
 	),
 }
 
 // groups are the ARNs of all log groups that a request names.
-func (in input) groups() []string {
+func (in Input) groups() []string {
 	names := append(in.list("LogGroupNames"), in.list("LogGroupIdentifiers")...)
 	if name := in.text("LogGroupName"); name != "" {
 		names = append(names, name)
@@ -39,7 +39,7 @@ func (in input) groups() []string {
 }
 
 // group is the ARN of the request's log group, with a suffix.
-func (in input) group(suffix string) string {
+func (in Input) group(suffix string) string {
 	name := in.text("LogGroupName")
 	if name == "" {
 		name = in.text("LogGroupIdentifier")
@@ -49,21 +49,21 @@ func (in input) group(suffix string) string {
 
 // logGroup is the ARN of a log group given by name or ARN, with a suffix. An ARN
 // that is not of the caller's account and region finds no group.
-func (in input) logGroup(name, suffix string) string {
+func (in Input) logGroup(name, suffix string) string {
 	if _, given, ok := strings.Cut(name, ":log-group:"); ok {
 		name = strings.TrimSuffix(given, ":*")
 	}
-	return arn.New("logs", in.caller.Region, in.caller.Account, "log-group:"+name+suffix)
+	return arn.New("logs", in.Caller.Region, in.Caller.Account, "log-group:"+name+suffix)
 }
 
 // logTags are the tags of the log group that a resource is, or is of.
-func (in input) logTags(resource string) ([]identity.Tag, error) {
+func (in Input) logTags(resource string) ([]identity.Tag, error) {
 	a, err := arn.Parse(resource)
 	name, ok := strings.CutPrefix(a.Resource, "log-group:")
 	if err != nil || !ok {
 		return nil, nil
 	}
 	name, _, _ = strings.Cut(name, ":")
-	g, _, err := tables.LogGroups.Find(in.tx, a.Account, a.Region, name)
+	g, _, err := tables.LogGroups.Find(in.Tx, a.Account, a.Region, name)
 	return tagged(g.Tags), err
 }

@@ -1,10 +1,9 @@
-package auth
+package target
 
 import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"time"
 
 	"neargate/arn"
 	"neargate/store"
@@ -17,76 +16,63 @@ import (
 var ecrRules = rules{
 	about: ecrAbout,
 	resources: merge(
-		each(func(in input) []string { return in.ecr(in.given("RepositoryName")) },
+		each(func(in Input) []string { return in.ecr(in.given("RepositoryName")) },
 			"BatchCheckLayerAvailability", "BatchDeleteImage", "BatchGetImage", "CompleteLayerUpload", "CreateRepository",
 			"DeleteLifecyclePolicy", "DeleteRepository", "DeleteRepositoryPolicy", "DescribeImageReplicationStatus",
 			"DescribeImageScanFindings", "DescribeImages", "GetDownloadUrlForLayer", "GetLifecyclePolicy",
 			"GetLifecyclePolicyPreview", "GetRepositoryPolicy", "InitiateLayerUpload", "ListImageReferrers", "ListImages",
 			"PutImage", "PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy", "SetRepositoryPolicy",
 			"StartLifecyclePolicyPreview", "UploadLayerPart"),
-		each(func(in input) []string {
+		each(func(in Input) []string {
 			if names := in.list("RepositoryNames"); len(names) > 0 {
 				return in.ecr(names)
 			}
 			return in.ecr([]string{"*"})
 		}, "DescribeRepositories", "BatchGetRepositoryScanningConfiguration"),
-		each(func(in input) []string { return in.given("ResourceArn") },
+		each(func(in Input) []string { return in.given("ResourceArn") },
 			"TagResource", "UntagResource", "ListTagsForResource"),
-		each(input.ecrForeign, "CreatePullThroughCacheRule", "DeletePullThroughCacheRule", "DescribePullThroughCacheRules",
+		each(Input.ecrForeign, "CreatePullThroughCacheRule", "DeletePullThroughCacheRule", "DescribePullThroughCacheRules",
 			"UpdatePullThroughCacheRule", "ValidatePullThroughCacheRule"),
 	),
 }
 
 // ecr are the ARNs of repositories.
-func (in input) ecr(names []string) []string {
+func (in Input) ecr(names []string) []string {
 	var out []string
 	for _, n := range names {
-		out = append(out, arn.New("ecr", in.caller.Region, in.registry(), "repository/"+n))
+		out = append(out, arn.New("ecr", in.Caller.Region, in.registry(), "repository/"+n))
 	}
 	return out
 }
 
 // registry is the account whose registry a request is about.
-func (in input) registry() string {
+func (in Input) registry() string {
 	if id := in.text("RegistryId"); id != "" {
 		return id
 	}
-	return in.caller.Account
+	return in.Caller.Account
 }
 
 // ecrForeign is another account's registry, where the request names one; what is in
 // the caller's own has no ARN.
-func (in input) ecrForeign() []string {
-	if in.registry() == in.caller.Account {
+func (in Input) ecrForeign() []string {
+	if in.registry() == in.Caller.Account {
 		return nil
 	}
-	return []string{arn.New("ecr", in.caller.Region, in.registry(), "*")}
+	return []string{arn.New("ecr", in.Caller.Region, in.registry(), "*")}
 }
 
 // ecrAbout finds the policies and tags of a repository.
-func ecrAbout(in input, resource string) (r Resource, err error) {
+func ecrAbout(in Input, resource string) (r Resource, err error) {
 	a, err := arn.Parse(resource)
 	if err != nil {
 		return r, nil // not of a repository: the service refuses it
 	}
-	return ecrResource(in.tx, a)
+	return Repository(in.Tx, a)
 }
 
-// MayUseRepository answers nil when the caller may do something with a repository, or with one
-// that is not there yet, and a *Denied when not.
-func MayUseRepository(tx store.Tx, c Caller, now time.Time, action, repository string) error {
-	a, err := arn.Parse(repository)
-	if err != nil {
-		return err
-	}
-	on, err := ecrResource(tx, a)
-	if err != nil {
-		return err
-	}
-	return Allow(tx, c, now, Use{Action: action, Resource: repository, On: on})
-}
-
-func ecrResource(tx store.Tx, a arn.ARN) (r Resource, err error) {
+// Repository is what decides about the use of a repository.
+func Repository(tx store.Tx, a arn.ARN) (r Resource, err error) {
 	r.Account = a.Account
 	g, _, err := repositories.Registries.Find(tx, a.Account, a.Region)
 	if err != nil {

@@ -1,0 +1,73 @@
+package nft
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"neargate/node/firewall"
+)
+
+const (
+	// flowTimeout is how long a flow without packets is kept: longer than anyone
+	// waits between two looks.
+	flowTimeout = 15 * time.Minute
+	// flowsAtMost bounds a set; what has no room is not counted.
+	flowsAtMost = 1 << 16
+)
+
+// Offsets in the key of a set of flows, whose parts fill registers of 4 bytes.
+const (
+	keySource      = nameSize
+	keyDestination = keySource + 4
+	keyProtocol    = keyDestination + 4
+	keySourcePort  = keyProtocol + 4
+	keyPort        = keySourcePort + 2
+	keySize        = keyPort + 2
+)
+
+// Flows are the counts in a set of flows.
+func (t Table) Flows(set string) (flows map[firewall.FlowKey]firewall.FlowCount, err error) {
+	flows = map[firewall.FlowKey]firewall.FlowCount{}
+	err = t.do(func(c *nftables.Conn) error {
+		table := &nftables.Table{Name: t.name, Family: nftables.TableFamilyIPv4}
+		list, err := c.GetSetElements(newSet(table, firewall.Set{Name: set, Kind: firewall.Flows}))
+		for _, e := range list {
+			if len(e.Key) != keySize || e.Counter == nil {
+				continue
+			}
+			port := func(at int) int { return int(binary.BigEndian.Uint16(e.Key[at:])) }
+			flows[firewall.FlowKey{
+				Interface:   strings.TrimRight(string(e.Key[:nameSize]), "\x00"),
+				Source:      netip.AddrFrom4([4]byte(e.Key[keySource:keyDestination])),
+				Destination: netip.AddrFrom4([4]byte(e.Key[keyDestination:keyProtocol])),
+				Protocol:    int(e.Key[keyProtocol]), SourcePort: port(keySourcePort), DestinationPort: port(keyPort),
+			}] = firewall.FlowCount{Packets: e.Counter.Packets, Bytes: e.Counter.Bytes}
+		}
+		return err
+	}, nil)
+	return flows, err
+}
+
+// count counts a packet under the key of its flow.
+func count(device expr.MetaKey, s firewall.Statement) []expr.Any {
+	at := func(load *expr.Payload, register uint32) *expr.Payload {
+		load.DestRegister = register
+		return load
+	}
+	list := []expr.Any{&expr.Meta{Key: device, Register: unix.NFT_REG32_00},
+		at(address(offsetSource), unix.NFT_REG32_04), at(address(offsetDestination), unix.NFT_REG32_05),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: unix.NFT_REG32_06}}
+	if s.Ports {
+		list = append(list, at(transport(0, 4), unix.NFT_REG32_07))
+	} else {
+		list = append(list, &expr.Immediate{Register: unix.NFT_REG32_07, Data: make([]byte, 4)})
+	}
+	return append(list, &expr.Dynset{SrcRegKey: unix.NFT_REG32_00, SetName: s.Set, Operation: unix.NFT_DYNSET_OP_UPDATE,
+		Timeout: flowTimeout, Exprs: []expr.Any{&expr.Counter{}}})
+}
