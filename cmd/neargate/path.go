@@ -38,7 +38,7 @@ func pathCommand(ctx context.Context, std stdio, args []string) error {
 	req.Flags(fs)
 	// Flags may also stand behind the operands.
 	var operands []string
-	for ; len(args) > 0 && !strings.HasPrefix(args[0], "-"); args = args[1:] {
+	for ; len(args) > 0 && len(operands) < 2 && !strings.HasPrefix(args[0], "-"); args = args[1:] {
 		operands = append(operands, args[0])
 	}
 	if err := parse(fs, args, 2-len(operands)); err != nil {

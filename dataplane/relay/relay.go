@@ -32,7 +32,7 @@ const (
 // Bounds of what is relayed.
 const (
 	dialWithin   = 10 * time.Second
-	connsPerHost = 256
+	connsPerHost = 1024 // many tasks may be behind one NAT gateway
 )
 
 // Relay is a mirror with the address that stands for it.

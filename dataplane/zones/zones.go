@@ -41,11 +41,7 @@ func (z Zones) Public(ctx context.Context, q dns.Question) (reply *dns.Msg, outs
 func (z Zones) answer(ctx context.Context, q dns.Question, private bool) (reply *dns.Msg, outside string, err error) {
 	err = z.Store.View(ctx, func(tx store.Tx) error {
 		reply, outside = nil, ""
-		seen, err := z.seen(tx, private)
-		if err != nil {
-			return err
-		}
-		a := answer{tx: tx, zones: seen, kind: q.Qtype, reply: new(dns.Msg)}
+		a := answer{tx: tx, zones: z, private: private, kind: q.Qtype, reply: new(dns.Msg)}
 		found, err := a.name(q.Name)
 		if found {
 			reply, outside = a.reply, a.outside
@@ -55,27 +51,34 @@ func (z Zones) answer(ctx context.Context, q dns.Question, private bool) (reply 
 	return reply, outside, err
 }
 
-// seen are the zones of a kind that the VPC sees.
-func (z Zones) seen(tx store.Tx, private bool) ([]zone.Zone, error) {
-	if private {
-		return store.Collect(zones.Zones.By(tx, zones.ByVPC, z.Region, z.VPC))
-	}
-	var all []zone.Zone
-	for o, err := range zones.Zones.List(tx, z.Account) {
-		if err != nil {
-			return nil, err
+// find is the zone with the longest name that holds a name, among those of a kind that
+// the VPC sees; of equal names the oldest. It is nil when there is none.
+func (z Zones) find(tx store.Tx, name string, private bool) (best *zone.Zone, err error) {
+	for at := name; best == nil; at = zone.Parent(at) {
+		same := zones.Zones.By(tx, zones.ByName, z.Account, zone.Order(at))
+		if private {
+			same = zones.Zones.By(tx, zones.ByVPC, z.Region, z.VPC, zone.Order(at))
 		}
-		if !o.Private {
-			all = append(all, o)
+		for o, err := range same {
+			if err != nil {
+				return nil, err
+			}
+			if o.Private == private && (best == nil || o.CreatedAt.Before(best.CreatedAt)) {
+				best = &o
+			}
+		}
+		if at == "." {
+			break
 		}
 	}
-	return all, nil
+	return best, nil
 }
 
 // answer is an answer while it is made.
 type answer struct {
 	tx      store.Tx
-	zones   []zone.Zone
+	zones   Zones
+	private bool
 	kind    uint16
 	reply   *dns.Msg
 	links   int
@@ -86,14 +89,14 @@ type answer struct {
 // returns false when no zone holds the name.
 func (a *answer) name(owner string) (bool, error) {
 	name := rdata.Canonical(owner)
-	z := zone.MostSpecific(a.zones, name)
-	if z == nil {
-		return false, nil
+	z, err := a.zones.find(a.tx, name, a.private)
+	if z == nil || err != nil {
+		return false, err
 	}
 	if away, err := a.delegated(z, name); away || err != nil {
 		return false, err
 	}
-	node, err := a.find(z, name)
+	node, err := a.node(z, name)
 	switch {
 	case err != nil:
 		return true, err
@@ -161,9 +164,9 @@ func (a *answer) delegated(z *zone.Zone, name string) (bool, error) {
 	return false, nil
 }
 
-// find is the name whose records answer for a name: itself, or the wildcard next to
+// node is the name whose records answer for a name: itself, or the wildcard next to
 // it; "" when there is none. Source: RFC 4592, 2.2.1 and 4.3.2.
-func (a *answer) find(z *zone.Zone, name string) (string, error) {
+func (a *answer) node(z *zone.Zone, name string) (string, error) {
 	if zones.Exists(a.tx, z, name) {
 		return name, nil
 	}

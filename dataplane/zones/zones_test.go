@@ -360,7 +360,7 @@ func TestWeighted(t *testing.T) {
 }
 
 func BenchmarkPrivate(b *testing.B) {
-	w := newWorld(b)
+	w := &world{t: b, store: mem.New()}
 	for i := range 50 {
 		name := fmt.Sprintf("z%d.corp.", i)
 		w.zone(zone.Zone{ID: fmt.Sprint("Z", i), Name: name, VPCs: here}, "a."+name+" A 60 10.0.0.1")

@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 )
 
 // caller is a task that asks AWS who it is, by an SDK with no setting at all, in an
@@ -26,8 +27,8 @@ func (c *tenant) caller(t *testing.T, group, role string, args ...string) (arn, 
 }
 
 // TestSDK has a task with a public address call AWS at its public endpoint, by TLS,
-// with the credentials of its role. It is told who it is; where security groups let
-// nothing out to there, it is not answered.
+// with the credentials of its role, and is told who it is. In a VPC with an endpoint of
+// the service the same call goes there, and the endpoint's policy decides too.
 func TestSDK(t *testing.T) {
 	for _, runtime := range runtimes(gvisor, runc) {
 		t.Run(runtime, func(t *testing.T) {
@@ -40,6 +41,31 @@ func TestSDK(t *testing.T) {
 			arn, said := c.caller(t, group, *role.Role.Arn)
 			if want := fmt.Sprintf("arn: arn:aws:sts::%s:assumed-role/app/%s", c.account, arn[strings.LastIndex(arn, "/")+1:]); said != want {
 				t.Errorf("%s, want %s", said, want)
+			}
+
+			policy := func(vpc string) *string {
+				return aws.String(`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:*","Resource":"*","Condition":{"StringEquals":{"aws:SourceVpc":"` + vpc + `"}}}]}`)
+			}
+			out, err := c.ec2.CreateVpcEndpoint(t.Context(), &ec2.CreateVpcEndpointInput{VpcId: aws.String(c.vpc), VpcEndpointType: ec2types.VpcEndpointTypeInterface,
+				ServiceName: aws.String("com.amazonaws." + c.region + ".sts"), PrivateDnsEnabled: aws.Bool(true), SubnetIds: c.subnets[:1],
+				SecurityGroupIds: []string{c.open}, PolicyDocument: policy("vpc-another")})
+			ok(t, err)
+			id := out.VpcEndpoint.VpcEndpointId
+			eventually(t, "the endpoint is available", func() bool {
+				found, err := c.ec2.DescribeVpcEndpoints(t.Context(), &ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{*id}})
+				ok(t, err)
+				return found.VpcEndpoints[0].State == "available" // as EC2 writes it, and the SDK does not
+			})
+			if _, said = c.caller(t, group, *role.Role.Arn); !strings.Contains(said, "because no VPC endpoint policy allows the sts:GetCallerIdentity action") {
+				t.Errorf("against the endpoint's policy: %s", said)
+			}
+			_, err = c.ec2.ModifyVpcEndpoint(t.Context(), &ec2.ModifyVpcEndpointInput{VpcEndpointId: id, PolicyDocument: policy(c.vpc)})
+			ok(t, err)
+			if _, said = c.caller(t, group, *role.Role.Arn); !strings.HasPrefix(said, "arn: ") {
+				t.Errorf("through the endpoint: %s", said)
+			}
+			if events := c.aws(t, "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue=GetCallerIdentity"); !strings.Contains(events, *id) {
+				t.Errorf("no event of the endpoint: %s", events)
 			}
 		})
 	}

@@ -98,6 +98,17 @@ func secrets(t *testing.T, c *tenant) {
 			t.Errorf("a process has a secret among its arguments: %q", b)
 		}
 	}
+	programs, err := filepath.Glob("/proc/[0-9]*/exe")
+	ok(t, err)
+	for _, exe := range programs {
+		name, err := os.Readlink(exe)
+		if err != nil || !strings.HasPrefix(filepath.Base(name), "neargate") && filepath.Base(name) != "runc" {
+			continue
+		}
+		if b, err := os.ReadFile(filepath.Join(filepath.Dir(exe), "environ")); err == nil && bytes.Contains(b, []byte(word)) {
+			t.Errorf("%s has a secret in its environment", name)
+		}
+	}
 	ok(t, filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(path, filepath.Join(c.Dir, "logs")) || strings.HasPrefix(path, filepath.Join(c.Dir, "images")) {
 			return nil // gone meanwhile, or what the container above printed

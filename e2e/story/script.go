@@ -97,7 +97,7 @@ func (s Stage) provide(e *testscript.Env, vars map[string]string) error {
 	e.Setenv("AWS_PAGER", "")
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("AWS_MAX_ATTEMPTS", "1")
-	e.Setenv("PATH", filepath.Join(s.E2E, "bin")+":"+os.Getenv("PATH"))
+	e.Setenv("PATH", filepath.Join(s.E2E, "bin")+":"+filepath.Join(s.E2E, "../bin/clients")+":"+os.Getenv("PATH"))
 	for _, k := range []string{"NEARGATE_TF_PLUGINS", "PYENV_VERSION", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
 		e.Setenv(k, os.Getenv(k))
 	}

@@ -69,16 +69,14 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestMostSpecific(t *testing.T) {
-	zones := []Zone{{ID: "1", Name: "example.com."}, {ID: "2", Name: "a.example.com."}, {ID: "3", Name: "com."}}
-	for name, want := range map[string]string{"x.a.example.com.": "2", "a.example.com.": "2", "ba.example.com.": "1", "example.com.": "1", "example.org.": "", "foo.com.": "3"} {
-		got := ""
-		if z := MostSpecific(zones, name); z != nil {
-			got = z.ID
+func TestUnder(t *testing.T) {
+	for name, want := range map[string]bool{"example.com.": true, "a.example.com.": true, "badexample.com.": false, "com.": false, ".": false} {
+		if Under(name, "example.com.") != want || !Under(name, ".") {
+			t.Errorf("%s: want %v", name, want)
 		}
-		if got != want {
-			t.Errorf("%s: got zone %q, want %q", name, got, want)
-		}
+	}
+	if Parent("a.example.com.") != "example.com." || Parent("com.") != "." {
+		t.Error("parents are wrong")
 	}
 }
 

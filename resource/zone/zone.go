@@ -3,7 +3,6 @@
 package zone
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -120,20 +119,4 @@ func NameServers(n [4]int) []string {
 // Under reports whether a canonical name is a zone's own or below it.
 func Under(name, zone string) bool {
 	return name == zone || zone == "." || strings.HasSuffix(name, "."+zone)
-}
-
-// MostSpecific is the zone with the longest name that holds the name; of equal names
-// the oldest. It returns nil when there is none.
-func MostSpecific(zones []Zone, name string) *Zone {
-	var best *Zone
-	for i := range zones {
-		z := &zones[i]
-		if !Under(name, z.Name) {
-			continue
-		}
-		if best == nil || cmp.Or(cmp.Compare(len(z.Name), len(best.Name)), best.CreatedAt.Compare(z.CreatedAt), cmp.Compare(best.ID, z.ID)) > 0 {
-			best = z
-		}
-	}
-	return best
 }

@@ -27,7 +27,7 @@ type (
 	groups     = group.Handler
 	endpoints  = endpoint.Handler
 	gateways   = gateway.Handler
-	insights   = insight.Handler
+	analyzers  = insight.Handler
 	interfaces = eni.Handler
 	lists      = prefixlist.Handler
 	peerings   = peering.Handler
@@ -43,7 +43,7 @@ type Service struct {
 	*groups
 	*endpoints
 	*gateways
-	*insights
+	*analyzers
 	*interfaces
 	*lists
 	*peerings

@@ -213,6 +213,11 @@ func TestSecondaryRanges(t *testing.T) {
 		Accepter:  edge.PeeringSide{Account: "210987654321", Region: "us-east-1", Vpc: "vpc-2", CIDRs: []string{"10.8.0.0/16"}},
 	}
 	put(b, edges.Peerings, peer)
+	ended := peer
+	ended.ID, ended.State, ended.Accepter.CIDRs = "pcx-2", edge.PeeringDeleted, []string{"100.64.0.0/16"}
+	put(b, edges.Peerings, ended)
+	far := network.Vpc{Account: "210987654321", Region: "us-east-1", ID: "vpc-2", CIDR: "10.8.0.0/16", Secondary: []network.CIDRBlock{{CIDR: "10.7.0.0/16"}}}
+	put(b, tables.Vpcs, far)
 	add := func(cidr string) wire.AssociateVpcCidrBlockInput {
 		return wire.AssociateVpcCidrBlockInput{VpcId: &v, CidrBlock: &cidr}
 	}
@@ -221,7 +226,7 @@ func TestSecondaryRanges(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	for _, c := range []struct{ cidr, code string }{
-		{"10.3.128.0/20", "CidrConflict"}, {"10.2.0.0/16", "CidrConflict"}, {"10.9.0.0/16", "CidrConflict"}, {"10.8.4.0/24", "CidrConflict"},
+		{"10.3.128.0/20", "CidrConflict"}, {"10.2.0.0/16", "CidrConflict"}, {"10.9.0.0/16", "CidrConflict"}, {"10.8.4.0/24", "CidrConflict"}, {"10.7.4.0/24", "CidrConflict"},
 		{"192.168.0.0/16", "InvalidVpc.Range"}, {"172.16.0.0/16", "InvalidVpc.Range"}, {"198.19.0.0/24", "InvalidVpc.Range"},
 		{"10.4.0.0/15", "InvalidVpc.Range"}, {"10.4.0.0/29", "InvalidVpc.Range"}, {"nonsense", "InvalidParameterValue"},
 	} {

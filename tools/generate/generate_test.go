@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestGolden generates three small services, one a protocol, that use every
+// TestGolden generates four small services, one a protocol, that use every
 // kind of shape, and compares each file with testdata/golden.
 func TestGolden(t *testing.T) {
 	files, err := generate("testdata/models")
@@ -182,6 +182,34 @@ func TestRefused(t *testing.T) {
 				_, err = s.files()
 			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestRefusedBindings lists what has no place in HTTP here.
+func TestRefusedBindings(t *testing.T) {
+	const ns = "example.rest#"
+	for _, c := range []struct {
+		name, want string
+		change     func(*smithy.Model)
+	}{
+		{"whole body", "PutThingInput.Thing is a whole body", func(m *smithy.Model) {
+			m.Shapes[ns+"PutThingRequest"].Members["Thing"].Traits[smithy.HTTPPayload] = json.RawMessage(`{}`)
+		}},
+		{"foreign element", "example.rest#Other is not called GetThingRequest", func(m *smithy.Model) {
+			m.Shapes[ns+"Other"] = m.Shapes[ns+"GetThingRequest"]
+			m.Shapes[ns+"GetThing"].Input.Target = ns + "Other"
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := smithy.Read("testdata/models/rest.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(m)
+			if _, err := newService("rest", m, []string{"GetThing", "PutThing"}); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 		})

@@ -16,7 +16,7 @@ const maxProbes = 2000
 
 // Find answers a query. Where the query leaves an address or the port open, one
 // packet that passes is enough, and if none does, the explanations are those of the
-// first that was tried.
+// one that came furthest.
 func Find(n *Network, q Query) Result {
 	x := newIndex(n)
 	q.FromPorts = cmp.Or(q.FromPorts, ephemeral())
@@ -25,17 +25,25 @@ func Find(n *Network, q Query) Result {
 	if no != nil {
 		return Result{Explanations: []Explanation{*no}}
 	}
-	var first *Result
-	for _, p := range probes {
-		r := x.try(&q, p)
-		if r.Found {
-			return r
+	best := x.try(&q, probes[0])
+	for _, p := range probes[1:] {
+		if best.Found {
+			break
 		}
-		if first == nil {
-			first = &r
+		if r := x.try(&q, p); r.Found || r.further(&best) {
+			best = r
 		}
 	}
-	return *first
+	return best
+}
+
+// further reports whether a packet that does not pass comes further than another:
+// its answer is sent, or fewer things are in its way.
+func (r *Result) further(than *Result) bool {
+	if (r.Return != nil) != (than.Return != nil) {
+		return r.Return != nil
+	}
+	return len(r.Explanations) < len(than.Explanations)
 }
 
 // probes are the packets to try. There is at least one, or an explanation why not.

@@ -232,6 +232,11 @@ func TestFind(t *testing.T) {
 			change: func(n *Network) {
 				n.Rules = append(n.Rules, rule("sgr-x", "sg-web", false, "tcp", 22, 22, "9.9.9.0/24"))
 			}},
+		{name: "in from some address, whose answer is kept in", q: Query{Source: "igw-1", Target: "eni-web", Ports: port(22)}, want: AclRestriction,
+			change: func(n *Network) {
+				n.Rules = append(n.Rules, rule("sgr-x", "sg-web", false, "tcp", 22, 22, "9.9.9.0/24"))
+				n.Acls[0] = acl("acl-open", "vpc-1", []string{"subnet-public"}, pass(100, false))
+			}},
 		{name: "in from a private address", q: Query{Source: "igw-1", From: addr("192.168.1.1"), Target: "eni-web", Ports: port(80)}, want: PrivateSource},
 		{name: "in from the VPC's own address", q: Query{Source: "igw-1", From: addr("10.0.2.10"), Target: "eni-web", Ports: port(80)}, want: PrivateSource + " " + Spoofed},
 		{name: "in, no public address", q: Query{Source: "igw-1", Target: "eni-app", Ports: port(80)}, want: NoPublicDestination},

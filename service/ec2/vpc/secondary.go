@@ -8,6 +8,7 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/resource/network/edge"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/store"
@@ -90,16 +91,34 @@ func mayAdd(sc call.Scope, v *network.Vpc, cidr netip.Prefix) error {
 	if conflict != nil || err != nil {
 		return cmp.Or(err, conflict)
 	}
+	return apartFromPeers(sc, v, cidr)
+}
+
+// apartFromPeers refuses a range that overlaps with one of a VPC that is peered.
+func apartFromPeers(sc call.Scope, v *network.Vpc, cidr netip.Prefix) error {
 	for p, err := range edges.Peerings.By(sc.Tx, edges.PeeringsByVpc, v.Account, v.Region, v.ID) {
 		if err != nil {
 			return err
 		}
-		other := p.Accepter
-		if other.Vpc == v.ID {
-			other = p.Requester
+		if p.State != edge.PeeringActive {
+			continue
 		}
-		if ranges, err := prefixes(other.CIDRs); err != nil || overlaps(cidr, ranges...) {
-			return cmp.Or(err, error(shape.Errorf("CidrConflict", "The CIDR '%s' conflicts with a CIDR of the VPC peering connection %s", cidr, p.ID)))
+		side := p.Accepter
+		if side.Account == v.Account && side.Region == v.Region && side.Vpc == v.ID {
+			side = p.Requester
+		}
+		cidrs := side.CIDRs
+		if other, found, err := tables.Vpcs.Find(sc.Tx, side.Account, side.Region, side.Vpc); err != nil {
+			return err
+		} else if found {
+			cidrs = other.CIDRs()
+		}
+		ranges, err := prefixes(cidrs)
+		if err != nil {
+			return err
+		}
+		if overlaps(cidr, ranges...) {
+			return shape.Errorf("CidrConflict", "The CIDR '%s' conflicts with a CIDR of the VPC peering connection %s", cidr, p.ID)
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // Indexes of Zones: by id, by account and caller reference, by account and name in
-// the order of names, and by VPC, with its region.
+// the order of names, and by region, VPC and name in their order.
 const (
 	ByID        = "route53/zone@id"
 	ByReference = "route53/zone@reference"
@@ -28,7 +28,7 @@ var Zones = store.Table[zone.Zone]{
 		{Name: ByName, Keys: func(z *zone.Zone) [][]string { return [][]string{{z.Account, zone.Order(z.Name)}} }},
 		{Name: ByVPC, Keys: func(z *zone.Zone) (all [][]string) {
 			for _, v := range z.VPCs {
-				all = append(all, []string{v.Region, v.ID})
+				all = append(all, []string{v.Region, v.ID, zone.Order(z.Name)})
 			}
 			return all
 		}},
