@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"neargate/arn"
+	"neargate/auth/target/stored"
 	"neargate/resource/identity"
 	"neargate/store/tables"
 )
@@ -99,9 +100,7 @@ func (in Input) ec2Tags(resource string) ([]identity.Tag, error) {
 	case "dopt":
 		r, _, err := tables.DhcpOptions.Find(in.Tx, a.Account, a.Region, id)
 		return tagged(r.Tags), err
-	case "nip", "nia":
-		return in.insightTags(a, prefix, id)
 	default:
-		return in.edgeTags(a, prefix, id)
+		return stored.Tags(in.Tx, a, prefix, id)
 	}
 }

@@ -1,10 +1,6 @@
 package target
 
-import (
-	"neargate/arn"
-	"neargate/resource/identity"
-	"neargate/store/tables/edges"
-)
+import "neargate/auth/target/stored"
 
 // edgeResources are those of operations on what leads out of a VPC.
 var edgeResources = merge(
@@ -62,56 +58,12 @@ func (in Input) endpointParts() []string {
 // associated are the address and the interface of the association that a request
 // names.
 func (in Input) associated() []string {
-	id := in.text("AssociationId")
-	for a, err := range edges.ElasticIPs.List(in.Tx, in.Caller.Account, in.Caller.Region) {
-		if err == nil && id != "" && a.Association == id {
-			return append(in.ec2("elastic-ip", nil, a.ID), in.ec2("network-interface", nil, a.ENI)...)
-		}
-	}
-	return nil
+	allocation, eni := stored.Associated(in.Tx, in.Caller.Account, in.Caller.Region, in.text("AssociationId"))
+	return append(in.ec2("elastic-ip", nil, allocation), in.ec2("network-interface", nil, eni)...)
 }
 
 // accepted are the connection that a request names and the VPC that it is to.
 func (in Input) accepted() []string {
 	id := in.text("VpcPeeringConnectionId")
-	out := in.ec2("vpc-peering-connection", nil, id)
-	if p, ok, err := edges.Peerings.Find(in.Tx, id); err == nil && ok && p.Accepter.Account == in.Caller.Account {
-		out = append(out, in.ec2("vpc", nil, p.Accepter.Vpc)...)
-	}
-	return out
-}
-
-// edgeTags are the tags of what leads out of a VPC, by the prefix of its id.
-func (in Input) edgeTags(a arn.ARN, prefix, id string) ([]identity.Tag, error) {
-	switch prefix {
-	case "eipalloc":
-		r, _, err := edges.ElasticIPs.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "nat":
-		r, _, err := edges.NatGateways.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "eigw":
-		r, _, err := edges.EgressOnlyGateways.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "vpce":
-		r, _, err := edges.Endpoints.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "pl":
-		r, _, err := edges.PrefixLists.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "fl":
-		r, _, err := edges.FlowLogs.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "pcx":
-		r, ok, err := edges.Peerings.Find(in.Tx, id)
-		switch {
-		case !ok || err != nil:
-			return nil, err
-		case r.Requester.Account == a.Account && r.Requester.Region == a.Region:
-			return tagged(r.Tags), nil
-		case r.Accepter.Account == a.Account && r.Accepter.Region == a.Region:
-			return tagged(r.AccepterTags), nil
-		}
-	}
-	return nil, nil
+	return append(in.ec2("vpc-peering-connection", nil, id), in.ec2("vpc", nil, stored.Accepter(in.Tx, in.Caller.Account, id))...)
 }

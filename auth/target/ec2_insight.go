@@ -1,11 +1,5 @@
 package target
 
-import (
-	"neargate/arn"
-	"neargate/resource/identity"
-	"neargate/store/tables/insights"
-)
-
 // insightResources are those of Reachability Analyzer's operations.
 var insightResources = merge(
 	each(func(in Input) []string { return in.ec2("network-insights-path", nil, "*") }, "CreateNetworkInsightsPath"),
@@ -17,16 +11,3 @@ var insightResources = merge(
 		return in.ec2("network-insights-analysis", nil, in.text("NetworkInsightsAnalysisId"))
 	}, "DeleteNetworkInsightsAnalysis"),
 )
-
-// insightTags are the tags of paths and analyses, by the prefix of their ids.
-func (in Input) insightTags(a arn.ARN, prefix, id string) ([]identity.Tag, error) {
-	switch prefix {
-	case "nip":
-		r, _, err := insights.Paths.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	case "nia":
-		r, _, err := insights.Analyses.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
-	}
-	return nil, nil
-}

@@ -6,7 +6,6 @@ import (
 
 	"neargate/arn"
 	"neargate/auth/policy"
-	"neargate/resource/network"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -51,7 +50,11 @@ func (in Input) withRange() []string {
 		if err != nil {
 			return nil
 		}
-		if v.CIDRAssociation == id || slices.ContainsFunc(v.Secondary, func(b network.CIDRBlock) bool { return b.Association == id }) {
+		mine := v.CIDRAssociation == id
+		for _, b := range v.Secondary {
+			mine = mine || b.Association == id
+		}
+		if mine {
 			return in.ec2("vpc", nil, v.ID)
 		}
 	}
