@@ -67,7 +67,7 @@ func TestDefaultIDsNeverMeet(t *testing.T) {
 func TestCandidatesVisitEveryAddressOnce(t *testing.T) {
 	prefix := netip.MustParsePrefix("10.0.3.0/24")
 	property := func(seed string, low, high uint8) bool {
-		p := NewPool(prefix, int(low), int(high))
+		p := newPool(prefix, int(low), int(high))
 		seen := map[netip.Addr]bool{}
 		for a := range p.Candidates(seed) {
 			if seen[a] || !p.Contains(a) {

@@ -15,16 +15,16 @@ type Pool struct {
 	size   int
 }
 
-// NewPool returns the pool of prefix without its first low and last high
+// newPool returns the pool of prefix without its first low and last high
 // addresses.
-func NewPool(prefix netip.Prefix, low, high int) Pool {
+func newPool(prefix netip.Prefix, low, high int) Pool {
 	n := 1<<(32-prefix.Bits()) - low - high
 	return Pool{prefix: prefix.Masked(), first: low, size: max(n, 0)}
 }
 
 // SubnetPool is the pool of a subnet: AWS reserves the first four addresses and
 // the last. Source: Amazon VPC User Guide, Subnet CIDR blocks.
-func SubnetPool(cidr netip.Prefix) Pool { return NewPool(cidr, 4, 1) }
+func SubnetPool(cidr netip.Prefix) Pool { return newPool(cidr, 4, 1) }
 
 // publicReserved is how many addresses at the start of a public pool are kept for
 // the host, which has the second, and for service endpoints.
@@ -41,12 +41,12 @@ const (
 
 // ServiceAddress is the public address of AWS's service endpoints, all but Amazon
 // S3's, in an installation with the public range p.
-func ServiceAddress(p netip.Prefix) netip.Addr { return NewPool(p, 0, 0).at(offsetServices) }
+func ServiceAddress(p netip.Prefix) netip.Addr { return newPool(p, 0, 0).at(offsetServices) }
 
 // ObjectRange holds Amazon S3's public addresses, which are what the prefix list
 // com.amazonaws.REGION.s3 lists. The first of them answers.
 func ObjectRange(p netip.Prefix) netip.Prefix {
-	return netip.PrefixFrom(NewPool(p, 0, 0).at(offsetObjects), bitsObjects)
+	return netip.PrefixFrom(newPool(p, 0, 0).at(offsetObjects), bitsObjects)
 }
 
 // MirrorAddress is the public address that stands for the i-th registry that the
@@ -55,7 +55,7 @@ func MirrorAddress(p netip.Prefix, i int) (a netip.Addr, ok bool) {
 	if i < 0 || i >= sizeMirrors {
 		return a, false
 	}
-	return NewPool(p, 0, 0).at(offsetMirrors + i), true
+	return newPool(p, 0, 0).at(offsetMirrors + i), true
 }
 
 // PublicRange is where installations take their public addresses from: the range
@@ -64,7 +64,7 @@ func PublicRange() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byt
 
 // PublicPool is the pool of public addresses of an installation that has the
 // range p.
-func PublicPool(p netip.Prefix) Pool { return NewPool(p, publicReserved, 1) }
+func PublicPool(p netip.Prefix) Pool { return newPool(p, publicReserved, 1) }
 
 // Size is how many addresses the pool hands out.
 func (p Pool) Size() int { return p.size }
