@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -38,6 +39,17 @@ func (e authError) Error() string {
 // Unwrap returns what ECR answered.
 func (e authError) Unwrap() error { return e.error }
 
+// ofHost reports whether a registry is this machine's own, as 127.0.0.1:5000 or
+// localhost:5000 in an image's name can only mean here.
+func ofHost(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
 // dialMirror connects a task to a mirror of the node's: at the address that stands for
 // it in the network of tasks.
 func (a Calls) dialMirror(ctx context.Context, way *outlet.Outlet, mirror *url.URL) (net.Conn, error) {
@@ -57,7 +69,12 @@ const tokenTries = 3
 func (a Calls) Access(ctx context.Context, t *compute.Task, r *image.Request) error {
 	way := outlet.From(ctx)
 	if way != nil {
-		r.Dial = way.DialContext
+		r.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if ofHost(address) {
+				return new(net.Dialer).DialContext(ctx, network, address)
+			}
+			return way.DialContext(ctx, network, address)
+		}
 		r.DialMirror = func(ctx context.Context, mirror *url.URL) (net.Conn, error) { return a.dialMirror(ctx, way, mirror) }
 	}
 	host, _, _ := strings.Cut(r.Ref, "/")
