@@ -29,6 +29,15 @@ func TestProve(t *testing.T) {
 	if got := h.seen(); !slices.Equal(got, []string{"HEAD manifests", "GET blobs"}) {
 		t.Errorf("a second pull took %q", got)
 	}
+	// Another image brings its documents; its layers are here.
+	other := h.push(t, "other:1", simple(t, "arm64", "base", "top"))
+	h.seen()
+	if _, err := l.Pull(t.Context(), Request{Task: "t5", Ref: other, Arch: "ARM64", Prove: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(h.seen(), "GET blobs"); got != 2 {
+		t.Errorf("an image whose layers are here fetched %d blobs, not its configuration and a layer", got)
+	}
 	h.misbehave(func(w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) bool {
 		if kind(r) == "blobs" {
 			w.WriteHeader(http.StatusForbidden)

@@ -120,6 +120,7 @@ func (p *pull) plan(packed []ocispec.Descriptor) error {
 		}
 	}
 	p.layers = nil
+	p.came.Store(false) // what came so far were documents
 	for i, chain := range identity.ChainIDs(append(diffs[:0:0], diffs...)) {
 		d, err := checkLayer(packed[i])
 		if err != nil {
