@@ -32,8 +32,12 @@ func (authError) ECSName() string { return "ResourceInitializationError" }
 
 // Error implements error.
 func (e authError) Error() string {
+	hint := ""
+	if _, silent := errors.AsType[*client.Unreachable](e.error); silent {
+		hint = ". Please check your task network configuration."
+	}
 	return fmt.Sprintf("unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: "+
-		"service call has been retried %d time(s): %v", e.tries, e.error)
+		"service call has been retried %d time(s): %v%s", e.tries, e.error, hint)
 }
 
 // Unwrap returns what ECR answered.
@@ -118,7 +122,7 @@ func (a Calls) token(ctx context.Context, t *compute.Task, account, region strin
 		return "", authError{1, fmt.Errorf("%s: %s status code: %d, request id: %s", r.Code, r.Message, r.Status, r.RequestID)}
 	}
 	if u, ok := errors.AsType[*client.Unreachable](err); ok && ctx.Err() == nil {
-		return "", authError{tokenTries, fmt.Errorf("RequestError: send request failed caused by: %w. Please check your task network configuration.", u)}
+		return "", authError{tokenTries, fmt.Errorf("RequestError: send request failed caused by: %w", u)}
 	}
 	if err != nil {
 		return "", err
