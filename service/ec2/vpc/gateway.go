@@ -144,12 +144,20 @@ func (s *Handler) DetachInternetGateway(ctx context.Context, in *wire.DetachInte
 		return nil, err
 	}
 	err := s.Update(ctx, func(sc call.Scope) error {
-		g, v, err := gatewayAndVpc(sc, in.InternetGatewayId, in.VpcId)
+		g, err := call.InternetGateways.Get(sc, call.Val(in.InternetGatewayId))
 		if err != nil {
 			return err
 		}
-		if g.Vpc != v.ID {
-			return shape.Errorf("Gateway.NotAttached", "resource %s is not attached to network %s", g.ID, v.ID)
+		id := call.Val(in.VpcId)
+		if err := call.Vpcs.Check(id); err != nil {
+			return err
+		}
+		if g.Vpc != id { // a VPC that is gone has none
+			return shape.Errorf("Gateway.NotAttached", "resource %s is not attached to network %s", g.ID, id)
+		}
+		v, err := call.Vpcs.Get(sc, id)
+		if err != nil {
+			return err
 		}
 		if mapped, err := hasPublic(sc, &v); err != nil {
 			return err
