@@ -87,10 +87,10 @@ func removeTable(t *testing.T, name string) {
 	}
 }
 
-// removeRoutes removes those of the world's public addresses.
+// removeRoutes removes those of the world's public addresses, its own among them.
 func removeRoutes(t *testing.T, w *world) {
 	t.Helper()
-	all, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	all, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE) // of every table
 	ok(t, err)
 	for _, r := range all {
 		if r.Dst != nil && in(w.pool, r.Dst.IP) {
