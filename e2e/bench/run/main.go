@@ -221,7 +221,7 @@ func (b *bench) prepare(ctx context.Context) error {
 func (b *bench) start(ctx context.Context, family string) (arn string, err error) {
 	out, err := b.ecs.RunTask(ctx, &ecs.RunTaskInput{
 		TaskDefinition: &family, LaunchType: types.LaunchTypeFargate,
-		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{b.subnet}}},
+		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{AssignPublicIp: types.AssignPublicIpEnabled, Subnets: []string{b.subnet}}},
 	})
 	if err != nil || len(out.Tasks) != 1 {
 		return "", fmt.Errorf("%+v: %w", out, err)
