@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -112,7 +113,7 @@ func (s *vpcServer) Set(v vpc.View) {
 		}
 	}
 	s.doors.Set(v)
-	for _, i := range v.Interfaces {
+	for _, i := range slices.Concat(v.Interfaces, v.Peers) {
 		private, err := netip.ParseAddr(i.Primary())
 		if err != nil {
 			continue

@@ -122,6 +122,14 @@ func (r *reader) readPeers() error {
 		}
 		r.peers = append(r.peers, peerVPC{scope{other.Account, other.Region}, v.ID})
 		r.want.Peers = append(r.want.Peers, network.Peer{ID: p.ID, VPC: v.ID, CIDRs: cidrs})
+		if !other.AllowRemoteDNS {
+			continue
+		}
+		known, err := store.Collect(tables.NetworkInterfaces.By(r.tx, tables.InterfacesByVpc, other.Account, other.Region, other.Vpc))
+		if err != nil {
+			return err
+		}
+		r.view.Peers = append(r.view.Peers, known...)
 	}
 	return nil
 }

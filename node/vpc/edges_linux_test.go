@@ -241,6 +241,17 @@ func TestPeers(t *testing.T) {
 	put(edge.PeeringActive)
 	m.eventually("peers reach each other", func() bool { return reaches(left, "10.2.2.10:80", quick) })
 
+	// Each knows the other's private addresses when that allows it.
+	if known := m.lastView.Load().Peers; len(known) > 0 {
+		t.Errorf("known without leave: %v", known)
+	}
+	p.Requester.AllowRemoteDNS, p.Accepter.AllowRemoteDNS = true, true
+	put(edge.PeeringActive)
+	m.eventually("peers know each other's addresses", func() bool {
+		v := m.lastView.Load()
+		return len(v.Peers) == 1 && v.Peers[0].Vpc != v.VPC.ID
+	})
+
 	// A rule refers to the peer's group, whose members come and go.
 	m.update(func(tx store.Tx) error {
 		r, err := tables.SecurityGroupRules.Get(tx, account, region, "sgr-in-2")

@@ -62,6 +62,7 @@ type Server interface {
 type View struct {
 	VPC        record.Vpc
 	Interfaces []record.NetworkInterface // on every host
+	Peers      []record.NetworkInterface // of peered VPCs that let this one know their private addresses
 	Endpoints  []edge.Endpoint           // in whatever state
 	Listen     []Listener                // where to serve those that are available
 }
