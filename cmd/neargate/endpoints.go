@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/dns"
@@ -51,7 +48,7 @@ func (e *endpoints) serve(v vpc.View, space string) (vpc.Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &vpcServer{endpoints: e, id: v.VPC.ID, cancel: cancel}
 	var lc net.ListenConfig
-	lc.Control = freeBind // an address may come and go with the VPC's attributes
+	lc.Control = netns.FreeBind // an address may come and go with the VPC's attributes
 	err = netns.Do(space, func() error {
 		l, err := lc.Listen(ctx, "tcp4", port(vpc.Metadata(), vpc.MetadataPort))
 		if err != nil {
@@ -81,16 +78,6 @@ func (e *endpoints) serve(v vpc.View, space string) (vpc.Server, error) {
 }
 
 func port(a netip.Addr, p int) string { return net.JoinHostPort(a.String(), strconv.Itoa(p)) }
-
-// freeBind lets a socket have an address that the namespace does not have yet.
-func freeBind(_, _ string, c syscall.RawConn) error {
-	var failed error
-	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
-	if err != nil {
-		return err
-	}
-	return failed
-}
 
 func (s *vpcServer) run(serve func() error) {
 	s.serving.Go(func() {

@@ -20,8 +20,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"neargate/auth"
 	"neargate/dataplane/names"
 	"neargate/dataplane/relay"
@@ -297,12 +295,6 @@ func (x *door) close(within time.Duration) {
 
 // listen listens on an address that need not be there yet.
 func listen(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
-	lc := net.ListenConfig{Control: freeBind}
+	lc := net.ListenConfig{Control: netns.FreeBind}
 	return lc.Listen(ctx, "tcp4", a.String())
-}
-
-func freeBind(_, _ string, c syscall.RawConn) error {
-	var failed error
-	err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_FREEBIND, 1) })
-	return errors.Join(err, failed)
 }
