@@ -126,7 +126,7 @@ func (a Calls) credentials(ctx context.Context, w lender.Who) (sigv4.Credentials
 
 // secretTries is how often a secret or an environment file is asked for while nothing
 // answers.
-const secretTries = 3
+const secretTries = 5
 
 // Ask calls a JSON API with a task's execution role. It returns what client.Client
 // does, and auth.ErrCannotAssume.
