@@ -1,12 +1,10 @@
 package target
 
 import (
-	"strings"
-
 	"neargate/arn"
 	"neargate/auth/policy"
+	tags "neargate/auth/target/tagged"
 	"neargate/resource/identity"
-	"neargate/store/tables/trails"
 )
 
 // trailRules are those of AWS CloudTrail.
@@ -32,7 +30,7 @@ var trailRules = rules{
 			keys.Set("aws:TagKeys", names...)
 		}
 	},
-	tags: Input.trailTags,
+	tags: func(in Input, resource string) ([]identity.Tag, error) { return tags.Trail(in.Tx, resource) },
 }
 
 // trail is the ARN of a trail given by name or ARN.
@@ -41,15 +39,4 @@ func (in Input) trail(text string) string {
 		return text
 	}
 	return arn.New("cloudtrail", in.Caller.Region, in.Caller.Account, "trail/"+text)
-}
-
-// trailTags are the tags of the trail that a resource is.
-func (in Input) trailTags(resource string) ([]identity.Tag, error) {
-	a, err := arn.Parse(resource)
-	name, ok := strings.CutPrefix(a.Resource, "trail/")
-	if err != nil || !ok {
-		return nil, nil
-	}
-	t, _, err := trails.Trails.Find(in.Tx, a.Account, a.Region, name)
-	return tagged(t.Tags), err
 }
