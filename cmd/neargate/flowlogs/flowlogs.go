@@ -35,7 +35,7 @@ type Logs interface {
 
 // Buckets are those of Amazon S3; s3.Inside is.
 type Buckets interface {
-	MayFor(ctx context.Context, a s3.Agent, bucket, action string) error
+	MayFor(ctx context.Context, a s3.Agent, bucket, action, key string) error
 	PutFor(ctx context.Context, a s3.Agent, bucket, key string, about objects.About, from io.Reader) (objects.Version, error)
 }
 
@@ -193,7 +193,7 @@ func (s Sink) toBucket(ctx context.Context, l *edge.FlowLog, until time.Time, li
 	if err := z.Close(); err != nil {
 		return err
 	}
-	err := s.Buckets.MayFor(ctx, agent, bucket, "s3:GetBucketAcl")
+	err := s.Buckets.MayFor(ctx, agent, bucket, "s3:GetBucketAcl", "")
 	if err == nil {
 		about := objects.About{Headers: map[string]string{"Content-Type": "application/octet-stream"}}
 		_, err = s.Buckets.PutFor(ctx, agent, bucket, l.Key(until, s.IDs.Hex(8)), about, &b)

@@ -58,7 +58,7 @@ type bucket struct {
 	body   []byte
 }
 
-func (b *bucket) MayFor(_ context.Context, a s3.Agent, _, _ string) error {
+func (b *bucket) MayFor(_ context.Context, a s3.Agent, _, _, _ string) error {
 	if a.Service != "delivery.logs.amazonaws.com" || a.Source != "arn:aws:logs:us-east-1:123456789012:*" {
 		return s3.ErrDenied
 	}
