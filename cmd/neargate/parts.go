@@ -53,6 +53,7 @@ type apis struct {
 	launches task.Rate
 	logs     *logs.Service
 	events   cloudtrail.Events
+	trails   cloudtrail.Buckets
 	kms      *kms.Service
 	ecr      *ecr.Service
 	usage    *book.Book
@@ -63,7 +64,7 @@ func services(d service.Deps, a apis) []shape.Service {
 	return []shape.Service{
 		awsbudgets.Describe(budgets.New(d, a.usage)),
 		awsce.Describe(ce.New(d, a.usage)),
-		awscloudtrail.Describe(cloudtrail.New(d, a.events)),
+		awscloudtrail.Describe(cloudtrail.New(d, a.events, a.trails)),
 		awsec2.Describe(ec2.New(d)),
 		awsecr.Describe(a.ecr),
 		awsecs.Describe(ecs.New(d, a.launches)),

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"neargate/internal/netns"
+	"neargate/node/network"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
 	"neargate/resource/network/edge"
@@ -104,7 +106,7 @@ func TestEdges(t *testing.T) {
 	defer stop()
 	task := m.plug(k, &private, "task", "10.1.2.10", "sg-1")
 	service := record.ServiceAddress(m.manager.Pool()).String() + ":443"
-	m.listenAt(m.host, service)
+	m.listenAt(network.Services(filepath.Join(m.dir, "ns")), service)
 
 	// A NAT gateway leads to services; a prefix list too.
 	nat := m.eni(&public, "eni-nat", "10.1.1.20", record.TypeNatGateway)
@@ -187,7 +189,7 @@ func TestEdges(t *testing.T) {
 	m.listen(second)
 	m.eventually("ranges reach each other", func() bool { return reaches(task, "100.64.3.10:80", quick) })
 
-	// A flow log of the subnet has the VPC's flows counted.
+	// A flow log of the subnet has the flows of its interfaces counted.
 	flows := func() (all []Flows) {
 		all, err := k.Flows()
 		m.must(err)
@@ -203,10 +205,30 @@ func TestEdges(t *testing.T) {
 	m.eventually("flows are counted", func() bool {
 		reaches(task, "100.64.3.10:80", quick)
 		all := flows()
-		return len(all) == 1 && len(all[0].Logs) == 1 && all[0].View.VPC.ID == v.ID && len(all[0].Counts.Left) > 0
+		if len(all) == 0 {
+			return false
+		}
+		_, other := all[0].Counted["eni-second"]
+		return len(all) == 1 && len(all[0].Logs) == 1 && all[0].View.VPC.ID == v.ID && len(all[0].Counts.Left) > 0 && !other
+	})
+	// What an interface sent last is told after it went.
+	brief := m.plug(k, &private, "brief", "10.1.2.50", "sg-1")
+	if !reaches(brief, "100.64.3.10:80", quick) {
+		t.Error("a task of a short life reaches nobody")
+	}
+	m.update(func(tx store.Tx) error { return tables.NetworkInterfaces.Delete(tx, account, region, "eni-brief") })
+	m.eventually("the last flows of an interface", func() bool {
+		i := slices.IndexFunc(flows(), func(f Flows) bool {
+			_, of := f.Counted["eni-brief"]
+			for key := range f.Counts.Left {
+				of = of && key.Interface == "eni-brief"
+			}
+			return of && len(f.Counted) == 1 && len(f.Counts.Left) > 0 && !f.Counted["eni-brief"].Inherited
+		})
+		return i >= 0
 	})
 	m.update(func(tx store.Tx) error { return edges.FlowLogs.Delete(tx, account, region, "fl-1") })
-	m.eventually("flows are no longer counted", func() bool { return len(flows()) == 0 })
+	m.eventually("flows are no longer counted", func() bool { flows(); return len(flows()) == 0 })
 
 	// The last task takes the endpoints along.
 	m.update(func(tx store.Tx) error {
