@@ -26,6 +26,7 @@ import (
 	"neargate/control/images"
 	keycontrol "neargate/control/keys"
 	"neargate/control/loop"
+	"neargate/control/meter"
 	"neargate/control/vault"
 	"neargate/service"
 	"neargate/service/budgets"
@@ -81,7 +82,7 @@ func services(d service.Deps, a apis) []shape.Service {
 // controllers are all loops of the control plane. docs/controllers.md draws them.
 func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, master [32]byte) []loop.Runner {
 	return append(append(control.Tasks(now, ids, public), edge.New(ids)...),
-		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
+		expire.Sessions(), expire.DeletionTasks(), meter.Things(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
 		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
 }
 
