@@ -55,6 +55,10 @@ func newClient(b *testing.B) client {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = errors.Join(d.logs.Close(), d.objects.Close(), d.closeTrail()) })
+	var recording sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	recording.Go(func() { _ = d.audit.Run(ctx) })
+	b.Cleanup(func() { stop(); recording.Wait() })
 	if d.ecr, err = d.openRegistries(); err != nil {
 		b.Fatal(err)
 	}

@@ -20,11 +20,14 @@ import (
 	"neargate/billing/book"
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/flowlogs"
 	"neargate/cmd/neargate/logbuckets"
+	"neargate/cmd/neargate/trailbuckets"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/names"
 	"neargate/dataplane/objects"
 	"neargate/dataplane/relay"
+	"neargate/dataplane/trails"
 	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
@@ -65,11 +68,13 @@ type daemon struct {
 	store   *etcd.Store
 	logs    *logstore.Store
 	logAPI  *logs.Service
+	flows   flowlogs.Sink
 	objects *objects.Store
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
 	trail   *trailstore.Store
+	trailTo trailbuckets.Buckets
 	audit   *audit.Recorder
 	ids     *arn.Source
 	admin   *admin
@@ -244,6 +249,9 @@ func (d *daemon) run(ctx context.Context) error {
 	d.runLogs(part)
 	part("audit", d.audit.Run)
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
+	part("CloudTrail files", func(ctx context.Context) error {
+		return trails.New(d.store, d.trail, d.trailTo, time.Now).Run(ctx, d.log)
+	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
@@ -269,6 +277,8 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	buckets := d.bucketAPI(deps, directory, known)
 	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
+	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside()}
+	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	keyring := kms.New(deps, d.master)
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
@@ -276,7 +286,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	cfg := wire.Config{
-		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, keyring, d.ecr.api, d.usage}),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, d.trailTo, keyring, d.ecr.api, d.usage}),
 		Keys:     known,
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,

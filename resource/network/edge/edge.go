@@ -80,6 +80,7 @@ type Endpoint struct {
 	IPType                   string   `json:",omitempty"` // ipv4
 	DNSRecordIPType          string   `json:",omitempty"`
 	CreatedAt                time.Time
+	DeletedAt                time.Time     `json:",omitzero"`
 	Token, TokenHash         string        `json:",omitempty"`
 	Tags                     []network.Tag `json:",omitempty"`
 }
@@ -136,20 +137,4 @@ type PeeringSide struct {
 	Account, Region, Vpc string
 	CIDRs                []string // once active
 	AllowRemoteDNS       bool     // AllowDnsResolutionFromRemoteVpc
-}
-
-// FlowLog records what an interface, a subnet or a VPC lets pass and refuses.
-type FlowLog struct {
-	Account, Region, ID string // fl-…
-	Resource            string // vpc-…, subnet-… or eni-…
-	Traffic             string // ACCEPT, REJECT, ALL
-	Destination         string // ARN of the log group
-	Group               string // its name
-	Role                string // ARN
-	Format              string
-	Interval            int // seconds: 60 or 600
-	CreatedAt           time.Time
-	Failure             string        `json:",omitempty"` // DeliverLogsErrorMessage, as last seen
-	Token, TokenHash    string        `json:",omitempty"`
-	Tags                []network.Tag `json:",omitempty"`
 }
