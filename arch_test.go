@@ -67,7 +67,7 @@ var layers = map[string][]string{
 	"service/internal":       {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 
 	"resource/objects":            {"arn", "resource", "internal/checksum"},
-	"service/s3":                  {"service/s3", "service/internal", "service", "wire/sigv4", "resource", "store", "auth", "arn", "internal"},
+	"service/s3":                  {"service/s3", "service/internal", "service", "wire/sigv4", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"dataplane/objects/sweep.go":  {"dataplane/objects", "resource", "store", "arn", "internal"},
 	"dataplane/trails":            {"resource", "store", "arn", "internal"},
 	"dataplane/zones":             {"dataplane/zones", "resource", "store", "arn", "internal"},

@@ -275,11 +275,11 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	if d.noAuth {
 		known = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
-	buckets := d.bucketAPI(deps, directory, known)
-	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
-	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside()}
-	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	keyring := kms.New(deps, d.master)
+	buckets := d.bucketAPI(deps, directory, known, keyring)
+	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
+	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring}
+	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
 	} else if err != nil {

@@ -1,8 +1,11 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
@@ -19,15 +22,19 @@ type FlowCounts struct {
 	Full bool
 }
 
+// ErrUncounted says that no flows are counted.
+var ErrUncounted = errors.New("network: no flows are counted")
+
 // Flows are the counts of a VPC that has interfaces with Flows. Flows without
-// packets for some minutes are forgotten.
+// packets for some minutes are forgotten. The error is ErrUncounted also when counting
+// ends meanwhile.
 func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 	m.mu.Lock()
 	v, here := m.vpcs[vpc]
 	c.Begun = m.begun[table{nameVPC(vpc), firewall.TableFlows}]
 	m.mu.Unlock()
 	if !here || len(v.counted()) == 0 {
-		return c, fmt.Errorf("network: flows of %s are not counted", vpc)
+		return c, fmt.Errorf("%w of %s", ErrUncounted, vpc)
 	}
 	ids := map[string]string{}
 	for _, i := range v.Interfaces {
@@ -40,6 +47,9 @@ func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 		to  *map[firewall.FlowKey]firewall.FlowCount
 	}{{firewall.FlowsSent, &c.Sent}, {firewall.FlowsLeft, &c.Left}, {firewall.FlowsMet, &c.Met}, {firewall.FlowsGot, &c.Got}} {
 		all, full, err := t.Flows(x.set)
+		if errors.Is(err, unix.ENOENT) {
+			return c, fmt.Errorf("%w of %s any more", ErrUncounted, vpc)
+		}
 		if err != nil {
 			return c, err
 		}

@@ -50,6 +50,9 @@ func (k *Keeper) Flows() (all []Flows, err error) {
 	k.mu.Unlock()
 	for _, v := range now {
 		f, e := k.flows(&v)
+		if errors.Is(e, network.ErrUncounted) {
+			continue // its counting begins or ends just now
+		}
 		if err = errors.Join(err, e); e == nil {
 			f.Counted = k.still(f.VPC.ID, f.Counted)
 			all = append(all, f)

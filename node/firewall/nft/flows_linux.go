@@ -2,7 +2,9 @@ package nft
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,12 +34,25 @@ const (
 	keySize        = keyPort + 2
 )
 
+// absence is ENOENT if there is no such table.
+func absence(c *nftables.Conn, name string) error {
+	tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
+	if err == nil && !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == name }) {
+		return unix.ENOENT
+	}
+	return err
+}
+
 // Flows are the counts in a set of flows. full says that there was no room for more.
+// The error is ENOENT when there is no such table.
 func (t Table) Flows(set string) (flows map[firewall.FlowKey]firewall.FlowCount, full bool, err error) {
 	flows = map[firewall.FlowKey]firewall.FlowCount{}
 	err = t.do(func(c *nftables.Conn) error {
 		table := &nftables.Table{Name: t.name, Family: nftables.TableFamilyIPv4}
 		list, err := c.GetSetElements(newSet(table, firewall.Set{Name: set, Kind: firewall.Flows}))
+		if err != nil {
+			return errors.Join(err, absence(c, t.name)) // which the library's error does not tell
+		}
 		for _, e := range list {
 			if len(e.Key) != keySize || e.Counter == nil {
 				continue
@@ -56,7 +71,7 @@ func (t Table) Flows(set string) (flows map[firewall.FlowKey]firewall.FlowCount,
 			flows[k] = flows[k].And(firewall.FlowCount{Packets: e.Counter.Packets, Bytes: e.Counter.Bytes, Flags: flags})
 		}
 		full = len(list) >= flowsAtMost
-		return err
+		return nil
 	}, nil)
 	return flows, full, err
 }
