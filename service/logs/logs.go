@@ -21,7 +21,6 @@ import (
 	"neargate/service/logs/query"
 	"neargate/store"
 	"neargate/store/tables"
-	"neargate/store/tables/usages"
 	"neargate/wire/shape"
 )
 
@@ -41,8 +40,8 @@ type Events interface {
 	// DropStream and DropGroup delete events.
 	DropStream(id logs.StreamID) error
 	DropGroup(group uint64) error
-	// Ingested is how many bytes were ever appended to a group.
-	Ingested(group uint64) (int64, error)
+	// Settle records the last usage of a group, in the transaction that deletes it.
+	Settle(tx store.Tx, g *logs.Group, at time.Time) error
 }
 
 // Service is the CloudWatch Logs API.
@@ -170,11 +169,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 			if more = n == deleteBatch; more {
 				return tables.LogGroups.Put(tx, &g)
 			}
-			came, err := s.events.Ingested(g.ID)
-			if err != nil {
-				return err
-			}
-			if err := usages.Ingest(tx, &g, (came+1023)>>10, s.deps.Now()); err != nil {
+			if err := s.events.Settle(tx, &g, s.deps.Now()); err != nil {
 				return err
 			}
 			return tables.LogGroups.Delete(tx, g.Account, g.Region, g.Name)
