@@ -72,6 +72,7 @@ var layers = map[string][]string{
 	"dataplane/trails":            {"resource", "store", "arn", "internal"},
 	"dataplane/zones":             {"dataplane/zones", "resource", "store", "arn", "internal"},
 	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
+	"dataplane/logstore/meter.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
 	"billing/ledger/drain.go":     {"billing/ledger", "resource", "store", "arn", "internal"},
 	"billing/book":                {"billing", "resource", "store", "arn", "internal"},
 }

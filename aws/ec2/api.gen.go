@@ -25,6 +25,7 @@ type API interface {
 	CreateDefaultSubnet(context.Context, *CreateDefaultSubnetInput) (*CreateDefaultSubnetOutput, error)
 	CreateDefaultVpc(context.Context, *CreateDefaultVpcInput) (*CreateDefaultVpcOutput, error)
 	CreateDhcpOptions(context.Context, *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
+	CreateFlowLogs(context.Context, *CreateFlowLogsInput) (*CreateFlowLogsOutput, error)
 	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
 	CreateManagedPrefixList(context.Context, *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
 	CreateNatGateway(context.Context, *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
@@ -41,6 +42,7 @@ type API interface {
 	CreateVpcEndpoint(context.Context, *CreateVpcEndpointInput) (*CreateVpcEndpointOutput, error)
 	CreateVpcPeeringConnection(context.Context, *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
 	DeleteDhcpOptions(context.Context, *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
+	DeleteFlowLogs(context.Context, *DeleteFlowLogsInput) (*DeleteFlowLogsOutput, error)
 	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
 	DeleteManagedPrefixList(context.Context, *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
 	DeleteNatGateway(context.Context, *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
@@ -63,6 +65,7 @@ type API interface {
 	DescribeAvailabilityZones(context.Context, *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error)
 	DescribeDhcpOptions(context.Context, *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error)
 	DescribeEgressOnlyInternetGateways(context.Context, *DescribeEgressOnlyInternetGatewaysInput) (*DescribeEgressOnlyInternetGatewaysOutput, error)
+	DescribeFlowLogs(context.Context, *DescribeFlowLogsInput) (*DescribeFlowLogsOutput, error)
 	DescribeInternetGateways(context.Context, *DescribeInternetGatewaysInput) (*DescribeInternetGatewaysOutput, error)
 	DescribeManagedPrefixLists(context.Context, *DescribeManagedPrefixListsInput) (*DescribeManagedPrefixListsOutput, error)
 	DescribeNatGateways(context.Context, *DescribeNatGatewaysInput) (*DescribeNatGatewaysOutput, error)
@@ -138,6 +141,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateDefaultSubnet", api.CreateDefaultSubnet),
 			shape.Op("CreateDefaultVpc", api.CreateDefaultVpc),
 			shape.Op("CreateDhcpOptions", api.CreateDhcpOptions),
+			shape.Op("CreateFlowLogs", api.CreateFlowLogs),
 			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
 			shape.Op("CreateManagedPrefixList", api.CreateManagedPrefixList),
 			shape.Op("CreateNatGateway", api.CreateNatGateway),
@@ -154,6 +158,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateVpcEndpoint", api.CreateVpcEndpoint),
 			shape.Op("CreateVpcPeeringConnection", api.CreateVpcPeeringConnection),
 			shape.Void("DeleteDhcpOptions", api.DeleteDhcpOptions),
+			shape.Op("DeleteFlowLogs", api.DeleteFlowLogs),
 			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
 			shape.Op("DeleteManagedPrefixList", api.DeleteManagedPrefixList),
 			shape.Op("DeleteNatGateway", api.DeleteNatGateway),
@@ -176,6 +181,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeAvailabilityZones", api.DescribeAvailabilityZones),
 			shape.Op("DescribeDhcpOptions", api.DescribeDhcpOptions),
 			shape.Op("DescribeEgressOnlyInternetGateways", api.DescribeEgressOnlyInternetGateways),
+			shape.Op("DescribeFlowLogs", api.DescribeFlowLogs),
 			shape.Op("DescribeInternetGateways", api.DescribeInternetGateways),
 			shape.Op("DescribeManagedPrefixLists", api.DescribeManagedPrefixLists),
 			shape.Op("DescribeNatGateways", api.DescribeNatGateways),

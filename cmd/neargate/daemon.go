@@ -20,6 +20,7 @@ import (
 	"neargate/billing/book"
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/flowlogs"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/cmd/neargate/trailbuckets"
 	"neargate/dataplane/logstore"
@@ -67,6 +68,7 @@ type daemon struct {
 	store   *etcd.Store
 	logs    *logstore.Store
 	logAPI  *logs.Service
+	flows   flowlogs.Sink
 	objects *objects.Store
 	usage   *book.Book
 	mirrors registries.Config
@@ -277,6 +279,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	buckets := d.bucketAPI(deps, directory, known, keyring)
 	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
 	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring}
+	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
 	} else if err != nil {

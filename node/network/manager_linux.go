@@ -31,6 +31,7 @@ type Manager struct {
 
 	ruled  map[string]VPC                 // whose rules are in force, by id
 	graves map[string]map[netip.Addr]bool // addresses that interfaces left, by VPC
+	begun  map[table]int                  // how often a table was replaced as a whole
 }
 
 // table is an nftables table in a namespace.
@@ -55,7 +56,7 @@ func Open(dir, root string, h Host) (*Manager, error) {
 		return nil, err
 	}
 	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{},
-		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}}, nil
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}, nil
 }
 
 // Pool are the installation's public addresses.
@@ -170,7 +171,7 @@ func Clear(dir, root, tag string) (any bool, err error) {
 		return false, err
 	}
 	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{},
-		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}}
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}
 	more, err := m.clear()
 	return any || more, err
 }
@@ -272,6 +273,9 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 	steps := plan(want, seen.spaces, seen.files, prune)
 	for _, x := range steps {
 		changed = append(changed, x.String())
+		if x.verb == createSpace { // which has no rules
+			maps.DeleteFunc(m.rules, func(t table, _ applied) bool { return t.space == x.name })
+		}
 	}
 	s := m.session()
 	defer s.close()
@@ -331,6 +335,11 @@ func (m *Manager) quick(old, v VPC, concerned []VPC) (changed []string, done boo
 	s := m.session()
 	defer s.close()
 	err = s.do(steps[:first])
+	if d.flows() {
+		did, ferr := m.setFlows(v, true)
+		err = errors.Join(err, ferr)
+		changed = append(changed, did...)
+	}
 	if len(changes) > 0 {
 		changed = append(changed, fmt.Sprintf("%s: change sets of rules %s", space, key.name))
 		err = errors.Join(err, m.change(key, t, rules.ruleset, changes))
@@ -398,6 +407,7 @@ func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, 
 		err = t.Change(changes)
 	default:
 		what, err = "replace rules", t.Replace(r)
+		m.begun[key]++
 	}
 	delete(m.rules, key)
 	if err != nil {
