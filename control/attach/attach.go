@@ -24,6 +24,7 @@ import (
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/address"
+	"neargate/store/tables/ranges"
 )
 
 // Key is a task's primary key.
@@ -234,5 +235,5 @@ func remove(tx store.Tx, t *compute.Task) error {
 	if err != nil || !ok {
 		return err
 	}
-	return address.DeleteInterface(tx, &e)
+	return ranges.DeleteInterface(tx, &e)
 }
