@@ -33,10 +33,10 @@ const (
 	priorityGot  = 10
 )
 
-// RenderFlows counts the flows of all interfaces at either side of the chains of
+// RenderFlows counts the flows, of IPv4 or of IPv6, of all interfaces at either side of the chains of
 // Render that judge them. It decides nothing.
-func RenderFlows() Ruleset {
-	r := Ruleset{Table: TableFlows}
+func RenderFlows(ipv6 bool) Ruleset {
+	r := Ruleset{IPv6: ipv6, Table: TableFlows}
 	for _, x := range []struct {
 		name     string
 		op       Op

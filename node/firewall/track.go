@@ -100,7 +100,7 @@ func (p *Policy) untracked(i *Interface, egress bool, peer netip.Addr, k Packet)
 	}
 	there, back := false, false
 	for _, perm := range p.permissions(i) {
-		t, ok := trafficOf(perm)
+		t, ok := p.trafficOf(perm)
 		if !ok || t.group != "" || t.peer.Bits() != 0 {
 			continue
 		}

@@ -54,7 +54,7 @@ func (m *Manager) setFlows(v VPC, existed bool) (changed []string, err error) {
 	space := nameVPC(v.ID)
 	key := table{space, firewall.TableFlows}
 	if v.Flows {
-		return m.setRules(space, firewall.RenderFlows())
+		return m.setRules(space, firewall.RenderFlows(false))
 	}
 	_, known := m.rules[key]
 	_, ruled := m.ruled[v.ID]

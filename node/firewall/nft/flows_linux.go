@@ -21,32 +21,31 @@ const (
 	flowsAtMost = 1 << 16
 )
 
-// Offsets in the key of a set of flows, whose parts fill registers of 4 bytes.
-const (
-	keySource      = nameSize
-	keyDestination = keySource + 4
-	keyProtocol    = keyDestination + 4
-	keySourcePort  = keyProtocol + 4
-	keyPort        = keySourcePort + 2
-	keySize        = keyPort + 2
-)
+// Offsets in the key of a set of flows, whose parts fill registers of 4 bytes: the
+// name of a device, two addresses of size bytes, a protocol, two ports.
+func (h header) key() (destination, protocol, sourcePort, port, size int) {
+	destination = nameSize + int(h.size)
+	protocol = destination + int(h.size)
+	return destination, protocol, protocol + 4, protocol + 6, protocol + 8
+}
 
 // Flows are the counts in a set of flows.
 func (t Table) Flows(set string) (flows map[firewall.FlowKey]firewall.FlowCount, err error) {
 	flows = map[firewall.FlowKey]firewall.FlowCount{}
+	destination, protocol, sourcePort, destinationPort, size := headersOf(firewall.Ruleset{IPv6: t.family == nftables.TableFamilyIPv6}).key()
 	err = t.do(func(c *nftables.Conn) error {
-		table := &nftables.Table{Name: t.name, Family: nftables.TableFamilyIPv4}
+		table := &nftables.Table{Name: t.name, Family: t.family}
 		list, err := c.GetSetElements(newSet(table, firewall.Set{Name: set, Kind: firewall.Flows}))
 		for _, e := range list {
-			if len(e.Key) != keySize || e.Counter == nil {
+			if len(e.Key) != size || e.Counter == nil {
 				continue
 			}
 			port := func(at int) int { return int(binary.BigEndian.Uint16(e.Key[at:])) }
 			flows[firewall.FlowKey{
 				Interface:   strings.TrimRight(string(e.Key[:nameSize]), "\x00"),
-				Source:      netip.AddrFrom4([4]byte(e.Key[keySource:keyDestination])),
-				Destination: netip.AddrFrom4([4]byte(e.Key[keyDestination:keyProtocol])),
-				Protocol:    int(e.Key[keyProtocol]), SourcePort: port(keySourcePort), DestinationPort: port(keyPort),
+				Source:      addressOf(e.Key[nameSize:destination]),
+				Destination: addressOf(e.Key[destination:protocol]),
+				Protocol:    int(e.Key[protocol]), SourcePort: port(sourcePort), DestinationPort: port(destinationPort),
 			}] = firewall.FlowCount{Packets: e.Counter.Packets, Bytes: e.Counter.Bytes}
 		}
 		return err
@@ -54,19 +53,27 @@ func (t Table) Flows(set string) (flows map[firewall.FlowKey]firewall.FlowCount,
 	return flows, err
 }
 
+func addressOf(b []byte) netip.Addr {
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
 // count counts a packet under the key of its flow.
-func count(device expr.MetaKey, s firewall.Statement) []expr.Any {
+func (h header) count(device expr.MetaKey, s firewall.Statement) []expr.Any {
 	at := func(load *expr.Payload, register uint32) *expr.Payload {
 		load.DestRegister = register
 		return load
 	}
+	source := uint32(unix.NFT_REG32_04)
+	destination := source + h.size/4
+	protocol := destination + h.size/4
 	list := []expr.Any{&expr.Meta{Key: device, Register: unix.NFT_REG32_00},
-		at(address(offsetSource), unix.NFT_REG32_04), at(address(offsetDestination), unix.NFT_REG32_05),
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: unix.NFT_REG32_06}}
+		at(h.address(h.source), source), at(h.address(h.destination), destination),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: protocol}}
 	if s.Ports {
-		list = append(list, at(transport(0, 4), unix.NFT_REG32_07))
+		list = append(list, at(transport(0, 4), protocol+1))
 	} else {
-		list = append(list, &expr.Immediate{Register: unix.NFT_REG32_07, Data: make([]byte, 4)})
+		list = append(list, &expr.Immediate{Register: protocol + 1, Data: make([]byte, 4)})
 	}
 	return append(list, &expr.Dynset{SrcRegKey: unix.NFT_REG32_00, SetName: s.Set, Operation: unix.NFT_DYNSET_OP_UPDATE,
 		Timeout: flowTimeout, Exprs: []expr.Any{&expr.Counter{}}})
