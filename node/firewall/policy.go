@@ -72,6 +72,7 @@ type Group struct {
 	ID          string
 	Permissions []network.Permission
 	Members     []netip.Addr // private addresses of its interfaces on all hosts
+	MembersIPv6 []netip.Addr // theirs of IPv6, which are no part of a policy of IPv4
 }
 
 // ACL is a network ACL.

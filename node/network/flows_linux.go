@@ -52,7 +52,7 @@ func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 // the table.
 func (m *Manager) setFlows(v VPC, existed bool) (changed []string, err error) {
 	space := nameVPC(v.ID)
-	key := table{space, firewall.TableFlows}
+	key := table{space, firewall.TableFlows, false}
 	if v.Flows {
 		return m.setRules(space, firewall.RenderFlows(false))
 	}
