@@ -6,6 +6,7 @@
 #   make test      everything CI checks, installing what it needs
 #   make check     the quick part: vet, staticcheck, architecture, unit tests
 #   make e2e       stories with the real clients against a real daemon
+#   make conformance   the OCI Distribution Specification's suite against the registry
 #   make generate  rewrite aws/ and docs/coverage.md from models/
 #   make bench     measure beside a peer or the kernel's floor; prints ratios
 
@@ -88,8 +89,13 @@ clients:
 
 .PHONY: e2e
 e2e: build sandboxes clients
-	scripts/need.sh aws boto3 node curl ext4 skopeo
+	scripts/need.sh aws boto3 node curl ext4 skopeo docker
 	cd e2e && $(GO) vet ./... && $(GO) test -timeout 30m ./...
+
+.PHONY: conformance
+conformance: build clients
+	scripts/need.sh aws
+	cd e2e && $(GO) test -count=1 -v -run 'TestStories/conformance$$' .
 
 .PHONY: bench
 bench: build sandboxes

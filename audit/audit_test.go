@@ -3,9 +3,12 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -201,6 +204,54 @@ func TestCamel(t *testing.T) {
 		if got := camel(in); got != want {
 			t.Errorf("%s: %s", in, got)
 		}
+	}
+}
+
+// TestPrints compares with encoding/json where both print the same.
+func TestPrints(t *testing.T) {
+	for _, v := range []any{
+		map[string]any{}, map[string]string{"b": "<&>\u2028", "a": "\x00\"\\"}, []string{}, []string{"ä", "\xff"}, []*string{nil, new("x")},
+		[]byte("bytes"), json.RawMessage(`{"a":[1]}`), []float64{0, -1.5, 1e21, 1e-9}, []bool{true, false}, []int64{1 << 62, -1},
+	} {
+		want, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := new(printer).append(nil, reflect.ValueOf(v))
+		var a, b any
+		if err := errors.Join(json.Unmarshal(got, &a), json.Unmarshal(want, &b)); err != nil || !ok || !reflect.DeepEqual(a, b) {
+			t.Errorf("%s %v, want %s; %v", got, ok, want, err)
+		}
+	}
+	for _, v := range []any{[]string(nil), map[string]string(nil), (*string)(nil), json.RawMessage{}, func() {}} {
+		if got, ok := new(printer).append(nil, reflect.ValueOf(v)); ok || got != nil {
+			t.Errorf("%T: %s", v, got)
+		}
+	}
+	if got, _ := new(printer).append(nil, reflect.ValueOf([]float64{math.NaN(), math.Inf(-1)})); string(got) != `["NaN","-Inf"]` {
+		t.Error(string(got))
+	}
+}
+
+// BenchmarkEvent makes the event of a call with 2 KiB of parameters.
+func BenchmarkEvent(b *testing.B) {
+	r := New(mem.New(), &kept{}, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler))
+	in := &input{RoleName: new("r"), SecretString: new("x"), Tags: map[string]string{"k": "v"}, Nested: &inner{}}
+	for range 20 {
+		in.Nested.Environment = append(in.Nested.Environment, KeyValuePair{new("NAME"), new(strings.Repeat("v", 80))})
+	}
+	c := wire.Call{Service: "ecs", Operation: "RunTask", Account: account, Principal: auth.Caller{Account: account, ARN: identity.RootARN(account)}, Input: in}
+	b.ReportAllocs()
+	err := r.store.View(b.Context(), func(tx store.Tx) error {
+		for b.Loop() {
+			if _, err := r.event(tx, &c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 }
 

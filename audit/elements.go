@@ -1,12 +1,19 @@
 package audit
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
+
+	"neargate/resource/trail"
 )
 
 // hidden stands for what must not be read in an event.
@@ -29,71 +36,140 @@ var valued = map[string][]string{
 // are left out, as CloudTrail does.
 const maxElements = 100 << 10
 
+// printer prints values as events have them. It keeps what it found out about types.
+type printer struct{ plans sync.Map } // *plan by reflect.Type, of structures
+
+// plan is how a structure is printed.
+type plan struct {
+	members  []member
+	subjects []subject
+}
+
+type member struct {
+	index    int
+	name     string // quoted, with a colon
+	hidden   bool
+	optional bool // absent when empty
+}
+
+// subject is a member that names a resource.
+type subject struct {
+	index int
+	kind  string
+}
+
+// plan is that of a structure. A name is the one of its tag for JSON, else the member's
+// in lower camel case.
+func (p *printer) plan(t reflect.Type) *plan {
+	if x, ok := p.plans.Load(t); ok {
+		return x.(*plan)
+	}
+	x := &plan{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
+		name, options, tagged := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			name = camel(f.Name)
+		}
+		x.members = append(x.members, member{
+			index: i, name: strconv.Quote(name) + ":", optional: tagged && options == "omitempty",
+			hidden: slices.Contains(secret, f.Name) || slices.Contains(valued[t.Name()], f.Name) || sensitive(f),
+		})
+	}
+	for _, of := range types {
+		if f, ok := t.FieldByName(of.member); ok && len(f.Index) == 1 {
+			x.subjects = append(x.subjects, subject{f.Index[0], of.kind})
+		}
+	}
+	p.plans.Store(t, x)
+	return x
+}
+
 // elements is an input or output as an event has it: names in lower camel case, and no
 // secrets. What there is none of is null.
-func elements(v any) json.RawMessage {
-	null := json.RawMessage("null")
+func (p *printer) elements(v any) json.RawMessage {
+	const null = "null"
 	if v == nil {
-		return null
+		return json.RawMessage(null)
 	}
-	shown, ok := show(reflect.ValueOf(v)).(map[string]any)
-	if !ok || len(shown) == 0 {
-		return null
-	}
-	b, err := json.Marshal(shown)
-	if err != nil || len(b) > maxElements {
-		return null
+	b, ok := p.append(nil, reflect.ValueOf(v))
+	if !ok || len(b) > maxElements || string(b) == "{}" {
+		return json.RawMessage(null)
 	}
 	return b
 }
 
-// show is a value as encoding/json should print it; nil for what is absent.
-func show(v reflect.Value) any {
+// resources are what a call is about, as far as its input names it.
+func (p *printer) resources(input any) (all []trail.Resource) {
+	v := reflect.Indirect(reflect.ValueOf(input))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	for _, s := range p.plan(v.Type()).subjects {
+		if f := reflect.Indirect(v.Field(s.index)); f.Kind() == reflect.String && f.Len() > 0 {
+			all = append(all, trail.Resource{Type: s.kind, Name: f.String()})
+		}
+	}
+	return all
+}
+
+// append prints a value; false: it is absent.
+func (p *printer) append(b []byte, v reflect.Value) ([]byte, bool) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
-			return nil
+			return b, false
 		}
 		v = v.Elem()
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
-			return date(t)
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return appendText(b, date(v.Interface().(time.Time))), true
 		}
-		return members(v)
+		return p.appendMembers(b, v), true
 	case reflect.Slice:
-		return items(v)
+		return p.appendItems(b, v)
 	case reflect.Map:
-		return entries(v)
+		return p.appendEntries(b, v)
 	case reflect.String:
-		return v.String()
+		return appendText(b, v.String()), true
 	case reflect.Bool:
-		return v.Bool()
+		return strconv.AppendBool(b, v.Bool()), true
 	case reflect.Int32, reflect.Int64, reflect.Int:
-		return v.Int()
+		return strconv.AppendInt(b, v.Int(), 10), true
 	case reflect.Float32, reflect.Float64:
-		return v.Float()
+		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+			return appendText(b, strconv.FormatFloat(f, 'g', -1, 64)), true
+		}
+		return strconv.AppendFloat(b, v.Float(), 'g', -1, v.Type().Bits()), true
 	}
-	return nil // streams and functions
+	return b, false // streams and functions
 }
 
-func members(v reflect.Value) map[string]any {
-	out := map[string]any{}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if !f.IsExported() {
+func (p *printer) appendMembers(b []byte, v reflect.Value) []byte {
+	b = append(b, '{')
+	for _, m := range p.plan(v.Type()).members {
+		f := v.Field(m.index)
+		if m.optional && f.IsZero() {
 			continue
 		}
-		shown := show(v.Field(i))
-		if shown == nil {
+		start := len(b)
+		b = append(b, m.name...)
+		named := len(b)
+		var there bool
+		if b, there = p.append(b, f); !there {
+			b = b[:start]
 			continue
 		}
-		if slices.Contains(secret, f.Name) || slices.Contains(valued[v.Type().Name()], f.Name) || sensitive(f) {
-			shown = hidden
+		if m.hidden {
+			b = appendText(b[:named], hidden)
 		}
-		out[camel(f.Name)] = shown
+		b = append(b, ',')
 	}
-	return out
+	return append(bytes.TrimSuffix(b, []byte{','}), '}')
 }
 
 // sensitive reports whether the model says that a member must not be shown.
@@ -102,32 +178,55 @@ func sensitive(f reflect.StructField) bool {
 	return slices.Contains(strings.Split(options, ","), "sensitive")
 }
 
-func items(v reflect.Value) any {
+func (p *printer) appendItems(b []byte, v reflect.Value) ([]byte, bool) {
 	if v.IsNil() {
-		return nil
+		return b, false
 	}
 	if v.Type().Elem().Kind() == reflect.Uint8 {
-		if _, ok := v.Interface().(json.RawMessage); ok {
-			return v.Interface()
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
+			return append(b, v.Bytes()...), v.Len() > 0
 		}
-		return v.Bytes()
+		b = base64.StdEncoding.AppendEncode(append(b, '"'), v.Bytes())
+		return append(b, '"'), true
 	}
-	out := make([]any, v.Len())
-	for i := range out {
-		out[i] = show(v.Index(i))
+	b = append(b, '[')
+	for i := range v.Len() {
+		b = append(p.appendOrNull(b, v.Index(i)), ',')
 	}
-	return out
+	return append(bytes.TrimSuffix(b, []byte{','}), ']'), true
 }
 
-func entries(v reflect.Value) any {
+func (p *printer) appendEntries(b []byte, v reflect.Value) ([]byte, bool) {
 	if v.IsNil() {
-		return nil
+		return b, false
 	}
-	out := map[string]any{}
-	for _, k := range v.MapKeys() {
-		out[k.String()] = show(v.MapIndex(k))
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(x, y reflect.Value) int { return strings.Compare(x.String(), y.String()) })
+	b = append(b, '{')
+	for _, k := range keys {
+		b = append(appendText(b, k.String()), ':')
+		b = append(p.appendOrNull(b, v.MapIndex(k)), ',')
 	}
-	return out
+	return append(bytes.TrimSuffix(b, []byte{','}), '}'), true
+}
+
+func (p *printer) appendOrNull(b []byte, v reflect.Value) []byte {
+	b, there := p.append(b, v)
+	if !there {
+		b = append(b, "null"...)
+	}
+	return b
+}
+
+// appendText prints a text as encoding/json does.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(s) // of a text that cannot fail
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // camel is a name that begins with a lower-case letter, as vpcId, or with letters that

@@ -100,7 +100,7 @@ func accountOf(c *wire.Call) string {
 func (r *Recorder) event(tx store.Tx, c *wire.Call) (trail.Event, error) {
 	e := trail.Event{
 		ID: r.ids.UUID(), Account: accountOf(c), Region: c.Region, Time: c.Start, Name: c.Operation, Source: c.Service + ".amazonaws.com",
-		AccessKeyID: c.AccessKeyID, ReadOnly: readOnly(c.Service, c.Operation), Resources: resources(c),
+		AccessKeyID: c.AccessKeyID, ReadOnly: readOnly(c.Service, c.Operation), Resources: r.print.resources(c.Input),
 	}
 	if c.Service == "iam" {
 		e.Region = arn.DefaultRegion // IAM is global
@@ -118,14 +118,14 @@ func (r *Recorder) event(tx store.Tx, c *wire.Call) (trail.Event, error) {
 	}
 	rec := record{
 		EventVersion: version, UserIdentity: who, EventTime: date(c.Start), EventSource: e.Source, EventName: e.Name, AWSRegion: e.Region,
-		SourceIPAddress: c.SourceIP, UserAgent: c.UserAgent, RequestParameters: elements(c.Input), ResponseElements: []byte("null"),
+		SourceIPAddress: c.SourceIP, UserAgent: c.UserAgent, RequestParameters: r.print.elements(c.Input), ResponseElements: []byte("null"),
 		RequestID: c.ID, EventID: e.ID, ReadOnly: e.ReadOnly, EventType: "AwsApiCall", ManagementEvent: true,
 		RecipientAccountID: e.Account, EventCategory: "Management",
 	}
 	if c.Code != "" {
 		rec.ErrorCode, rec.ErrorMessage = errorCode(c), c.Message
 	} else if !e.ReadOnly || c.Service == "sts" && strings.HasPrefix(c.Operation, "Assume") {
-		rec.ResponseElements = elements(c.Output)
+		rec.ResponseElements = r.print.elements(c.Output)
 	}
 	if c.TLS != nil {
 		rec.TLSDetails = &tlsDetails{
@@ -135,9 +135,9 @@ func (r *Recorder) event(tx store.Tx, c *wire.Call) (trail.Event, error) {
 	if v := via(c); v != nil {
 		rec.VpcEndpointID, rec.VpcEndpointAccount = v.Endpoint, v.Account
 	}
-	b, err := json.Marshal(&rec)
-	e.Text = string(b)
-	return e, err
+	text, _ := r.print.append(make([]byte, 0, 1<<10+len(rec.RequestParameters)+len(rec.ResponseElements)), reflect.ValueOf(rec))
+	e.Text = string(text)
+	return e, nil
 }
 
 // via is the VPC endpoint that a call came through; nil: none.
@@ -226,20 +226,6 @@ var types = []struct{ member, kind string }{
 	{"RouteTableId", "AWS::EC2::RouteTable"}, {"InternetGatewayId", "AWS::EC2::InternetGateway"},
 	{"RepositoryName", "AWS::ECR::Repository"}, {"SecretId", "AWS::SecretsManager::Secret"}, {"KeyId", "AWS::KMS::Key"},
 	{"Bucket", "AWS::S3::Bucket"}, {"StackName", "AWS::CloudFormation::Stack"}, {"LoadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"},
-}
-
-// resources are what a call is about, as far as its input names it.
-func resources(c *wire.Call) []trail.Resource {
-	if c.Input == nil {
-		return nil
-	}
-	var out []trail.Resource
-	for _, t := range types {
-		if v := text(c.Input, t.member); v != "" {
-			out = append(out, trail.Resource{Type: t.kind, Name: v})
-		}
-	}
-	return out
 }
 
 // text is a member of an input that is a text, "" when it has none of the name.

@@ -39,6 +39,7 @@ type Recorder struct {
 	log   Log
 	ids   *arn.Source
 	errs  *slog.Logger
+	print printer
 
 	room  chan struct{} // a token for each waiting call
 	mu    sync.Mutex    // of waiting

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 make -s -C .. build sandboxes
-for part in start api large go logs objects registry network sandbox task; do
+for part in start api policies large go logs objects registry network sandbox task; do
 	echo "== bench/$part.sh"
 	"./$part.sh"
 	echo

@@ -7,8 +7,7 @@
 # Everything runs in mount, process and network namespaces of its own, with a
 # dockerd of its own: no rule, bridge, mount or process outlives the script, and
 # another docker on the machine is not touched. docker and podman are installed when
-# missing; where systemd runs, Debian's packages then start services, which this
-# script does not use.
+# missing, without starting their services.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bench=$PWD/bin/bench-run

@@ -13,6 +13,7 @@ import (
 	"neargate/control/images"
 	"neargate/control/keys"
 	"neargate/control/loop"
+	"neargate/control/meter"
 	"neargate/control/vault"
 )
 
@@ -23,7 +24,7 @@ func TestGraph(t *testing.T) {
 	page := "# The controllers\n\n" +
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
-		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks(),
+		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks(), meter.Things(),
 			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), images.Lifecycle(), images.Replicate(nil, nil),
 			edge.NatGateways(nil), edge.Endpoints(), edge.Peerings())...)
 	file := filepath.Join("..", "docs", "controllers.md")

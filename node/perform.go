@@ -119,7 +119,8 @@ func netOf(p *vpc.Plugged) container.Net {
 // whose digest it returns, and the log stream it writes to.
 func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 	ctx := l.outward()
-	if _, err := h.fetch(ctx, l, j, name); err != nil {
+	got, err := h.fetch(ctx, l, j, name)
+	if err != nil {
 		return "", err
 	}
 	if h.Images != nil {
@@ -127,7 +128,7 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 			return "", err
 		}
 	}
-	_, err = h.log(ctx, l, j, name)
+	_, err = h.log(ctx, l, j, name, got.logOptions)
 	return digest, err
 }
 
@@ -222,15 +223,15 @@ func (h *Host) described(l *lane, j *Job, name string) sandbox.Container {
 
 // create makes a container, and the sandbox before the first one.
 func (h *Host) create(l *lane, j *Job, name string) error {
-	v, err := h.fetch(l.ctx, l, j, name)
+	got, err := h.fetch(l.ctx, l, j, name)
 	if err != nil {
 		return err
 	}
-	c, err := h.container(l, j, name, v)
+	c, err := h.container(l, j, name, got.Variables)
 	if err != nil {
 		return err
 	}
-	if c.Log, err = h.log(l.ctx, l, j, name); err != nil {
+	if c.Log, err = h.log(l.ctx, l, j, name, got.logOptions); err != nil {
 		return err
 	}
 	if err := h.open(l, j); err != nil {
@@ -243,8 +244,8 @@ func (h *Host) create(l *lane, j *Job, name string) error {
 }
 
 // log is what is done with a container's output; it makes the log stream unless this
-// daemon has.
-func (h *Host) log(ctx context.Context, l *lane, j *Job, name string) (api.Log, error) {
+// daemon has. secrets are the options of the driver that were fetched.
+func (h *Host) log(ctx context.Context, l *lane, j *Job, name string, secrets map[string]string) (api.Log, error) {
 	d := j.Definition.Container(name)
 	if h.Logs == nil || d == nil || d.LogConfiguration == nil {
 		return api.Log{}, nil
@@ -263,7 +264,7 @@ func (h *Host) log(ctx context.Context, l *lane, j *Job, name string) (api.Log, 
 			return api.Log{}, err
 		}
 	}
-	made, err := h.Logs.Open(ctx, owner, name, d.LogConfiguration)
+	made, err := h.Logs.Open(ctx, owner, name, d.LogConfiguration.Resolved(secrets))
 	if err == nil {
 		l.mu.Lock()
 		l.logs[name] = made

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 
@@ -10,10 +12,16 @@ import (
 	"neargate/node/secret"
 )
 
-// fetch gets the variables of a container that come from its environment files and
-// its secrets. They are fetched once, before its image, and again by a daemon that was
-// started meanwhile; memory is the only place they are kept in.
-func (h *Host) fetch(ctx context.Context, l *lane, j *Job, name string) (v container.Variables, err error) {
+// fetched is what a container gets from its environment files and from secrets.
+type fetched struct {
+	container.Variables
+	logOptions map[string]string // of its log driver, that are secrets
+}
+
+// fetch gets what a container's environment files and secrets hold. They are fetched
+// once, before its image, and again by a daemon that was started meanwhile; memory is
+// the only place they are kept in.
+func (h *Host) fetch(ctx context.Context, l *lane, j *Job, name string) (v fetched, err error) {
 	d := j.Definition.Container(name)
 	if d == nil {
 		return v, nil
@@ -24,9 +32,18 @@ func (h *Host) fetch(ctx context.Context, l *lane, j *Job, name string) (v conta
 	if ok {
 		return v, nil
 	}
-	if h.Secrets != nil && len(d.Secrets) > 0 {
-		if v.Secrets, err = secret.Values(ctx, h.Secrets, &j.Task, d.Secrets); err != nil {
+	list := d.Secrets
+	if d.LogConfiguration != nil {
+		list = slices.Concat(list, d.LogConfiguration.SecretOptions)
+	}
+	if h.Secrets != nil && len(list) > 0 {
+		values, err := secret.Values(ctx, h.Secrets, &j.Task, list)
+		if err != nil {
 			return v, err
+		}
+		v.Secrets, v.logOptions = values[:len(d.Secrets):len(d.Secrets)], map[string]string{}
+		for i, s := range list[len(d.Secrets):] {
+			v.logOptions[s.Name] = strings.TrimPrefix(values[len(d.Secrets)+i], s.Name+"=")
 		}
 	}
 	if files := container.EnvironmentFiles(&j.Task, d); h.Files != nil && len(files) > 0 {

@@ -77,12 +77,12 @@ type lane struct {
 	jobs   sync.WaitGroup
 
 	mu        sync.Mutex
-	images    map[string]image.Image         // by container name
-	fetched   map[string]container.Variables // by container name
-	logs      map[string]api.Log             // by container name
-	following map[string]bool                // by container name
-	net       *container.Net                 // of a sandbox that is still to be opened
-	way       *outlet.Outlet                 // through its interface; nil: none, or not any more
+	images    map[string]image.Image // by container name
+	fetched   map[string]fetched     // by container name
+	logs      map[string]api.Log     // by container name
+	following map[string]bool        // by container name
+	net       *container.Net         // of a sandbox that is still to be opened
+	way       *outlet.Outlet         // through its interface; nil: none, or not any more
 
 	opening sync.Mutex
 }
@@ -133,7 +133,7 @@ func (h *Host) Do(j Job) {
 	id := j.Task.ID
 	l := h.lanes[id]
 	if l == nil {
-		l = &lane{images: map[string]image.Image{}, fetched: map[string]container.Variables{}, logs: map[string]api.Log{}, following: map[string]bool{}}
+		l = &lane{images: map[string]image.Image{}, fetched: map[string]fetched{}, logs: map[string]api.Log{}, following: map[string]bool{}}
 		l.ctx, l.cancel = context.WithCancel(h.ctx)
 		h.lanes[id] = l
 	}

@@ -10,7 +10,8 @@
 #   zstd   zstd, beside which log events' size is measured
 #   skopeo  copies images between registries
 #   docker-registry  beside which pushes and pulls are measured
-#   docker, podman   beside which tasks are measured
+#   docker   pushes an image in a story; beside it and podman tasks are measured
+#   podman   see there
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # where some users do not look
 
@@ -38,5 +39,10 @@ done
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d # Debian asks it before a package starts a service; none is wanted
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy
+	trap 'rm -f $policy' EXIT
+fi
 apt-get update -q
 apt-get install -qy --no-install-recommends "${missing[@]}"

@@ -233,14 +233,3 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	}
 	return out, nil
 }
-
-// Clone returns a deep copy of a record whose nested slices and maps may be
-// written to.
-func Clone[T any](r T) (T, error) {
-	var c T
-	b, err := json.Marshal(r)
-	if err != nil {
-		return c, err
-	}
-	return c, json.Unmarshal(b, &c)
-}

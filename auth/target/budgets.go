@@ -1,11 +1,9 @@
 package target
 
 import (
-	"strings"
-
 	"neargate/arn"
+	tags "neargate/auth/target/tagged"
 	"neargate/resource/identity"
-	tables "neargate/store/tables/budgets"
 )
 
 // budgetsRules are those of AWS Budgets, whose operations need one of two
@@ -28,17 +26,12 @@ var budgetsRules = rules{
 		each(func(in Input) []string { return in.given("ResourceARN") },
 			"TagResource", "UntagResource", "ListTagsForResource"),
 	),
-	tags: Input.budgetTags,
+	tags: func(in Input, resource string) ([]identity.Tag, error) {
+		return tags.Budget(in.Tx, in.Caller.Account, resource)
+	},
 }
 
 // budget is the ARN of a budget of the caller's account.
 func (in Input) budget(name string) string {
 	return arn.ARN{Partition: "aws", Service: "budgets", Account: in.Caller.Account, Resource: "budget/" + name}.String()
-}
-
-// budgetTags are the tags of the budget that a resource is.
-func (in Input) budgetTags(resource string) ([]identity.Tag, error) {
-	_, name, _ := strings.Cut(resource, ":budget/")
-	b, _, err := tables.Budgets.Find(in.Tx, in.Caller.Account, name)
-	return tagged(b.Tags), err
 }

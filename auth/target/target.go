@@ -59,6 +59,7 @@ type rules struct {
 // services are the rules of each service, by what its actions begin with.
 var services = map[string]rules{
 	"budgets":        budgetsRules,
+	"cloudtrail":     trailRules,
 	"ec2":            ec2Rules,
 	"ecr":            ecrRules,
 	"ecs":            ecsRules,

@@ -12,7 +12,22 @@ import (
 
 // API answers the operations.
 type API interface {
+	AddTags(context.Context, *AddTagsInput) (*AddTagsOutput, error)
+	CreateTrail(context.Context, *CreateTrailInput) (*CreateTrailOutput, error)
+	DeleteTrail(context.Context, *DeleteTrailInput) (*DeleteTrailOutput, error)
+	DescribeTrails(context.Context, *DescribeTrailsInput) (*DescribeTrailsOutput, error)
+	GetEventSelectors(context.Context, *GetEventSelectorsInput) (*GetEventSelectorsOutput, error)
+	GetInsightSelectors(context.Context, *GetInsightSelectorsInput) (*GetInsightSelectorsOutput, error)
+	GetTrail(context.Context, *GetTrailInput) (*GetTrailOutput, error)
+	GetTrailStatus(context.Context, *GetTrailStatusInput) (*GetTrailStatusOutput, error)
+	ListTags(context.Context, *ListTagsInput) (*ListTagsOutput, error)
+	ListTrails(context.Context, *ListTrailsInput) (*ListTrailsOutput, error)
 	LookupEvents(context.Context, *LookupEventsInput) (*LookupEventsOutput, error)
+	PutEventSelectors(context.Context, *PutEventSelectorsInput) (*PutEventSelectorsOutput, error)
+	RemoveTags(context.Context, *RemoveTagsInput) (*RemoveTagsOutput, error)
+	StartLogging(context.Context, *StartLoggingInput) (*StartLoggingOutput, error)
+	StopLogging(context.Context, *StopLoggingInput) (*StopLoggingOutput, error)
+	UpdateTrail(context.Context, *UpdateTrailInput) (*UpdateTrailOutput, error)
 }
 
 // Describe binds api to the service's description.
@@ -26,7 +41,22 @@ func Describe(api API) shape.Service {
 		TargetPrefix: "CloudTrail_20131101",
 		Protocol:     shape.JSON11,
 		Operations: []shape.Operation{
+			shape.Op("AddTags", api.AddTags),
+			shape.Op("CreateTrail", api.CreateTrail),
+			shape.Op("DeleteTrail", api.DeleteTrail),
+			shape.Op("DescribeTrails", api.DescribeTrails),
+			shape.Op("GetEventSelectors", api.GetEventSelectors),
+			shape.Op("GetInsightSelectors", api.GetInsightSelectors),
+			shape.Op("GetTrail", api.GetTrail),
+			shape.Op("GetTrailStatus", api.GetTrailStatus),
+			shape.Op("ListTags", api.ListTags),
+			shape.Op("ListTrails", api.ListTrails),
 			shape.Op("LookupEvents", api.LookupEvents),
+			shape.Op("PutEventSelectors", api.PutEventSelectors),
+			shape.Op("RemoveTags", api.RemoveTags),
+			shape.Op("StartLogging", api.StartLogging),
+			shape.Op("StopLogging", api.StopLogging),
+			shape.Op("UpdateTrail", api.UpdateTrail),
 		},
 	}
 }

@@ -4,6 +4,90 @@ package cloudtrail
 
 import "time"
 
+// AddTagsInput is the AWS shape com.amazonaws.cloudtrail#AddTagsRequest.
+type AddTagsInput struct {
+	ResourceId *string `aws:"ResourceId,required"`
+	TagsList   []Tag   `aws:"TagsList,required,len=:200"`
+}
+
+// AddTagsOutput is the AWS shape com.amazonaws.cloudtrail#AddTagsResponse.
+type AddTagsOutput struct{}
+
+// AdvancedEventSelector is the AWS shape com.amazonaws.cloudtrail#AdvancedEventSelector.
+type AdvancedEventSelector struct {
+	FieldSelectors []AdvancedFieldSelector `aws:"FieldSelectors,required,len=1:"`
+	Name           *string                 `aws:"Name,len=0:1000" pattern:".*"`
+}
+
+// AdvancedFieldSelector is the AWS shape com.amazonaws.cloudtrail#AdvancedFieldSelector.
+type AdvancedFieldSelector struct {
+	EndsWith      []string `aws:"EndsWith,len=1:" each:"len=1:2048" eachpattern:".+"`
+	Equals        []string `aws:"Equals,len=1:" each:"len=1:2048" eachpattern:".+"`
+	Field         *string  `aws:"Field,required,len=1:1000" pattern:"[\\w|\\d|\\.|_]+"`
+	NotEndsWith   []string `aws:"NotEndsWith,len=1:" each:"len=1:2048" eachpattern:".+"`
+	NotEquals     []string `aws:"NotEquals,len=1:" each:"len=1:2048" eachpattern:".+"`
+	NotStartsWith []string `aws:"NotStartsWith,len=1:" each:"len=1:2048" eachpattern:".+"`
+	StartsWith    []string `aws:"StartsWith,len=1:" each:"len=1:2048" eachpattern:".+"`
+}
+
+// CreateTrailInput is the AWS shape com.amazonaws.cloudtrail#CreateTrailRequest.
+type CreateTrailInput struct {
+	CloudWatchLogsLogGroupArn  *string `aws:"CloudWatchLogsLogGroupArn"`
+	CloudWatchLogsRoleArn      *string `aws:"CloudWatchLogsRoleArn"`
+	EnableLogFileValidation    *bool   `aws:"EnableLogFileValidation"`
+	IncludeGlobalServiceEvents *bool   `aws:"IncludeGlobalServiceEvents"`
+	IsMultiRegionTrail         *bool   `aws:"IsMultiRegionTrail"`
+	IsOrganizationTrail        *bool   `aws:"IsOrganizationTrail"`
+	KmsKeyId                   *string `aws:"KmsKeyId"`
+	Name                       *string `aws:"Name,required"`
+	S3BucketName               *string `aws:"S3BucketName,required"`
+	S3KeyPrefix                *string `aws:"S3KeyPrefix"`
+	SnsTopicName               *string `aws:"SnsTopicName"`
+	TagsList                   []Tag   `aws:"TagsList,len=:200"`
+}
+
+// CreateTrailOutput is the AWS shape com.amazonaws.cloudtrail#CreateTrailResponse.
+type CreateTrailOutput struct {
+	CloudWatchLogsLogGroupArn  *string `aws:"CloudWatchLogsLogGroupArn"`
+	CloudWatchLogsRoleArn      *string `aws:"CloudWatchLogsRoleArn"`
+	IncludeGlobalServiceEvents *bool   `aws:"IncludeGlobalServiceEvents"`
+	IsMultiRegionTrail         *bool   `aws:"IsMultiRegionTrail"`
+	IsOrganizationTrail        *bool   `aws:"IsOrganizationTrail"`
+	KmsKeyId                   *string `aws:"KmsKeyId"`
+	LogFileValidationEnabled   *bool   `aws:"LogFileValidationEnabled"`
+	Name                       *string `aws:"Name"`
+	S3BucketName               *string `aws:"S3BucketName"`
+	S3KeyPrefix                *string `aws:"S3KeyPrefix"`
+	SnsTopicARN                *string `aws:"SnsTopicARN"`
+	SnsTopicName               *string `aws:"SnsTopicName"`
+	TrailARN                   *string `aws:"TrailARN"`
+}
+
+// DataResource is the AWS shape com.amazonaws.cloudtrail#DataResource.
+type DataResource struct {
+	Type   *string  `aws:"Type"`
+	Values []string `aws:"Values"`
+}
+
+// DeleteTrailInput is the AWS shape com.amazonaws.cloudtrail#DeleteTrailRequest.
+type DeleteTrailInput struct {
+	Name *string `aws:"Name,required"`
+}
+
+// DeleteTrailOutput is the AWS shape com.amazonaws.cloudtrail#DeleteTrailResponse.
+type DeleteTrailOutput struct{}
+
+// DescribeTrailsInput is the AWS shape com.amazonaws.cloudtrail#DescribeTrailsRequest.
+type DescribeTrailsInput struct {
+	IncludeShadowTrails *bool    `aws:"includeShadowTrails"`
+	TrailNameList       []string `aws:"trailNameList"`
+}
+
+// DescribeTrailsOutput is the AWS shape com.amazonaws.cloudtrail#DescribeTrailsResponse.
+type DescribeTrailsOutput struct {
+	TrailList []Trail `aws:"trailList"`
+}
+
 // Event is the AWS shape com.amazonaws.cloudtrail#Event.
 type Event struct {
 	AccessKeyId     *string    `aws:"AccessKeyId"`
@@ -15,6 +99,105 @@ type Event struct {
 	ReadOnly        *string    `aws:"ReadOnly"`
 	Resources       []Resource `aws:"Resources"`
 	Username        *string    `aws:"Username"`
+}
+
+// EventSelector is the AWS shape com.amazonaws.cloudtrail#EventSelector.
+type EventSelector struct {
+	DataResources                 []DataResource `aws:"DataResources"`
+	ExcludeManagementEventSources []string       `aws:"ExcludeManagementEventSources"`
+	IncludeManagementEvents       *bool          `aws:"IncludeManagementEvents"`
+	ReadWriteType                 *string        `aws:"ReadWriteType,enum=All|ReadOnly|WriteOnly"`
+}
+
+// GetEventSelectorsInput is the AWS shape com.amazonaws.cloudtrail#GetEventSelectorsRequest.
+type GetEventSelectorsInput struct {
+	TrailName *string `aws:"TrailName,required"`
+}
+
+// GetEventSelectorsOutput is the AWS shape com.amazonaws.cloudtrail#GetEventSelectorsResponse.
+type GetEventSelectorsOutput struct {
+	AdvancedEventSelectors []AdvancedEventSelector `aws:"AdvancedEventSelectors"`
+	EventSelectors         []EventSelector         `aws:"EventSelectors"`
+	TrailARN               *string                 `aws:"TrailARN"`
+}
+
+// GetInsightSelectorsInput is the AWS shape com.amazonaws.cloudtrail#GetInsightSelectorsRequest.
+type GetInsightSelectorsInput struct {
+	EventDataStore *string `aws:"EventDataStore,len=3:256" pattern:"^[a-zA-Z0-9._/\\-:]+$"`
+	TrailName      *string `aws:"TrailName"`
+}
+
+// GetInsightSelectorsOutput is the AWS shape com.amazonaws.cloudtrail#GetInsightSelectorsResponse.
+type GetInsightSelectorsOutput struct {
+	EventDataStoreArn   *string           `aws:"EventDataStoreArn"`
+	InsightSelectors    []InsightSelector `aws:"InsightSelectors"`
+	InsightsDestination *string           `aws:"InsightsDestination"`
+	TrailARN            *string           `aws:"TrailARN"`
+}
+
+// GetTrailInput is the AWS shape com.amazonaws.cloudtrail#GetTrailRequest.
+type GetTrailInput struct {
+	Name *string `aws:"Name,required"`
+}
+
+// GetTrailOutput is the AWS shape com.amazonaws.cloudtrail#GetTrailResponse.
+type GetTrailOutput struct {
+	Trail *Trail `aws:"Trail"`
+}
+
+// GetTrailStatusInput is the AWS shape com.amazonaws.cloudtrail#GetTrailStatusRequest.
+type GetTrailStatusInput struct {
+	Name *string `aws:"Name,required"`
+}
+
+// GetTrailStatusOutput is the AWS shape com.amazonaws.cloudtrail#GetTrailStatusResponse.
+type GetTrailStatusOutput struct {
+	IsLogging                          *bool      `aws:"IsLogging"`
+	LatestCloudWatchLogsDeliveryError  *string    `aws:"LatestCloudWatchLogsDeliveryError"`
+	LatestCloudWatchLogsDeliveryTime   *time.Time `aws:"LatestCloudWatchLogsDeliveryTime"`
+	LatestDeliveryAttemptSucceeded     *string    `aws:"LatestDeliveryAttemptSucceeded"`
+	LatestDeliveryAttemptTime          *string    `aws:"LatestDeliveryAttemptTime"`
+	LatestDeliveryError                *string    `aws:"LatestDeliveryError"`
+	LatestDeliveryTime                 *time.Time `aws:"LatestDeliveryTime"`
+	LatestDigestDeliveryError          *string    `aws:"LatestDigestDeliveryError"`
+	LatestDigestDeliveryTime           *time.Time `aws:"LatestDigestDeliveryTime"`
+	LatestNotificationAttemptSucceeded *string    `aws:"LatestNotificationAttemptSucceeded"`
+	LatestNotificationAttemptTime      *string    `aws:"LatestNotificationAttemptTime"`
+	LatestNotificationError            *string    `aws:"LatestNotificationError"`
+	LatestNotificationTime             *time.Time `aws:"LatestNotificationTime"`
+	StartLoggingTime                   *time.Time `aws:"StartLoggingTime"`
+	StopLoggingTime                    *time.Time `aws:"StopLoggingTime"`
+	TimeLoggingStarted                 *string    `aws:"TimeLoggingStarted"`
+	TimeLoggingStopped                 *string    `aws:"TimeLoggingStopped"`
+}
+
+// InsightSelector is the AWS shape com.amazonaws.cloudtrail#InsightSelector.
+type InsightSelector struct {
+	EventCategories []string `aws:"EventCategories"`
+	InsightType     *string  `aws:"InsightType"`
+}
+
+// ListTagsInput is the AWS shape com.amazonaws.cloudtrail#ListTagsRequest.
+type ListTagsInput struct {
+	NextToken      *string  `aws:"NextToken"`
+	ResourceIdList []string `aws:"ResourceIdList,required"`
+}
+
+// ListTagsOutput is the AWS shape com.amazonaws.cloudtrail#ListTagsResponse.
+type ListTagsOutput struct {
+	NextToken       *string       `aws:"NextToken"`
+	ResourceTagList []ResourceTag `aws:"ResourceTagList"`
+}
+
+// ListTrailsInput is the AWS shape com.amazonaws.cloudtrail#ListTrailsRequest.
+type ListTrailsInput struct {
+	NextToken *string `aws:"NextToken"`
+}
+
+// ListTrailsOutput is the AWS shape com.amazonaws.cloudtrail#ListTrailsResponse.
+type ListTrailsOutput struct {
+	NextToken *string     `aws:"NextToken"`
+	Trails    []TrailInfo `aws:"Trails"`
 }
 
 // LookupAttribute is the AWS shape com.amazonaws.cloudtrail#LookupAttribute.
@@ -39,8 +222,118 @@ type LookupEventsOutput struct {
 	NextToken *string `aws:"NextToken"`
 }
 
+// PutEventSelectorsInput is the AWS shape com.amazonaws.cloudtrail#PutEventSelectorsRequest.
+type PutEventSelectorsInput struct {
+	AdvancedEventSelectors []AdvancedEventSelector `aws:"AdvancedEventSelectors"`
+	EventSelectors         []EventSelector         `aws:"EventSelectors"`
+	TrailName              *string                 `aws:"TrailName,required"`
+}
+
+// PutEventSelectorsOutput is the AWS shape com.amazonaws.cloudtrail#PutEventSelectorsResponse.
+type PutEventSelectorsOutput struct {
+	AdvancedEventSelectors []AdvancedEventSelector `aws:"AdvancedEventSelectors"`
+	EventSelectors         []EventSelector         `aws:"EventSelectors"`
+	TrailARN               *string                 `aws:"TrailARN"`
+}
+
+// RemoveTagsInput is the AWS shape com.amazonaws.cloudtrail#RemoveTagsRequest.
+type RemoveTagsInput struct {
+	ResourceId *string `aws:"ResourceId,required"`
+	TagsList   []Tag   `aws:"TagsList,required,len=:200"`
+}
+
+// RemoveTagsOutput is the AWS shape com.amazonaws.cloudtrail#RemoveTagsResponse.
+type RemoveTagsOutput struct{}
+
 // Resource is the AWS shape com.amazonaws.cloudtrail#Resource.
 type Resource struct {
 	ResourceName *string `aws:"ResourceName"`
 	ResourceType *string `aws:"ResourceType"`
+}
+
+// ResourceTag is the AWS shape com.amazonaws.cloudtrail#ResourceTag.
+type ResourceTag struct {
+	ResourceId *string `aws:"ResourceId"`
+	TagsList   []Tag   `aws:"TagsList"`
+}
+
+// StartLoggingInput is the AWS shape com.amazonaws.cloudtrail#StartLoggingRequest.
+type StartLoggingInput struct {
+	Name *string `aws:"Name,required"`
+}
+
+// StartLoggingOutput is the AWS shape com.amazonaws.cloudtrail#StartLoggingResponse.
+type StartLoggingOutput struct{}
+
+// StopLoggingInput is the AWS shape com.amazonaws.cloudtrail#StopLoggingRequest.
+type StopLoggingInput struct {
+	Name *string `aws:"Name,required"`
+}
+
+// StopLoggingOutput is the AWS shape com.amazonaws.cloudtrail#StopLoggingResponse.
+type StopLoggingOutput struct{}
+
+// Tag is the AWS shape com.amazonaws.cloudtrail#Tag.
+type Tag struct {
+	Key   *string `aws:"Key,required,len=1:128"`
+	Value *string `aws:"Value,len=1:256"`
+}
+
+// Trail is the AWS shape com.amazonaws.cloudtrail#Trail.
+type Trail struct {
+	CloudWatchLogsLogGroupArn  *string `aws:"CloudWatchLogsLogGroupArn"`
+	CloudWatchLogsRoleArn      *string `aws:"CloudWatchLogsRoleArn"`
+	HasCustomEventSelectors    *bool   `aws:"HasCustomEventSelectors"`
+	HasInsightSelectors        *bool   `aws:"HasInsightSelectors"`
+	HomeRegion                 *string `aws:"HomeRegion"`
+	IncludeGlobalServiceEvents *bool   `aws:"IncludeGlobalServiceEvents"`
+	IsMultiRegionTrail         *bool   `aws:"IsMultiRegionTrail"`
+	IsOrganizationTrail        *bool   `aws:"IsOrganizationTrail"`
+	KmsKeyId                   *string `aws:"KmsKeyId"`
+	LogFileValidationEnabled   *bool   `aws:"LogFileValidationEnabled"`
+	Name                       *string `aws:"Name"`
+	S3BucketName               *string `aws:"S3BucketName"`
+	S3KeyPrefix                *string `aws:"S3KeyPrefix"`
+	SnsTopicARN                *string `aws:"SnsTopicARN"`
+	SnsTopicName               *string `aws:"SnsTopicName"`
+	TrailARN                   *string `aws:"TrailARN"`
+}
+
+// TrailInfo is the AWS shape com.amazonaws.cloudtrail#TrailInfo.
+type TrailInfo struct {
+	HomeRegion *string `aws:"HomeRegion"`
+	Name       *string `aws:"Name"`
+	TrailARN   *string `aws:"TrailARN"`
+}
+
+// UpdateTrailInput is the AWS shape com.amazonaws.cloudtrail#UpdateTrailRequest.
+type UpdateTrailInput struct {
+	CloudWatchLogsLogGroupArn  *string `aws:"CloudWatchLogsLogGroupArn"`
+	CloudWatchLogsRoleArn      *string `aws:"CloudWatchLogsRoleArn"`
+	EnableLogFileValidation    *bool   `aws:"EnableLogFileValidation"`
+	IncludeGlobalServiceEvents *bool   `aws:"IncludeGlobalServiceEvents"`
+	IsMultiRegionTrail         *bool   `aws:"IsMultiRegionTrail"`
+	IsOrganizationTrail        *bool   `aws:"IsOrganizationTrail"`
+	KmsKeyId                   *string `aws:"KmsKeyId"`
+	Name                       *string `aws:"Name,required"`
+	S3BucketName               *string `aws:"S3BucketName"`
+	S3KeyPrefix                *string `aws:"S3KeyPrefix"`
+	SnsTopicName               *string `aws:"SnsTopicName"`
+}
+
+// UpdateTrailOutput is the AWS shape com.amazonaws.cloudtrail#UpdateTrailResponse.
+type UpdateTrailOutput struct {
+	CloudWatchLogsLogGroupArn  *string `aws:"CloudWatchLogsLogGroupArn"`
+	CloudWatchLogsRoleArn      *string `aws:"CloudWatchLogsRoleArn"`
+	IncludeGlobalServiceEvents *bool   `aws:"IncludeGlobalServiceEvents"`
+	IsMultiRegionTrail         *bool   `aws:"IsMultiRegionTrail"`
+	IsOrganizationTrail        *bool   `aws:"IsOrganizationTrail"`
+	KmsKeyId                   *string `aws:"KmsKeyId"`
+	LogFileValidationEnabled   *bool   `aws:"LogFileValidationEnabled"`
+	Name                       *string `aws:"Name"`
+	S3BucketName               *string `aws:"S3BucketName"`
+	S3KeyPrefix                *string `aws:"S3KeyPrefix"`
+	SnsTopicARN                *string `aws:"SnsTopicARN"`
+	SnsTopicName               *string `aws:"SnsTopicName"`
+	TrailARN                   *string `aws:"TrailARN"`
 }

@@ -1,5 +1,5 @@
-// Package book tells all usage there is: of tasks that are over, from the ledger,
-// and of those that run, as if they stopped now.
+// Package book tells all usage there is: of what is over, from the ledger, and of what
+// goes on, as if it stopped now.
 package book
 
 import (
@@ -98,10 +98,13 @@ func (b *Book) Records(ctx context.Context, to time.Time, account string) iter.S
 	}
 }
 
-// Running are the records that the tasks that are not over would leave now.
+// Running are the records that the tasks, and the other things, that are not over
+// would leave now.
 func (b *Book) Running(ctx context.Context, account string) (out []billing.Record, err error) {
-	err = b.Store.View(ctx, func(tx store.Tx) error {
-		out = nil
+	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
+		if out, err = b.spans(tx, account); err != nil {
+			return err
+		}
 		return tasks(tx, account, func(t *compute.Task) {
 			if t.State.Last != compute.Stopped {
 				out = append(out, billing.Running(t, &b.Terms, b.Now())...)
@@ -115,8 +118,10 @@ func (b *Book) Running(ctx context.Context, account string) (out []billing.Recor
 // that has all the rest. The store is read first: what leaves it meanwhile is then
 // in the view, and is left out of live.
 func (b *Book) open(ctx context.Context, account string) (live []billing.Record, view *ledger.View, err error) {
-	err = b.Store.View(ctx, func(tx store.Tx) error {
-		live = nil
+	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
+		if live, err = b.spans(tx, account); err != nil {
+			return err
+		}
 		for r, err := range usages.Pending.List(tx, tenant(account)...) {
 			if err != nil {
 				return err
@@ -146,6 +151,19 @@ func (b *Book) open(ctx context.Context, account string) (live []billing.Record,
 		}
 	}
 	return live[:n], view, nil
+}
+
+// spans are the records that things besides tasks would leave now.
+func (b *Book) spans(tx store.Tx, account string) (out []billing.Record, err error) {
+	for s, err := range usages.Spans.List(tx, tenant(account)...) {
+		if err != nil {
+			return nil, err
+		}
+		if r := s.Record(b.Now(), true); r.Seconds > 0 {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }
 
 func tenant(account string) []string {

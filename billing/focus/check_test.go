@@ -123,7 +123,7 @@ var rules = []rule{
 		"Multicloud", "Identity", "Integration", "Internet of Things", "Management and Governance", "Media", "Migration", "Mobile", "Networking",
 		"Security", "Storage", "Web", "Other")},
 	{"ServiceName", true, true, some},
-	{"ServiceSubcategory", false, true, one("Containers", "Serverless Compute", "Network Infrastructure")},
+	{"ServiceSubcategory", false, true, one("Containers", "Serverless Compute", "Network Infrastructure", "Observability")},
 	{"SkuId", true, false, some},
 	{"SkuMeter", true, false, some},
 	{"SkuPriceDetails", true, false, keyValues},
@@ -135,7 +135,7 @@ var rules = []rule{
 }
 
 // parents are the categories of subcategories.
-var parents = map[string]string{"Containers": "Compute", "Serverless Compute": "Compute", "Network Infrastructure": "Networking"}
+var parents = map[string]string{"Containers": "Compute", "Serverless Compute": "Compute", "Network Infrastructure": "Networking", "Observability": "Management and Governance"}
 
 // check validates a file of charges, none of which is a tax, a correction, or
 // covered by a commitment.

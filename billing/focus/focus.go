@@ -21,7 +21,7 @@ const Version = "1.2"
 // provider is who provides, publishes and bills.
 const provider = "neargate"
 
-// charge is a row: what a task used of a dimension within a day.
+// charge is a row: what a task or another thing used of a dimension within a day.
 type charge struct {
 	record     *billing.Record
 	list       *billing.List
@@ -77,12 +77,9 @@ var columns = []column{
 	{"PublisherName", always(provider)},
 	{"RegionId", func(c *charge) any { return c.record.Region }},
 	{"RegionName", regionName},
-	{"ResourceId", func(c *charge) any {
-		r := c.record
-		return arn.New("ecs", r.Region, r.Account, "task/"+r.Cluster+"/"+r.Task)
-	}},
+	{"ResourceId", func(c *charge) any { return resourceOf(c.record).arn }},
 	{"ResourceName", always(nil)},
-	{"ResourceType", always("Task")},
+	{"ResourceType", func(c *charge) any { return resourceOf(c.record).kind }},
 	{"ServiceCategory", func(c *charge) any { return service(c)[1] }},
 	{"ServiceName", func(c *charge) any { return service(c)[0] }},
 	{"ServiceSubcategory", func(c *charge) any { return service(c)[2] }},
@@ -96,9 +93,9 @@ var columns = []column{
 	{"SubAccountId", func(c *charge) any { return c.record.Account }},
 	{"SubAccountName", func(c *charge) any { return c.name }},
 	{"Tags", tags},
-	{"x_Cluster", func(c *charge) any { return c.record.Cluster }},
+	{"x_Cluster", func(c *charge) any { return text(c.record.Cluster) }},
 	{"x_Service", func(c *charge) any { return text(c.record.Service) }},
-	{"x_TaskDefinition", func(c *charge) any { return fmt.Sprintf("%s:%d", c.record.Family, c.record.Revision) }},
+	{"x_TaskDefinition", func(c *charge) any { return text(c.record.Definition()) }},
 	{"x_UsageType", func(c *charge) any { return c.line.UsageType }},
 }
 
@@ -110,7 +107,28 @@ func describe(c *charge) any {
 	return fmt.Sprintf("%s: %s %s at %s %s", c.line.UsageType, c.line.Quantity.Text(6), c.line.Unit, c.line.Price, c.list.Currency)
 }
 
-// consumed is in hours of vCPUs, GB or addresses whatever the price is for.
+// resource is what was used.
+type resource struct{ arn, kind string }
+
+func resourceOf(r *billing.Record) resource {
+	name, _, _ := strings.Cut(r.Task, "/") // without the part of an endpoint
+	switch d := r.Dimension; {
+	case r.Family != "":
+		return resource{arn.New("ecs", r.Region, r.Account, "task/"+r.Cluster+"/"+r.Task), "Task"}
+	case d == billing.NAT:
+		return resource{arn.New("ec2", r.Region, r.Account, "natgateway/"+name), "NAT Gateway"}
+	case d == billing.Endpoint:
+		return resource{arn.New("ec2", r.Region, r.Account, "vpc-endpoint/"+name), "VPC Endpoint"}
+	case d == billing.ImageStorage:
+		return resource{arn.New("ecr", r.Region, r.Account, r.Task), "Repository"}
+	case d.Service() == "AmazonCloudWatch":
+		return resource{arn.New("logs", r.Region, r.Account, strings.Replace(r.Task, "/", ":", 1)), "Log Group"}
+	}
+	return resource{arn.New("ec2", r.Region, r.Account, "elastic-ip/"+name), "Elastic IP Address"}
+}
+
+// consumed is in hours of vCPUs, GB or things whatever the price is for, in GB, or in
+// GB for months.
 func consumed(c *charge) any {
 	if c.line.Unit != c.record.Dimension.Unit() {
 		return c.line.Quantity.Mul(billing.Ratio(1, 3600))
@@ -122,10 +140,13 @@ func consumedUnit(c *charge) any {
 	switch c.record.Dimension.Kind() {
 	case billing.KindMemory, billing.KindStorage:
 		return "GB-Hours"
-	case billing.KindAddress:
-		return "Hours"
+	case billing.KindCPU:
+		return "vCPU-Hours"
 	}
-	return "vCPU-Hours"
+	if c.record.Dimension == billing.WinLicence {
+		return "vCPU-Hours"
+	}
+	return unitName(c.record.Dimension.Unit())
 }
 
 // unitName writes a unit of the price list as the specification does.
@@ -135,6 +156,8 @@ func unitName(unit string) string {
 		return "Hours"
 	case "seconds":
 		return "Seconds"
+	case "gb-mo":
+		return "GB-Months"
 	}
 	return unit
 }
@@ -155,8 +178,15 @@ func regionName(c *charge) any {
 
 // service is the service's name, category and subcategory.
 func service(c *charge) [3]string {
-	if c.record.Dimension.Service() == "AmazonVPC" {
+	switch c.record.Dimension.Service() {
+	case "AmazonVPC":
 		return [3]string{"Amazon Virtual Private Cloud", "Networking", "Network Infrastructure"}
+	case "AmazonEC2":
+		return [3]string{"Amazon Elastic Compute Cloud", "Networking", "Network Infrastructure"}
+	case "AmazonECR":
+		return [3]string{"Amazon Elastic Container Registry", "Compute", "Containers"}
+	case "AmazonCloudWatch":
+		return [3]string{"Amazon CloudWatch", "Management and Governance", "Observability"}
 	}
 	return [3]string{"Amazon Elastic Container Service", "Compute", "Containers"}
 }
@@ -248,12 +278,10 @@ func (r Request) charges(n *billing.Record, l *billing.List, write func(*charge)
 }
 
 // price prices the charge: a day has one price.
-func (c *charge) price(seconds int64) error {
-	hour, err := c.list.Hour(c.record.Use(), c.from)
-	if err != nil {
+func (c *charge) price(seconds int64) (err error) {
+	if c.line, err = c.list.Span(c.record.Use(), c.from, seconds); err != nil {
 		return err
 	}
-	c.line = hour.Times(billing.Ratio(seconds, 3600))
 	if c.unit, err = c.list.Hour(billing.Use{Dimension: c.record.Dimension, Amount: billing.Int(1)}, c.from); err != nil {
 		return err
 	}

@@ -30,6 +30,13 @@ func record(d billing.Dimension, start string, seconds, units int64) billing.Rec
 	}
 }
 
+// thing is a record of what is no task.
+func thing(d billing.Dimension, name string, seconds, units int64) billing.Record {
+	r := record(d, "2026-10-30T20:00:00Z", seconds, units)
+	r.Task, r.Cluster, r.Service, r.Family, r.Revision = name, "", "", "", 0
+	return r
+}
+
 func records() []billing.Record {
 	bare := record(billing.PublicIPv4, "2026-10-10T10:00:00.25Z", 3601, 1)
 	bare.Tags, bare.Service, bare.Region = nil, "", "eu-north-1"
@@ -40,6 +47,11 @@ func records() []billing.Record {
 		record(billing.SpotVCPU, "2026-10-10T23:59:59.5Z", 61, 4096),
 		record(billing.WinLicence, "2026-10-10T10:00:00Z", 301, 1024),
 		bare,
+		thing(billing.NAT, "nat-1", 2*24*3600, 1),
+		thing(billing.Endpoint, "vpce-1/subnet-1", 3600, 1),
+		thing(billing.IdleIPv4, "eipalloc-1", 61, 1),
+		thing(billing.ImageStorage, "repository/team/app", 3*24*3600, 123_456_789),
+		thing(billing.LogIngestion, "log-group//ecs/app", 1, 1<<21),
 	}
 }
 
@@ -130,11 +142,11 @@ func TestSums(t *testing.T) {
 		}
 		want = want.Add(billing.Total(lines))
 	}
-	if got.Text(15) != want.Text(15) || len(rows) != 1+5+4+1 {
+	if got.Text(15) != want.Text(15) || len(rows) != 1+5+4+1+10 {
 		t.Errorf("%d charges of %s, want %s", len(rows)-1, got.Text(15), want.Text(15))
 	}
-	// October alone has the two days of the month of the task that ran into November.
-	if rows, err = csv.NewReader(strings.NewReader(write(t, request("csv"), records()))).ReadAll(); err != nil || len(rows) != 1+5+2+1 {
+	// October alone has the two days of the month of what went on in November.
+	if rows, err = csv.NewReader(strings.NewReader(write(t, request("csv"), records()))).ReadAll(); err != nil || len(rows) != 1+5+2+1+7 {
 		t.Errorf("%d charges in October (%v)", len(rows)-1, err)
 	}
 }
@@ -222,6 +234,7 @@ func TestRefused(t *testing.T) {
 		t.Error("XML")
 	}
 	arm := record(billing.SpotARMVCPU, "2026-10-10T10:00:00Z", 60, 256)
+	arm.Region = "ap-northeast-1"
 	if err := request("csv").Write(&bytes.Buffer{}, seq([]billing.Record{arm})); err == nil || !strings.Contains(err.Error(), "no price is known") {
 		t.Error("what has no price was exported:", err)
 	}

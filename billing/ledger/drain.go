@@ -66,7 +66,7 @@ func (l *Ledger) Drain(ctx context.Context, st store.Store) (rev store.Rev, err 
 		}
 		err = st.Update(ctx, func(tx store.Tx) error {
 			for i := range records {
-				if err := usages.Pending.Delete(tx, records[i].Key()...); err != nil {
+				if err := usages.Pending.Delete(tx, usages.Pending.Key(&records[i])...); err != nil {
 					return err
 				}
 			}

@@ -18,7 +18,7 @@ type Options struct {
 	Watch  bool
 	Every  time.Duration
 	Export bool   // charges one by one, in the FinOps Open Cost and Usage Specification
-	Output string // file to export to; "": standard output
+	Output string // file to export to, or s3://BUCKET/PREFIX; "": standard output
 
 	now                    time.Time
 	from, to, month, daily string
@@ -51,7 +51,7 @@ func (o *Options) Flags(fs *flag.FlagSet, now time.Time) {
 	fs.StringVar(&o.Account, "account", "", "only this `ACCOUNT`")
 	fs.BoolVar(&o.Running, "running", false, "the tasks that run now, and what each has cost so far")
 	fs.StringVar(&o.Format, "format", "", "table (unless said), csv or json; of an export csv (unless said) or jsonl")
-	fs.StringVar(&o.Output, "output", "", "`FILE` to export to, instead of standard output")
+	fs.StringVar(&o.Output, "output", "", "`FILE` to export to, or s3://BUCKET/PREFIX, instead of standard output")
 	fs.BoolVar(&o.Watch, "watch", false, "print it again and again until interrupted")
 	fs.DurationVar(&o.Every, "every", 2*time.Second, "how `LONG` to wait between two prints of --watch")
 	fs.StringVar(&o.Discount, "discount", "", "`PERCENT` off vCPU and memory on demand, as with a savings plan")
@@ -73,6 +73,8 @@ func (o *Options) Check() error {
 		return fmt.Errorf("--format is one of %s, not %q", strings.Join(formats, ", "), o.Format)
 	case o.Output != "" && !o.Export:
 		return errors.New("--output is for exports")
+	case o.bucketless():
+		return errors.New("--output: s3://BUCKET/PREFIX is wanted")
 	case o.Export && o.Watch:
 		return errors.New("--watch is not for exports")
 	case o.Watch && o.Every < 100*time.Millisecond:
@@ -83,6 +85,25 @@ func (o *Options) Check() error {
 		return errors.New("--running is of now, task by task: without a time, --by and --group-by")
 	}
 	return o.period()
+}
+
+// Bucket is the bucket that is exported to, if one is, and the key of the charges
+// there: the prefix, and their days.
+func (o *Options) Bucket() (bucket, key string, ok bool) {
+	rest, ok := strings.CutPrefix(o.Output, "s3://")
+	if !ok {
+		return "", "", false
+	}
+	bucket, key, _ = strings.Cut(rest, "/")
+	if key != "" && !strings.HasSuffix(key, "/") {
+		key += "/"
+	}
+	return bucket, key + "charges-" + o.From.Format(time.DateOnly) + "-" + o.To.Format(time.DateOnly) + "." + o.Format, true
+}
+
+func (o *Options) bucketless() bool {
+	bucket, _, ok := o.Bucket()
+	return ok && bucket == ""
 }
 
 func (o *Options) period() (err error) {

@@ -26,7 +26,7 @@ func (r Request) running(ctx context.Context, b Book, p *priced, out *Report) er
 		id := n.Account + n.Region + n.Cluster + n.Task
 		row := rows[id]
 		if row == nil {
-			row = &Row{Start: n.Start, End: n.End, Keys: []string{n.Cluster, n.Service, fmt.Sprintf("%s:%d", n.Family, n.Revision), n.Task}}
+			row = &Row{Start: n.Start, End: n.End, Keys: []string{n.Cluster, n.Service, n.Definition(), n.Task}}
 			rows[id], order = row, append(order, id)
 		}
 		if n.Start.Before(row.Start) {
@@ -47,9 +47,9 @@ func (r Request) running(ctx context.Context, b Book, p *priced, out *Report) er
 func (row *Row) charge(p *priced, n *billing.Record, out *Report) error {
 	lines, err := p.charge(n)
 	if err != nil {
-		hours := n.Dimension.Hours(n.Seconds * n.Units)
-		row.use(n.Dimension, hours, n.Dimension.Unit())
-		row.Lines = append(row.Lines, Line{n.UsageType(), hours, n.Dimension.Unit(), nil, billing.Decimal{}})
+		used := n.Dimension.Quantity(n.Seconds*n.Units, n.Start)
+		row.use(n.Dimension, used, n.Dimension.Unit())
+		row.Lines = append(row.Lines, Line{n.UsageType(), used, n.Dimension.Unit(), nil, billing.Decimal{}})
 		out.note("not in the sum: " + err.Error())
 		return nil
 	}

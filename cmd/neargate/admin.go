@@ -17,6 +17,7 @@ import (
 
 	"neargate/arn"
 	"neargate/billing/book"
+	"neargate/cmd/neargate/backup"
 	"neargate/internal/install"
 	"neargate/resource/identity"
 	"neargate/store"
@@ -46,12 +47,12 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("POST /backup", func(w http.ResponseWriter, r *http.Request) {
 		// A backup that fails midway has no trailer, which restore notices; the
 		// connection is cut so that the client notices too.
-		if err := a.store.Backup(r.Context(), w); err != nil {
+		if err := a.keeper().Save(r.Context(), w); err != nil {
 			panic(http.ErrAbortHandler)
 		}
 	})
 	mux.HandleFunc("POST /restore", func(w http.ResponseWriter, r *http.Request) {
-		err := a.store.Restore(r.Context(), r.Body)
+		err := a.keeper().Load(r.Context(), r.Body)
 		if err == nil {
 			_, err = a.ensureRoot(r.Context())
 		}
@@ -73,6 +74,10 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("POST /bill/export", a.export)
 	mux.HandleFunc("POST /path", a.path)
 	return mux
+}
+
+func (a *admin) keeper() backup.Keeper {
+	return backup.Keeper{Store: a.store, Ledger: a.usage.Ledger, Dir: string(a.dir)}
 }
 
 func answer(w http.ResponseWriter, v any, err error) {
@@ -245,7 +250,7 @@ func printKey(ctx context.Context, std stdio, d install.Dir, path string) error 
 	return nil
 }
 
-func backup(ctx context.Context, std stdio, args []string) error {
+func saveState(ctx context.Context, std stdio, args []string) error {
 	fs, dir := flags(std, "backup")
 	if err := parse(fs, args, 1); err != nil {
 		return err

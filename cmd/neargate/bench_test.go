@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,11 +15,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"neargate/arn"
-	"neargate/dataplane/logstore"
 	"neargate/internal/install"
 	"neargate/internal/room"
 	"neargate/internal/telemetry"
@@ -38,6 +41,9 @@ type client struct {
 func newClient(b *testing.B) client {
 	d := &daemon{options: options{dir: install.Dir(b.TempDir()), noThrottle: true}, log: slog.New(slog.DiscardHandler), ids: arn.NewSource(rand.Reader)}
 	var err error
+	if d.tel, err = telemetry.New(b.Context(), func(string) string { return "" }, "bench"); err != nil {
+		b.Fatal(err)
+	}
 	if d.room, err = room.Open(d.dir.Store(), d.log); err != nil {
 		b.Fatal(err)
 	}
@@ -45,14 +51,22 @@ func newClient(b *testing.B) client {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { d.store.Close() })
-	if d.logs, err = logstore.Open(logstore.Config{Dir: d.dir.Logs(), Log: d.log}); err != nil {
+	if err := errors.Join(d.dir.Make(), d.readSecrets(), d.openData(), d.openTrail()); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { d.logs.Close() })
-	if d.tel, err = telemetry.New(b.Context(), func(string) string { return "" }, "bench"); err != nil {
+	b.Cleanup(func() { _ = errors.Join(d.logs.Close(), d.objects.Close(), d.closeTrail()) })
+	var recording sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	recording.Go(func() { _ = d.audit.Run(ctx) })
+	b.Cleanup(func() { stop(); recording.Wait() })
+	if d.ecr, err = d.openRegistries(); err != nil {
 		b.Fatal(err)
 	}
-	d.admin = &admin{dir: d.dir, store: d.store, now: time.Now, ids: d.ids}
+	if err := d.openUsage(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { d.usage.Ledger.Close() })
+	d.admin = &admin{dir: d.dir, store: d.store, usage: d.usage, now: time.Now, ids: d.ids}
 	root, err := d.admin.ensureRoot(b.Context())
 	if err != nil {
 		b.Fatal(err)
@@ -130,6 +144,39 @@ func (c client) again(b *testing.B, operation, body string) {
 	}
 }
 
+// together serves one signed request over and over, n at a time, and says what
+// processor time one took.
+func (c client) together(b *testing.B, n int, operation, body string) {
+	r := c.sign(operation, body)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	used := processorTime()
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			w := &sink{header: http.Header{}}
+			for left.Add(-1) >= 0 {
+				q := r.Clone(context.Background())
+				q.Body = io.NopCloser(strings.NewReader(body))
+				clear(w.header)
+				c.handler.ServeHTTP(w, q)
+				if w.status != http.StatusOK {
+					b.Error(w.status)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.ReportMetric(float64((processorTime()-used).Nanoseconds())/float64(b.N), "cpu-ns/op")
+}
+
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // BenchmarkLogEvents puts a batch of 6,000 events, close to the largest, and
 // reads the newest 100 and 5,000, as signed calls.
 func BenchmarkLogEvents(b *testing.B) {
@@ -196,6 +243,7 @@ func BenchmarkCall(b *testing.B) {
 		})
 	}
 	b.Run("RegisterTaskDefinition", func(b *testing.B) { c.again(b, "RegisterTaskDefinition", string(sample)) })
+	b.Run("RegisterTaskDefinition/of 16", func(b *testing.B) { c.together(b, 16, "RegisterTaskDefinition", string(sample)) })
 }
 
 // subnet is one of the default VPC.

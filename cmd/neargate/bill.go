@@ -9,15 +9,19 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"time"
 
+	"neargate/arn"
 	"neargate/billing/book"
 	"neargate/billing/ledger"
 	"neargate/billing/report"
 	"neargate/internal/install"
 	"neargate/internal/telemetry"
 	"neargate/resource/billing"
+	"neargate/wire/sigv4"
+	"neargate/wire/upload"
 )
 
 // openUsage opens what tasks have used.
@@ -167,9 +171,35 @@ func exportBill(ctx context.Context, std stdio, dir install.Dir, o *report.Optio
 		return err
 	}
 	defer body.Close()
+	if bucket, key, ok := o.Bucket(); ok {
+		return saveInBucket(ctx, std, dir, bucket, key, body)
+	}
 	if o.Output == "" {
 		_, err := io.Copy(std.out, body)
 		return err
 	}
 	return save(std, o.Output, body)
+}
+
+// saveInBucket writes to a bucket of the installation, with the credentials of the
+// environment, or else with the first account's root key.
+func saveInBucket(ctx context.Context, std stdio, dir install.Dir, bucket, key string, body io.Reader) error {
+	run, err := dir.Running()
+	if err != nil {
+		return err
+	}
+	with := sigv4.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Token: os.Getenv("AWS_SESSION_TOKEN")}
+	if with.AccessKeyID == "" {
+		root, err := dir.Root()
+		if err != nil {
+			return err
+		}
+		with = sigv4.Credentials{AccessKeyID: root.AccessKeyID, Secret: root.Secret}
+	}
+	to := upload.Bucket{HTTP: http.DefaultTransport, Endpoint: run.URL(), Name: bucket, Region: arn.DefaultRegion, With: with, Now: time.Now}
+	if err := to.Put(ctx, key, "text/plain; charset=utf-8", body); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.out, "s3://%s/%s\n", bucket, key)
+	return err
 }

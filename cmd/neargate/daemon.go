@@ -21,10 +21,12 @@ import (
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
 	"neargate/cmd/neargate/logbuckets"
+	"neargate/cmd/neargate/trailbuckets"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/names"
 	"neargate/dataplane/objects"
 	"neargate/dataplane/relay"
+	"neargate/dataplane/trails"
 	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/install"
@@ -70,6 +72,7 @@ type daemon struct {
 	mirrors registries.Config
 	ecr     *containers
 	trail   *trailstore.Store
+	trailTo trailbuckets.Buckets
 	audit   *audit.Recorder
 	ids     *arn.Source
 	admin   *admin
@@ -244,6 +247,9 @@ func (d *daemon) run(ctx context.Context) error {
 	d.runLogs(part)
 	part("audit", d.audit.Run)
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
+	part("CloudTrail files", func(ctx context.Context) error {
+		return trails.New(d.store, d.trail, d.trailTo, time.Now).Run(ctx, d.log)
+	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
@@ -269,6 +275,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	}
 	buckets := d.bucketAPI(deps, directory, known)
 	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
+	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside()}
 	keyring := kms.New(deps, d.master)
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
@@ -276,7 +283,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	cfg := wire.Config{
-		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, keyring, d.ecr.api, d.usage}),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, d.trailTo, keyring, d.ecr.api, d.usage}),
 		Keys:     known,
 		Gate:     door.Gate{Directory: directory},
 		NoAuth:   d.noAuth,

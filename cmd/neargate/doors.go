@@ -11,9 +11,10 @@ import (
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/dataplane/names"
 	"neargate/dataplane/relay"
+	"neargate/node/network"
 	"neargate/node/sandbox/shim"
 	"neargate/node/trust"
-	"neargate/resource/network"
+	record "neargate/resource/network"
 	"neargate/service/s3"
 	"neargate/wire"
 	"neargate/wire/shape"
@@ -24,7 +25,7 @@ import (
 func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, served []shape.Service) {
 	d.relays = relay.New(d.mirrors, d.pool)
 	d.doors = awsdoor.New(awsdoor.Config{
-		Pool: d.pool, Leaf: d.authority.Leaf, Relays: d.relays.Relays(), Log: d.log,
+		Space: network.Services(d.dir.Spaces()), Pool: d.pool, Leaf: d.authority.Leaf, Relays: d.relays.Relays(), Log: d.log,
 		All: d.withBuckets(buckets, d.ecr.before(front)),
 		Of: func(service string) http.Handler {
 			switch service {
@@ -46,7 +47,7 @@ func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, served []shap
 
 // publicDoors are the public addresses that the installation itself answers.
 func (d *daemon) publicDoors() []netip.Addr {
-	all := []netip.Addr{network.ServiceAddress(d.pool), network.ObjectRange(d.pool).Addr()}
+	all := []netip.Addr{record.ServiceAddress(d.pool), record.ObjectRange(d.pool).Addr()}
 	for _, r := range d.relays.Relays() {
 		all = append(all, r.Address.Addr())
 	}

@@ -34,7 +34,7 @@ func commands() []command {
 		{"down", "[flags]", "stop it", down},
 		{"env", "[flags]", "print shell exports for the AWS CLI and SDKs", env},
 		{"account", "create|list|key [flags]", "manage accounts and their root keys", account},
-		{"backup", "[flags] FILE", "save the state of a running neargate", backup},
+		{"backup", "[flags] FILE", "save the state of a running neargate", saveState},
 		{"restore", "[flags] FILE", "replace the state of a running neargate", restore},
 		{"doctor", "[flags]", "say what this host lacks and how to mend it", doctorCommand},
 		{"estimate", "[flags]", "say what tasks cost, before they run", estimateCommand},

@@ -26,6 +26,7 @@ import (
 	"neargate/control/images"
 	keycontrol "neargate/control/keys"
 	"neargate/control/loop"
+	"neargate/control/meter"
 	"neargate/control/vault"
 	"neargate/service"
 	"neargate/service/budgets"
@@ -52,6 +53,7 @@ type apis struct {
 	launches task.Rate
 	logs     *logs.Service
 	events   cloudtrail.Events
+	trails   cloudtrail.Buckets
 	kms      *kms.Service
 	ecr      *ecr.Service
 	usage    *book.Book
@@ -62,7 +64,7 @@ func services(d service.Deps, a apis) []shape.Service {
 	return []shape.Service{
 		awsbudgets.Describe(budgets.New(d, a.usage)),
 		awsce.Describe(ce.New(d, a.usage)),
-		awscloudtrail.Describe(cloudtrail.New(d, a.events)),
+		awscloudtrail.Describe(cloudtrail.New(d, a.events, a.trails)),
 		awsec2.Describe(ec2.New(d)),
 		awsecr.Describe(a.ecr),
 		awsecs.Describe(ecs.New(d, a.launches)),
@@ -80,7 +82,7 @@ func services(d service.Deps, a apis) []shape.Service {
 // controllers are all loops of the control plane. docs/controllers.md draws them.
 func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, master [32]byte) []loop.Runner {
 	return append(append(control.Tasks(now, ids, public), edge.New(ids)...),
-		expire.Sessions(), expire.DeletionTasks(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
+		expire.Sessions(), expire.DeletionTasks(), meter.Things(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
 		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
 }
 

@@ -16,6 +16,7 @@ import (
 	"neargate/store/tables"
 	"neargate/store/tables/address"
 	"neargate/store/tables/edges"
+	"neargate/store/tables/usages"
 )
 
 var t0 = time.Unix(1_000_000, 0).UTC()
@@ -46,9 +47,13 @@ func (w *world) update(f func(tx store.Tx) error) {
 	}
 }
 
+// count is the number of keys but those of usage, which stays.
 func (w *world) count() (n int) {
 	w.t.Helper()
-	w.update(func(tx store.Tx) error { n = tx.Count(""); return nil })
+	w.update(func(tx store.Tx) error {
+		n = tx.Count("") - tx.Count(store.Prefix(usages.Pending.Name))
+		return nil
+	})
 	return n
 }
 

@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"neargate/control/loop"
+	"neargate/resource/billing"
 	record "neargate/resource/network/edge"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/address"
 	"neargate/store/tables/edges"
+	"neargate/store/tables/usages"
 )
 
 // EndpointState is what a decision about a VPC endpoint rests on.
@@ -35,7 +37,7 @@ func Endpoints() loop.Runner {
 			{Prefix: store.Prefix(tables.RouteTables.Name), Keys: ofRouteTable},
 		},
 		Outputs: slices.Concat(edges.Endpoints.Prefixes(), edges.ElasticIPs.Prefixes(), tables.NetworkInterfaces.Prefixes(),
-			tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes()),
+			tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes(), usages.Prefixes()),
 		Load:  loadEndpoint,
 		Plan:  PlanEndpoint,
 		Write: writeEndpoint,
@@ -96,6 +98,9 @@ func writeEndpoint(tx store.Tx, a EndpointAction) error {
 	e := &a.Endpoint
 	if !a.Remove {
 		return edges.Endpoints.Put(tx, e)
+	}
+	if err := usages.End(tx, billing.OfEndpoint(e), e.DeletedAt); err != nil {
+		return err
 	}
 	for _, id := range e.ENIs {
 		eni, ok, err := tables.NetworkInterfaces.Find(tx, e.Account, e.Region, id)

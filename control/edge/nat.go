@@ -8,12 +8,14 @@ import (
 
 	"neargate/arn"
 	"neargate/control/loop"
+	"neargate/resource/billing"
 	"neargate/resource/network"
 	record "neargate/resource/network/edge"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/address"
 	"neargate/store/tables/edges"
+	"neargate/store/tables/usages"
 )
 
 // DeletedFor is how long a NAT gateway that was deleted or failed is shown. Source:
@@ -54,7 +56,7 @@ func NatGateways(ids *arn.Source) loop.Runner {
 		Name:   "nat-gateways",
 		Inputs: []loop.Input[Key]{{Prefix: store.Prefix(edges.NatGateways.Name), Keys: primary}},
 		Outputs: slices.Concat(edges.NatGateways.Prefixes(), edges.ElasticIPs.Prefixes(), tables.NetworkInterfaces.Prefixes(),
-			tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes()),
+			tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes(), usages.Prefixes()),
 		Load:  loadNat,
 		Plan:  PlanNat,
 		Write: m.write,
@@ -122,7 +124,7 @@ func (m natMinter) write(tx store.Tx, a NatAction) error {
 	case a.Forget:
 		return edges.NatGateways.Delete(tx, g.Account, g.Region, g.ID)
 	case a.Release:
-		if err := release(tx, g); err != nil {
+		if err := errors.Join(usages.End(tx, billing.OfNatGateway(g), g.DeletedAt), release(tx, g)); err != nil {
 			return err
 		}
 		g.State = record.Deleted

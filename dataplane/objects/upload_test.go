@@ -39,7 +39,7 @@ func TestUpload(t *testing.T) {
 	s, _ := opened(t)
 	contents := [][]byte{random(objects.MinPart), random(objects.MinPart + 3), random(10)}
 	all := bytes.Join(contents, nil)
-	for _, a := range checksum.Algorithms() {
+	for _, a := range []checksum.Algorithm{checksum.CRC32, checksum.CRC32C, checksum.CRC64NVME, checksum.SHA1, checksum.SHA256} {
 		kind := objects.Composite
 		if a == checksum.CRC64NVME {
 			kind = objects.FullObject

@@ -70,7 +70,10 @@ func (s *Store) used() (uint64, error) { return s.db.EstimateDiskUsage([]byte{0}
 // drop deletes events before a time and returns the time of the oldest that is left,
 // zero when none is.
 func (s *Store) drop(before time.Time) (oldest time.Time, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{})
+	if err := s.db.DeleteRange(arrivalKey(0), arrivalKey(uint64(max(before.UnixNano(), 0))), pebble.NoSync); err != nil {
+		return oldest, err
+	}
+	it, err := s.db.NewIter(&pebble.IterOptions{UpperBound: []byte{spaceArrival}})
 	if err != nil {
 		return oldest, err
 	}

@@ -1,6 +1,7 @@
 // Package trailstore keeps CloudTrail events on this machine, in an ordered key-value
 // store (pebble) with one key for each event: account, region, time, and a number that
-// keeps the order of arrival.
+// keeps the order of arrival; and beside it one key for each number, by which events are
+// read in that order.
 package trailstore
 
 import (
@@ -41,8 +42,8 @@ type Store struct {
 	db  *pebble.DB
 	max uint64
 
-	mu  sync.Mutex
-	seq uint64 // last number given
+	mu  sync.Mutex // held while events are added: who sees a number has seen all before it
+	seq uint64     // last number given
 }
 
 // Open opens the store in a directory, or makes one there. At most one process may have
@@ -58,8 +59,11 @@ func Open(c Config) (*Store, error) {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = maxBytes
 	}
-	// Numbers go up from the time of the start, so that they are never used again.
-	return &Store{db: db, max: c.MaxBytes, seq: uint64(time.Now().UnixNano())}, nil
+	s := &Store{db: db, max: c.MaxBytes}
+	if s.seq, err = s.lastArrival(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
 }
 
 // Close ends the store. No other method may be in progress.
@@ -67,11 +71,14 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Append adds events. They are on disk when it returns.
 func (s *Store) Append(events []trail.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	b := s.db.NewBatch()
 	for i := range events {
 		value, err := json.Marshal(&events[i])
 		if err == nil {
-			err = b.Set(s.key(&events[i]), value, nil)
+			k := s.key(&events[i])
+			err = errors.Join(b.Set(k, value, nil), b.Set(arrivalKey(s.seq), k, nil))
 		}
 		if err != nil {
 			return errors.Join(err, b.Close())
@@ -80,11 +87,10 @@ func (s *Store) Append(events []trail.Event) error {
 	return errors.Join(b.Commit(pebble.Sync), b.Close())
 }
 
-// key is where an event is kept.
+// key is where an event is kept, with the next number: the time of its arrival, or one
+// more than the last, so that numbers go up and are never used again.
 func (s *Store) key(e *trail.Event) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seq++
+	s.seq = max(s.seq+1, uint64(time.Now().UnixNano()))
 	return binary.BigEndian.AppendUint64(at(prefix(e.Account, e.Region), e.Time), s.seq)
 }
 

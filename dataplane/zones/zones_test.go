@@ -47,14 +47,7 @@ func newWorld(t testing.TB) *world {
 			},
 			Zones: Zones{Store: w.store, Account: account, Region: "us-east-1", VPC: vpc},
 		})
-		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		udp, tcp := sockets(t)
 		w.servers[vpc] = udp.LocalAddr().String()
 		go func() { done <- r.Serve(ctx, vpc, udp, tcp) }()
 	}
@@ -67,6 +60,25 @@ func newWorld(t testing.TB) *world {
 		}
 	})
 	return w
+}
+
+// sockets are of both kinds at one port.
+func sockets(t testing.TB) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var err error
+	for range 50 { // until a port is free in both kinds
+		var udp net.PacketConn
+		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			break
+		}
+		var tcp net.Listener
+		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
+			return udp, tcp
+		}
+		udp.Close()
+	}
+	t.Fatal(err)
+	return nil, nil
 }
 
 // Exchange is the upstream: it knows the names outside, and else says so.

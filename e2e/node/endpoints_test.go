@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -28,8 +29,14 @@ func (c *tenant) caller(t *testing.T, group, role string, args ...string) (arn, 
 
 // TestSDK has a task with a public address call AWS at its public endpoint, by TLS,
 // with the credentials of its role, and is told who it is. In a VPC with an endpoint of
-// the service the same call goes there, and the endpoint's policy decides too.
+// the service the same call goes there, and the endpoint's policy decides too. The
+// ports of the host are somebody else's meanwhile.
 func TestSDK(t *testing.T) {
+	for _, port := range []string{":443", ":80"} {
+		if l, err := net.Listen("tcp", port); err == nil { // else somebody has it
+			t.Cleanup(func() { l.Close() })
+		}
+	}
 	for _, runtime := range runtimes(gvisor, runc) {
 		t.Run(runtime, func(t *testing.T) {
 			t.Parallel()

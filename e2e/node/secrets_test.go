@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,6 +128,23 @@ func secrets(t *testing.T, c *tenant) {
 		return nil
 	}))
 	c.stop(t, quiet)
+
+	// The log driver's options come from both stores, too, and stay as secret.
+	where := guestContainer("main", "print", "to a secret group")
+	where.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{"awslogs-region": c.region},
+		SecretOptions: []types.Secret{from("awslogs-group", "/app/group"), from("awslogs-stream-prefix", db+":prefix::")}}
+	hidden := definition{Family: aws.String("hidden"), ContainerDefinitions: []types.ContainerDefinition{where}, ExecutionRoleArn: aws.String(c.role)}
+	if x := c.stopped(t, c.run(t, hidden)); x.StopCode != types.TaskStopCodeTaskFailedToStart || !strings.HasSuffix(*x.StoppedReason,
+		"unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: /app/group") {
+		t.Error(told(x))
+	}
+	c.aws(t, "ssm", "put-parameter", "--name", "/app/group", "--type", "SecureString", "--value", group)
+	c.aws(t, "secretsmanager", "put-secret-value", "--secret-id", db, "--secret-string", `{"prefix":"s"}`)
+	arn = c.run(t, hidden)
+	if x := c.stopped(t, arn); !exited(t, x, "main", 0) {
+		t.Error(told(x))
+	}
+	eventually(t, "the output", func() bool { return slices.Contains(c.events(t, group, "main", arn), "to a secret group") })
 
 	// A private registry lets in whom a secret says, and nobody else.
 	k := types.ContainerDefinition{Name: aws.String("main"), Image: aws.String(guarded + "/neargate/guest:latest"), Command: []string{"exit", "0"}}

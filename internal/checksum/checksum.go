@@ -23,9 +23,6 @@ const (
 	SHA256    Algorithm = "SHA256"
 )
 
-// Algorithms are all of them, in the order of Amazon S3's messages.
-func Algorithms() []Algorithm { return []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256} }
-
 // Polynomials in reversed bit order.
 const (
 	polyIEEE       = crc32.IEEE

@@ -40,10 +40,7 @@ func TestVectors(t *testing.T) {
 
 func TestWhole(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
-	for _, a := range Algorithms() {
-		if !a.Linear() {
-			continue
-		}
+	for _, a := range []Algorithm{CRC32, CRC32C, CRC64NVME} {
 		for range 50 {
 			var parts []Part
 			all := a.New()

@@ -47,13 +47,6 @@ type Setting struct{ Name, Value string }
 // Save writes the profile to both files. It returns ErrForeign, having changed
 // nothing, when either file has a profile of that name that is not marked.
 func (f Files) Save(name string, config, credentials []Setting) error {
-	return f.edit(name, config, credentials)
-}
-
-// Remove deletes the profile from both files if it is marked.
-func (f Files) Remove(name string) error { return f.edit(name, nil, nil) }
-
-func (f Files) edit(name string, config, credentials []Setting) error {
 	files := []struct {
 		path, section string
 		settings      []Setting
@@ -79,8 +72,7 @@ func (f Files) edit(name string, config, credentials []Setting) error {
 	return nil
 }
 
-// replace returns text with the section replaced, added (settings given) or
-// removed (none given).
+// replace returns text with the section replaced or added.
 func replace(text, section string, settings []Setting) (string, error) {
 	lines := strings.SplitAfter(text, "\n")
 	start := slices.IndexFunc(lines, func(l string) bool { return strings.TrimSpace(l) == section })
@@ -90,17 +82,11 @@ func replace(text, section string, settings []Setting) (string, error) {
 			end++
 		}
 		if !slices.ContainsFunc(lines[start:end], func(l string) bool { return strings.TrimSpace(l) == Mark }) {
-			if settings == nil {
-				return text, nil
-			}
 			return "", ErrForeign
 		}
 		lines = slices.Delete(lines, start, end)
 	}
 	text = strings.Join(lines, "")
-	if settings == nil {
-		return text, nil
-	}
 	var b strings.Builder
 	b.WriteString(text)
 	if text != "" && !strings.HasSuffix(text, "\n") {
@@ -115,8 +101,6 @@ func replace(text, section string, settings []Setting) (string, error) {
 
 func write(path, text string) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
-		return nil
-	} else if errors.Is(err, fs.ErrNotExist) && text == "" {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

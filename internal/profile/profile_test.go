@@ -38,12 +38,6 @@ func TestSaveKeepsWhatIsThere(t *testing.T) {
 	if got := read(t, f.Credentials); got != "[neargate]\n# kept by neargate\naws_access_key_id = AKIA\n" {
 		t.Errorf("credentials:\n%s", got)
 	}
-	if err := f.Remove("neargate"); err != nil {
-		t.Fatal(err)
-	}
-	if got := read(t, f.Config); got != mine+"\n" {
-		t.Errorf("after Remove:\n%s", got)
-	}
 }
 
 func TestForeignProfileIsLeftAlone(t *testing.T) {
@@ -55,9 +49,6 @@ func TestForeignProfileIsLeftAlone(t *testing.T) {
 	}
 	if err := f.Save("neargate", []Setting{{"region", "us-east-1"}}, []Setting{{"aws_access_key_id", "OURS"}}); !errors.Is(err, ErrForeign) {
 		t.Fatalf("err = %v", err)
-	}
-	if err := f.Remove("neargate"); err != nil {
-		t.Fatal(err)
 	}
 	if got := read(t, f.Credentials); got != theirs {
 		t.Errorf("credentials:\n%s", got)

@@ -11,7 +11,7 @@ type Host struct {
 	Range    netip.Prefix // IPv6 addresses
 	Address  netip.Addr   // by which the host shows itself to tasks
 	Uplinks  []string     // devices to the internet
-	Services []netip.Addr // the host's own of Pool, at which services of AWS answer
+	Services []netip.Addr // of Pool, at which services of AWS answer, beyond a gateway's device
 	// Routed says that the network beyond the uplinks sends the pool's packets to
 	// this host. Otherwise tasks reach the internet as the host, and only the host
 	// reaches them.
@@ -28,11 +28,14 @@ var unroutable = []string{
 
 // RenderHost is the ruleset of h for the host's own namespace. It has no say on
 // packets that neither come from a gateway nor go to one, and nothing from a
-// gateway reaches the host itself except answers and what is for its services,
-// which only the host and gateways reach.
+// gateway reaches the host itself except answers. Services are reached by the host
+// and through gateways only.
 func RenderHost(h Host) Ruleset {
 	gateway := func(f Field) Match { return Match{Field: f, Name: h.Gateways} }
 	forward := []Rule{{[]Match{gateway(Input)}, Statement{Verdict: jump("leave")}}}
+	if len(h.Services) > 0 {
+		forward = append(forward, Rule{[]Match{{Field: Destination, Set: setServices}}, decide(Drop)})
+	}
 	leave := []Rule{{[]Match{{Field: Source, Not: true, Prefix: h.Pool}}, decide(Drop)}, established()}
 	for _, p := range unroutable {
 		leave = append(leave, Rule{[]Match{{Field: Destination, Prefix: netip.MustParsePrefix(p)}}, decide(Drop)})
@@ -48,15 +51,7 @@ func RenderHost(h Host) Ruleset {
 			nat = append(nat, Rule{[]Match{{Field: Output, Name: u}, {Field: Source, Prefix: h.Pool}}, Statement{Op: Masquerade}})
 		}
 	}
-	input := []Rule{{[]Match{gateway(Input), {Field: Established}}, decide(Accept)}}
-	if len(h.Services) > 0 {
-		services := Match{Field: Destination, Set: setServices}
-		for _, port := range []int{PortHTTPS, PortHTTP} {
-			input = append(input, Rule{append([]Match{gateway(Input), {Field: Source, Prefix: h.Pool}, services}, tcpTo(port)...), decide(Accept)})
-		}
-		input = append(input, Rule{[]Match{{Field: Input, Not: true, Name: loopback}, services}, decide(Drop)})
-	}
-	input = append(input, Rule{[]Match{gateway(Input)}, decide(Drop)})
+	input := []Rule{{[]Match{gateway(Input), {Field: Established}}, decide(Accept)}, {[]Match{gateway(Input)}, decide(Drop)}}
 	return Ruleset{Table: "neargate-" + h.Tag, Sets: h.sets(), Chains: []Chain{
 		{"input", &Hook{"filter", "input", 0, Accept}, input},
 		{"forward", &Hook{"filter", "forward", 0, Accept}, forward},
@@ -80,11 +75,8 @@ func RenderHostIPv6(h Host) Ruleset {
 	}}
 }
 
-// Names in the ruleset of RenderHost.
-const (
-	setServices = "services"
-	loopback    = "lo"
-)
+// setServices is a set in the ruleset of RenderHost.
+const setServices = "services"
 
 func (h Host) sets() []Set {
 	if len(h.Services) == 0 {

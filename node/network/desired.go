@@ -47,8 +47,8 @@ type Host struct {
 	Address netip.Addr   // of Pool: by which the host shows itself to tasks
 	Uplinks []string     // devices to the internet; none: no way out
 	Routed  bool         // the network beyond sends Pool here; see firewall.Host
-	// Services are addresses of Pool that are the host's own: who listens there on
-	// ports 443 and 80 is reached from this host and through internet gateways.
+	// Services are addresses of Pool: who listens there in the namespace Services, on
+	// ports 443 and 80, is reached from this host and through internet gateways.
 	Services []netip.Addr
 }
 
@@ -150,10 +150,11 @@ const (
 
 // Names and numbers in the kernel.
 const (
-	prefixGateways = "ng-"  // of gateway devices of all installations
-	prefixTask     = "e"    // of interfaces' devices and namespaces
-	prefixVPC      = "v"    // of VPCs' namespaces
-	prefixPeer     = "p"    // of devices to peers, at both ends
+	prefixGateways = "ng-" // of gateway devices of all installations
+	prefixTask     = "e"   // of interfaces' devices and namespaces
+	prefixVPC      = "v"   // of VPCs' namespaces
+	prefixPeer     = "p"   // of devices to peers, at both ends
+	nameServices   = "services"
 	deviceGateway  = "igw"  // the gateway in a VPC's namespace
 	deviceEgress   = "eigw" // the egress-only one
 	deviceTask     = "eth0" // the interface in a task's namespace
@@ -266,6 +267,14 @@ func (v VPC) policy(all map[string]VPC) firewall.Policy {
 			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT, Tracked: i.Role != Task})
 	}
 	return p
+}
+
+// services are the names of the namespace of the host's services, if it has any.
+func (h Host) services() []string {
+	if len(h.Services) == 0 {
+		return nil
+	}
+	return []string{nameServices}
 }
 
 // rulesets are those of the VPC's namespace and of its gateways' and endpoints',

@@ -216,8 +216,8 @@ func TestVPCEndpoints(t *testing.T) {
 	w.clean()
 }
 
-// TestServices has services on addresses of the host's own: who goes through a
-// gateway reaches them, and the host does.
+// TestServices has services on public addresses: who goes through a gateway reaches
+// them, and the host does, which needs its own ports for others.
 func TestServices(t *testing.T) {
 	w := newWorld(t)
 	w.reachable()
@@ -231,8 +231,10 @@ func TestServices(t *testing.T) {
 	v.Interfaces = append(v.Interfaces, eni("eni-1b", "10.1.1.11", "1", "sg-open")) // no way out
 	w.reconcile(m, v)
 	w.settled(m, v)
+	services := Services(w.dir + "/ns")
 	for _, port := range []int{443, 80, 81} {
-		w.serve(w.host, "aws", port)
+		w.serve(services, "aws", port)
+		w.serve(w.host, "host", port)
 	}
 	a, b, c := m.Namespace("eni-1a"), m.Namespace("eni-1b"), m.Namespace("eni-1c")
 	for _, to := range []string{"198.18.0.2:443", "198.18.0.16:443", "198.18.0.2:80"} {
@@ -247,8 +249,9 @@ func TestServices(t *testing.T) {
 	w.expect(a, "tcp", "198.18.0.1:443", "")
 	w.expect(a, "tcp", "198.18.0.17:443", "")
 	w.expect(w.internet, "tcp", "198.18.0.2:443", "") // even where the range is routed here
-	w.expect(w.host, "tcp", "198.18.0.2:443", "aws 198.18.0.2")
-	w.expect(w.host, "tcp", "198.18.0.16:81", "aws 198.18.0.16")
+	w.expect(w.host, "tcp", "198.18.0.2:443", "aws 198.18.0.1")
+	w.expect(w.host, "tcp", "198.18.0.16:80", "aws 198.18.0.1")
+	w.expect(w.host, "tcp", "198.18.0.16:81", "")
 	v.Gateway = false
 	w.update(m, v)
 	w.expect(a, "tcp", "198.18.0.2:443", "")
@@ -477,6 +480,7 @@ func TestRepairOfEdges(t *testing.T) {
 	two.Subnets[1].Routes = append(two.Subnets[1].Routes, Route{one.CIDRs[0], Device, "pcx-1"})
 	w.reconcile(m, one, two)
 	vpc, nat, door, s3 := m.Space(one.ID), m.Namespace("eni-1nat"), m.Namespace("eni-1vpce"), m.Namespace("vpce-1")
+	services := Services(w.dir + "/ns")
 	link := func(space, device string, fn func(*netlink.Handle, netlink.Link) error) func() {
 		return func() {
 			w.in(space, func(k *netlink.Handle) error {
@@ -533,6 +537,11 @@ func TestRepairOfEdges(t *testing.T) {
 		{"VPC", gone(vpc)},
 		{"routes of the VPC", routes(vpc)},
 		{"routes of the host", routes(w.host)},
+		{"services' namespace", gone(services)},
+		{"services' rules", rules(services)},
+		{"services' routes", routes(services)},
+		{"services' device", link(w.host, h.gatewayName(nameServices), remove)},
+		{"services' device down", link(services, deviceTask, down)},
 		{"rules", func() {
 			w.in(vpc, func(k *netlink.Handle) error {
 				rules := map[rule]bool{}
@@ -556,7 +565,7 @@ func TestRepairOfEdges(t *testing.T) {
 			w.serve(door, "ecr", 443)
 			w.serve(s3, "s3", 443)
 			w.serve(m.Namespace("eni-2c"), "c", 80)
-			w.serve(w.host, "aws", 443)
+			w.serve(services, "aws", 443)
 			w.serve(w.internet, "internet", 80)
 			w.expect(task, "tcp", "10.1.2.30:443", "ecr 10.1.2.10")
 			w.expect(task, "tcp", "198.18.0.16:443", "s3 10.1.2.10")

@@ -97,6 +97,10 @@ func (m *Manager) Pool() netip.Prefix { return m.host.Pool }
 // gateway endpoint.
 func (m *Manager) Namespace(id string) string { return m.path(Name(id)) }
 
+// Services is the file, in the directory of a Manager, that names the namespace of
+// the host's services, while there is one.
+func Services(dir string) string { return filepath.Join(dir, nameServices) }
+
 // Space is the file that names a VPC's network namespace, while there is one.
 func (m *Manager) Space(vpc string) string { return m.path(nameVPC(vpc)) }
 
@@ -283,6 +287,11 @@ func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
 	if seen.spaces[""], err = m.observeHost(sysctls); err != nil {
 		return seen, err
 	}
+	for _, name := range m.host.services() {
+		if seen.spaces[name], err = observeSpace(m.path(name), sysctlsService, false); err != nil {
+			return seen, err
+		}
+	}
 	for _, v := range vpcs {
 		list := v.services()
 		own := nameVPC(v.ID)
@@ -301,6 +310,10 @@ func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
 func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, err error) {
 	want, rulesets := map[string]space{}, map[string][]firewall.Ruleset{}
 	want[""] = wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), seen.spaces[""])
+	maps.Copy(want, wantedServices(m.host))
+	for _, name := range m.host.services() {
+		rulesets[name] = []firewall.Ruleset{firewall.RenderService()}
+	}
 	for _, v := range vpcs {
 		maps.Copy(want, wantedVPC(v, m.vpcs))
 		maps.Copy(rulesets, v.rulesets(m.vpcs))

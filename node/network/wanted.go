@@ -53,8 +53,13 @@ var sysctlsService = map[string]string{
 func wantedHost(h Host, vpcs []VPC, host space) space {
 	s := space{exists: true, links: map[string]link{}, addresses: map[located]bool{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
 	s.routes[destination{tableMain, h.metric(), h.Pool}] = hop{}
-	for _, a := range h.Services {
-		s.routes[destination{tableLocal, h.metric(), host32(a)}] = hop{device: deviceLocal}
+	for _, to := range h.services() {
+		name, mac := h.gatewayName(to), sharedMAC(to)
+		s.links[name] = link{peer: peer{space: to, device: deviceTask, mac: mac}, mac: mac, mtu: mtuGateway, up: true}
+		s.sysctls[forwardingName(name)] = "1"
+		for _, a := range h.Services {
+			s.routes[destination{tableMain, h.metric(), host32(a)}] = hop{name, linkLocal}
+		}
 	}
 	for _, v := range vpcs {
 		v.addHostIPv6(h, s)
@@ -77,6 +82,21 @@ func wantedHost(h Host, vpcs []VPC, host space) space {
 		}
 	}
 	return s
+}
+
+// wantedServices is the namespace of the host's services.
+func wantedServices(h Host) map[string]space {
+	spaces := map[string]space{}
+	for _, name := range h.services() {
+		s := emptySpace(sysctlsService)
+		s.ends[deviceTask] = true
+		s.routes[destination{table: tableMain, prefix: everywhere}] = hop{deviceTask, linkLocal}
+		for _, a := range h.Services {
+			s.routes[destination{table: tableLocal, prefix: host32(a)}] = hop{device: deviceLocal}
+		}
+		spaces[name] = s
+	}
+	return spaces
 }
 
 // wantedVPC is what v, among all VPCs of this host, needs of its own namespace and

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"neargate/internal/netns"
+	"neargate/node/network"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
 	"neargate/resource/network/edge"
@@ -104,7 +106,7 @@ func TestEdges(t *testing.T) {
 	defer stop()
 	task := m.plug(k, &private, "task", "10.1.2.10", "sg-1")
 	service := record.ServiceAddress(m.manager.Pool()).String() + ":443"
-	m.listenAt(m.host, service)
+	m.listenAt(network.Services(filepath.Join(m.dir, "ns")), service)
 
 	// A NAT gateway leads to services; a prefix list too.
 	nat := m.eni(&public, "eni-nat", "10.1.1.20", record.TypeNatGateway)

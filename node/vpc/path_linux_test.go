@@ -83,6 +83,7 @@ func newMaze(t *testing.T) *maze {
 	m.answer(manager.Namespace("eni-vpce"))
 	m.answer(manager.Namespace("vpce-s3"))
 	m.answer(m.host)
+	m.answer(network.Services(filepath.Join(m.dir, "ns")))
 	m.answer(m.internet)
 	m.forward(manager.Namespace("eni-1b"))
 	return m

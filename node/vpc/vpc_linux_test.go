@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"neargate/internal/netns"
 	"neargate/node/network"
 	"neargate/resource/compute"
@@ -56,6 +58,13 @@ func newMachine(t *testing.T) *machine {
 		m.must(errors.Join(netns.Discard(filepath.Join(m.dir, "world")), netns.Discard(filepath.Join(m.dir, "ns"))))
 	})
 	m.must(netns.Create(m.host))
+	m.must(netns.Do(m.host, func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(lo)
+	}))
 	m.update(func(tx store.Tx) error { return tables.EnsureDefaultNetwork(tx, account, region) })
 	m.must(m.st.View(t.Context(), func(tx store.Tx) error {
 		for s, err := range tables.Subnets.List(tx, account, region) {

@@ -127,22 +127,23 @@ func (l *List) Charge(s Size, began time.Time, seconds, tasks int64) ([]Line, er
 }
 
 // ChargeUse prices a use that began at a time and lasted this many seconds, as
-// they are: nothing is rounded up. The dimension is one that is paid by time.
+// they are: nothing is rounded up. What is paid by the amount has no time.
 func (l *List) ChargeUse(u Use, began time.Time, seconds int64) ([]Line, error) {
 	var lines []Line
 	for seconds > 0 {
-		hour, err := l.Hour(u, began)
+		span := l.until(u.Dimension, began, seconds)
+		n, err := l.Span(u, began, span)
 		if err != nil {
 			return nil, err
 		}
-		span := l.until(u.Dimension, began, seconds)
-		lines = append(lines, hour.Times(Ratio(span, 3600)))
+		lines = append(lines, n)
 		began, seconds = began.Add(time.Duration(span)*time.Second), seconds-span
 	}
 	return lines, nil
 }
 
-// Hour prices an hour of a use at the price in effect at a time.
+// Hour prices an hour of a use at the price in effect at a time; a month of what is
+// paid by the month, and all of what is paid by the amount.
 func (l *List) Hour(u Use, at time.Time) (Line, error) {
 	p, err := l.PriceAt(u.Dimension, at)
 	if err != nil {
@@ -165,9 +166,14 @@ func (l Line) Times(n Decimal) Line {
 	return l
 }
 
-// until is how many of the seconds pass before another price begins; a second in
-// which one does is charged at the price it began with.
+// until is how many of the seconds pass before another price begins, or another
+// month where that matters; a second in which one does is charged at the price it
+// began with.
 func (l *List) until(d Dimension, at time.Time, seconds int64) int64 {
+	if d.Monthly() {
+		begin, length := Month(at)
+		seconds = min(seconds, elapsed(at, begin.Add(time.Duration(length)*time.Second)))
+	}
 	for _, p := range l.series[d] {
 		if p.From.After(at) {
 			gap := p.From.Sub(at)

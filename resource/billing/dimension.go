@@ -25,7 +25,8 @@ const (
 	SpotARMMem  Dimension = "AmazonECS SpotUsage-Fargate-ARM-GB-Hours"
 )
 
-// The dimensions of what tasks are used with.
+// The dimensions of what tasks are used with. Records count them in things (public
+// addresses, endpoints in a zone, NAT gateways) or in KiB.
 const (
 	External      Dimension = "AmazonECS ECS-Anywhere-Instance-hours"
 	PublicIPv4    Dimension = "AmazonVPC PublicIPv4:InUseAddress"
@@ -120,7 +121,7 @@ func (d Dimension) Kind() Kind {
 		return KindMemory
 	case Storage:
 		return KindStorage
-	case PublicIPv4:
+	case PublicIPv4, IdleIPv4:
 		return KindAddress
 	}
 	return KindOther

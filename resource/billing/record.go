@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"fmt"
 	"iter"
 	"time"
 
@@ -12,10 +13,18 @@ import (
 type Labels struct {
 	Account, Region, Cluster string
 	Service                  string `json:",omitempty"`
-	Family                   string
+	Family                   string // "" of what is no task, which has no cluster either
 	Revision                 int
 	Tags                     []compute.Tag `json:",omitempty"`
 	Dimension                Dimension
+}
+
+// Definition is the task definition, FAMILY:REVISION; "" of what is no task.
+func (l *Labels) Definition() string {
+	if l.Family == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", l.Family, l.Revision)
 }
 
 // Tag is the value of a tag, "" without one.
@@ -28,15 +37,15 @@ func (l *Labels) Tag(key string) string {
 	return ""
 }
 
-// Record is what one task used of one dimension, once it is over. What Records
-// makes of a task is the same whenever it is asked, so writing a record under its
-// key a second time changes nothing.
+// Record is what one task, or one thing besides tasks, used of one dimension, once
+// it is over. What Records makes of a task is the same whenever it is asked, so
+// writing a record under its key a second time changes nothing.
 type Record struct {
 	Labels
-	Task       string
-	Start, End time.Time // as observed: of the image pull and of the task, or of the address
-	Seconds    int64     // as charged for
-	Units      int64     // CPU units, MiB, GiB, or addresses
+	Task       string    // or the name of a thing: nat-…, vpce-…/subnet-…, eipalloc-…, a repository, a log group
+	Start, End time.Time // as observed: of the image pull and of the task, or of the address or thing
+	Seconds    int64     // as charged for; 1 of what is paid by the amount
+	Units      int64     // CPU units, MiB, GiB, things, or KiB: see Dimension
 }
 
 // Key tells a record from every other of its installation.
@@ -46,17 +55,6 @@ func (r *Record) Key() []string {
 
 // Use is what the record's task used in each of its seconds.
 func (r *Record) Use() Use { return Use{r.Dimension, Ratio(r.Units, r.Dimension.scale())} }
-
-// scale is how many of a record's units make one of what a price is for.
-func (d Dimension) scale() int64 {
-	if d == Storage || d == PublicIPv4 {
-		return 1
-	}
-	return 1024
-}
-
-// Hours are the hours of vCPUs, GB or addresses in a sum of seconds times units.
-func (d Dimension) Hours(amount int64) Decimal { return Ratio(amount, 3600*d.scale()) }
 
 // UsageType is the usage type of the labels' dimension in their region.
 func (l *Labels) UsageType() string {
@@ -77,7 +75,7 @@ type Row struct {
 
 // On is the record on other terms: with the seconds that these charge for.
 func (r Record) On(t *Terms) *Record {
-	if r.Dimension != PublicIPv4 {
+	if r.Dimension.Service() == "AmazonECS" {
 		r.Seconds = t.Billable(elapsed(r.Start, r.End), r.Dimension.windows())
 	}
 	return &r

@@ -47,15 +47,6 @@ func Managed(alias string) (service string, ok bool) {
 	return service, ok && managed[service] != ""
 }
 
-// ManagedAliases are the aliases of the services with a key of their own.
-func ManagedAliases() []string {
-	var out []string
-	for _, s := range slices.Sorted(maps.Keys(managed)) {
-		out = append(out, "alias/aws/"+s)
-	}
-	return out
-}
-
 // ManagedPolicy is the policy of a service's own key: the account's principals use
 // it through the service only.
 func ManagedPolicy(account, region, service string) string {

@@ -23,6 +23,13 @@ type Event struct {
 // Resource is what a call was about.
 type Resource struct{ Type, Name string }
 
+// Arrival is an event and its position in the order in which events came, which is
+// never used again.
+type Arrival struct {
+	Position uint64
+	Event
+}
+
 // Keep is how long events can be looked up.
 const Keep = 90 * 24 * time.Hour
 

@@ -1,4 +1,5 @@
-// Package cloudtrail answers AWS CloudTrail, as far as it looks events up.
+// Package cloudtrail answers AWS CloudTrail: it looks management events up, and keeps
+// trails, whose files are delivered elsewhere.
 package cloudtrail
 
 import (
@@ -24,15 +25,18 @@ const defaultResults = 50
 
 // Service is the CloudTrail API.
 type Service struct {
-	deps   service.Deps
-	events Events
-	pages  *page.Sealer
+	deps    service.Deps
+	events  Events
+	buckets Buckets
+	pages   *page.Sealer
 }
 
 var _ api.API = (*Service)(nil)
 
 // New returns the CloudTrail API.
-func New(d service.Deps, e Events) *Service { return &Service{d, e, page.NewSealer(d.TokenKey)} }
+func New(d service.Deps, e Events, b Buckets) *Service {
+	return &Service{d, e, b, page.NewSealer(d.TokenKey)}
+}
 
 // LookupEvents finds management events of the last 90 days, newest first.
 func (s *Service) LookupEvents(ctx context.Context, in *api.LookupEventsInput) (*api.LookupEventsOutput, error) {

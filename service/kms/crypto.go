@@ -8,6 +8,7 @@ import (
 	api "neargate/aws/kms"
 	"neargate/internal/seal"
 	"neargate/resource/key"
+	"neargate/service/internal/optional"
 	"neargate/store"
 	"neargate/store/tables/keys"
 	"neargate/wire/shape"
@@ -114,7 +115,7 @@ func checkContext(context map[string]string) error {
 
 // algorithm refuses the algorithms of asymmetric keys.
 func algorithm(name *string) error {
-	if deref(name, symmetric) != symmetric {
+	if optional.Or(name, symmetric) != symmetric {
 		return api.InvalidKeyUsageException("EncryptionAlgorithm " + *name + " is not valid for KeySpec " + symmetric + ".")
 	}
 	return nil
@@ -122,7 +123,7 @@ func algorithm(name *string) error {
 
 // dryRun is the answer to a request that was to be checked only.
 func dryRun(asked *bool) error {
-	if deref(asked, false) {
+	if optional.Or(asked, false) {
 		return api.DryRunOperationException("The request would have succeeded, but the DryRun option is set.")
 	}
 	return nil
@@ -201,8 +202,8 @@ func (s *Service) dataKey(ctx context.Context, text string, spec *string, size *
 	if (spec == nil) == (size == nil) {
 		return k, nil, nil, shape.Errorf("ValidationException", "Please specify either number of bytes or key spec.")
 	}
-	n := int(deref(size, 32))
-	if deref(spec, "") == "AES_128" {
+	n := int(optional.Or(size, 32))
+	if optional.Or(spec, "") == "AES_128" {
 		n = 16
 	}
 	k, err = s.forEncryption(ctx, text, context, tokens)

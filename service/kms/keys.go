@@ -8,6 +8,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/kms"
 	"neargate/resource/key"
+	"neargate/service/internal/optional"
 	"neargate/store"
 	"neargate/store/tables/keys"
 	"neargate/wire/shape"
@@ -26,7 +27,7 @@ func (s *Service) CreateKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 	}
 	c := auth.CallerFrom(ctx)
 	k := key.Key{
-		Account: c.Account, Region: c.Region, ID: s.deps.IDs.UUID(), CreatedAt: s.now(), Description: deref(in.Description, ""),
+		Account: c.Account, Region: c.Region, ID: s.deps.IDs.UUID(), CreatedAt: s.now(), Description: optional.Or(in.Description, ""),
 		Manager: key.Customer, State: key.Enabled, Policy: key.DefaultPolicy(c.Account, c.Region),
 	}
 	var err error
@@ -39,7 +40,7 @@ func (s *Service) CreateKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 			return api.LimitExceededException("You have exceeded the maximum number of keys in this region.")
 		}
 		if in.Policy != nil {
-			if err := s.checkPolicy(tx, c, &k, *in.Policy, deref(in.BypassPolicyLockoutSafetyCheck, false)); err != nil {
+			if err := s.checkPolicy(tx, c, &k, *in.Policy, optional.Or(in.BypassPolicyLockoutSafetyCheck, false)); err != nil {
 				return err
 			}
 			k.Policy = *in.Policy
@@ -55,19 +56,19 @@ func (s *Service) CreateKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 // checkSpec refuses keys of other kinds: asymmetric and HMAC keys, imported
 // material, key stores, and keys in several regions.
 func checkSpec(in *api.CreateKeyInput) error {
-	spec := deref(in.KeySpec, deref(in.CustomerMasterKeySpec, symmetric))
+	spec := optional.Or(in.KeySpec, optional.Or(in.CustomerMasterKeySpec, symmetric))
 	switch {
 	case in.KeySpec != nil && in.CustomerMasterKeySpec != nil:
 		return shape.Errorf("ValidationException", "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
 	case spec != symmetric:
 		return api.UnsupportedOperationException("KeySpec " + spec + " is not supported in this region.")
-	case deref(in.KeyUsage, "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
+	case optional.Or(in.KeyUsage, "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
 		return shape.Errorf("ValidationException", "The operation failed because the KeyUsage value of the KMS key is not compatible with the KeySpec %s.", spec)
 	case in.CustomKeyStoreId != nil || in.XksKeyId != nil:
 		return api.CustomKeyStoreNotFoundException("")
-	case deref(in.Origin, "AWS_KMS") != "AWS_KMS":
+	case optional.Or(in.Origin, "AWS_KMS") != "AWS_KMS":
 		return api.UnsupportedOperationException("Origin " + *in.Origin + " is not supported in this region.")
-	case deref(in.MultiRegion, false):
+	case optional.Or(in.MultiRegion, false):
 		return api.UnsupportedOperationException("Multi-Region keys are not supported in this region.")
 	}
 	return nil
@@ -154,7 +155,7 @@ func (s *Service) ListKeys(ctx context.Context, in *api.ListKeysInput) (*api.Lis
 	if last != "" {
 		after = []string{c.Account, c.Region, last}
 	}
-	limit := int(deref(in.Limit, defaultLimit))
+	limit := int(optional.Or(in.Limit, defaultLimit))
 	out := &api.ListKeysOutput{Keys: []api.KeyListEntry{}, Truncated: new(false)}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		found, err := store.Collect(keys.Keys.Page(tx, []string{c.Account, c.Region}, after, limit+1))
@@ -212,7 +213,7 @@ const defaultWindow = 30
 
 // ScheduleKeyDeletion makes a key unusable and lets it be deleted after some days.
 func (s *Service) ScheduleKeyDeletion(ctx context.Context, in *api.ScheduleKeyDeletionInput) (*api.ScheduleKeyDeletionOutput, error) {
-	days := deref(in.PendingWindowInDays, defaultWindow)
+	days := optional.Or(in.PendingWindowInDays, defaultWindow)
 	k, err := s.change(ctx, *in.KeyId, func(k *key.Key) error {
 		if err := firstOf(customers(ctx, k, "ScheduleKeyDeletion"), living(k)); err != nil {
 			return err

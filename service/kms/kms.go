@@ -14,6 +14,7 @@ import (
 	"neargate/internal/seal"
 	"neargate/resource/key"
 	"neargate/service"
+	"neargate/service/internal/optional"
 	"neargate/service/internal/page"
 	"neargate/store"
 	"neargate/store/tables/keys"
@@ -182,19 +183,12 @@ func cut[T any](s *Service, all []T, after string, limit *int32, scope []string)
 			return nil, nil, nil, api.InvalidMarkerException("Invalid marker")
 		}
 	}
-	to := min(len(all), from+int(deref(limit, defaultLimit)))
+	to := min(len(all), from+int(optional.Or(limit, defaultLimit)))
 	more = new(to < len(all))
 	if *more {
 		next = new(s.pages.Seal(strconv.Itoa(to), scope...))
 	}
 	return append([]T{}, all[from:to]...), next, more, nil
-}
-
-func deref[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
 }
 
 // refused is a denial in the words of KMS.

@@ -8,6 +8,7 @@ import (
 	api "neargate/aws/kms"
 	"neargate/resource/key"
 	"neargate/service/internal/guard"
+	"neargate/service/internal/optional"
 	"neargate/store"
 	"neargate/store/tables/keys"
 )
@@ -43,7 +44,7 @@ func (s *Service) checkPolicy(tx store.Tx, c auth.Caller, k *key.Key, text strin
 }
 
 func checkName(name *string) error {
-	if deref(name, policyName) != policyName {
+	if optional.Or(name, policyName) != policyName {
 		return api.NotFoundException("No such policy exists")
 	}
 	return nil
@@ -58,7 +59,7 @@ func (s *Service) PutKeyPolicy(ctx context.Context, in *api.PutKeyPolicyInput) (
 	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		k, err := own(ctx, tx, *in.KeyId)
 		if err == nil {
-			err = firstOf(customers(ctx, &k, "PutKeyPolicy"), s.checkPolicy(tx, c, &k, *in.Policy, deref(in.BypassPolicyLockoutSafetyCheck, false)))
+			err = firstOf(customers(ctx, &k, "PutKeyPolicy"), s.checkPolicy(tx, c, &k, *in.Policy, optional.Or(in.BypassPolicyLockoutSafetyCheck, false)))
 		}
 		if err != nil {
 			return err

@@ -3,10 +3,10 @@ package kms
 import (
 	"context"
 	"slices"
-	"strings"
 
 	api "neargate/aws/kms"
 	"neargate/resource/key"
+	"neargate/service/internal/tagset"
 	"neargate/store"
 )
 
@@ -20,22 +20,18 @@ func mergeTags(tags []key.Tag, add []api.Tag) ([]key.Tag, error) {
 	for _, t := range add {
 		k, v := *t.TagKey, *t.TagValue
 		switch {
-		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+		case tagset.Reserved(k):
 			return nil, api.TagException("Tags beginning with aws: are reserved")
 		case slices.Contains(seen, k):
 			return nil, api.TagException("Duplicate tag keys")
 		}
 		seen = append(seen, k)
-		if i := slices.IndexFunc(out, func(t key.Tag) bool { return t.Key == k }); i >= 0 {
-			out[i].Value = v
-			continue
-		}
-		out = append(out, key.Tag{Key: k, Value: v})
+		out = tagset.Set(out, k, v)
 	}
 	if len(out) > maxTags {
 		return nil, api.TagException("Too many tags")
 	}
-	slices.SortFunc(out, func(a, b key.Tag) int { return strings.Compare(a.Key, b.Key) })
+	tagset.Sort(out)
 	return out, nil
 }
 
@@ -57,7 +53,7 @@ func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceInput)
 		if err := firstOf(customers(ctx, k, "UntagResource"), living(k)); err != nil {
 			return err
 		}
-		k.Tags = slices.DeleteFunc(slices.Clone(k.Tags), func(t key.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		k.Tags = tagset.Without(k.Tags, in.TagKeys)
 		return nil
 	})
 	return &api.UntagResourceOutput{}, err

@@ -15,6 +15,7 @@ import (
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
 	"neargate/service"
+	"neargate/service/internal/optional"
 	"neargate/service/internal/page"
 	"neargate/service/logs/export"
 	"neargate/service/logs/query"
@@ -236,7 +237,7 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *api.DescribeLogGrou
 	if err != nil {
 		return nil, err
 	}
-	limit := deref(in.Limit, defaultLimit)
+	limit := optional.Or(in.Limit, defaultLimit)
 	out := &api.DescribeLogGroupsOutput{LogGroups: []api.LogGroup{}}
 	var found []logs.Group
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
@@ -281,7 +282,7 @@ type groupFilter struct {
 
 func newGroupFilter(in *api.DescribeLogGroupsInput, c auth.Caller) (groupFilter, error) {
 	f := groupFilter{
-		prefix: deref(in.LogGroupNamePrefix, ""), pattern: deref(in.LogGroupNamePattern, ""), class: deref(in.LogGroupClass, ""),
+		prefix: optional.Or(in.LogGroupNamePrefix, ""), pattern: optional.Or(in.LogGroupNamePattern, ""), class: optional.Or(in.LogGroupClass, ""),
 		none: len(in.AccountIdentifiers) > 0 && !slices.Contains(in.AccountIdentifiers, c.Account),
 	}
 	if f.prefix != "" && f.pattern != "" {
@@ -371,11 +372,4 @@ func from(c auth.Caller, segments []string, prefix, last string) []string {
 		return nil
 	}
 	return append(append([]string{c.Account, c.Region}, segments...), last)
-}
-
-func deref[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
 }

@@ -10,6 +10,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
+	"neargate/service/internal/optional"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -128,9 +129,9 @@ type streamQuery struct {
 
 func newStreamQuery(c auth.Caller, in *api.DescribeLogStreamsInput) (streamQuery, error) {
 	q := streamQuery{
-		caller: c, prefix: deref(in.LogStreamNamePrefix, ""),
-		orderBy: deref(in.OrderBy, "LogStreamName"), descending: deref(in.Descending, false),
-		limit: int(deref(in.Limit, defaultLimit)),
+		caller: c, prefix: optional.Or(in.LogStreamNamePrefix, ""),
+		orderBy: optional.Or(in.OrderBy, "LogStreamName"), descending: optional.Or(in.Descending, false),
+		limit: int(optional.Or(in.Limit, defaultLimit)),
 	}
 	var err error
 	if q.group, err = oneGroup(c, in.LogGroupName, in.LogGroupIdentifier); err != nil {

@@ -3,35 +3,29 @@ package logs
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
+	"neargate/service/internal/tagset"
 	"neargate/store"
 )
 
 // mergeTags returns the tags with others added, by key.
 func mergeTags(tags []logs.Tag, add map[string]string) ([]logs.Tag, error) {
-	all := map[string]string{}
-	for _, t := range tags {
-		all[t.Key] = t.Value
-	}
-	for k := range add {
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
+	out := slices.Clone(tags)
+	for k, v := range add {
+		if tagset.Reserved(k) {
 			return nil, api.InvalidParameterException("Tag keys beginning with aws: are reserved for system use.")
 		}
+		out = tagset.Set(out, k, v)
 	}
-	maps.Copy(all, add)
-	if len(all) > maxTags {
+	if len(out) > maxTags {
 		return nil, api.TooManyTagsException(fmt.Sprintf("A resource can have no more than %d tags.", maxTags))
 	}
-	var out []logs.Tag
-	for _, k := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, logs.Tag{Key: k, Value: all[k]})
-	}
+	tagset.Sort(out)
 	return out, nil
 }
 
@@ -44,7 +38,7 @@ func (s *Service) tag(ctx context.Context, group string, tags map[string]string)
 
 func (s *Service) untag(ctx context.Context, group string, keys []string) error {
 	return s.changeGroup(ctx, group, func(g *logs.Group) error {
-		g.Tags = slices.DeleteFunc(slices.Clone(g.Tags), func(t logs.Tag) bool { return slices.Contains(keys, t.Key) })
+		g.Tags = tagset.Without(g.Tags, keys)
 		return nil
 	})
 }

@@ -84,7 +84,7 @@ func (i Inside) Put(ctx context.Context, c auth.Caller, bucket, key string, abou
 	if err := i.allow(ctx, c, &b, "s3:PutObject", key); err != nil {
 		return objects.Version{}, err
 	}
-	return i.put(ctx, &b, key, about, from)
+	return i.put(ctx, &b, key, about, from, objects.Condition{})
 }
 
 // PutFor writes an object as an AWS service, if the bucket's policy lets it.
@@ -96,17 +96,34 @@ func (i Inside) PutFor(ctx context.Context, a Agent, bucket, key string, about o
 	if err := a.may(&b, "s3:PutObject", key); err != nil {
 		return objects.Version{}, err
 	}
-	return i.put(ctx, &b, key, about, from)
+	return i.put(ctx, &b, key, about, from, objects.Condition{})
 }
 
-// MayFor answers nil when a bucket's policy lets an AWS service do something with
-// the bucket.
-func (i Inside) MayFor(ctx context.Context, a Agent, bucket, action string) error {
+// PutNewFor writes an object as PutFor does, unless there is one with the key; then it
+// does nothing.
+func (i Inside) PutNewFor(ctx context.Context, a Agent, bucket, key string, about objects.About, from io.Reader) error {
 	b, err := i.Bucket(ctx, bucket)
 	if err != nil {
 		return err
 	}
-	return a.may(&b, action, "")
+	if err := a.may(&b, "s3:PutObject", key); err != nil {
+		return err
+	}
+	_, err = i.put(ctx, &b, key, about, from, objects.Condition{IfNoneMatch: true})
+	if errors.Is(err, objects.ErrCondition) {
+		err = nil
+	}
+	return err
+}
+
+// MayFor answers nil when a bucket's policy lets an AWS service do something with
+// the bucket, or with a key in it, which may be empty.
+func (i Inside) MayFor(ctx context.Context, a Agent, bucket, action, key string) error {
+	b, err := i.Bucket(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	return a.may(&b, action, key)
 }
 
 func (a Agent) may(b *objects.Bucket, action, key string) error {
@@ -135,7 +152,7 @@ func (i Inside) allow(ctx context.Context, c auth.Caller, b *objects.Bucket, act
 	return err
 }
 
-func (i Inside) put(ctx context.Context, b *objects.Bucket, key string, about objects.About, from io.Reader) (objects.Version, error) {
+func (i Inside) put(ctx context.Context, b *objects.Bucket, key string, about objects.About, from io.Reader, cond objects.Condition) (objects.Version, error) {
 	if key == "" || len(key) > objects.MaxKey {
 		return objects.Version{}, call.Fail("KeyTooLongError", 400, "Your key is too long")
 	}
@@ -144,5 +161,5 @@ func (i Inside) put(ctx context.Context, b *objects.Bucket, key string, about ob
 		return objects.Version{}, err
 	}
 	sum := objects.Checksum{Algorithm: checksum.CRC64NVME, Value: checksum.Encode(st.Sums[checksum.CRC64NVME]), Type: objects.FullObject}
-	return i.cfg.Engine.Put(objects.Write{Bucket: b.ID, Versioning: b.Versioning, Key: key, About: about, Checksum: sum}, st)
+	return i.cfg.Engine.Put(objects.Write{Bucket: b.ID, Versioning: b.Versioning, Key: key, About: about, Checksum: sum, If: cond}, st)
 }

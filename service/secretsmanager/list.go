@@ -8,6 +8,8 @@ import (
 	"neargate/auth"
 	api "neargate/aws/secretsmanager"
 	"neargate/resource/secret"
+	"neargate/service/internal/optional"
+	"neargate/service/internal/tagset"
 	"neargate/store"
 	"neargate/store/tables/secrets"
 )
@@ -15,22 +17,22 @@ import (
 // ListSecrets lists secrets by when they were created, or in another order.
 func (s *Service) ListSecrets(ctx context.Context, in *api.ListSecretsInput) (*api.ListSecretsOutput, error) {
 	c := auth.CallerFrom(ctx)
-	scope := []string{"ListSecrets", deref(in.SortBy, ""), deref(in.SortOrder, "")}
+	scope := []string{"ListSecrets", optional.Or(in.SortBy, ""), optional.Or(in.SortOrder, "")}
 	for _, f := range in.Filters {
 		if f.Key == nil || len(f.Values) == 0 {
 			return nil, api.InvalidParameterException("Invalid filter.")
 		}
 		scope = append(scope, *f.Key, strings.Join(f.Values, "\x00"))
 	}
-	if deref(in.IncludePlannedDeletion, false) {
+	if optional.Or(in.IncludePlannedDeletion, false) {
 		scope = append(scope, "planned")
 	}
 	last, scope, err := s.position(ctx, in.NextToken, scope...)
 	if err != nil {
 		return nil, err
 	}
-	key := order(deref(in.SortBy, "created-date"))
-	descending := deref(in.SortOrder, "desc") == "desc"
+	key := order(optional.Or(in.SortBy, "created-date"))
+	descending := optional.Or(in.SortOrder, "desc") == "desc"
 	if in.SortBy != nil && *in.SortBy == "name" && in.SortOrder == nil {
 		descending = false
 	}
@@ -42,7 +44,7 @@ func (s *Service) ListSecrets(ctx context.Context, in *api.ListSecretsInput) (*a
 			if err != nil {
 				return err
 			}
-			if (!sec.Deleted() || deref(in.IncludePlannedDeletion, false)) && matches(in.Filters, &sec) {
+			if (!sec.Deleted() || optional.Or(in.IncludePlannedDeletion, false)) && matches(in.Filters, &sec) {
 				all = append(all, sec)
 			}
 		}
@@ -53,7 +55,7 @@ func (s *Service) ListSecrets(ctx context.Context, in *api.ListSecretsInput) (*a
 			return strings.Compare(a, b)
 		}
 		slices.SortFunc(all, func(a, b secret.Secret) int { return compare(key(&a), key(&b)) })
-		limit := int(deref(in.MaxResults, 100))
+		limit := int(optional.Or(in.MaxResults, 100))
 		position := ""
 		for i := range all {
 			sec := &all[i]
@@ -137,18 +139,14 @@ const maxTags = 50
 func mergeTags(tags []secret.Tag, add []api.Tag) ([]secret.Tag, error) {
 	out := slices.Clone(tags)
 	for _, t := range add {
-		k := deref(t.Key, "")
+		k := optional.Or(t.Key, "")
 		switch {
 		case k == "":
 			return nil, api.InvalidParameterException("Tag keys must not be null.")
-		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+		case tagset.Reserved(k):
 			return nil, api.InvalidParameterException("Tag keys can't begin with aws:.")
 		}
-		if i := slices.IndexFunc(out, func(o secret.Tag) bool { return o.Key == k }); i >= 0 {
-			out[i].Value = deref(t.Value, "")
-			continue
-		}
-		out = append(out, secret.Tag{Key: k, Value: deref(t.Value, "")})
+		out = tagset.Set(out, k, optional.Or(t.Value, ""))
 	}
 	if len(out) > maxTags {
 		return nil, api.LimitExceededException("You have exceeded the maximum number of tags for this secret.")
@@ -181,7 +179,7 @@ func (s *Service) TagResource(ctx context.Context, in *api.TagResourceInput) (*a
 // UntagResource removes tags from a secret; keys that are not there are fine.
 func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
 	_, err := s.change(ctx, *in.SecretId, func(_ store.Tx, sec *secret.Secret) error {
-		sec.Tags = slices.DeleteFunc(slices.Clone(sec.Tags), func(t secret.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		sec.Tags = tagset.Without(sec.Tags, in.TagKeys)
 		return nil
 	})
 	return &api.UntagResourceOutput{}, err

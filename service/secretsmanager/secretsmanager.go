@@ -259,13 +259,6 @@ func checkName(name string) error {
 	return nil
 }
 
-func deref[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
 // text is nil for "".
 func text(s string) *string {
 	if s == "" {

@@ -164,13 +164,6 @@ func (s *Service) open(ctx context.Context, token *string, scope ...string) (str
 	return position, scope, err
 }
 
-func deref[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
 // given is nil for "".
 func given(s string) *string {
 	if s == "" {

@@ -3,10 +3,10 @@ package ssm
 import (
 	"context"
 	"slices"
-	"strings"
 
 	api "neargate/aws/ssm"
 	"neargate/resource/param"
+	"neargate/service/internal/tagset"
 	"neargate/store"
 )
 
@@ -17,19 +17,15 @@ const maxTags = 50
 func mergeTags(tags []param.Tag, add []api.Tag) ([]param.Tag, error) {
 	out := slices.Clone(tags)
 	for _, t := range add {
-		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+		if tagset.Reserved(*t.Key) {
 			return nil, invalid("Tag keys that begin with aws: are reserved for system use.")
 		}
-		if i := slices.IndexFunc(out, func(o param.Tag) bool { return o.Key == *t.Key }); i >= 0 {
-			out[i].Value = *t.Value
-			continue
-		}
-		out = append(out, param.Tag{Key: *t.Key, Value: *t.Value})
+		out = tagset.Set(out, *t.Key, *t.Value)
 	}
 	if len(out) > maxTags {
 		return nil, api.TooManyTagsError("").WithoutMessage()
 	}
-	slices.SortFunc(out, func(a, b param.Tag) int { return strings.Compare(a.Key, b.Key) })
+	tagset.Sort(out)
 	return out, nil
 }
 
@@ -74,7 +70,7 @@ func (s *Service) RemoveTagsFromResource(ctx context.Context, in *api.RemoveTags
 		return nil, err
 	}
 	err = s.change(ctx, r, func(_ store.Tx, p *param.Parameter) error {
-		p.Tags = slices.DeleteFunc(slices.Clone(p.Tags), func(t param.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		p.Tags = tagset.Without(p.Tags, in.TagKeys)
 		return nil
 	})
 	return &api.RemoveTagsFromResourceOutput{}, missing(err)

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,12 +41,13 @@ const (
 // Bounds of doors.
 const (
 	grace        = 5 * time.Second // that requests have to end with the daemon
-	retryAfter   = 5 * time.Second
+	retryAfter   = 2 * time.Second
 	connsPerHost = 1024
 )
 
 // Config is what doors are made with.
 type Config struct {
+	Space  string                                      // network namespace of the public doors; empty: the host's
 	Pool   netip.Prefix                                // public range
 	Leaf   func(name string) (*tls.Certificate, error) // server certificates
 	Relays []relay.Relay                               // mirrors of registries
@@ -74,7 +76,7 @@ func (d *Doors) Run(ctx context.Context) error {
 	public := func(a netip.Addr, name func(sni string) string, h http.Handler) {
 		wg.Go(func() {
 			d.keep(ctx, a, func() (*door, error) {
-				return d.open("", a, context.Background(), name, h)
+				return d.open(d.cfg.Space, a, context.Background(), name, h)
 			})
 		})
 	}
@@ -104,38 +106,69 @@ func (d *Doors) Run(ctx context.Context) error {
 
 // keep holds a public door open until ctx ends.
 func (d *Doors) keep(ctx context.Context, a netip.Addr, open func() (*door, error)) {
+	d.stay(ctx, a, func(here context.Context) error {
+		x, err := open()
+		if err != nil {
+			return err
+		}
+		select {
+		case err = <-x.failed:
+			x.close(0)
+		case <-here.Done():
+			x.close(grace)
+		}
+		return err
+	})
+}
+
+// stay lets serve serve in the namespace of the public doors until ctx ends: again
+// when it failed, or when there is another namespace, which somebody removed.
+func (d *Doors) stay(ctx context.Context, a netip.Addr, serve func(context.Context) error) {
 	told := ""
 	for ctx.Err() == nil {
-		x, err := open()
-		if err == nil {
-			told = ""
-			select {
-			case err = <-x.failed:
-				x.close(0)
-			case <-ctx.Done():
-				x.close(grace)
-				return
+		here, leave := context.WithCancel(ctx)
+		moved, was := make(chan struct{}), identity(d.cfg.Space)
+		go func() {
+			defer close(moved)
+			defer leave()
+			for pause(here) && identity(d.cfg.Space) == was {
 			}
+		}()
+		began := time.Now()
+		err := serve(here)
+		again := here.Err() != nil
+		leave()
+		<-moved
+		if ctx.Err() != nil || again {
+			continue
+		}
+		if time.Since(began) > retryAfter {
+			told = ""
 		}
 		d.complain(a, err, &told)
 		pause(ctx)
 	}
 }
 
+// identity tells network namespaces apart that have the same name one after the other.
+func identity(space string) any {
+	info, err := os.Stat(space)
+	if err != nil {
+		return nil
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return [2]uint64{st.Dev, st.Ino}
+}
+
 // keepRelay holds the door of a mirror open until ctx ends.
 func (d *Doors) keepRelay(ctx context.Context, r relay.Relay) {
-	told := ""
-	for ctx.Err() == nil {
-		l, err := listen(ctx, r.Address)
-		if err == nil {
-			told = ""
-			err = r.Serve(ctx, l, d.cfg.Log)
+	d.stay(ctx, r.Address.Addr(), func(here context.Context) error {
+		l, err := listen(ctx, d.cfg.Space, r.Address)
+		if err != nil {
+			return err
 		}
-		if ctx.Err() == nil {
-			d.complain(r.Address.Addr(), err, &told)
-			pause(ctx)
-		}
-	}
+		return r.Serve(here, l, d.cfg.Log)
+	})
 }
 
 // complain logs a failure that was not told before.
@@ -144,17 +177,16 @@ func (d *Doors) complain(a netip.Addr, err error, told *string) {
 		return
 	}
 	*told = err.Error()
-	if errors.Is(err, syscall.EADDRINUSE) {
-		d.cfg.Log.Error("tasks do not reach a public endpoint: another program has its port on every address of this host; let it listen on addresses of its own", "address", a, "error", err)
-		return
-	}
 	d.cfg.Log.Error("tasks do not reach a public endpoint", "address", a, "error", err)
 }
 
-func pause(ctx context.Context) {
+// pause reports whether ctx did not end meanwhile.
+func pause(ctx context.Context) bool {
 	select {
 	case <-time.After(retryAfter):
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -241,17 +273,13 @@ type door struct {
 // open opens a door in a network namespace, empty for the host's. Requests carry the
 // values of ctx.
 func (d *Doors) open(space string, a netip.Addr, ctx context.Context, name func(sni string) string, h http.Handler) (*door, error) {
-	var secure, plain net.Listener
-	err := netns.Do(space, func() (err error) {
-		if secure, err = listen(ctx, netip.AddrPortFrom(a, httpsPort)); err != nil {
-			return err
-		}
-		if plain, err = listen(ctx, netip.AddrPortFrom(a, httpPort)); err != nil {
-			secure.Close()
-		}
-		return err
-	})
+	secure, err := listen(ctx, space, netip.AddrPortFrom(a, httpsPort))
 	if err != nil {
+		return nil, err
+	}
+	plain, err := listen(ctx, space, netip.AddrPortFrom(a, httpPort))
+	if err != nil {
+		secure.Close()
 		return nil, err
 	}
 	config := &tls.Config{
@@ -293,8 +321,12 @@ func (x *door) close(within time.Duration) {
 	x.ended.Wait()
 }
 
-// listen listens on an address that need not be there yet.
-func listen(ctx context.Context, a netip.AddrPort) (net.Listener, error) {
+// listen listens in a network namespace on an address that need not be there yet.
+func listen(ctx context.Context, space string, a netip.AddrPort) (l net.Listener, err error) {
 	lc := net.ListenConfig{Control: netns.FreeBind}
-	return lc.Listen(ctx, "tcp4", a.String())
+	err = netns.Do(space, func() (err error) {
+		l, err = lc.Listen(ctx, "tcp4", a.String())
+		return err
+	})
+	return l, err
 }

@@ -37,8 +37,9 @@ var pool = netip.MustParsePrefix("127.19.0.0/20") // this machine's own, so that
 type world struct {
 	*testing.T
 	*Doors
-	dir   string
-	roots *x509.CertPool
+	dir      string
+	services string // a namespace
+	roots    *x509.CertPool
 }
 
 func newWorld(t *testing.T, relays ...relay.Relay) *world {
@@ -51,7 +52,8 @@ func newWorld(t *testing.T, relays ...relay.Relay) *world {
 	w.roots.AddCert(authority.Certificate())
 	w.must(netns.Prepare(w.dir))
 	t.Cleanup(func() { w.must(netns.Discard(w.dir)) })
-	w.Doors = New(Config{Pool: pool, Leaf: authority.Leaf, Relays: relays, All: tell("all"), Of: tell, Log: slog.New(slog.DiscardHandler)})
+	w.services = w.space("services", "127.0.0.9")
+	w.Doors = New(Config{Space: w.services, Pool: pool, Leaf: authority.Leaf, Relays: relays, All: tell("all"), Of: tell, Log: slog.New(slog.DiscardHandler)})
 	return w
 }
 
@@ -154,7 +156,7 @@ func TestPublicDoors(t *testing.T) {
 	address, _ := network.MirrorAddress(pool, 0)
 	w := newWorld(t, relay.Relay{Address: netip.AddrPortFrom(address, httpPort), Host: mirror.Addr().String()})
 	stop := w.run()
-	services, objects, mirrored := w.client("", "127.19.0.2"), w.client("", "127.19.0.16"), w.client("", "127.19.0.64")
+	services, objects, mirrored := w.client(w.services, "127.19.0.2"), w.client(w.services, "127.19.0.16"), w.client(w.services, "127.19.0.64")
 	for _, tt := range []struct {
 		client    *http.Client
 		url, want string
@@ -169,6 +171,15 @@ func TestPublicDoors(t *testing.T) {
 	} {
 		if got := w.eventually(tt.client, tt.url); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %s, want %s", tt.url, got, tt.want)
+		}
+	}
+	// Somebody removes the namespace, which is made again.
+	w.must(netns.Remove(w.services))
+	w.space("services", "127.0.0.9")
+	for _, c := range []*http.Client{services, objects, mirrored} {
+		c.CloseIdleConnections()
+		if got := w.eventually(c, "http://sts.eu-west-1.amazonaws.com/"); !strings.Contains(got, "TLS false <nil>") {
+			t.Errorf("in another namespace: %s", got)
 		}
 	}
 	stop()

@@ -28,7 +28,7 @@ func (l Buckets) MayRead(ctx context.Context, o export.Owner, bucket string) err
 		return export.ErrRegion
 	}
 	if err == nil {
-		err = l.Inside.MayFor(ctx, logAgent(o), bucket, "s3:GetBucketAcl")
+		err = l.Inside.MayFor(ctx, logAgent(o), bucket, "s3:GetBucketAcl", "")
 	}
 	return exportError(err)
 }

@@ -37,6 +37,7 @@ var (
 	clients  = flag.Int("clients", 16, "connections")
 	only     = flag.String("only", "", "measure only the calls whose name contains this")
 	start    = flag.Bool("start", false, "measure how fast neargate starts instead")
+	policies = flag.Bool("policies", false, "measure calls of users with policies of 1 and 100 statements instead")
 	large    = flag.String("large", "", "measure latencies on the installation that runs on this data directory instead")
 	tasks    = flag.Int("tasks", 100_000, "how many tasks -large has")
 	bare     = flag.String("bare", "", "serve the bytes of this file (used by the program itself)")
@@ -64,6 +65,9 @@ func measure() error {
 	defer os.RemoveAll(dir)
 	if *start {
 		return measureStart(dir)
+	}
+	if *policies {
+		return measurePolicies(dir)
 	}
 	return measureCalls(dir)
 }

@@ -149,23 +149,24 @@ func (b *bench) report(ctx context.Context, raw *raw, peers []*peer, n int) erro
 			ds = append(ds, of(t))
 		}
 		m := median(ds)
-		fmt.Printf("%-44s %8.1f ms %8.2f x raw\n", what, ms(m), float64(m)/float64(floor))
+		fmt.Printf("%-52s %8.1f ms %8.2f x raw\n", what, ms(m), float64(m)/float64(floor))
 		return m
 	}
-	fmt.Printf("%-44s %8.1f ms\n", "raw run to its first line", ms(floor))
+	fmt.Printf("%-52s %8.1f ms\n", "raw run to its first line", ms(floor))
 	task := show("RunTask sent to the first line", func(t times) time.Duration { return t.line })
+	show("… of it, the image that is there and the log stream", func(t times) time.Duration { return t.pull })
 	show("the first line to RUNNING in DescribeTasks", func(t times) time.Duration { return t.running - t.line })
 	show("StopTask to STOPPED", func(t times) time.Duration { return t.stopped })
 	for _, p := range peers {
 		m := median(p.took)
-		fmt.Printf("%-44s %8.1f ms %8.2f x raw %8.2f x RunTask\n", p.name+" to the first line", ms(m), float64(m)/float64(floor), float64(m)/float64(task))
+		fmt.Printf("%-52s %8.1f ms %8.2f x raw %8.2f x RunTask\n", p.name+" to the first line", ms(m), float64(m)/float64(floor), float64(m)/float64(task))
 	}
 	return nil
 }
 
-// times are what a task took: to its first line and to RUNNING from RunTask, to
-// STOPPED from StopTask.
-type times struct{ line, running, stopped time.Duration }
+// times are what a task took: to its first line and to RUNNING from RunTask, its pull,
+// to STOPPED from StopTask.
+type times struct{ line, running, pull, stopped time.Duration }
 
 func (b *bench) prepare(ctx context.Context) error {
 	env, err := b.Env()
@@ -267,6 +268,11 @@ func (b *bench) task(ctx context.Context) (t times, err error) {
 			return t, errors.New("no line in the log stream")
 		}
 	}
+	out, err := b.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: []string{arn}})
+	if err != nil {
+		return t, err
+	}
+	t.pull = out.Tasks[0].PullStoppedAt.Sub(*out.Tasks[0].PullStartedAt)
 	begin = time.Now()
 	if _, err := b.ecs.StopTask(ctx, &ecs.StopTaskInput{Task: &arn}); err != nil {
 		return t, err

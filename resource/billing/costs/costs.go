@@ -87,7 +87,8 @@ type place struct {
 	cell
 	region    string
 	dimension billing.Dimension
-	price     int // how many prices began before
+	price     int   // how many prices began before
+	month     int64 // when the month begins, where it matters
 }
 
 type sum struct {
@@ -127,7 +128,11 @@ func (s *Sheet) Add(r billing.Row) {
 		return
 	}
 	c := cell{s.start(r.At).Unix(), l.group}
-	p := place{c, r.Region, r.Dimension, 0}
+	p := place{cell: c, region: r.Region, dimension: r.Dimension}
+	if r.Dimension.Monthly() {
+		begin, _ := billing.Month(r.At)
+		p.month = begin.Unix()
+	}
 	for p.price < len(l.prices) && !r.At.Before(l.prices[p.price].From.Time) {
 		p.price++
 	}
@@ -225,7 +230,7 @@ func (s *Sheet) Cells() []Cell {
 		places = append(places, p)
 	}
 	slices.SortFunc(places, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.region, b.region), cmp.Compare(a.dimension, b.dimension), cmp.Compare(a.price, b.price))
+		return cmp.Or(cmp.Compare(a.region, b.region), cmp.Compare(a.dimension, b.dimension), cmp.Compare(a.price, b.price), cmp.Compare(a.month, b.month))
 	})
 	for _, p := range places {
 		c := cells[p.cell]
@@ -247,7 +252,7 @@ func (s *Sheet) Cells() []Cell {
 }
 
 func (s *Sheet) price(c *Cell, p place, n *sum) {
-	used := p.dimension.Hours(n.amount)
+	used := p.dimension.Quantity(n.amount, n.at)
 	free := Free{Dimension: p.dimension, UsageType: p.dimension.Usage(), Quantity: used}
 	l := s.list(p.region)
 	if l.err == nil {
@@ -268,14 +273,12 @@ func By(name string) (Group, error) {
 		return func(l *billing.Labels) string { return l.Tag(key) }, nil
 	}
 	g, ok := map[string]Group{
-		"account": func(l *billing.Labels) string { return l.Account },
-		"region":  func(l *billing.Labels) string { return l.Region },
-		"cluster": func(l *billing.Labels) string { return l.Cluster },
-		"service": func(l *billing.Labels) string { return l.Service },
-		"task-definition": func(l *billing.Labels) string {
-			return fmt.Sprintf("%s:%d", l.Family, l.Revision)
-		},
-		"usage-type": func(l *billing.Labels) string { return l.UsageType() },
+		"account":         func(l *billing.Labels) string { return l.Account },
+		"region":          func(l *billing.Labels) string { return l.Region },
+		"cluster":         func(l *billing.Labels) string { return l.Cluster },
+		"service":         func(l *billing.Labels) string { return l.Service },
+		"task-definition": func(l *billing.Labels) string { return l.Definition() },
+		"usage-type":      func(l *billing.Labels) string { return l.UsageType() },
 	}[name]
 	if !ok {
 		return nil, fmt.Errorf("%q is nothing to group by: account, region, cluster, service, task-definition, usage-type or tag:KEY", name)

@@ -48,7 +48,7 @@ func TestExact(t *testing.T) {
 		}
 		lines, err := l.ChargeUse(r.Use(), r.Start, r.Seconds)
 		if err != nil {
-			unpriced = unpriced.Add(r.Dimension.Hours(r.Seconds * r.Units))
+			unpriced = unpriced.Add(r.Dimension.Quantity(r.Seconds*r.Units, r.Start))
 			continue
 		}
 		want = want.Add(billing.Total(lines))

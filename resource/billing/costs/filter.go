@@ -16,6 +16,10 @@ func serviceName(l *billing.Labels) string {
 		return "Amazon Elastic Container Service"
 	case "AmazonVPC":
 		return "Amazon Virtual Private Cloud"
+	case "AmazonEC2":
+		return "EC2 - Other"
+	case "AmazonECR":
+		return "Amazon EC2 Container Registry (ECR)"
 	}
 	return l.Dimension.Service()
 }
@@ -46,6 +50,12 @@ var dimensions = map[string]Group{
 func Always(value string) Group { return func(*billing.Labels) string { return value } }
 
 func operation(l *billing.Labels) string {
+	switch l.Dimension {
+	case billing.NAT, billing.NATBytes:
+		return "NatGateway"
+	case billing.Endpoint, billing.EndpointBytes:
+		return "VpcEndpoint"
+	}
 	if l.Dimension.Service() == "AmazonECS" {
 		return "FargateTask"
 	}

@@ -1,7 +1,9 @@
 package taskdef
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,6 +29,22 @@ const (
 // DefaultLogBuffer is the buffer of the non-blocking mode, in bytes. Source:
 // LogConfiguration API reference.
 const DefaultLogBuffer = 10 << 20
+
+// Gives reports whether an option is set, by the definition itself or by a secret.
+func (l *Logging) Gives(option string) bool {
+	return l.Options[option] != "" || slices.ContainsFunc(l.SecretOptions, func(s Secret) bool { return s.Name == option })
+}
+
+// Resolved is the configuration with the values that its secrets have.
+func (l *Logging) Resolved(secrets map[string]string) *Logging {
+	if len(secrets) == 0 {
+		return l
+	}
+	r := Logging{LogDriver: l.LogDriver, Options: map[string]string{}}
+	maps.Copy(r.Options, l.Options)
+	maps.Copy(r.Options, secrets)
+	return &r
+}
 
 // Stream is the log stream of a container of a task. Source: Send Amazon ECS logs
 // to CloudWatch, Developer Guide.

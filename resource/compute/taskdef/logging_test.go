@@ -36,3 +36,16 @@ func TestLogOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestSecretOptions(t *testing.T) {
+	l := &Logging{LogDriver: "awslogs", Options: map[string]string{LogRegion: "us-east-1", LogMode: ""}, SecretOptions: []Secret{{Name: LogGroup, ValueFrom: "/g"}}}
+	for option, want := range map[string]bool{LogRegion: true, LogGroup: true, LogMode: false, LogStreamPrefix: false} {
+		if l.Gives(option) != want {
+			t.Errorf("%s given: %v", option, !want)
+		}
+	}
+	r := l.Resolved(map[string]string{LogGroup: "secret"})
+	if r.Options[LogGroup] != "secret" || r.Options[LogRegion] != "us-east-1" || l.Options[LogGroup] != "" {
+		t.Errorf("%+v of %+v", r, l)
+	}
+}

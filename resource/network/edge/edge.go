@@ -80,6 +80,7 @@ type Endpoint struct {
 	IPType                   string   `json:",omitempty"` // ipv4
 	DNSRecordIPType          string   `json:",omitempty"`
 	CreatedAt                time.Time
+	DeletedAt                time.Time     `json:",omitzero"`
 	Token, TokenHash         string        `json:",omitempty"`
 	Tags                     []network.Tag `json:",omitempty"`
 }

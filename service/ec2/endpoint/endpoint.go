@@ -333,7 +333,7 @@ func (s *Handler) DeleteVpcEndpoints(ctx context.Context, in *wire.DeleteVpcEndp
 	err := s.Update(ctx, func(sc call.Scope) error {
 		out.Unsuccessful = []wire.UnsuccessfulItem{}
 		for _, id := range distinct(in.VpcEndpointIds) {
-			err := remove(sc, id)
+			err := s.remove(sc, id)
 			if e, ok := errors.AsType[*shape.Error](err); ok {
 				out.Unsuccessful = append(out.Unsuccessful, wire.UnsuccessfulItem{
 					ResourceId: new(id), Error: &wire.UnsuccessfulItemError{Code: new(e.Code), Message: new(e.Message)},
@@ -347,7 +347,7 @@ func (s *Handler) DeleteVpcEndpoints(ctx context.Context, in *wire.DeleteVpcEndp
 	return out, err
 }
 
-func remove(sc call.Scope, id string) error {
+func (s *Handler) remove(sc call.Scope, id string) error {
 	e, err := call.Endpoints.Get(sc, id)
 	if err != nil || e.State == edge.Deleting {
 		return err
@@ -355,7 +355,7 @@ func remove(sc call.Scope, id string) error {
 	if err := dropRoutes(sc, &e, e.RouteTables); err != nil {
 		return err
 	}
-	e.State, e.RouteTables = edge.Deleting, nil
+	e.State, e.RouteTables, e.DeletedAt = edge.Deleting, nil, s.Deps.Now()
 	return edges.Endpoints.Put(sc.Tx, &e)
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	wire "neargate/aws/ec2"
+	"neargate/resource/billing"
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
 	"neargate/service/ec2/internal/admit"
@@ -17,6 +18,7 @@ import (
 	"neargate/store/tables"
 	"neargate/store/tables/address"
 	"neargate/store/tables/edges"
+	"neargate/store/tables/usages"
 	"neargate/wire/shape"
 )
 
@@ -60,6 +62,9 @@ func (s *Handler) AllocateAddress(ctx context.Context, in *wire.AllocateAddressI
 		} else if err != nil {
 			return err
 		}
+		if err := usages.Begin(sc.Tx, billing.OfAddress(&a), s.Deps.Now()); err != nil {
+			return err
+		}
 		return edges.ElasticIPs.Put(sc.Tx, &a)
 	})
 	if err != nil {
@@ -93,6 +98,9 @@ func (s *Handler) ReleaseAddress(ctx context.Context, in *wire.ReleaseAddressInp
 			return err
 		case a.ENI != "":
 			return shape.Errorf("InvalidIPAddress.InUse", "Address %s is in use.", a.Address)
+		}
+		if err := usages.End(sc.Tx, billing.OfAddress(&a), s.Deps.Now()); err != nil {
+			return err
 		}
 		return address.ReleaseElastic(sc.Tx, &a)
 	})

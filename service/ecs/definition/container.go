@@ -74,6 +74,21 @@ func containerNetwork(d *taskdef.Definition, c *taskdef.Container) error {
 // parameterName is what the names of parameters look like.
 var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
+// secretProblem says what is wrong with a secret of a list, of which seen are those
+// before it.
+func secretProblem(c *taskdef.Container, list string, s *taskdef.Secret, seen map[string]bool) error {
+	switch {
+	case s.Name == "" || s.ValueFrom == "":
+		return setting(list, c)
+	case !strings.HasPrefix(s.ValueFrom, "arn:") && !parameterName.MatchString(s.ValueFrom):
+		return refuse("The Systems Manager parameter name specified for secret %s is invalid. The parameter name can be up to 2048 characters and include the following letters and symbols: a-zA-Z0-9_.-,", s.Name)
+	case seen[s.Name]:
+		return refuse("Duplicate secret names found: %s. Each secret name must be unique.", s.Name)
+	}
+	seen[s.Name] = true
+	return nil
+}
+
 // containerSecrets checks the environment and what is put into it. An empty list of
 // secrets asks for the execution role too, as on AWS.
 func containerSecrets(d *taskdef.Definition, c *taskdef.Container) error {
@@ -92,17 +107,12 @@ func containerSecrets(d *taskdef.Definition, c *taskdef.Container) error {
 	}
 	seen := map[string]bool{}
 	for _, s := range c.Secrets {
-		switch {
-		case s.Name == "" || s.ValueFrom == "":
-			return setting("secrets", c)
-		case !strings.HasPrefix(s.ValueFrom, "arn:") && !parameterName.MatchString(s.ValueFrom):
-			return refuse("The Systems Manager parameter name specified for secret %s is invalid. The parameter name can be up to 2048 characters and include the following letters and symbols: a-zA-Z0-9_.-,", s.Name)
-		case seen[s.Name]:
-			return refuse("Duplicate secret names found: %s. Each secret name must be unique.", s.Name)
-		case set[s.Name]:
+		if err := secretProblem(c, "secrets", &s, seen); err != nil {
+			return err
+		}
+		if set[s.Name] {
 			return refuse("The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '%s'.", s.Name)
 		}
-		seen[s.Name] = true
 	}
 	if len(c.EnvironmentFiles) > 10 {
 		return setting("environmentFiles", c)
@@ -128,13 +138,20 @@ func containerLog(d *taskdef.Definition, c *taskdef.Container) error {
 	if err != nil {
 		return err
 	}
-	if log.LogDriver == "awslogs" {
-		if err := awslogs(c, log); err != nil {
-			return err
-		}
-	}
 	if len(log.SecretOptions) > 0 && d.ExecutionRoleArn == nil {
 		return refuse("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+	}
+	seen := map[string]bool{}
+	for _, s := range log.SecretOptions {
+		if err := secretProblem(c, "logConfiguration.secretOptions", &s, seen); err != nil {
+			return err
+		}
+		if _, twice := log.Options[s.Name]; twice {
+			return setting("logConfiguration.secretOptions", c)
+		}
+	}
+	if log.LogDriver == "awslogs" {
+		return awslogs(c, log)
 	}
 	return nil
 }
@@ -146,14 +163,18 @@ var awslogsOptions = []string{
 	taskdef.LogDatetime, taskdef.LogMultiline, taskdef.LogMode, taskdef.LogBuffer,
 }
 
-// awslogs checks the options of the awslogs driver. Whether a pattern can be
-// compiled shows when a task starts.
+// awslogs checks the options of the awslogs driver. Whether a pattern can be compiled,
+// and what a secret holds, shows when a task starts.
 func awslogs(c *taskdef.Container, log *taskdef.Logging) error {
-	if log.Options[taskdef.LogRegion] == "" || log.Options[taskdef.LogGroup] == "" {
+	if !log.Gives(taskdef.LogRegion) || !log.Gives(taskdef.LogGroup) {
 		return refuse("Log driver awslogs requires options: awslogs-region, awslogs-group")
 	}
+	given := slices.Collect(maps.Keys(log.Options))
+	for _, s := range log.SecretOptions {
+		given = append(given, s.Name)
+	}
 	var unknown []string
-	for _, o := range slices.Sorted(maps.Keys(log.Options)) {
+	for _, o := range slices.Sorted(slices.Values(given)) {
 		if !slices.Contains(awslogsOptions, o) {
 			unknown = append(unknown, o)
 		}
@@ -161,7 +182,7 @@ func awslogs(c *taskdef.Container, log *taskdef.Logging) error {
 	if len(unknown) > 0 {
 		return refuse("Log driver awslogs disallows options: %s", strings.Join(unknown, ", "))
 	}
-	if log.Options[taskdef.LogDatetime] != "" && log.Options[taskdef.LogMultiline] != "" {
+	if log.Gives(taskdef.LogDatetime) && log.Gives(taskdef.LogMultiline) {
 		return refuse("you cannot configure log opt '%s' and '%s' at the same time", taskdef.LogDatetime, taskdef.LogMultiline)
 	}
 	if _, ok := log.Mode(taskdef.LogNonBlocking); !ok {

@@ -89,7 +89,7 @@ func fargateContainer(_ *taskdef.Definition, c *taskdef.Container) error {
 		default:
 			return unsupported("log driver " + log.LogDriver)
 		}
-		if log.LogDriver == "awslogs" && log.Options["awslogs-stream-prefix"] == "" {
+		if log.LogDriver == "awslogs" && !log.Gives(taskdef.LogStreamPrefix) {
 			return refuse("Log driver awslogs requires options: awslogs-stream-prefix")
 		}
 	}

@@ -87,6 +87,7 @@ var done = map[string]string{
 	"LinuxParameters.InitProcessEnabled":          "node/container",
 	"LogConfiguration.LogDriver":                  "node/logdriver: awslogs",
 	"LogConfiguration.Options":                    "node/logdriver",
+	"LogConfiguration.SecretOptions":              "node",
 	"MountPoint.ContainerPath":                    "node/container",
 	"MountPoint.ReadOnly":                         "node/container",
 	"MountPoint.SourceVolume":                     "node/container",
@@ -151,10 +152,6 @@ var refused = map[string]change{
 	"LinuxParameters.SharedMemorySize":          linux(ecs.LinuxParameters{SharedMemorySize: new(int32(64))}),
 	"LinuxParameters.Swappiness":                linux(ecs.LinuxParameters{Swappiness: new(int32(1))}),
 	"LinuxParameters.Tmpfs":                     linux(ecs.LinuxParameters{Tmpfs: []ecs.Tmpfs{{ContainerPath: new("/t"), Size: new(int32(1))}}}),
-	"LogConfiguration.SecretOptions": app(func(c *box) {
-		c.LogConfiguration = &ecs.LogConfiguration{LogDriver: new("awslogs"), SecretOptions: []ecs.Secret{{Name: new("S"), ValueFrom: new("p")}},
-			Options: map[string]string{"awslogs-region": "us-east-1", "awslogs-group": "g", "awslogs-stream-prefix": "p"}}
-	}),
 }
 
 func volume(v ecs.Volume) change {

@@ -24,10 +24,17 @@ const (
 )
 
 // Handler answers the operations.
-type Handler struct{ env call.Env }
+type Handler struct {
+	env      call.Env
+	policies grant.Policies
+}
 
 // New makes the handler.
-func New(e call.Env) *Handler { return &Handler{e} }
+func New(e call.Env) *Handler {
+	h := &Handler{env: e}
+	h.policies = grant.Of(e, grant.Groups, h.view, h.change, func(g *identity.Group) (string, *identity.Grants) { return g.Name, &g.Grants })
+	return h
+}
 
 // change lets f change a group and stores it.
 func (h *Handler) change(ctx context.Context, name *string, f func(store.Tx, *identity.Group) error) error {

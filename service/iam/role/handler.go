@@ -6,6 +6,7 @@ import (
 
 	"neargate/resource/identity"
 	"neargate/service/iam/internal/call"
+	"neargate/service/iam/internal/grant"
 	"neargate/service/iam/internal/look"
 	"neargate/store"
 	"neargate/store/tables"
@@ -18,10 +19,17 @@ const (
 )
 
 // Handler answers the operations.
-type Handler struct{ env call.Env }
+type Handler struct {
+	env      call.Env
+	policies grant.Policies
+}
 
 // New makes the handler.
-func New(e call.Env) *Handler { return &Handler{e} }
+func New(e call.Env) *Handler {
+	h := &Handler{env: e}
+	h.policies = grant.Of(e, grant.Roles, h.view, h.change, func(r *identity.Role) (string, *identity.Grants) { return r.Name, &r.Grants })
+	return h
+}
 
 // view reads a role.
 func (h *Handler) view(ctx context.Context, name *string) (r identity.Role, err error) {

@@ -37,7 +37,8 @@ type shim struct {
 	ending            chan struct{} // closed by a close: waits have nothing to wait for
 	quit              chan struct{}
 	endOnce, quitOnce sync.Once
-	adopting          sync.Mutex // held by an adopt
+	adopting          sync.Mutex   // held by an adopt
+	making            sync.RWMutex // read-locked by what makes a thing that an end removes
 
 	mu      sync.Mutex
 	state   api.State
@@ -165,23 +166,8 @@ var (
 
 func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 	switch r.Op {
-	case api.OpPrepare:
-		return answerOf(s.prepare(r.Spec))
-	case api.OpAdopt:
-		return answerOf(s.adopt(r.Spec))
-	case api.OpCreate:
-		if s.waits() {
-			return answerOf(errors.New("the sandbox has no task"))
-		}
-		if r.Container == nil {
-			return answerOf(errors.New("no container to create"))
-		}
-		return answerOf(s.create(*r.Container))
-	case api.OpStart:
-		if r.Run > 0 {
-			return answerOf(s.startAgain(r.Name, r.Run))
-		}
-		return answerOf(s.start(r.Name))
+	case api.OpPrepare, api.OpAdopt, api.OpCreate, api.OpStart:
+		return answerOf(s.make(r))
 	case api.OpWait:
 		exit, err := s.wait(ctx, r.Name)
 		a := answerOf(err)
@@ -209,6 +195,33 @@ func (s *shim) answer(ctx context.Context, r api.Request) api.Answer {
 		return answerOf(s.close())
 	}
 	return answerOf(fmt.Errorf("no operation %q", r.Op))
+}
+
+// make does what an end undoes: none begins after one, and an end waits for those
+// that had begun.
+func (s *shim) make(r api.Request) error {
+	s.making.RLock()
+	defer s.making.RUnlock()
+	select {
+	case <-s.ending:
+		return errNotFound
+	default:
+	}
+	switch {
+	case r.Op == api.OpPrepare:
+		return s.prepare(r.Spec)
+	case r.Op == api.OpAdopt:
+		return s.adopt(r.Spec)
+	case r.Op == api.OpStart && r.Run > 0:
+		return s.startAgain(r.Name, r.Run)
+	case r.Op == api.OpStart:
+		return s.start(r.Name)
+	case s.waits():
+		return errors.New("the sandbox has no task")
+	case r.Container == nil:
+		return errors.New("no container to create")
+	}
+	return s.create(*r.Container)
 }
 
 // find is a created container: its live part and a copy of its state.
@@ -377,6 +390,14 @@ func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
 // close ends everything; the shim ends a moment after, when answers are sent.
 func (s *shim) close() error {
 	s.endOnce.Do(func() { close(s.ending) })
+	if !s.making.TryLock() {
+		// What is being made fails without processes, and may leave a cgroup.
+		if err := end(s.cfg.Dir, s.cfg.Cgroup); err != nil {
+			return err
+		}
+		s.making.Lock()
+	}
+	defer s.making.Unlock()
 	s.rt.Settle()
 	if err := end(s.cfg.Dir, s.cfg.Cgroup); err != nil {
 		return err

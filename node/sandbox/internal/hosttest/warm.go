@@ -37,6 +37,7 @@ func RunWarm(t *testing.T, rt Runtime) {
 		{"Elsewhere", elsewhere},
 		{"Dead", dead},
 		{"Reserve", reserve},
+		{"Unwanted", unwanted},
 		{"Leftovers", leftovers},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, NewHost(t, rt)) })
@@ -275,6 +276,23 @@ func dead(t *testing.T, h *Host) {
 		p.check(t, "t")
 		h.ok(h.Close(t.Context(), "t"))
 		h.ok(netns.Discard(filepath.Dir(p.path)))
+	}
+}
+
+// unwanted closes tasks while their sandboxes are prepared for them.
+func unwanted(t *testing.T, h *Host) {
+	for i := range 20 {
+		h.Reserved(t.Context(), "t")
+		time.Sleep(time.Duration(i) * 600 * time.Microsecond) // another moment of it each time
+		h.ok(h.Close(t.Context(), "t"))
+		for _, pattern := range []string{"/sys/fs/cgroup/*", "/sys/fs/cgroup"} {
+			groups, _ := filepath.Glob(pattern + h.Config.Cgroup + "/.warm-*")
+			for _, g := range groups {
+				if _, err := os.Stat(filepath.Join(h.Config.Dir, filepath.Base(g))); os.IsNotExist(err) {
+					t.Errorf("round %d left %s", i, g)
+				}
+			}
+		}
 	}
 }
 

@@ -39,8 +39,8 @@ func inlineIndex(list []identity.Inline, name string) (int, bool) {
 	})
 }
 
-// Inline returns an inline policy.
-func (h Holder) Inline(g *identity.Grants, name string) (identity.Inline, error) {
+// inline returns an inline policy.
+func (h Holder) inline(g *identity.Grants, name string) (identity.Inline, error) {
 	i, found := inlineIndex(g.Inline, name)
 	if !found {
 		return identity.Inline{}, api.NoSuchEntityException("The " + h.kind + " policy with name " + name + " cannot be found.")
@@ -48,9 +48,9 @@ func (h Holder) Inline(g *identity.Grants, name string) (identity.Inline, error)
 	return g.Inline[i], nil
 }
 
-// Put adds or replaces an inline policy of the owner. Its name is found in any
+// put adds or replaces an inline policy of the owner. Its name is found in any
 // case and keeps its first spelling.
-func (h Holder) Put(g *identity.Grants, owner, name, document string) error {
+func (h Holder) put(g *identity.Grants, owner, name, document string) error {
 	list := slices.Clone(g.Inline)
 	i, found := inlineIndex(list, name)
 	if !found {
@@ -68,9 +68,9 @@ func (h Holder) Put(g *identity.Grants, owner, name, document string) error {
 	return nil
 }
 
-// Drop removes an inline policy.
-func (h Holder) Drop(g *identity.Grants, name string) error {
-	if _, err := h.Inline(g, name); err != nil {
+// drop removes an inline policy.
+func (h Holder) drop(g *identity.Grants, name string) error {
+	if _, err := h.inline(g, name); err != nil {
 		return err
 	}
 	i, _ := inlineIndex(g.Inline, name)
@@ -78,8 +78,8 @@ func (h Holder) Drop(g *identity.Grants, name string) error {
 	return nil
 }
 
-// Attach attaches a managed policy; attaching it again changes nothing.
-func (h Holder) Attach(ctx context.Context, tx store.Tx, g *identity.Grants, policyARN string) error {
+// attach attaches a managed policy; attaching it again changes nothing.
+func (h Holder) attach(ctx context.Context, tx store.Tx, g *identity.Grants, policyARN string) error {
 	p, err := FindPolicy(ctx, tx, policyARN, "Policy "+policyARN+" does not exist or is not attachable.")
 	switch {
 	case err != nil:
@@ -95,8 +95,8 @@ func (h Holder) Attach(ctx context.Context, tx store.Tx, g *identity.Grants, pol
 	return nil
 }
 
-// Detach detaches a managed policy.
-func Detach(g *identity.Grants, policyARN string) error {
+// detach detaches a managed policy.
+func detach(g *identity.Grants, policyARN string) error {
 	i := slices.Index(g.Attached, policyARN)
 	if i < 0 {
 		return api.NoSuchEntityException(NotFound(policyARN))
@@ -112,8 +112,8 @@ func Bound(ctx context.Context, tx store.Tx, g *identity.Grants, policyARN strin
 	return err
 }
 
-// Unbound removes the permissions boundary of the owner.
-func (h Holder) Unbound(g *identity.Grants, owner string) error {
+// unbound removes the permissions boundary of the owner.
+func (h Holder) unbound(g *identity.Grants, owner string) error {
 	if g.Boundary == "" {
 		return api.NoSuchEntityException(h.title + " " + owner + " does not have a permissions boundary.")
 	}
@@ -132,8 +132,8 @@ func Removable(g *identity.Grants) error {
 	return nil
 }
 
-// InlineNames are the names of the inline policies.
-func InlineNames(g *identity.Grants) []string {
+// inlineNames are the names of the inline policies.
+func inlineNames(g *identity.Grants) []string {
 	names := make([]string, len(g.Inline))
 	for i, p := range g.Inline {
 		names[i] = p.Name

@@ -1,0 +1,284 @@
+package trails
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"neargate/dataplane/trailstore"
+	"neargate/resource/trail"
+	"neargate/store"
+	"neargate/store/mem"
+	tables "neargate/store/tables/trails"
+)
+
+var start = time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+
+// bucket keeps files, and can end the process in the middle.
+type bucket struct {
+	files map[string]string // bucket/key → content
+	fail  func() error      // before and after a write
+	twice int
+}
+
+func (b *bucket) Put(_ context.Context, _ *trail.Trail, to *trail.Batch, key string, body []byte) error {
+	if err := b.fail(); err != nil {
+		return err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(z); err != nil {
+		return err
+	}
+	key = to.Bucket + "/" + key
+	if _, ok := b.files[key]; ok {
+		b.twice++
+		return b.fail()
+	}
+	b.files[key] = text.String()
+	return b.fail()
+}
+
+// ids are the events in all files whose keys have a part in them.
+func (b *bucket) ids(t *testing.T, part string) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for key, text := range b.files {
+		if !strings.Contains(key, part) {
+			continue
+		}
+		var f struct{ Records []struct{ EventID string } }
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		for _, r := range f.Records {
+			out[r.EventID]++
+		}
+	}
+	return out
+}
+
+type world struct {
+	*bucket
+	store  store.Store
+	events *trailstore.Store
+	n      int
+}
+
+func newWorld(t *testing.T, trails ...trail.Trail) *world {
+	t.Helper()
+	s := mem.New()
+	events, err := trailstore.Open(trailstore.Config{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := events.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{bucket: &bucket{files: map[string]string{}, fail: func() error { return nil }}, store: s, events: events}
+	for i := range trails {
+		w.put(t, &trails[i])
+	}
+	return w
+}
+
+func (w *world) put(t *testing.T, tr *trail.Trail) {
+	t.Helper()
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return tables.Trails.Put(tx, tr) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) deliverer() *Deliverer {
+	return New(w.store, w.events, w.bucket, func() time.Time { return start })
+}
+
+func (w *world) happen(t *testing.T, events ...trail.Event) {
+	t.Helper()
+	for i := range events {
+		e := &events[i]
+		w.n++
+		e.ID, e.Account = fmt.Sprint("e", w.n), "123456789012"
+		e.Text = `{"eventID":"` + e.ID + `"}`
+	}
+	if err := w.events.Append(events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) delivery(t *testing.T, name string) (d trail.Delivery) {
+	t.Helper()
+	err := w.store.View(t.Context(), func(tx store.Tx) (err error) {
+		d, _, err = tables.Deliveries.Find(tx, "123456789012", "us-east-1", name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func logging(name string) trail.Trail {
+	return trail.Trail{Account: "123456789012", Region: "us-east-1", Name: name, ID: name + "1", Bucket: name, Global: true, Logging: true, Since: 1, StartedAt: start, Selectors: trail.Everything()}
+}
+
+// TestFiles delivers to a trail of a region and to one of all regions.
+func TestFiles(t *testing.T) {
+	one, all, off := logging("one"), logging("all"), logging("off")
+	all.MultiRegion, all.Prefix = true, "p/q"
+	off.Since, off.Logging = 0, false
+	w := newWorld(t, one, all, off)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start}, trail.Event{Region: "eu-west-1", Time: start}, trail.Event{Region: "us-east-1", Time: start})
+	d := w.deliverer()
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/"), w.ids(t, "all/"), w.ids(t, "off/")), "map[e1:1 e3:1] map[e1:1 e2:1 e3:1] map[]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	name := regexp.MustCompile(`^(one|all/p/q)/AWSLogs/123456789012/CloudTrail/([a-z0-9-]+)/2026/03/01/123456789012_CloudTrail_([a-z0-9-]+)_20260301T1230Z_[0-9A-Za-z]{16}\.json\.gz$`)
+	for key := range w.files {
+		if m := name.FindStringSubmatch(key); m == nil || m[2] != m[3] {
+			t.Error(key)
+		}
+	}
+	if at := w.delivery(t, "one"); at.Pending != nil || at.Error != "" || !at.DeliveredAt.Equal(start) || !at.AttemptedAt.Equal(start) {
+		t.Errorf("%+v", at)
+	}
+	before := len(w.files)
+	if err := d.Deliver(t.Context()); err != nil || len(w.files) != before {
+		t.Errorf("nothing happened, and there are %d files after %d (%v)", len(w.files), before, err)
+	}
+}
+
+// TestStops leaves out what happens while a trail does not log, and nothing else.
+func TestStops(t *testing.T) {
+	tr := logging("one")
+	w := newWorld(t, tr)
+	d := w.deliverer()
+	at := func(s int) trail.Event {
+		return trail.Event{Region: "us-east-1", Time: start.Add(time.Duration(s) * time.Minute)}
+	}
+	w.happen(t, at(0))
+	tr.Stop(start.Add(time.Minute))
+	w.happen(t, at(2))
+	tr.Start(start.Add(3 * time.Minute))
+	w.happen(t, at(4))
+	tr.Stop(start.Add(5 * time.Minute))
+	w.happen(t, at(6))
+	w.put(t, &tr)
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/")), "map[e1:1 e3:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestRefusals keeps what cannot be delivered until it can be, elsewhere too.
+func TestRefusals(t *testing.T) {
+	tr := logging("one")
+	w := newWorld(t, tr)
+	d := w.deliverer()
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start})
+	w.fail = func() error { return Refused("AccessDenied") }
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if at := w.delivery(t, "one"); at.Error != "AccessDenied" || at.Pending == nil || !at.DeliveredAt.IsZero() || !at.AttemptedAt.Equal(start) {
+		t.Errorf("%+v", at)
+	}
+	broken := errors.New("no disk")
+	w.fail = func() error { return broken }
+	if err := d.Deliver(t.Context()); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start})
+	w.fail = func() error { return nil }
+	tr.Bucket = "two"
+	w.put(t, &tr)
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/"), w.ids(t, "two/")), "map[] map[e1:1 e2:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if at := w.delivery(t, "one"); at.Error != "" || at.Pending != nil {
+		t.Errorf("%+v", at)
+	}
+	// A trail of the same name is another one.
+	tr.ID, tr.Since = "another", w.delivery(t, "one").Position+1
+	w.put(t, &tr)
+	if err := d.Deliver(t.Context()); err != nil || len(w.ids(t, "two/")) != 2 {
+		t.Error(err, w.files)
+	}
+}
+
+var errKilled = errors.New("killed")
+
+// killed is a store that ends the process before or after some updates.
+type killed struct {
+	store.Store
+	fail func() error
+}
+
+func (k killed) Update(ctx context.Context, f func(store.Tx) error) error {
+	if err := k.fail(); err != nil {
+		return err
+	}
+	return errors.Join(k.Store.Update(ctx, f), k.fail())
+}
+
+// TestCrashes ends the delivery at random moments; in the end every event is in one
+// file of each trail that wants it.
+func TestCrashes(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		one, all := logging("one"), logging("all")
+		all.MultiRegion = true
+		w := newWorld(t, one, all)
+		fail := func() error {
+			if r.IntN(4) == 0 {
+				return errKilled
+			}
+			return nil
+		}
+		regions := []string{"us-east-1", "eu-west-1", "ap-south-1"}
+		want := map[string]int{}
+		for range 30 {
+			for range r.IntN(4) {
+				e := trail.Event{Region: regions[r.IntN(3)], Time: start}
+				w.happen(t, e)
+				want[fmt.Sprint("e", w.n)] = 1
+			}
+			w.fail = fail
+			if err := New(killed{w.store, fail}, w.events, w.bucket, func() time.Time { return start }).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+		}
+		w.fail = func() error { return nil }
+		if err := w.deliverer().Deliver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.ids(t, "all/"); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("seed %d: %v, want %v", seed, got, want)
+		}
+		if w.twice == 0 {
+			t.Errorf("seed %d: no file was tried twice: nothing was tested", seed)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package trail
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"neargate/arn"
+)
+
+// Limits of trails. Source: Quotas in AWS CloudTrail.
+const (
+	MaxTrails = 5 // that log in a region
+	MaxTags   = 50
+)
+
+// Tag is a key and a value attached to a trail.
+type Tag struct{ Key, Value string }
+
+// Trail delivers events to a bucket.
+type Trail struct {
+	Account, Region, Name string // Region is its home
+	ID                    string // never used again
+	Bucket                string
+	Prefix                string `json:",omitempty"` // of keys
+	Key                   string `json:",omitempty"` // ARN of the KMS key that encrypts files; "" for the bucket's encryption
+	MultiRegion           bool   `json:",omitempty"`
+	Global                bool   `json:",omitempty"` // events of services without regions too
+	Custom                bool   `json:",omitempty"` // selectors were put
+	Selectors             []Selector
+	Tags                  []Tag  `json:",omitempty"` // by key
+	Logging               bool   `json:",omitempty"`
+	Since                 uint64 `json:",omitempty"` // position in the order of arrival from which it logs
+	StartedAt, StoppedAt  time.Time
+	Pauses                []Pause `json:",omitempty"` // between stops and starts, the last few
+}
+
+// Pause is a time in which a trail did not log.
+type Pause struct{ From, To time.Time }
+
+// maxPauses is how many pauses are remembered: as many as events could wait through.
+const maxPauses = 50
+
+// Start makes the trail log from a time on.
+func (t *Trail) Start(now time.Time) {
+	if t.Logging {
+		return
+	}
+	if t.Since == 0 {
+		t.Since = uint64(now.UnixNano())
+	} else if end := now.Add(-time.Second); end.After(t.StoppedAt) { // the call that starts it began a little before
+		t.Pauses = append(t.Pauses[:len(t.Pauses):len(t.Pauses)], Pause{t.StoppedAt, end})
+		t.Pauses = t.Pauses[max(0, len(t.Pauses)-maxPauses):]
+	}
+	t.Logging, t.StartedAt = true, now
+}
+
+// Stop ends logging.
+func (t *Trail) Stop(now time.Time) {
+	if t.Logging {
+		t.Logging, t.StoppedAt = false, now
+	}
+}
+
+// Delivery is how far a trail's files have come. Only the delivery writes it.
+type Delivery struct {
+	Account, Region, Name string
+	Trail                 string // id
+	Position              uint64 // of the last event that is in a file, or is for none
+	// Pending is what was to be written when the process ended, nil for nothing.
+	Pending     *Batch `json:",omitempty"`
+	AttemptedAt time.Time
+	DeliveredAt time.Time
+	Error       string `json:",omitempty"` // code of what the last attempt failed with
+}
+
+// Batch is a run of events in the order of arrival, and where its files go.
+type Batch struct {
+	To             uint64 // position of the last
+	At             time.Time
+	Bucket, Prefix string
+	Key            string `json:",omitempty"`
+}
+
+// ARN is the trail's Amazon Resource Name.
+func (t *Trail) ARN() string { return arn.New("cloudtrail", t.Region, t.Account, "trail/"+t.Name) }
+
+// Covers reports whether the trail logs in a region.
+func (t *Trail) Covers(region string) bool { return t.MultiRegion || t.Region == region }
+
+// globals are the services whose events are in one region, whichever they were asked in.
+var globals = []string{"iam.amazonaws.com", "sts.amazonaws.com", "route53.amazonaws.com", "cloudfront.amazonaws.com"}
+
+// Wants reports whether an event goes to the trail's files.
+func (t *Trail) Wants(e *Event) bool {
+	switch {
+	case e.Account != t.Account, !t.Covers(e.Region):
+		return false
+	case !t.Logging && e.Time.After(t.StoppedAt), slices.ContainsFunc(t.Pauses, func(p Pause) bool { return e.Time.After(p.From) && e.Time.Before(p.To) }):
+		return false
+	case !t.Global && e.Region == arn.DefaultRegion && slices.Contains(globals, e.Source):
+		return false
+	}
+	return slices.ContainsFunc(t.Selectors, func(s Selector) bool { return s.matches(e) })
+}
+
+// Grace is how much later than it was made a call may arrive.
+const Grace = 15 * time.Second
+
+// Done reports whether a trail that has stopped gets no more events from what arrives
+// after a position.
+func (t *Trail) Done(position uint64) bool {
+	return !t.Logging && (t.Since == 0 || position >= uint64(t.StoppedAt.Add(Grace).UnixNano()))
+}
+
+// Selector selects management events: all fields must match.
+type Selector struct {
+	Name     string  `json:",omitempty"`
+	Advanced bool    `json:",omitempty"` // was put as an advanced event selector
+	Fields   []Field `json:",omitempty"`
+	// What a basic event selector says.
+	ReadWrite string   `json:",omitempty"` // All, ReadOnly, WriteOnly
+	None      bool     `json:",omitempty"` // no management events
+	Exclude   []string `json:",omitempty"` // event sources
+}
+
+// Everything selects all management events, as a new trail does.
+func Everything() []Selector { return []Selector{{ReadWrite: "All"}} }
+
+// Field is a condition of an advanced event selector. Of each list, one must match, or
+// of those that begin with Not, none.
+type Field struct {
+	Name                          string
+	Equals, StartsWith, EndsWith  []string `json:",omitempty"`
+	NotEquals, NotStarts, NotEnds []string `json:",omitempty"`
+}
+
+func (s *Selector) matches(e *Event) bool {
+	if s.Advanced {
+		for i := range s.Fields {
+			if !s.Fields[i].matches(e.field(s.Fields[i].Name)) {
+				return false
+			}
+		}
+		return true
+	}
+	return !s.None && !slices.Contains(s.Exclude, e.Source) && (s.ReadWrite != "ReadOnly" || e.ReadOnly) && (s.ReadWrite != "WriteOnly" || !e.ReadOnly)
+}
+
+// field is what an advanced event selector asks for by a name.
+func (e *Event) field(name string) string {
+	switch name {
+	case "eventCategory":
+		return "Management"
+	case "eventName":
+		return e.Name
+	case "eventSource":
+		return e.Source
+	case "eventType":
+		return "AwsApiCall"
+	}
+	if e.ReadOnly {
+		return "true"
+	}
+	return "false" // of readOnly
+}
+
+// FieldNames are the fields of management events that can be selected by.
+func FieldNames() []string {
+	return []string{"eventCategory", "eventName", "eventSource", "eventType", "readOnly"}
+}
+
+func (f *Field) matches(v string) bool {
+	any := func(list []string, is func(s, part string) bool) bool {
+		return slices.ContainsFunc(list, func(p string) bool { return is(v, p) })
+	}
+	same := func(a, b string) bool { return a == b }
+	if len(f.Equals)+len(f.StartsWith)+len(f.EndsWith) > 0 && !any(f.Equals, same) && !any(f.StartsWith, strings.HasPrefix) && !any(f.EndsWith, strings.HasSuffix) {
+		return false
+	}
+	return !any(f.NotEquals, same) && !any(f.NotStarts, strings.HasPrefix) && !any(f.NotEnds, strings.HasSuffix)
+}
+
+// Folder is what begins the keys of a trail's files, in the bucket with a prefix.
+func Folder(prefix, account string) string {
+	if prefix != "" {
+		prefix += "/"
+	}
+	return prefix + "AWSLogs/" + account + "/CloudTrail/"
+}
+
+// FileKey is the key of a file of events of a region.
+// Source: AWS CloudTrail User Guide, "CloudTrail log file name format".
+func (b *Batch) FileKey(account, region, unique string) string {
+	at := b.At.UTC()
+	return Folder(b.Prefix, account) + region + at.Format("/2006/01/02/") +
+		account + "_CloudTrail_" + region + "_" + at.Format("20060102T1504Z") + "_" + unique + ".json.gz"
+}

@@ -1,0 +1,73 @@
+package cloudtrail
+
+import (
+	"context"
+	"time"
+
+	api "neargate/aws/cloudtrail"
+	"neargate/resource/trail"
+	"neargate/store"
+	tables "neargate/store/tables/trails"
+)
+
+// StartLogging makes a trail log.
+func (s *Service) StartLogging(ctx context.Context, in *api.StartLoggingInput) (*api.StartLoggingOutput, error) {
+	_, err := s.change(ctx, *in.Name, func(_ store.Tx, t *trail.Trail) error {
+		t.Start(s.deps.Now().UTC())
+		return nil
+	})
+	return &api.StartLoggingOutput{}, err
+}
+
+// StopLogging makes a trail log no more. What happened until then is delivered still.
+func (s *Service) StopLogging(ctx context.Context, in *api.StopLoggingInput) (*api.StopLoggingOutput, error) {
+	_, err := s.change(ctx, *in.Name, func(_ store.Tx, t *trail.Trail) error {
+		t.Stop(s.deps.Now().UTC())
+		return nil
+	})
+	return &api.StopLoggingOutput{}, err
+}
+
+// GetTrailStatus says whether a trail logs, and how its delivery goes.
+func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInput) (*api.GetTrailStatusOutput, error) {
+	var t trail.Trail
+	var d trail.Delivery
+	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
+		if t, err = find(ctx, tx, *in.Name); err != nil {
+			return err
+		}
+		d, _, err = tables.Deliveries.Find(tx, t.Account, t.Region, t.Name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.Trail != t.ID {
+		d = trail.Delivery{}
+	}
+	out := &api.GetTrailStatusOutput{
+		IsLogging: &t.Logging, StartLoggingTime: when(t.StartedAt), StopLoggingTime: when(t.StoppedAt), LatestDeliveryTime: when(d.DeliveredAt),
+		TimeLoggingStarted: stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
+		LatestDeliveryAttemptTime: stamped(d.AttemptedAt), LatestDeliveryAttemptSucceeded: stamped(d.DeliveredAt),
+		LatestNotificationAttemptTime: new(""), LatestNotificationAttemptSucceeded: new(""),
+	}
+	if d.Error != "" {
+		out.LatestDeliveryError = &d.Error
+	}
+	return out, nil
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// stamped is a time as a text, "" for none.
+func stamped(t time.Time) *string {
+	if t.IsZero() {
+		return new("")
+	}
+	return new(t.UTC().Format(time.RFC3339))
+}

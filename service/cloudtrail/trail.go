@@ -1,0 +1,302 @@
+package cloudtrail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"neargate/auth"
+	api "neargate/aws/cloudtrail"
+	"neargate/resource/objects"
+	"neargate/resource/trail"
+	"neargate/store"
+	tables "neargate/store/tables/trails"
+)
+
+// Buckets are where trails deliver to.
+type Buckets interface {
+	// MayDeliver answers nil when a trail can deliver to its bucket, with its KMS key if
+	// it names one, which is made an ARN; else one of the errors below.
+	MayDeliver(ctx context.Context, t *trail.Trail) error
+}
+
+// Why a trail cannot deliver.
+var (
+	ErrNoBucket    = errors.New("cloudtrail: no such bucket")
+	ErrDenied      = errors.New("cloudtrail: the bucket's policy does not let it")
+	ErrNoKey       = errors.New("cloudtrail: no such KMS key")
+	ErrKeyDenied   = errors.New("cloudtrail: the KMS key's policy does not let it")
+	ErrKeyDisabled = errors.New("cloudtrail: the KMS key is not enabled")
+)
+
+// maxPrefix bounds the prefix of keys.
+const maxPrefix = 200
+
+// settings are what CreateTrail and UpdateTrail may say of a trail.
+type settings struct {
+	logGroup, logRole, key, bucket, prefix, topic *string
+	validation, global, multiRegion, organization *bool
+}
+
+// unbuilt refuses what is not here.
+func (in *settings) unbuilt() error {
+	switch {
+	case yes(in.organization):
+		return api.OrganizationsNotInUseException("The account is not a member of an organization.")
+	case text(in.logGroup) != "", text(in.logRole) != "":
+		return api.UnsupportedOperationException("Delivery to CloudWatch Logs is not supported here.")
+	case text(in.topic) != "":
+		return api.InsufficientSnsTopicPolicyException("SNS Topic does not exist or the topic policy is incorrect!")
+	case yes(in.validation):
+		return api.UnsupportedOperationException("Log file validation is not supported here.")
+	}
+	return nil
+}
+
+// apply changes a trail as the settings say, and checks it.
+func (in *settings) apply(t *trail.Trail) error {
+	if in.bucket != nil {
+		t.Bucket = *in.bucket
+	}
+	if in.prefix != nil {
+		t.Prefix = *in.prefix
+	}
+	if in.key != nil {
+		t.Key = *in.key
+	}
+	if in.multiRegion != nil {
+		t.MultiRegion = *in.multiRegion
+	}
+	if in.global != nil {
+		t.Global = *in.global
+	}
+	switch {
+	case t.Bucket == "":
+		return api.InvalidS3BucketNameException("Bucket name cannot be blank!")
+	case !objects.ValidBucketName(t.Bucket):
+		return api.InvalidS3BucketNameException("Invalid S3 bucket name: " + t.Bucket)
+	case len(t.Prefix) > maxPrefix:
+		return api.InvalidS3PrefixException(fmt.Sprintf("S3 prefix is longer than maximum length of %d characters.", maxPrefix))
+	case t.MultiRegion && !t.Global:
+		return api.InvalidParameterCombinationException("Multi-Region trail must include global service events.")
+	}
+	return nil
+}
+
+// deliverable refuses a trail that could not deliver.
+func (s *Service) deliverable(ctx context.Context, t *trail.Trail) error {
+	err := s.buckets.MayDeliver(ctx, t)
+	switch {
+	case errors.Is(err, ErrNoBucket):
+		return api.S3BucketDoesNotExistException("S3 bucket " + t.Bucket + " does not exist!")
+	case errors.Is(err, ErrDenied):
+		return api.InsufficientS3BucketPolicyException("Incorrect S3 bucket policy is detected for bucket: " + t.Bucket)
+	case errors.Is(err, ErrNoKey):
+		return api.KmsKeyNotFoundException("KMS key " + t.Key + " does not exist.")
+	case errors.Is(err, ErrKeyDisabled):
+		return api.KmsKeyDisabledException("KMS key " + t.Key + " is disabled.")
+	case errors.Is(err, ErrKeyDenied):
+		return api.InsufficientEncryptionPolicyException("Insufficient permissions to access S3 bucket " + t.Bucket + " or KMS key " + t.Key + ".")
+	}
+	return err
+}
+
+// CreateTrail makes a trail, which does not log yet.
+func (s *Service) CreateTrail(ctx context.Context, in *api.CreateTrailInput) (*api.CreateTrailOutput, error) {
+	c := auth.CallerFrom(ctx)
+	tags, err := merge(nil, in.TagsList)
+	if err != nil {
+		return nil, err
+	}
+	t := trail.Trail{Account: c.Account, Region: c.Region, Name: *in.Name, ID: s.deps.IDs.Hex(32), Global: true, Selectors: trail.Everything(), Tags: tags}
+	set := settings{in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn, in.KmsKeyId, in.S3BucketName, in.S3KeyPrefix, in.SnsTopicName,
+		in.EnableLogFileValidation, in.IncludeGlobalServiceEvents, in.IsMultiRegionTrail, in.IsOrganizationTrail}
+	for _, check := range []func() error{
+		func() error { return checkName(t.Name) },
+		set.unbuilt,
+		func() error { return set.apply(&t) },
+		func() error { return s.deliverable(ctx, &t) },
+	} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
+		own, err := store.Collect(tables.Trails.List(tx, c.Account))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, o := range own {
+			if o.Region == t.Region && o.Name == t.Name {
+				return api.TrailAlreadyExistsException("Trail " + t.Name + " already exists for customer: " + c.Account)
+			}
+			if o.Covers(t.Region) {
+				n++
+			}
+		}
+		if n >= trail.MaxTrails {
+			return api.MaximumNumberOfTrailsExceededException(fmt.Sprintf("User: %s already has %d trails in %s.", c.Account, n, c.Region))
+		}
+		return tables.Trails.Put(tx, &t)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := shownTrail(&t)
+	return &api.CreateTrailOutput{
+		Name: v.Name, TrailARN: v.TrailARN, S3BucketName: v.S3BucketName, S3KeyPrefix: v.S3KeyPrefix, KmsKeyId: v.KmsKeyId,
+		IncludeGlobalServiceEvents: v.IncludeGlobalServiceEvents, IsMultiRegionTrail: v.IsMultiRegionTrail,
+		IsOrganizationTrail: v.IsOrganizationTrail, LogFileValidationEnabled: v.LogFileValidationEnabled,
+	}, nil
+}
+
+// UpdateTrail changes a trail.
+func (s *Service) UpdateTrail(ctx context.Context, in *api.UpdateTrailInput) (*api.UpdateTrailOutput, error) {
+	set := settings{in.CloudWatchLogsLogGroupArn, in.CloudWatchLogsRoleArn, in.KmsKeyId, in.S3BucketName, in.S3KeyPrefix, in.SnsTopicName,
+		in.EnableLogFileValidation, in.IncludeGlobalServiceEvents, in.IsMultiRegionTrail, in.IsOrganizationTrail}
+	if err := set.unbuilt(); err != nil {
+		return nil, err
+	}
+	var trial trail.Trail
+	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
+		trial, err = home(ctx, tx, *in.Name)
+		return err
+	})
+	if err == nil {
+		err = set.apply(&trial)
+	}
+	if err == nil {
+		err = s.deliverable(ctx, &trial)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.change(ctx, *in.Name, func(_ store.Tx, t *trail.Trail) error {
+		err := set.apply(t)
+		if in.KmsKeyId != nil {
+			t.Key = trial.Key
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := shownTrail(&t)
+	return &api.UpdateTrailOutput{
+		Name: v.Name, TrailARN: v.TrailARN, S3BucketName: v.S3BucketName, S3KeyPrefix: v.S3KeyPrefix, KmsKeyId: v.KmsKeyId,
+		IncludeGlobalServiceEvents: v.IncludeGlobalServiceEvents, IsMultiRegionTrail: v.IsMultiRegionTrail,
+		IsOrganizationTrail: v.IsOrganizationTrail, LogFileValidationEnabled: v.LogFileValidationEnabled,
+	}, nil
+}
+
+// DeleteTrail removes a trail; its files stay.
+func (s *Service) DeleteTrail(ctx context.Context, in *api.DeleteTrailInput) (*api.DeleteTrailOutput, error) {
+	return &api.DeleteTrailOutput{}, s.deps.Store.Update(ctx, func(tx store.Tx) error {
+		t, err := home(ctx, tx, *in.Name)
+		if err != nil {
+			return err
+		}
+		if err := tables.Deliveries.Delete(tx, t.Account, t.Region, t.Name); err != nil {
+			return err
+		}
+		return tables.Trails.Delete(tx, t.Account, t.Region, t.Name)
+	})
+}
+
+// GetTrail shows a trail.
+func (s *Service) GetTrail(ctx context.Context, in *api.GetTrailInput) (*api.GetTrailOutput, error) {
+	t, err := s.view(ctx, *in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &api.GetTrailOutput{Trail: shownTrail(&t)}, nil
+}
+
+// DescribeTrails shows the trails that log in the region, or those of them that are
+// named. Names of none are passed over.
+func (s *Service) DescribeTrails(ctx context.Context, in *api.DescribeTrailsInput) (*api.DescribeTrailsOutput, error) {
+	c := auth.CallerFrom(ctx)
+	var named [][2]string
+	for _, text := range in.TrailNameList {
+		region, name, err := parse(c, text)
+		if err != nil {
+			return nil, err
+		}
+		named = append(named, [2]string{region, name})
+	}
+	shadows := in.IncludeShadowTrails == nil || *in.IncludeShadowTrails
+	out := &api.DescribeTrailsOutput{TrailList: []api.Trail{}}
+	return out, s.deps.Store.View(ctx, func(tx store.Tx) error {
+		for t, err := range tables.Trails.List(tx, c.Account) {
+			if err != nil {
+				return err
+			}
+			if !t.Covers(c.Region) || !shadows && t.Region != c.Region || len(named) > 0 && !slices.Contains(named, [2]string{t.Region, t.Name}) {
+				continue
+			}
+			out.TrailList = append(out.TrailList, *shownTrail(&t))
+		}
+		return nil
+	})
+}
+
+// pageSize is how many trails ListTrails answers at a time.
+const pageSize = 50
+
+// ListTrails lists the account's trails of all regions.
+func (s *Service) ListTrails(ctx context.Context, in *api.ListTrailsInput) (*api.ListTrailsOutput, error) {
+	c := auth.CallerFrom(ctx)
+	scope := []string{"cloudtrail", "ListTrails", c.Account}
+	var after []string
+	if in.NextToken != nil {
+		at, err := s.pages.Open(*in.NextToken, scope...)
+		if err != nil {
+			return nil, api.InvalidTokenException("The token is invalid.")
+		}
+		_, after = store.Segments(at)
+	}
+	var found []trail.Trail
+	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
+		found, err = store.Collect(tables.Trails.Page(tx, []string{c.Account}, after, pageSize+1))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListTrailsOutput{Trails: []api.TrailInfo{}}
+	for i, t := range found {
+		if i == pageSize {
+			last := found[i-1]
+			out.NextToken = new(s.pages.Seal(store.Key("", last.Account, last.Region, last.Name), scope...))
+			break
+		}
+		out.Trails = append(out.Trails, api.TrailInfo{Name: &t.Name, HomeRegion: &t.Region, TrailARN: new(t.ARN())})
+	}
+	return out, nil
+}
+
+func shownTrail(t *trail.Trail) *api.Trail {
+	v := &api.Trail{
+		Name: &t.Name, TrailARN: new(t.ARN()), HomeRegion: &t.Region, S3BucketName: &t.Bucket, IncludeGlobalServiceEvents: &t.Global,
+		IsMultiRegionTrail: &t.MultiRegion, IsOrganizationTrail: new(false), LogFileValidationEnabled: new(false),
+		HasCustomEventSelectors: &t.Custom, HasInsightSelectors: new(false),
+	}
+	if t.Prefix != "" {
+		v.S3KeyPrefix = &t.Prefix
+	}
+	if t.Key != "" {
+		v.KmsKeyId = &t.Key
+	}
+	return v
+}
+
+func yes(b *bool) bool { return b != nil && *b }
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
