@@ -67,11 +67,12 @@ var layers = map[string][]string{
 	"service/internal":       {"service", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 
 	"resource/objects":            {"arn", "resource", "internal/checksum"},
-	"service/s3":                  {"service/s3", "service/internal", "service", "wire/sigv4", "resource", "store", "auth", "arn", "internal"},
+	"service/s3":                  {"service/s3", "service/internal", "service", "wire/sigv4", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"dataplane/objects/sweep.go":  {"dataplane/objects", "resource", "store", "arn", "internal"},
 	"dataplane/trails":            {"resource", "store", "arn", "internal"},
 	"dataplane/zones":             {"dataplane/zones", "resource", "store", "arn", "internal"},
 	"dataplane/logstore/sweep.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
+	"dataplane/logstore/meter.go": {"dataplane/logstore", "resource", "store", "arn", "internal"},
 	"billing/ledger/drain.go":     {"billing/ledger", "resource", "store", "arn", "internal"},
 	"billing/book":                {"billing", "resource", "store", "arn", "internal"},
 }

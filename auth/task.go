@@ -14,7 +14,8 @@ import (
 // TaskPrincipal is the AWS service that acts with the roles of tasks.
 const TaskPrincipal = target.Tasks
 
-// ErrCannotAssume reports that a role is gone or does not trust TaskPrincipal.
+// ErrCannotAssume reports that a role is gone or does not trust the service that
+// wants to act with it.
 var ErrCannotAssume = errors.New("auth: ECS is unable to assume the role")
 
 // ForTask is who acts when Amazon ECS does something for a task with a role of the
@@ -23,11 +24,26 @@ var ErrCannotAssume = errors.New("auth: ECS is unable to assume the role")
 // call. It returns ErrCannotAssume.
 func ForTask(tx store.Tx, account, region, role, task string, now time.Time) (Caller, error) {
 	s, err := TaskSession(tx, account, region, role, task, now)
+	return acting(region, s, err)
+}
+
+// FlowPrincipal is the AWS service that acts with the roles of flow logs.
+const FlowPrincipal = target.FlowLogs
+
+// ForFlowLog is ForTask for Amazon VPC, when it writes the records of a flow log,
+// given by id.
+func ForFlowLog(tx store.Tx, account, region, role, id string, now time.Time) (Caller, error) {
+	s, err := roleSession(tx, account, role, id, FlowPrincipal, arn.New("ec2", region, account, "vpc-flow-log/"+id), now)
+	return acting(region, s, err)
+}
+
+// acting is who acts with a session, unless there is none.
+func acting(region string, s identity.Session, err error) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
 	return Caller{
-		Account: account, Region: region, Partition: arn.Partition(region),
+		Account: s.Account, Region: region, Partition: arn.Partition(region),
 		ARN: s.ARN(), UserID: s.UserID(), Secure: true, session: &s,
 	}, nil
 }
@@ -35,24 +51,30 @@ func ForTask(tx store.Tx, account, region, role, task string, now time.Time) (Ca
 // TaskSession is the session of a task's role as ForTask uses it, without a key. It
 // returns ErrCannotAssume.
 func TaskSession(tx store.Tx, account, region, role, task string, now time.Time) (identity.Session, error) {
-	owner, name, isARN := identity.RoleName(role)
+	return roleSession(tx, account, role, task, TaskPrincipal, arn.New("ecs", region, account, "task/*"), now)
+}
+
+// roleSession is a session of a role of the account, which an AWS service assumes
+// on behalf of a resource.
+func roleSession(tx store.Tx, account, role, name, service, source string, now time.Time) (identity.Session, error) {
+	owner, own, isARN := identity.RoleName(role)
 	if !isARN {
-		owner, name = account, role
+		owner, own = account, role
 	}
-	r, found, err := tables.Roles.Find(tx, owner, identity.Fold(name))
+	r, found, err := tables.Roles.Find(tx, owner, identity.Fold(own))
 	if err != nil {
 		return identity.Session{}, err
 	}
 	if !found || owner != account || isARN && r.ARN() != role {
 		return identity.Session{}, ErrCannotAssume
 	}
-	ok, err := ServiceMayAssume(&r, TaskPrincipal, arn.New("ecs", region, account, "task/*"))
+	ok, err := ServiceMayAssume(&r, service, source)
 	if err == nil && !ok {
 		err = ErrCannotAssume
 	}
 	issued := now.UTC().Truncate(time.Second)
 	return identity.Session{
-		Account: account, Role: r.Name, RoleID: r.ID, Name: task,
+		Account: account, Role: r.Name, RoleID: r.ID, Name: name,
 		IssuedAt: issued, Expires: issued.Add(identity.DefaultMaxSession * time.Second),
 	}, err
 }

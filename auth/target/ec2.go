@@ -12,7 +12,9 @@ import (
 var ec2Rules = rules{
 	tags:    Input.ec2Tags,
 	context: Input.ec2Keys,
-	also:    Input.ec2Tagging,
+	also: func(in Input, operation string) []Target {
+		return append(in.ec2Tagging(operation), in.flowUses(operation)...)
+	},
 	resources: merge(edgeResources,
 		each(func(in Input) []string { return in.ec2("security-group", in.list("GroupIds"), in.text("GroupId")) },
 			"AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress",
@@ -35,6 +37,7 @@ var ec2Rules = rules{
 		}, "CreateTags", "DeleteTags"),
 		vpcResources,
 		insightResources,
+		flowResources,
 	),
 }
 

@@ -6,255 +6,255 @@ import "neargate/wire/shape"
 
 // ChannelARNInvalidException is a client fault answered with HTTP 400.
 func ChannelARNInvalidException(message string) *shape.Error {
-	return &shape.Error{Code: "ChannelARNInvalidException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "ChannelARNInvalidException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // ChannelNotFoundException is a client fault answered with HTTP 400.
 func ChannelNotFoundException(message string) *shape.Error {
-	return &shape.Error{Code: "ChannelNotFoundException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "ChannelNotFoundException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // CloudTrailARNInvalidException is a client fault answered with HTTP 400.
 func CloudTrailARNInvalidException(message string) *shape.Error {
-	return &shape.Error{Code: "CloudTrailARNInvalidException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "CloudTrailARNInvalidException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // CloudTrailAccessNotEnabledException is a client fault answered with HTTP 400.
 func CloudTrailAccessNotEnabledException(message string) *shape.Error {
-	return &shape.Error{Code: "CloudTrailAccessNotEnabledException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "CloudTrailAccessNotEnabledException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // CloudTrailInvalidClientTokenIdException is a client fault answered with HTTP 400.
 func CloudTrailInvalidClientTokenIdException(message string) *shape.Error {
-	return &shape.Error{Code: "CloudTrailInvalidClientTokenIdException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "CloudTrailInvalidClientTokenIdException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // CloudWatchLogsDeliveryUnavailableException is a client fault answered with HTTP 400.
 func CloudWatchLogsDeliveryUnavailableException(message string) *shape.Error {
-	return &shape.Error{Code: "CloudWatchLogsDeliveryUnavailableException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "CloudWatchLogsDeliveryUnavailableException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // ConflictException is a client fault answered with HTTP 400.
 func ConflictException(message string) *shape.Error {
-	return &shape.Error{Code: "ConflictException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "ConflictException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // EventDataStoreARNInvalidException is a client fault answered with HTTP 400.
 func EventDataStoreARNInvalidException(message string) *shape.Error {
-	return &shape.Error{Code: "EventDataStoreARNInvalidException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "EventDataStoreARNInvalidException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // EventDataStoreNotFoundException is a client fault answered with HTTP 400.
 func EventDataStoreNotFoundException(message string) *shape.Error {
-	return &shape.Error{Code: "EventDataStoreNotFoundException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "EventDataStoreNotFoundException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InactiveEventDataStoreException is a client fault answered with HTTP 400.
 func InactiveEventDataStoreException(message string) *shape.Error {
-	return &shape.Error{Code: "InactiveEventDataStoreException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InactiveEventDataStoreException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InsightNotEnabledException is a client fault answered with HTTP 400.
 func InsightNotEnabledException(message string) *shape.Error {
-	return &shape.Error{Code: "InsightNotEnabledException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InsightNotEnabledException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InsufficientDependencyServiceAccessPermissionException is a client fault answered with HTTP 400.
 func InsufficientDependencyServiceAccessPermissionException(message string) *shape.Error {
-	return &shape.Error{Code: "InsufficientDependencyServiceAccessPermissionException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InsufficientDependencyServiceAccessPermissionException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InsufficientEncryptionPolicyException is a client fault answered with HTTP 400.
 func InsufficientEncryptionPolicyException(message string) *shape.Error {
-	return &shape.Error{Code: "InsufficientEncryptionPolicyException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InsufficientEncryptionPolicyException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InsufficientS3BucketPolicyException is a client fault answered with HTTP 400.
 func InsufficientS3BucketPolicyException(message string) *shape.Error {
-	return &shape.Error{Code: "InsufficientS3BucketPolicyException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InsufficientS3BucketPolicyException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InsufficientSnsTopicPolicyException is a client fault answered with HTTP 400.
 func InsufficientSnsTopicPolicyException(message string) *shape.Error {
-	return &shape.Error{Code: "InsufficientSnsTopicPolicyException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InsufficientSnsTopicPolicyException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidCloudWatchLogsLogGroupArnException is a client fault answered with HTTP 400.
 func InvalidCloudWatchLogsLogGroupArnException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidCloudWatchLogsLogGroupArnException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidCloudWatchLogsLogGroupArnException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidCloudWatchLogsRoleArnException is a client fault answered with HTTP 400.
 func InvalidCloudWatchLogsRoleArnException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidCloudWatchLogsRoleArnException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidCloudWatchLogsRoleArnException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidEventCategoryException is a client fault answered with HTTP 400.
 func InvalidEventCategoryException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidEventCategoryException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidEventCategoryException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidEventSelectorsException is a client fault answered with HTTP 400.
 func InvalidEventSelectorsException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidEventSelectorsException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidEventSelectorsException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidHomeRegionException is a client fault answered with HTTP 400.
 func InvalidHomeRegionException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidHomeRegionException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidHomeRegionException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidKmsKeyIdException is a client fault answered with HTTP 400.
 func InvalidKmsKeyIdException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidKmsKeyIdException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidKmsKeyIdException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidLookupAttributesException is a client fault answered with HTTP 400.
 func InvalidLookupAttributesException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidLookupAttributesException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidLookupAttributesException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidMaxResultsException is a client fault answered with HTTP 400.
 func InvalidMaxResultsException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidMaxResultsException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidMaxResultsException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidNextTokenException is a client fault answered with HTTP 400.
 func InvalidNextTokenException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidNextTokenException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidNextTokenException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidParameterCombinationException is a client fault answered with HTTP 400.
 func InvalidParameterCombinationException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidParameterCombinationException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidParameterCombinationException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidParameterException is a client fault answered with HTTP 400.
 func InvalidParameterException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidParameterException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidParameterException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidS3BucketNameException is a client fault answered with HTTP 400.
 func InvalidS3BucketNameException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidS3BucketNameException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidS3BucketNameException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidS3PrefixException is a client fault answered with HTTP 400.
 func InvalidS3PrefixException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidS3PrefixException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidS3PrefixException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidSnsTopicNameException is a client fault answered with HTTP 400.
 func InvalidSnsTopicNameException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidSnsTopicNameException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidSnsTopicNameException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidTagParameterException is a client fault answered with HTTP 400.
 func InvalidTagParameterException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidTagParameterException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidTagParameterException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidTimeRangeException is a client fault answered with HTTP 400.
 func InvalidTimeRangeException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidTimeRangeException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidTimeRangeException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidTokenException is a client fault answered with HTTP 400.
 func InvalidTokenException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidTokenException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidTokenException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // InvalidTrailNameException is a client fault answered with HTTP 400.
 func InvalidTrailNameException(message string) *shape.Error {
-	return &shape.Error{Code: "InvalidTrailNameException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "InvalidTrailNameException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // KmsException is a client fault answered with HTTP 400.
 func KmsException(message string) *shape.Error {
-	return &shape.Error{Code: "KmsException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "KmsException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // KmsKeyDisabledException is a client fault answered with HTTP 400.
 func KmsKeyDisabledException(message string) *shape.Error {
-	return &shape.Error{Code: "KmsKeyDisabledException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "KmsKeyDisabledException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // KmsKeyNotFoundException is a client fault answered with HTTP 400.
 func KmsKeyNotFoundException(message string) *shape.Error {
-	return &shape.Error{Code: "KmsKeyNotFoundException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "KmsKeyNotFoundException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // MaximumNumberOfTrailsExceededException is a client fault answered with HTTP 400.
 func MaximumNumberOfTrailsExceededException(message string) *shape.Error {
-	return &shape.Error{Code: "MaximumNumberOfTrailsExceededException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "MaximumNumberOfTrailsExceededException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // NoManagementAccountSLRExistsException is a client fault answered with HTTP 400.
 func NoManagementAccountSLRExistsException(message string) *shape.Error {
-	return &shape.Error{Code: "NoManagementAccountSLRExistsException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "NoManagementAccountSLRExistsException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // NotOrganizationMasterAccountException is a client fault answered with HTTP 400.
 func NotOrganizationMasterAccountException(message string) *shape.Error {
-	return &shape.Error{Code: "NotOrganizationMasterAccountException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "NotOrganizationMasterAccountException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // OperationNotPermittedException is a client fault answered with HTTP 400.
 func OperationNotPermittedException(message string) *shape.Error {
-	return &shape.Error{Code: "OperationNotPermittedException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "OperationNotPermittedException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // OrganizationNotInAllFeaturesModeException is a client fault answered with HTTP 400.
 func OrganizationNotInAllFeaturesModeException(message string) *shape.Error {
-	return &shape.Error{Code: "OrganizationNotInAllFeaturesModeException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "OrganizationNotInAllFeaturesModeException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // OrganizationsNotInUseException is a client fault answered with HTTP 400.
 func OrganizationsNotInUseException(message string) *shape.Error {
-	return &shape.Error{Code: "OrganizationsNotInUseException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "OrganizationsNotInUseException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // ResourceNotFoundException is a client fault answered with HTTP 400.
 func ResourceNotFoundException(message string) *shape.Error {
-	return &shape.Error{Code: "ResourceNotFoundException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "ResourceNotFoundException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // ResourceTypeNotSupportedException is a client fault answered with HTTP 400.
 func ResourceTypeNotSupportedException(message string) *shape.Error {
-	return &shape.Error{Code: "ResourceTypeNotSupportedException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "ResourceTypeNotSupportedException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // S3BucketDoesNotExistException is a client fault answered with HTTP 400.
 func S3BucketDoesNotExistException(message string) *shape.Error {
-	return &shape.Error{Code: "S3BucketDoesNotExistException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "S3BucketDoesNotExistException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // TagsLimitExceededException is a client fault answered with HTTP 400.
 func TagsLimitExceededException(message string) *shape.Error {
-	return &shape.Error{Code: "TagsLimitExceededException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "TagsLimitExceededException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // ThrottlingException is a client fault answered with HTTP 400.
 func ThrottlingException(message string) *shape.Error {
-	return &shape.Error{Code: "ThrottlingException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "ThrottlingException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // TrailAlreadyExistsException is a client fault answered with HTTP 400.
 func TrailAlreadyExistsException(message string) *shape.Error {
-	return &shape.Error{Code: "TrailAlreadyExistsException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "TrailAlreadyExistsException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // TrailNotFoundException is a client fault answered with HTTP 400.
 func TrailNotFoundException(message string) *shape.Error {
-	return &shape.Error{Code: "TrailNotFoundException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "TrailNotFoundException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // TrailNotProvidedException is a client fault answered with HTTP 400.
 func TrailNotProvidedException(message string) *shape.Error {
-	return &shape.Error{Code: "TrailNotProvidedException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "TrailNotProvidedException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }
 
 // UnsupportedOperationException is a client fault answered with HTTP 400.
 func UnsupportedOperationException(message string) *shape.Error {
-	return &shape.Error{Code: "UnsupportedOperationException", Status: 400, Fault: shape.Client, Message: message}
+	return &shape.Error{Code: "UnsupportedOperationException", Status: 400, Fault: shape.Client, Message: message, Member: "Message"}
 }

@@ -28,6 +28,7 @@ type API interface {
 	CreateDefaultVpc(context.Context, *CreateDefaultVpcInput) (*CreateDefaultVpcOutput, error)
 	CreateDhcpOptions(context.Context, *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
 	CreateEgressOnlyInternetGateway(context.Context, *CreateEgressOnlyInternetGatewayInput) (*CreateEgressOnlyInternetGatewayOutput, error)
+	CreateFlowLogs(context.Context, *CreateFlowLogsInput) (*CreateFlowLogsOutput, error)
 	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
 	CreateManagedPrefixList(context.Context, *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
 	CreateNatGateway(context.Context, *CreateNatGatewayInput) (*CreateNatGatewayOutput, error)
@@ -45,6 +46,7 @@ type API interface {
 	CreateVpcPeeringConnection(context.Context, *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
 	DeleteDhcpOptions(context.Context, *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
 	DeleteEgressOnlyInternetGateway(context.Context, *DeleteEgressOnlyInternetGatewayInput) (*DeleteEgressOnlyInternetGatewayOutput, error)
+	DeleteFlowLogs(context.Context, *DeleteFlowLogsInput) (*DeleteFlowLogsOutput, error)
 	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
 	DeleteManagedPrefixList(context.Context, *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
 	DeleteNatGateway(context.Context, *DeleteNatGatewayInput) (*DeleteNatGatewayOutput, error)
@@ -67,6 +69,7 @@ type API interface {
 	DescribeAvailabilityZones(context.Context, *DescribeAvailabilityZonesInput) (*DescribeAvailabilityZonesOutput, error)
 	DescribeDhcpOptions(context.Context, *DescribeDhcpOptionsInput) (*DescribeDhcpOptionsOutput, error)
 	DescribeEgressOnlyInternetGateways(context.Context, *DescribeEgressOnlyInternetGatewaysInput) (*DescribeEgressOnlyInternetGatewaysOutput, error)
+	DescribeFlowLogs(context.Context, *DescribeFlowLogsInput) (*DescribeFlowLogsOutput, error)
 	DescribeInternetGateways(context.Context, *DescribeInternetGatewaysInput) (*DescribeInternetGatewaysOutput, error)
 	DescribeManagedPrefixLists(context.Context, *DescribeManagedPrefixListsInput) (*DescribeManagedPrefixListsOutput, error)
 	DescribeNatGateways(context.Context, *DescribeNatGatewaysInput) (*DescribeNatGatewaysOutput, error)
@@ -147,6 +150,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateDefaultVpc", api.CreateDefaultVpc),
 			shape.Op("CreateDhcpOptions", api.CreateDhcpOptions),
 			shape.Op("CreateEgressOnlyInternetGateway", api.CreateEgressOnlyInternetGateway),
+			shape.Op("CreateFlowLogs", api.CreateFlowLogs),
 			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
 			shape.Op("CreateManagedPrefixList", api.CreateManagedPrefixList),
 			shape.Op("CreateNatGateway", api.CreateNatGateway),
@@ -164,6 +168,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateVpcPeeringConnection", api.CreateVpcPeeringConnection),
 			shape.Void("DeleteDhcpOptions", api.DeleteDhcpOptions),
 			shape.Op("DeleteEgressOnlyInternetGateway", api.DeleteEgressOnlyInternetGateway),
+			shape.Op("DeleteFlowLogs", api.DeleteFlowLogs),
 			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
 			shape.Op("DeleteManagedPrefixList", api.DeleteManagedPrefixList),
 			shape.Op("DeleteNatGateway", api.DeleteNatGateway),
@@ -186,6 +191,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeAvailabilityZones", api.DescribeAvailabilityZones),
 			shape.Op("DescribeDhcpOptions", api.DescribeDhcpOptions),
 			shape.Op("DescribeEgressOnlyInternetGateways", api.DescribeEgressOnlyInternetGateways),
+			shape.Op("DescribeFlowLogs", api.DescribeFlowLogs),
 			shape.Op("DescribeInternetGateways", api.DescribeInternetGateways),
 			shape.Op("DescribeManagedPrefixLists", api.DescribeManagedPrefixLists),
 			shape.Op("DescribeNatGateways", api.DescribeNatGateways),

@@ -481,6 +481,32 @@ type CreateEgressOnlyInternetGatewayOutput struct {
 	EgressOnlyInternetGateway *EgressOnlyInternetGateway `aws:"EgressOnlyInternetGateway" xml:"egressOnlyInternetGateway"`
 }
 
+// CreateFlowLogsInput is the AWS shape com.amazonaws.ec2#CreateFlowLogsRequest.
+type CreateFlowLogsInput struct {
+	ClientToken              *string                        `aws:"ClientToken"`
+	DeliverCrossAccountRole  *string                        `aws:"DeliverCrossAccountRole"`
+	DeliverLogsPermissionArn *string                        `aws:"DeliverLogsPermissionArn"`
+	DestinationOptions       *DestinationOptionsRequest     `aws:"DestinationOptions"`
+	DryRun                   *bool                          `aws:"DryRun"`
+	LogDestination           *string                        `aws:"LogDestination"`
+	LogDestinationType       *string                        `aws:"LogDestinationType,enum=cloud-watch-logs|kinesis-data-firehose|s3"`
+	LogFormat                *string                        `aws:"LogFormat"`
+	LogGroupName             *string                        `aws:"LogGroupName"`
+	MaxAggregationInterval   *int32                         `aws:"MaxAggregationInterval"`
+	ResourceIds              []string                       `aws:"ResourceIds,required" form:"ResourceId"`
+	ResourceType             *string                        `aws:"ResourceType,required,enum=CoreNetwork|CoreNetworkAttachment|CoreNetworkEdge|NetworkInterface|RegionalNatGateway|Subnet|TransitGateway|TransitGatewayAttachment|VPC"`
+	TagFieldSpecifications   []TagFieldSpecificationRequest `aws:"TagFieldSpecifications" form:"TagFieldSpecification"`
+	TagSpecifications        []TagSpecification             `aws:"TagSpecifications" form:"TagSpecification"`
+	TrafficType              *string                        `aws:"TrafficType,enum=ACCEPT|ALL|REJECT"`
+}
+
+// CreateFlowLogsOutput is the AWS shape com.amazonaws.ec2#CreateFlowLogsResult.
+type CreateFlowLogsOutput struct {
+	ClientToken  *string            `aws:"ClientToken" xml:"clientToken"`
+	FlowLogIds   []string           `aws:"FlowLogIds" xml:"flowLogIdSet" item:"item"`
+	Unsuccessful []UnsuccessfulItem `aws:"Unsuccessful" xml:"unsuccessful" item:"item"`
+}
+
 // CreateInternetGatewayInput is the AWS shape com.amazonaws.ec2#CreateInternetGatewayRequest.
 type CreateInternetGatewayInput struct {
 	DryRun            *bool              `aws:"DryRun"`
@@ -784,6 +810,17 @@ type DeleteEgressOnlyInternetGatewayOutput struct {
 	ReturnCode *bool `aws:"ReturnCode" xml:"returnCode"`
 }
 
+// DeleteFlowLogsInput is the AWS shape com.amazonaws.ec2#DeleteFlowLogsRequest.
+type DeleteFlowLogsInput struct {
+	DryRun     *bool    `aws:"DryRun"`
+	FlowLogIds []string `aws:"FlowLogIds,required" form:"FlowLogId"`
+}
+
+// DeleteFlowLogsOutput is the AWS shape com.amazonaws.ec2#DeleteFlowLogsResult.
+type DeleteFlowLogsOutput struct {
+	Unsuccessful []UnsuccessfulItem `aws:"Unsuccessful" xml:"unsuccessful" item:"item"`
+}
+
 // DeleteInternetGatewayInput is the AWS shape com.amazonaws.ec2#DeleteInternetGatewayRequest.
 type DeleteInternetGatewayInput struct {
 	DryRun            *bool   `aws:"DryRun"`
@@ -1031,6 +1068,21 @@ type DescribeEgressOnlyInternetGatewaysInput struct {
 type DescribeEgressOnlyInternetGatewaysOutput struct {
 	EgressOnlyInternetGateways []EgressOnlyInternetGateway `aws:"EgressOnlyInternetGateways" xml:"egressOnlyInternetGatewaySet" item:"item"`
 	NextToken                  *string                     `aws:"NextToken" xml:"nextToken"`
+}
+
+// DescribeFlowLogsInput is the AWS shape com.amazonaws.ec2#DescribeFlowLogsRequest.
+type DescribeFlowLogsInput struct {
+	DryRun     *bool    `aws:"DryRun"`
+	Filter     []Filter `aws:"Filter"`
+	FlowLogIds []string `aws:"FlowLogIds" form:"FlowLogId"`
+	MaxResults *int32   `aws:"MaxResults"`
+	NextToken  *string  `aws:"NextToken"`
+}
+
+// DescribeFlowLogsOutput is the AWS shape com.amazonaws.ec2#DescribeFlowLogsResult.
+type DescribeFlowLogsOutput struct {
+	FlowLogs  []FlowLog `aws:"FlowLogs" xml:"flowLogSet" item:"item"`
+	NextToken *string   `aws:"NextToken" xml:"nextToken"`
 }
 
 // DescribeInternetGatewaysInput is the AWS shape com.amazonaws.ec2#DescribeInternetGatewaysRequest.
@@ -1353,6 +1405,20 @@ type DescribeVpcsOutput struct {
 	Vpcs      []Vpc   `aws:"Vpcs" xml:"vpcSet" item:"item"`
 }
 
+// DestinationOptionsRequest is the AWS shape com.amazonaws.ec2#DestinationOptionsRequest.
+type DestinationOptionsRequest struct {
+	FileFormat               *string `aws:"FileFormat,enum=parquet|plain-text"`
+	HiveCompatiblePartitions *bool   `aws:"HiveCompatiblePartitions"`
+	PerHourPartition         *bool   `aws:"PerHourPartition"`
+}
+
+// DestinationOptionsResponse is the AWS shape com.amazonaws.ec2#DestinationOptionsResponse.
+type DestinationOptionsResponse struct {
+	FileFormat               *string `aws:"FileFormat" xml:"fileFormat"`
+	HiveCompatiblePartitions *bool   `aws:"HiveCompatiblePartitions" xml:"hiveCompatiblePartitions"`
+	PerHourPartition         *bool   `aws:"PerHourPartition" xml:"perHourPartition"`
+}
+
 // DetachInternetGatewayInput is the AWS shape com.amazonaws.ec2#DetachInternetGatewayRequest.
 type DetachInternetGatewayInput struct {
 	DryRun            *bool   `aws:"DryRun"`
@@ -1553,6 +1619,27 @@ type FirewallStatelessRule struct {
 	RuleGroupArn     *string     `aws:"RuleGroupArn" xml:"ruleGroupArn"`
 	SourcePorts      []PortRange `aws:"SourcePorts" xml:"sourcePortSet" item:"item"`
 	Sources          []string    `aws:"Sources" xml:"sourceSet" item:"item"`
+}
+
+// FlowLog is the AWS shape com.amazonaws.ec2#FlowLog.
+type FlowLog struct {
+	CreationTime             *time.Time                      `aws:"CreationTime" xml:"creationTime"`
+	DeliverCrossAccountRole  *string                         `aws:"DeliverCrossAccountRole" xml:"deliverCrossAccountRole"`
+	DeliverLogsErrorMessage  *string                         `aws:"DeliverLogsErrorMessage" xml:"deliverLogsErrorMessage"`
+	DeliverLogsPermissionArn *string                         `aws:"DeliverLogsPermissionArn" xml:"deliverLogsPermissionArn"`
+	DeliverLogsStatus        *string                         `aws:"DeliverLogsStatus" xml:"deliverLogsStatus"`
+	DestinationOptions       *DestinationOptionsResponse     `aws:"DestinationOptions" xml:"destinationOptions"`
+	FlowLogId                *string                         `aws:"FlowLogId" xml:"flowLogId"`
+	FlowLogStatus            *string                         `aws:"FlowLogStatus" xml:"flowLogStatus"`
+	LogDestination           *string                         `aws:"LogDestination" xml:"logDestination"`
+	LogDestinationType       *string                         `aws:"LogDestinationType" xml:"logDestinationType"`
+	LogFormat                *string                         `aws:"LogFormat" xml:"logFormat"`
+	LogGroupName             *string                         `aws:"LogGroupName" xml:"logGroupName"`
+	MaxAggregationInterval   *int32                          `aws:"MaxAggregationInterval" xml:"maxAggregationInterval"`
+	ResourceId               *string                         `aws:"ResourceId" xml:"resourceId"`
+	TagFieldSpecifications   []TagFieldSpecificationResponse `aws:"TagFieldSpecifications" xml:"tagFieldSpecificationSet" item:"item"`
+	Tags                     []Tag                           `aws:"Tags" xml:"tagSet" item:"item"`
+	TrafficType              *string                         `aws:"TrafficType" xml:"trafficType"`
 }
 
 // GetManagedPrefixListAssociationsInput is the AWS shape com.amazonaws.ec2#GetManagedPrefixListAssociationsRequest.
@@ -2643,6 +2730,18 @@ type TagDescription struct {
 	ResourceId   *string `aws:"ResourceId" xml:"resourceId"`
 	ResourceType *string `aws:"ResourceType" xml:"resourceType"`
 	Value        *string `aws:"Value" xml:"value"`
+}
+
+// TagFieldSpecificationRequest is the AWS shape com.amazonaws.ec2#TagFieldSpecificationRequest.
+type TagFieldSpecificationRequest struct {
+	ResourceType *string  `aws:"ResourceType,enum=auto-scaling-group|instance|network-interface"`
+	TagKeys      []string `aws:"TagKeys" form:"TagKey"`
+}
+
+// TagFieldSpecificationResponse is the AWS shape com.amazonaws.ec2#TagFieldSpecificationResponse.
+type TagFieldSpecificationResponse struct {
+	ResourceType *string  `aws:"ResourceType" xml:"resourceType"`
+	TagKeys      []string `aws:"TagKeys" xml:"tagKeySet" item:"item"`
 }
 
 // TagSpecification is the AWS shape com.amazonaws.ec2#TagSpecification.

@@ -20,6 +20,7 @@ import (
 	"neargate/billing/book"
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/flowlogs"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/cmd/neargate/trailbuckets"
 	"neargate/dataplane/logstore"
@@ -67,6 +68,7 @@ type daemon struct {
 	store   *etcd.Store
 	logs    *logstore.Store
 	logAPI  *logs.Service
+	flows   flowlogs.Sink
 	objects *objects.Store
 	usage   *book.Book
 	mirrors registries.Config
@@ -273,10 +275,11 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	if d.noAuth {
 		known = door.Anyone{Keys: door.Keys{Directory: directory}}
 	}
-	buckets := d.bucketAPI(deps, directory, known)
-	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
-	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside()}
 	keyring := kms.New(deps, d.master)
+	buckets := d.bucketAPI(deps, directory, known, keyring)
+	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
+	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring}
+	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
 	} else if err != nil {

@@ -23,6 +23,7 @@ import (
 	"neargate/dataplane/dns"
 	"neargate/internal/install"
 	"neargate/node"
+	"neargate/node/flow"
 	"neargate/node/image"
 	"neargate/node/inspect"
 	"neargate/node/logdriver"
@@ -197,6 +198,7 @@ func (d *daemon) runHost(ctx context.Context, part func(string, func(context.Con
 	if h.keeper != nil {
 		part("doors", d.doors.Run)
 		part("network", func(ctx context.Context) error { return h.keeper.Run(ctx, h.after) })
+		part("flow logs", flow.NewCollector(h.keeper, d.flows, d.log).Run)
 		part("images", h.images.Run)
 		part("sandboxes", func(ctx context.Context) error { h.box.Run(ctx, d.log); return nil })
 	}

@@ -33,9 +33,9 @@ func (d *daemon) openData() (err error) {
 }
 
 // bucketAPI is the API of Amazon S3.
-func (d *daemon) bucketAPI(deps service.Deps, directory *auth.Directory, k sigv4.Keys) *s3.Server {
+func (d *daemon) bucketAPI(deps service.Deps, directory *auth.Directory, k sigv4.Keys, vault s3.Vault) *s3.Server {
 	return s3.New(s3.Config{
-		Deps: deps, Engine: d.objects, Keys: k, Auth: directory, NoAuth: d.noAuth, Log: d.log, Layers: d.ecr.blobs.Open,
+		Deps: deps, Engine: d.objects, Keys: k, Vault: vault, Auth: directory, NoAuth: d.noAuth, Log: d.log, Layers: d.ecr.blobs.Open,
 		Observe: func(c s3.Call) {
 			d.observe(wire.Call{
 				ID: c.ID, Service: "s3", Operation: c.Operation, Region: c.Region, Account: c.Account, AccessKeyID: c.AccessKeyID,

@@ -14,6 +14,8 @@ const (
 	kindStat   = 's' // group, stream: the stream's stat
 	kindSeq    = 'n' // stripe: the last sequence number given there
 	kindCursor = 'c' // the name of a source: its cursor
+
+	kindIngested = 'i' // group, stripe: bytes ever appended
 )
 
 const (

@@ -160,6 +160,9 @@ func (s *Store) apply(b *pebble.Batch, id logs.StreamID, now time.Time, records 
 	if err := b.Set(seqKey(byte(n)), putUint(last), nil); err != nil {
 		return 0, err
 	}
+	if err := s.ingest(b, id.Group, byte(n), records); err != nil {
+		return 0, err
+	}
 	return first, s.db.ApplyNoSyncWait(b, pebble.Sync)
 }
 
@@ -191,7 +194,7 @@ func (s *Store) DropStream(id logs.StreamID) error {
 
 // DropGroup deletes the events of all streams of a group.
 func (s *Store) DropGroup(group uint64) error {
-	return s.drop(groupPrefix(kindEvent, group), groupPrefix(kindStat, group))
+	return s.drop(groupPrefix(kindEvent, group), groupPrefix(kindStat, group), groupPrefix(kindIngested, group))
 }
 
 func (s *Store) drop(prefixes ...[]byte) error {

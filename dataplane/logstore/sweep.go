@@ -14,13 +14,19 @@ import (
 const sweepEvery = time.Hour
 
 // Run deletes, now and every hour until ctx ends, what groups no longer retain
-// and what belongs to streams that are no more.
+// and what belongs to streams that are no more, and meters what came, every minute.
 func (s *Store) Run(ctx context.Context, records store.Store, log *slog.Logger) error {
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(meterEvery)
 	defer tick.Stop()
-	for {
-		if err := s.Sweep(ctx, records, time.Now()); err != nil && ctx.Err() == nil {
-			log.Error("log events could not be expired", "error", err)
+	for swept := (time.Time{}); ; {
+		if time.Since(swept) >= sweepEvery {
+			if err := s.Sweep(ctx, records, time.Now()); err != nil && ctx.Err() == nil {
+				log.Error("log events could not be expired", "error", err)
+			}
+			swept = time.Now()
+		}
+		if err := s.Meter(ctx, records, time.Now()); err != nil && ctx.Err() == nil {
+			log.Error("log events could not be metered", "error", err)
 		}
 		select {
 		case <-ctx.Done():

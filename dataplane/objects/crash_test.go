@@ -81,7 +81,7 @@ func writeForEver(dir string) error {
 
 func writeOne(s *Store, key, n int) error {
 	name := strconv.Itoa(key)
-	st, err := s.Stage(context.Background(), bytes.NewReader(crashContent(key, n)), checksum.CRC32)
+	st, err := s.Stage(context.Background(), bytes.NewReader(crashContent(key, n)), nil, checksum.CRC32)
 	if err != nil {
 		return err
 	}

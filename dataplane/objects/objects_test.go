@@ -52,7 +52,7 @@ func opened(t testing.TB) (*Store, *clock) {
 
 func stage(t testing.TB, s *Store, data []byte) objects.Staged {
 	t.Helper()
-	st, err := s.Stage(t.Context(), bytes.NewReader(data), checksum.CRC32)
+	st, err := s.Stage(t.Context(), bytes.NewReader(data), nil, checksum.CRC32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,14 +138,14 @@ func TestBrokenUploadLeavesNothing(t *testing.T) {
 	s, _ := opened(t)
 	for _, n := range []int{0, 10, inlineMax + 1, 300 << 10} {
 		for _, err := range []error{io.ErrUnexpectedEOF, errors.New("wrong hash")} {
-			if _, got := s.Stage(t.Context(), &failing{n, err}); !errors.Is(got, err) {
+			if _, got := s.Stage(t.Context(), &failing{n, err}, nil); !errors.Is(got, err) {
 				t.Errorf("%d bytes: %v", n, got)
 			}
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Stage(ctx, bytes.NewReader(random(1<<20))); !errors.Is(err, context.Canceled) {
+	if _, err := s.Stage(ctx, bytes.NewReader(random(1<<20)), nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if n := files(t, s); n != 0 {

@@ -103,6 +103,7 @@ type content struct {
 	parts   []objects.Part
 	ends    []int64 // of parts
 	pinned  []string
+	key     objects.DataKey  // nil for the installation's
 	file    *os.File         // being read; nil for none
 	snap    *pebble.Snapshot // holds inline parts; nil without
 }
@@ -153,6 +154,9 @@ func (s *Store) Open(bucket, key, id string) (_ objects.Content, err error) {
 
 // Version is what is being read.
 func (c *content) Version() objects.Version { return c.version }
+
+// Unlock implements objects.Content.
+func (c *content) Unlock(key objects.DataKey) { c.key = key }
 
 // Close ends reading.
 func (c *content) Close() error {
@@ -235,12 +239,15 @@ func (c *content) blob(p objects.Place, inline []byte, offset, length int64) (io
 			return nil, err
 		}
 	}
+	if c.version.Encryption != nil && c.key == nil {
+		return nil, objects.ErrLocked
+	}
 	if p.Inline || p.Blob == "" {
 		if offset+length > int64(len(inline)) {
 			return nil, io.ErrUnexpectedEOF
 		}
 		plain := make([]byte, length)
-		c.s.stream(p.Blob, offset).XORKeyStream(plain, inline[offset:offset+length])
+		c.s.stream(c.key, p.Blob, offset).XORKeyStream(plain, inline[offset:offset+length])
 		return bytes.NewReader(plain), nil
 	}
 	var err error
@@ -250,7 +257,7 @@ func (c *content) blob(p objects.Place, inline []byte, offset, length int64) (io
 	if _, err := c.file.Seek(offset, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return io.LimitReader(cipher.StreamReader{S: c.s.stream(p.Blob, offset), R: c.file}, length), nil
+	return io.LimitReader(cipher.StreamReader{S: c.s.stream(c.key, p.Blob, offset), R: c.file}, length), nil
 }
 
 // pin keeps files where they are. The caller holds pinning.

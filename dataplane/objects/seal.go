@@ -7,13 +7,18 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
+
+	"neargate/resource/objects"
 )
 
 // stream encrypts a blob, or decrypts it, from an offset on: AES-256 in counter
-// mode with a key of the blob's own, which the installation's key and the blob's
-// name give.
-func (s *Store) stream(blob string, offset int64) cipher.Stream {
-	h := hmac.New(sha256.New, s.Key[:])
+// mode with a key of the blob's own, which a data key, or else the installation's key,
+// and the blob's name give.
+func (s *Store) stream(key objects.DataKey, blob string, offset int64) cipher.Stream {
+	if key == nil {
+		key = s.Key[:]
+	}
+	h := hmac.New(sha256.New, key)
 	io.WriteString(h, blob)
 	block, err := aes.NewCipher(h.Sum(nil))
 	if err != nil {

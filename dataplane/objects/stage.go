@@ -21,9 +21,9 @@ import (
 // copySize is how much of a stream is in memory at a time.
 const copySize = 128 << 10
 
-// Stage takes content in and puts it on disk, or in memory where it is small. It
-// belongs to nothing until Put or PutPart is given it; else it is for Discard.
-func (s *Store) Stage(ctx context.Context, from io.Reader, sums ...checksum.Algorithm) (objects.Staged, error) {
+// Stage takes content in, encrypts it with a key, nil for the installation's, and puts
+// it on disk, or in memory where it is small. It belongs to nothing until Put or PutPart is given it; else it is for Discard.
+func (s *Store) Stage(ctx context.Context, from io.Reader, key objects.DataKey, sums ...checksum.Algorithm) (objects.Staged, error) {
 	if err := s.room(); err != nil {
 		return objects.Staged{}, err
 	}
@@ -35,7 +35,7 @@ func (s *Store) Stage(ctx context.Context, from io.Reader, sums ...checksum.Algo
 	}
 	st := objects.Staged{Place: objects.Place{Blob: s.IDs.Hex(32), Inline: true}, Data: head, Size: int64(len(head))}
 	d.Write(head)
-	c := s.stream(st.Place.Blob, 0)
+	c := s.stream(key, st.Place.Blob, 0)
 	c.XORKeyStream(head, head)
 	if !whole {
 		st.Place.Inline, st.Data = false, nil

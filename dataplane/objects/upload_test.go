@@ -21,7 +21,7 @@ func parts(t *testing.T, s *Store, a checksum.Algorithm, kind string, contents .
 	}
 	f := objects.Finish{Bucket: bucket, Key: "k", Upload: u.ID}
 	for i, data := range contents {
-		st, err := s.Stage(t.Context(), bytes.NewReader(data), a)
+		st, err := s.Stage(t.Context(), bytes.NewReader(data), nil, a)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,6 +101,7 @@ type Statement struct {
 	Verdict Verdict    // Decide
 	Set     string     // the map of Lookup…, SNAT and DNAT; the set of Count…
 	Ports   bool       // Count…: by ports
+	Flags   bool       // Count…: by FlowFlags, with TCP
 	To      netip.Addr // SNATTo
 	Size    int        // ClampMSS
 }
@@ -303,9 +304,12 @@ func (s Statement) String() string {
 }
 
 func (s Statement) count(device string) string {
-	ports := "0"
+	protocol, ports := "meta l4proto", "0"
 	if s.Ports {
 		ports = "@th,0,32"
 	}
-	return fmt.Sprintf("update @%s { %s . ip saddr . ip daddr . meta l4proto . %s counter }", s.Set, device, ports)
+	if s.Flags { // after the protocol, which is TCP
+		protocol = fmt.Sprintf("@th,96,16 & %#x ^ %#x", FlowFlags, protocolTCP<<8)
+	}
+	return fmt.Sprintf("update @%s { %s . ip saddr . ip daddr . %s . %s counter }", s.Set, device, protocol, ports)
 }

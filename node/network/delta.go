@@ -63,7 +63,13 @@ func deltaOf(old, v VPC) (d delta, ok bool) {
 
 func equalInterfaces(a, b *Interface) bool {
 	return a.MAC == b.MAC && a.Public == b.Public && a.Subnet == b.Subnet && a.Role == b.Role && a.Forwards == b.Forwards &&
-		a.Namespace == b.Namespace && slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.IPv6, b.IPv6) && slices.Equal(a.Groups, b.Groups)
+		a.Flows == b.Flows && a.Namespace == b.Namespace && slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.IPv6, b.IPv6) &&
+		slices.Equal(a.Groups, b.Groups)
+}
+
+// flows reports whether interfaces come or go whose flows are counted.
+func (d delta) flows() bool {
+	return slices.ContainsFunc(slices.Concat(d.gone, d.come), func(i Interface) bool { return i.Flows })
 }
 
 // steps are those from before to after, as far as is, what was seen, is not after

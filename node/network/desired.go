@@ -66,7 +66,6 @@ type VPC struct {
 	Endpoints  []firewall.Endpoint // served by whoever listens in the VPC's namespace, see Manager.Space
 	Gateways   []GatewayEndpoint
 	Peers      []Peer // active peering connections
-	Flows      bool   // flows are counted, see Manager.Flows
 }
 
 // GatewayEndpoint is a VPC endpoint that routes lead to. Who listens in the
@@ -124,6 +123,7 @@ type Interface struct {
 	Groups    []string     // of a NAT gateway: none, and none applies
 	Role      Role
 	Forwards  bool // its source/destination check is off
+	Flows     bool // its flows are counted, see Manager.Flows
 	// Namespace is the file of an existing network namespace to plug the interface
 	// into; empty: a new one. It counts only when the interface is plugged.
 	Namespace string

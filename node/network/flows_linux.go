@@ -1,7 +1,11 @@
 package network
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
@@ -11,16 +15,26 @@ import (
 // ACLs and security groups they were counted at. The keys name interfaces by id.
 type FlowCounts struct {
 	Sent, Left, Met, Got map[firewall.FlowKey]firewall.FlowCount
+	// Begun says how often counting began anew: counts of the same number go on
+	// from each other.
+	Begun int
+	// Full says that flows were not counted for which there was no room.
+	Full bool
 }
 
-// Flows are the counts of a VPC that is wanted with Flows, since it was. Flows
-// without packets for a quarter of an hour are forgotten.
+// ErrUncounted says that no flows are counted.
+var ErrUncounted = errors.New("network: no flows are counted")
+
+// Flows are the counts of a VPC that has interfaces with Flows. Flows without
+// packets for some minutes are forgotten. The error is ErrUncounted also when counting
+// ends meanwhile.
 func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 	m.mu.Lock()
 	v, here := m.vpcs[vpc]
+	c.Begun = m.begun[table{nameVPC(vpc), firewall.TableFlows, false}]
 	m.mu.Unlock()
-	if !here || !v.Flows {
-		return c, fmt.Errorf("network: flows of %s are not counted", vpc)
+	if !here || len(v.counted()) == 0 {
+		return c, fmt.Errorf("%w of %s", ErrUncounted, vpc)
 	}
 	ids := map[string]string{}
 	for _, i := range v.Interfaces {
@@ -32,10 +46,14 @@ func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 		set string
 		to  *map[firewall.FlowKey]firewall.FlowCount
 	}{{firewall.FlowsSent, &c.Sent}, {firewall.FlowsLeft, &c.Left}, {firewall.FlowsMet, &c.Met}, {firewall.FlowsGot, &c.Got}} {
-		all, err := t.Flows(x.set)
+		all, full, err := t.Flows(x.set)
+		if errors.Is(err, unix.ENOENT) {
+			return c, fmt.Errorf("%w of %s any more", ErrUncounted, vpc)
+		}
 		if err != nil {
 			return c, err
 		}
+		c.Full = c.Full || full
 		to := x.to
 		*to = map[firewall.FlowKey]firewall.FlowCount{}
 		for k, n := range all {
@@ -48,29 +66,62 @@ func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 	return c, nil
 }
 
-// setFlows makes a VPC's flows counted, or not. An earlier process may have left
-// the table.
+// counted are the names of the VPC's interfaces whose flows are counted.
+func (v VPC) counted() (names []string) {
+	for _, i := range v.Interfaces {
+		if i.Flows && len(i.Addresses) > 0 {
+			names = append(names, Name(i.ID))
+		}
+	}
+	return names
+}
+
+// setFlows makes the flows of a VPC's interfaces counted, or not. An earlier process
+// may have left the table.
 func (m *Manager) setFlows(v VPC, existed bool) (changed []string, err error) {
 	space := nameVPC(v.ID)
-	key := table{space, firewall.TableFlows, false}
-	if v.Flows {
-		return m.setRules(space, firewall.RenderFlows(false))
-	}
+	key, judges := table{name: firewall.TableFlows, space: space}, []table{{space, firewall.TableVPC, false}, {space, firewall.TableVPC, true}}
+	names := v.counted()
 	_, known := m.rules[key]
-	_, ruled := m.ruled[v.ID]
-	if !known && (ruled || !existed) {
+	if _, ruled := m.ruled[v.ID]; len(names) == 0 && !known && (ruled || !existed) {
 		return nil, nil
 	}
-	t := nft.Open(m.path(space), firewall.TableFlows)
+	before, err := m.in(key).Generation()
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		changed, err = m.setRules(space, firewall.RenderFlows(names))
+	} else {
+		changed, err = m.endFlows(key)
+	}
+	if err != nil || len(changed) == 0 {
+		return changed, err
+	}
+	// The rules that judge are as they were.
+	now, err := m.in(key).Generation()
+	if err != nil {
+		return changed, err
+	}
+	for _, judge := range judges {
+		if rules, ok := m.rules[judge]; ok && rules.generation == before {
+			rules.generation = now
+			m.rules[judge] = rules
+		}
+	}
+	return changed, nil
+}
+
+// endFlows removes the table that counts, if there is one.
+func (m *Manager) endFlows(key table) (changed []string, err error) {
+	t := nft.Open(m.path(key.space), key.name)
 	tables, err := t.Tables()
 	if err != nil {
 		return nil, err
 	}
 	delete(m.rules, key)
-	for _, n := range tables {
-		if n == firewall.TableFlows {
-			return []string{space + ": count no flows"}, t.Delete()
-		}
+	if !slices.Contains(tables, key.name) {
+		return nil, nil
 	}
-	return nil, nil
+	return []string{key.space + ": count no flows"}, t.Delete()
 }

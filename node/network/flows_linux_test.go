@@ -18,7 +18,9 @@ func TestFlows(t *testing.T) {
 	v.Interfaces[0].Groups = []string{"sg-a"}
 	v.Groups = append(v.Groups, firewall.Group{ID: "sg-a", Permissions: []network.Permission{
 		permit("tcp", 80, network.AnyIPv4), outward(permit("udp", 80, network.AnyIPv4))}})
-	v.Flows = true
+	for i := range v.Interfaces {
+		v.Interfaces[i].Flows = v.Interfaces[i].ID != "eni-1vpce"
+	}
 	w.reconcile(m, v)
 	w.settled(m, v)
 	a, c := m.Namespace("eni-1a"), m.Namespace("eni-1c")
@@ -31,7 +33,7 @@ func TestFlows(t *testing.T) {
 	total := func(set map[firewall.FlowKey]firewall.FlowCount, k firewall.FlowKey) (n firewall.FlowCount) {
 		for x, c := range set {
 			if x.SourcePort = 0; x == k {
-				n.Packets, n.Bytes = n.Packets+c.Packets, n.Bytes+c.Bytes
+				n = n.And(c)
 			}
 		}
 		return n
@@ -67,8 +69,14 @@ func TestFlows(t *testing.T) {
 			}
 		}
 	}
+	if n := total(counts.Met, key("eni-1a", "10.1.2.10", "10.1.1.10", 6, 80)); n.Flags&^firewall.FlagFIN != firewall.FlagSYN {
+		t.Errorf("a connection that was opened has the flags %b", n.Flags)
+	}
+	if n := total(counts.Sent, key("eni-1a", "10.1.1.10", "10.1.2.10", 6, 80)); n.Flags != firewall.FlagSYN {
+		t.Errorf("an attempt has the flags %b", n.Flags)
+	}
 	for k := range counts.Sent {
-		if k.Interface != "eni-1a" && k.Interface != "eni-1c" && k.Interface != "eni-1nat" && k.Interface != "eni-1vpce" {
+		if k.Interface != "eni-1a" && k.Interface != "eni-1c" && k.Interface != "eni-1nat" {
 			t.Errorf("a flow of %q", k.Interface)
 		}
 	}
@@ -80,13 +88,40 @@ func TestFlows(t *testing.T) {
 	if n := total(read().Sent, key("eni-1c", "10.1.2.10", "10.1.1.10", 17, 80)); n.Packets != 1 {
 		t.Errorf("after a change of rules: %+v", n)
 	}
+	// Interfaces come and go, and begin to be counted, while others are counted on.
+	more := eni("eni-1d", "10.1.2.11", "2", "sg-open")
+	more.Flows = true
+	v.Interfaces = append(slices.Clone(v.Interfaces), more)
+	w.update(m, v)
+	w.settled(m, v)
+	w.expect(m.Namespace("eni-1d"), "udp", "10.1.1.10:80", "")
+	if n := total(read().Sent, key("eni-1d", "10.1.2.11", "10.1.1.10", 17, 80)); n.Packets != 1 {
+		t.Errorf("of an interface that came: %+v", n)
+	}
+	v.Interfaces = slices.Clone(v.Interfaces)
+	v.Interfaces[1].Flows = false
+	w.update(m, v)
+	w.expect(c, "udp", "10.1.1.10:80", "")
+	v.Interfaces = slices.Clone(v.Interfaces[:len(v.Interfaces)-1])
+	w.update(m, v)
+	w.settled(m, v)
+	now := read()
+	if n := total(now.Sent, key("eni-1c", "10.1.2.10", "10.1.1.10", 17, 80)); n.Packets != 1 || now.Begun != counts.Begun {
+		t.Errorf("of an interface that is no longer counted: %+v, begun %d times after %d", n, now.Begun, counts.Begun)
+	}
+	v.Interfaces[1].Flows = true
 	w.must(nft.Open(m.Space(v.ID), firewall.TableFlows).Delete())
 	w.reconcile(m, v)
 	w.settled(m, v)
-	read()
+	if now := read(); now.Begun != counts.Begun+1 || len(now.Sent) > 0 {
+		t.Errorf("begun %d times after %d, with %v", now.Begun, counts.Begun, now.Sent)
+	}
 	// Another process stops counting.
 	m = w.manager(true)
-	v.Flows = false
+	v.Interfaces = slices.Clone(v.Interfaces)
+	for i := range v.Interfaces {
+		v.Interfaces[i].Flows = false
+	}
 	w.reconcile(m, v)
 	w.settled(m, v)
 	if _, err := m.Flows(v.ID); err == nil {

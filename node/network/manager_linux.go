@@ -33,6 +33,7 @@ type Manager struct {
 
 	ruled  map[string]VPC                 // whose rules are in force, by id
 	graves map[string]map[netip.Addr]bool // addresses that interfaces left, by VPC
+	begun  map[table]int                  // how often a table was replaced as a whole
 }
 
 // table is an nftables table in a namespace.
@@ -71,7 +72,7 @@ func Open(dir, root string, h Host) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{dir: dir, root: root, host: h, rules: map[table]applied{},
-		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}}
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}
 	return m, m.look()
 }
 
@@ -205,7 +206,7 @@ func Clear(dir, root, tag string) (any bool, err error) {
 		return false, err
 	}
 	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{},
-		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}}
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}
 	if err := m.look(); err != nil {
 		return any, err
 	}
@@ -322,6 +323,9 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 	steps := plan(want, seen.spaces, seen.files, prune)
 	for _, x := range steps {
 		changed = append(changed, x.String())
+		if x.verb == createSpace { // which has no rules
+			maps.DeleteFunc(m.rules, func(t table, _ applied) bool { return t.space == x.name })
+		}
 	}
 	s := m.session()
 	defer s.close()
@@ -422,6 +426,11 @@ func (m *Manager) quick(old, v VPC, concerned []VPC) (changed []string, done boo
 	s := m.session()
 	defer s.close()
 	err = s.do(steps[:first])
+	if d.flows() {
+		did, ferr := m.setFlows(v, true)
+		err = errors.Join(err, ferr)
+		changed = append(changed, did...)
+	}
 	did, cerr := m.change(space, todo)
 	changed, err = append(changed, did...), errors.Join(err, cerr)
 	if err == nil {
@@ -521,6 +530,7 @@ func (m *Manager) setTable(space string, r firewall.Ruleset, generation uint32) 
 		err = t.Change(changes)
 	default:
 		what, err = "replace rules", t.Replace(r)
+		m.begun[key]++
 	}
 	delete(m.rules, key)
 	if err != nil {

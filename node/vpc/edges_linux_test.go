@@ -189,7 +189,7 @@ func TestEdges(t *testing.T) {
 	m.listen(second)
 	m.eventually("ranges reach each other", func() bool { return reaches(task, "100.64.3.10:80", quick) })
 
-	// A flow log of the subnet has the VPC's flows counted.
+	// A flow log of the subnet has the flows of its interfaces counted.
 	flows := func() (all []Flows) {
 		all, err := k.Flows()
 		m.must(err)
@@ -205,10 +205,30 @@ func TestEdges(t *testing.T) {
 	m.eventually("flows are counted", func() bool {
 		reaches(task, "100.64.3.10:80", quick)
 		all := flows()
-		return len(all) == 1 && len(all[0].Logs) == 1 && all[0].View.VPC.ID == v.ID && len(all[0].Counts.Left) > 0
+		if len(all) == 0 {
+			return false
+		}
+		_, other := all[0].Counted["eni-second"]
+		return len(all) == 1 && len(all[0].Logs) == 1 && all[0].View.VPC.ID == v.ID && len(all[0].Counts.Left) > 0 && !other
+	})
+	// What an interface sent last is told after it went.
+	brief := m.plug(k, &private, "brief", "10.1.2.50", "sg-1")
+	if !reaches(brief, "100.64.3.10:80", quick) {
+		t.Error("a task of a short life reaches nobody")
+	}
+	m.update(func(tx store.Tx) error { return tables.NetworkInterfaces.Delete(tx, account, region, "eni-brief") })
+	m.eventually("the last flows of an interface", func() bool {
+		i := slices.IndexFunc(flows(), func(f Flows) bool {
+			_, of := f.Counted["eni-brief"]
+			for key := range f.Counts.Left {
+				of = of && key.Interface == "eni-brief"
+			}
+			return of && len(f.Counted) == 1 && len(f.Counts.Left) > 0 && !f.Counted["eni-brief"].Inherited
+		})
+		return i >= 0
 	})
 	m.update(func(tx store.Tx) error { return edges.FlowLogs.Delete(tx, account, region, "fl-1") })
-	m.eventually("flows are no longer counted", func() bool { return len(flows()) == 0 })
+	m.eventually("flows are no longer counted", func() bool { flows(); return len(flows()) == 0 })
 
 	// The last task takes the endpoints along.
 	m.update(func(tx store.Tx) error {

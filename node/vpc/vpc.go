@@ -87,6 +87,9 @@ type Keeper struct {
 	mine    map[string]plug // by interface id
 	vpcs    map[string]vpc  // by id
 	emptyAt time.Time       // since when a VPC may be without interfaces; zero: none is
+
+	starting bool    // what is found was there before this process
+	ended    []Flows // that nobody asked for yet
 }
 
 // plug is an interface of this host.
@@ -101,10 +104,13 @@ type plug struct {
 // vpc is a VPC on this host.
 type vpc struct {
 	scope
-	is     network.VPC // as last applied
-	view   View
-	peers  []peerVPC
-	logs   []edge.FlowLog
+	is    network.VPC // as last applied
+	view  View
+	peers []peerVPC
+	logs  []edge.FlowLog
+	// counted are the interfaces whose flows are counted, by id.
+	counted map[string]Counting
+
 	space  uint64 // the inode of its namespace while it is served
 	server Server
 }
@@ -130,7 +136,10 @@ func (k *Keeper) Start(ctx context.Context) (store.Rev, error) {
 	if err != nil {
 		return 0, err
 	}
-	return at, k.audit(ctx)
+	k.starting = true
+	err = k.audit(ctx)
+	k.starting = false
+	return at, err
 }
 
 // find reads which interfaces the host's tasks have.
@@ -239,10 +248,12 @@ func (k *Keeper) Find(vpc string, a netip.Addr) (TaskKey, bool) {
 // refresh levels one VPC with the store.
 func (k *Keeper) refresh(ctx context.Context, id string) error {
 	v := k.vpcs[id]
+	old := v
 	want, err := k.build(ctx, id, &v)
 	if err != nil {
 		return err
 	}
+	v.counted = k.count(&old, want)
 	if len(want.Interfaces) == 0 && k.emptyAt.IsZero() {
 		k.emptyAt = time.Now()
 	}
@@ -265,10 +276,12 @@ func (k *Keeper) audit(ctx context.Context) error {
 	var all []network.VPC
 	for _, id := range slices.Sorted(maps.Keys(k.vpcs)) {
 		v := k.vpcs[id]
+		old := v
 		want, err := k.build(ctx, id, &v)
 		if err != nil {
 			return err
 		}
+		v.counted = k.count(&old, want)
 		if v.is = want; len(want.Interfaces) == 0 {
 			if v.server != nil {
 				err = v.server.Close()

@@ -5,6 +5,7 @@ import (
 
 	"neargate/resource/compute"
 	"neargate/resource/image"
+	"neargate/resource/logs"
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
 )
@@ -120,6 +121,18 @@ func OfRepository(r *image.Repository, bytes int64) []Span {
 		s.Tags = append(s.Tags, compute.Tag{Key: l.Key, Value: l.Value})
 	}
 	return []Span{s}
+}
+
+// Ingested is the usage of KiB that came to a log group at a time.
+func Ingested(g *logs.Group, kib int64, at time.Time) Record {
+	r := Record{
+		Labels: Labels{Account: g.Account, Region: g.Region, Dimension: LogIngestion},
+		Task:   "log-group/" + g.Name, Start: at, End: at, Seconds: 1, Units: kib,
+	}
+	for _, t := range g.Tags {
+		r.Tags = append(r.Tags, compute.Tag{Key: t.Key, Value: t.Value})
+	}
+	return r
 }
 
 func networkTags(tags []network.Tag) (out []compute.Tag) {

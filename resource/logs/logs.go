@@ -27,6 +27,7 @@ type Group struct {
 	RetentionDays         int32  `json:",omitempty"` // 0: events never expire
 	Tags                  []Tag  `json:",omitempty"` // by key
 	MetricFilters         int32  `json:",omitempty"` // how many it has
+	Metered               int64  `json:",omitempty"` // KiB that came and are in usage records
 }
 
 // ARN is the group's Amazon Resource Name, without the ":*" of older answers.

@@ -43,6 +43,13 @@ type Bucket struct {
 	MinimumSize     string `json:",omitempty"` // default minimum object size of transitions, as sent
 	CORS            []CORS `json:",omitempty"`
 	BucketKey       bool   `json:",omitempty"` // BucketKeyEnabled, as sent
+	// Encryption is what encrypts objects whose writers name nothing; nil for Amazon S3's own keys.
+	Encryption *DefaultEncryption `json:",omitempty"`
+}
+
+// DefaultEncryption names a key of AWS KMS.
+type DefaultEncryption struct {
+	Key string `json:",omitempty"` // as sent; "" for the account's own for Amazon S3
 }
 
 // Block is a bucket's public access block.

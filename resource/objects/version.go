@@ -31,6 +31,19 @@ type About struct {
 	Metadata map[string]string `json:",omitempty"` // by lower-case name without x-amz-meta-
 	Class    string            `json:",omitempty"` // storage class; "" for STANDARD
 	Tags     []Tag             `json:",omitempty"`
+	// Encryption is nil where content is encrypted with the installation's key.
+	Encryption *Encryption `json:",omitempty"`
+}
+
+// DataKey encrypts content; nil for the installation's key.
+type DataKey []byte
+
+// Encryption is how content is encrypted with a key of AWS KMS.
+type Encryption struct {
+	Key       string // ARN
+	Context   string `json:",omitempty"` // encryption context, as the writer sent it
+	BucketKey bool   `json:",omitempty"`
+	DataKey   []byte // encrypted
 }
 
 // Version is a version of an object, or a delete marker.
@@ -175,12 +188,15 @@ var (
 	ErrSmall     = errors.New("objects: a part is too small")
 	ErrSize      = errors.New("objects: the whole has another size")
 	ErrChecksum  = errors.New("objects: the whole has another checksum")
+	ErrLocked    = errors.New("objects: the content is encrypted with a key that was not given")
 	ErrFull      = errors.New("objects: the file system is nearly full")
 )
 
 // Content is a version being read. What it reads stays until Close.
 type Content interface {
 	Version() Version
+	// Unlock gives the key of content that is encrypted with one of its own.
+	Unlock(key DataKey)
 	// Range reads length bytes from offset on, which must be there, until the content
 	// is closed.
 	Range(offset, length int64) io.Reader

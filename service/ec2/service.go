@@ -10,6 +10,7 @@ import (
 	"neargate/service/ec2/common"
 	"neargate/service/ec2/endpoint"
 	"neargate/service/ec2/eni"
+	"neargate/service/ec2/flow"
 	"neargate/service/ec2/gateway"
 	"neargate/service/ec2/group"
 	"neargate/service/ec2/insight"
@@ -26,6 +27,7 @@ type (
 	commons    = common.Handler
 	groups     = group.Handler
 	endpoints  = endpoint.Handler
+	flows      = flow.Handler
 	gateways   = gateway.Handler
 	analyzers  = insight.Handler
 	interfaces = eni.Handler
@@ -42,6 +44,7 @@ type Service struct {
 	*commons
 	*groups
 	*endpoints
+	*flows
 	*gateways
 	*analyzers
 	*interfaces
@@ -57,7 +60,7 @@ var _ wire.API = (*Service)(nil)
 func New(deps service.Deps) *Service {
 	e := call.New(deps)
 	return &Service{
-		e, acl.New(e), common.New(e), group.New(e), endpoint.New(e), gateway.New(e), insight.New(e), eni.New(e), prefixlist.New(e), peering.New(e),
+		e, acl.New(e), common.New(e), group.New(e), endpoint.New(e), flow.New(e), gateway.New(e), insight.New(e), eni.New(e), prefixlist.New(e), peering.New(e),
 		route.New(e), vpc.New(e),
 	}
 }

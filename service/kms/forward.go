@@ -30,6 +30,41 @@ func (s *Service) Seal(ctx context.Context, service, action, text string, plaint
 	return blob, k.ARN(), err
 }
 
+// MayUse answers the ARN of a key if an AWS service that acts for a resource of an account
+// may use it with an encryption context; a refusal is an error of KMS.
+func (s *Service) MayUse(ctx context.Context, a auth.Agent, action, text string, context map[string]string) (string, error) {
+	k, err := s.forAgent(ctx, a, action, text, context)
+	return k.ARN(), err
+}
+
+// forAgent finds a key that an AWS service may use. A key that is not given by ARN is one
+// of the account that it acts for.
+func (s *Service) forAgent(ctx context.Context, a auth.Agent, action, text string, context map[string]string) (key.Key, error) {
+	k, err := s.get(auth.WithCaller(ctx, auth.Caller{Account: a.Account, Region: a.Region}), text)
+	if err != nil {
+		return k, err
+	}
+	ok, err := a.MayUseKey(&k, action, context)
+	if err == nil && !ok {
+		err = refused(&auth.Denied{Caller: a.Service, Action: action, Resource: k.ARN(), Reason: "because no resource-based policy allows the " + action + " action"})
+	}
+	if err == nil {
+		err = usable(&k)
+	}
+	return k, err
+}
+
+// SealFor encrypts something for an AWS service that acts for a resource of an account, if
+// the key's policy lets it.
+func (s *Service) SealFor(ctx context.Context, a auth.Agent, action, text string, plaintext []byte, context map[string]string) (blob []byte, keyARN string, err error) {
+	k, err := s.forAgent(ctx, a, action, text, context)
+	if err != nil {
+		return nil, k.ARN(), err
+	}
+	blob, err = s.encrypt(&k, plaintext, context)
+	return blob, k.ARN(), err
+}
+
 // Open decrypts what Seal encrypted, for a caller who needs kms:Decrypt on the key.
 func (s *Service) Open(ctx context.Context, service string, blob []byte, context map[string]string) ([]byte, error) {
 	c := auth.CallerFrom(ctx)

@@ -21,6 +21,7 @@ import (
 	"neargate/service/logs/query"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/usages"
 	"neargate/wire/shape"
 )
 
@@ -40,6 +41,8 @@ type Events interface {
 	// DropStream and DropGroup delete events.
 	DropStream(id logs.StreamID) error
 	DropGroup(group uint64) error
+	// Ingested is how many bytes were ever appended to a group.
+	Ingested(group uint64) (int64, error)
 }
 
 // Service is the CloudWatch Logs API.
@@ -166,6 +169,13 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 			}
 			if more = n == deleteBatch; more {
 				return tables.LogGroups.Put(tx, &g)
+			}
+			came, err := s.events.Ingested(g.ID)
+			if err != nil {
+				return err
+			}
+			if err := usages.Ingest(tx, &g, (came+1023)>>10, s.deps.Now()); err != nil {
+				return err
 			}
 			return tables.LogGroups.Delete(tx, g.Account, g.Region, g.Name)
 		})

@@ -21,18 +21,26 @@ type Inside struct{ cfg *Config }
 func (s *Server) Inside() Inside { return Inside{&s.cfg} }
 
 // Agent is an AWS service that acts for a resource of an account.
-type Agent struct {
-	Service         string // e.g. logs.us-east-1.amazonaws.com
-	Account, Region string
-	Source          string // ARN of the resource
-}
+type Agent = auth.Agent
 
-// What Inside refuses.
+// Wanted is how an object is to be encrypted with a key of AWS KMS.
+type Wanted = call.Wanted
+
+// What Inside refuses. Refusals of AWS KMS are a Refusal.
 var (
 	ErrNoBucket = errors.New("s3: no such bucket")
 	ErrNoObject = errors.New("s3: no such object")
 	ErrDenied   = errors.New("s3: access denied")
 )
+
+// Refusal is the code of a refusal, such as KMS.DisabledException; "" for an error that is
+// none.
+func Refusal(err error) string {
+	if f, ok := errors.AsType[*call.Failure](err); ok {
+		return f.Code
+	}
+	return ""
+}
 
 // Bucket finds a bucket.
 func (i Inside) Bucket(ctx context.Context, name string) (b objects.Bucket, err error) {
@@ -72,6 +80,14 @@ func (i Inside) Get(ctx context.Context, c auth.Caller, bucket, key, id string) 
 	case content.Version().Marker:
 		return nil, errors.Join(ErrNoObject, content.Close())
 	}
+	if e := content.Version().Encryption; e != nil {
+		c.Region = b.Region
+		k, err := i.cfg.Reveal(auth.WithCaller(ctx, c), e, &b, key)
+		if err != nil {
+			return nil, errors.Join(err, content.Close())
+		}
+		content.Unlock(k)
+	}
 	return content, nil
 }
 
@@ -84,7 +100,10 @@ func (i Inside) Put(ctx context.Context, c auth.Caller, bucket, key string, abou
 	if err := i.allow(ctx, c, &b, "s3:PutObject", key); err != nil {
 		return objects.Version{}, err
 	}
-	return i.put(ctx, &b, key, about, from, objects.Condition{})
+	c.Region = b.Region
+	return i.put(ctx, objects.Write{Key: key, About: about}, &b, nil, from, func(k string, plain []byte, context map[string]string) ([]byte, string, error) {
+		return i.cfg.Vault.Seal(auth.WithCaller(ctx, c), "s3", "kms:GenerateDataKey", k, plain, context)
+	})
 }
 
 // PutFor writes an object as an AWS service, if the bucket's policy lets it.
@@ -93,23 +112,30 @@ func (i Inside) PutFor(ctx context.Context, a Agent, bucket, key string, about o
 	if err != nil {
 		return objects.Version{}, err
 	}
-	if err := a.may(&b, "s3:PutObject", key); err != nil {
+	if err := may(a, &b, "s3:PutObject", key); err != nil {
 		return objects.Version{}, err
 	}
-	return i.put(ctx, &b, key, about, from, objects.Condition{})
+	return i.put(ctx, objects.Write{Key: key, About: about}, &b, nil, from, i.sealFor(ctx, a))
 }
 
-// PutNewFor writes an object as PutFor does, unless there is one with the key; then it
-// does nothing.
-func (i Inside) PutNewFor(ctx context.Context, a Agent, bucket, key string, about objects.About, from io.Reader) error {
+// sealFor has data keys sealed for an AWS service.
+func (i Inside) sealFor(ctx context.Context, a Agent) call.Seal {
+	return func(k string, plain []byte, context map[string]string) ([]byte, string, error) {
+		return i.cfg.Vault.SealFor(ctx, a, "kms:GenerateDataKey", k, plain, context)
+	}
+}
+
+// PutNewFor writes an object as PutFor does, encrypted as the service wants, nil for the
+// bucket's default, unless there is one with the key; then it does nothing.
+func (i Inside) PutNewFor(ctx context.Context, a Agent, bucket, key string, about objects.About, w *Wanted, from io.Reader) error {
 	b, err := i.Bucket(ctx, bucket)
 	if err != nil {
 		return err
 	}
-	if err := a.may(&b, "s3:PutObject", key); err != nil {
+	if err := may(a, &b, "s3:PutObject", key); err != nil {
 		return err
 	}
-	_, err = i.put(ctx, &b, key, about, from, objects.Condition{IfNoneMatch: true})
+	_, err = i.put(ctx, objects.Write{Key: key, About: about, If: objects.Condition{IfNoneMatch: true}}, &b, w, from, i.sealFor(ctx, a))
 	if errors.Is(err, objects.ErrCondition) {
 		err = nil
 	}
@@ -123,10 +149,10 @@ func (i Inside) MayFor(ctx context.Context, a Agent, bucket, action, key string)
 	if err != nil {
 		return err
 	}
-	return a.may(&b, action, key)
+	return may(a, &b, action, key)
 }
 
-func (a Agent) may(b *objects.Bucket, action, key string) error {
+func may(a Agent, b *objects.Bucket, action, key string) error {
 	resource := objects.BucketARN(b.Region, b.Name)
 	if key != "" {
 		resource += "/" + key
@@ -152,14 +178,29 @@ func (i Inside) allow(ctx context.Context, c auth.Caller, b *objects.Bucket, act
 	return err
 }
 
-func (i Inside) put(ctx context.Context, b *objects.Bucket, key string, about objects.About, from io.Reader, cond objects.Condition) (objects.Version, error) {
-	if key == "" || len(key) > objects.MaxKey {
-		return objects.Version{}, call.Fail("KeyTooLongError", 400, "Your key is too long")
+// put writes an object, encrypted as wanted, nil for the bucket's default.
+func (i Inside) put(ctx context.Context, w objects.Write, b *objects.Bucket, want *Wanted, from io.Reader, seal call.Seal) (v objects.Version, err error) {
+	if w.Key == "" || len(w.Key) > objects.MaxKey {
+		return v, call.Fail("KeyTooLongError", 400, "Your key is too long")
 	}
-	st, err := i.cfg.Engine.Stage(ctx, from, checksum.CRC64NVME)
+	if want == nil && b.Encryption != nil {
+		want = &Wanted{Key: b.Encryption.Key, BucketKey: b.BucketKey}
+	}
+	var k objects.DataKey
+	if want != nil {
+		if i.cfg.Vault == nil {
+			return v, call.ErrNotImplemented
+		}
+		if k, err = i.cfg.Generate(want, b, w.Key, &w.About, seal); err != nil {
+			return v, err
+		}
+	}
+	st, err := i.cfg.Engine.Stage(ctx, from, k, checksum.CRC64NVME)
 	if err != nil {
-		return objects.Version{}, err
+		return v, err
 	}
-	sum := objects.Checksum{Algorithm: checksum.CRC64NVME, Value: checksum.Encode(st.Sums[checksum.CRC64NVME]), Type: objects.FullObject}
-	return i.cfg.Engine.Put(objects.Write{Bucket: b.ID, Versioning: b.Versioning, Key: key, About: about, Checksum: sum, If: cond}, st)
+	call.Blind(&st, k)
+	w.Bucket, w.Versioning = b.ID, b.Versioning
+	w.Checksum = objects.Checksum{Algorithm: checksum.CRC64NVME, Value: checksum.Encode(st.Sums[checksum.CRC64NVME]), Type: objects.FullObject}
+	return i.cfg.Engine.Put(w, st)
 }

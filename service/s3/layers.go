@@ -83,6 +83,9 @@ type blob struct {
 // Version implements objects.Content.
 func (b *blob) Version() objects.Version { return b.version }
 
+// Unlock implements objects.Content.
+func (*blob) Unlock(objects.DataKey) {}
+
 // Range implements objects.Content.
 func (b *blob) Range(offset, length int64) io.Reader {
 	return io.NewSectionReader(b.File, offset, length)

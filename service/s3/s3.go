@@ -33,6 +33,7 @@ import (
 type (
 	Config = call.Config
 	Engine = call.Engine
+	Vault  = call.Vault
 	Call   = call.Call
 )
 

@@ -26,6 +26,7 @@ import (
 	engine "neargate/dataplane/objects"
 	"neargate/resource/identity"
 	"neargate/service"
+	"neargate/service/kms"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
@@ -43,6 +44,9 @@ type world struct {
 	now    time.Time
 	keys   map[string]identity.AccessKey // by user; root and other are root users
 	calls  []Call
+	kms    *kms.Service
+	inside Inside
+	folder string // of the engine
 }
 
 type keys struct{ directory *auth.Directory }
@@ -61,7 +65,8 @@ func newWorld(t testing.TB) *world {
 	ids := arn.NewSource(rand.Reader)
 	w := &world{t: t, store: mem.New(mem.Paranoid()), now: time.Now().Truncate(time.Second), keys: map[string]identity.AccessKey{}}
 	clock := func() time.Time { return w.now }
-	objects, err := engine.Open(engine.Config{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Now: clock, IDs: ids})
+	w.folder = t.TempDir()
+	objects, err := engine.Open(engine.Config{Dir: w.folder, Log: slog.New(slog.DiscardHandler), Now: clock, IDs: ids})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +94,13 @@ func newWorld(t testing.TB) *world {
 		return nil
 	})
 	directory := auth.NewDirectory(w.store, clock)
+	w.kms = kms.New(service.Deps{Store: w.store, Now: clock, IDs: ids}, [32]byte{1})
 	s := New(Config{
 		Deps:   service.Deps{Store: w.store, Now: clock, IDs: ids},
-		Engine: objects, Keys: keys{directory}, Auth: directory, Log: slog.New(slog.DiscardHandler),
+		Engine: objects, Keys: keys{directory}, Vault: w.kms, Auth: directory, Log: slog.New(slog.DiscardHandler),
 		Observe: func(c Call) { w.calls = append(w.calls, c) },
 	})
+	w.inside = s.Inside()
 	w.server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		w.server.Close()
@@ -342,7 +349,7 @@ func TestObjects(t *testing.T) {
 		{"X-Amz-Checksum-Crc32: AAAAAA==", 400, "<Code>BadDigest</Code><Message>The CRC32 you specified did not match the calculated checksum.</Message>"},
 		{"X-Amz-Checksum-Crc32: AA==", 400, "<Code>InvalidRequest</Code>"},
 		{"X-Amz-Checksum-Xxhash64: AA==", 400, "<Code>InvalidRequest</Code>"},
-		{"X-Amz-Server-Side-Encryption: aws:kms", 501, "<Code>NotImplemented</Code>"},
+		{"X-Amz-Server-Side-Encryption: aws:kms:dsse", 501, "<Code>NotImplemented</Code>"},
 		{"X-Amz-Server-Side-Encryption-Customer-Algorithm: AES256", 501, "<Code>NotImplemented</Code>"},
 		{"X-Amz-Object-Lock-Mode: GOVERNANCE", 501, "<Code>NotImplemented</Code>"},
 		{"X-Amz-Acl: public-read", 400, "<Code>AccessControlListNotSupported</Code>"},
@@ -621,7 +628,7 @@ func TestConfigurations(t *testing.T) {
 		"logging":        "<BucketLoggingStatus><LoggingEnabled><TargetBucket>b</TargetBucket></LoggingEnabled></BucketLoggingStatus>",
 		"notification":   "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>",
 		"accelerate":     "<AccelerateConfiguration><Status>Enabled</Status></AccelerateConfiguration>",
-		"encryption":     "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+		"encryption":     "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms:dsse</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
 		"lifecycle":      "<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter/><Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition></Rule></LifecycleConfiguration>",
 		"requestPayment": "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>",
 		"abac":           "x",

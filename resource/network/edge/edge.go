@@ -138,19 +138,3 @@ type PeeringSide struct {
 	CIDRs                []string // once active
 	AllowRemoteDNS       bool     // AllowDnsResolutionFromRemoteVpc
 }
-
-// FlowLog records what an interface, a subnet or a VPC lets pass and refuses.
-type FlowLog struct {
-	Account, Region, ID string // fl-…
-	Resource            string // vpc-…, subnet-… or eni-…
-	Traffic             string // ACCEPT, REJECT, ALL
-	Destination         string // ARN of the log group
-	Group               string // its name
-	Role                string // ARN
-	Format              string
-	Interval            int // seconds: 60 or 600
-	CreatedAt           time.Time
-	Failure             string        `json:",omitempty"` // DeliverLogsErrorMessage, as last seen
-	Token, TokenHash    string        `json:",omitempty"`
-	Tags                []network.Tag `json:",omitempty"`
-}

@@ -191,6 +191,9 @@ type encryptionRule struct {
 func getBucketEncryption(x *request) error {
 	rule := encryptionRule{BucketKeyEnabled: x.Bucket.BucketKey}
 	rule.Default.SSEAlgorithm = "AES256"
+	if e := x.Bucket.Encryption; e != nil {
+		rule.Default.SSEAlgorithm, rule.Default.KMSMasterKeyID = "aws:kms", e.Key
+	}
 	return x.Write(encryptionDocument{Xmlns: call.Namespace, Rules: []encryptionRule{rule}})
 }
 
@@ -202,16 +205,23 @@ func putBucketEncryption(x *request) error {
 	if len(in.Rules) != 1 {
 		return call.ErrMalformedXML
 	}
+	var encryption *objects.DefaultEncryption
 	switch d := in.Rules[0].Default; {
 	case d.SSEAlgorithm == "AES256" && d.KMSMasterKeyID == "":
 	case d.SSEAlgorithm == "AES256":
 		return call.InvalidArgument("a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse", "ApplyServerSideEncryptionByDefault", d.KMSMasterKeyID)
-	case d.SSEAlgorithm == "aws:kms", d.SSEAlgorithm == "aws:kms:dsse":
-		return call.Fail("NotImplemented", 501, "Encryption with keys of AWS KMS is not implemented")
+	case d.SSEAlgorithm == "aws:kms":
+		encryption = &objects.DefaultEncryption{Key: d.KMSMasterKeyID}
+	case d.SSEAlgorithm == "aws:kms:dsse":
+		return call.Fail("NotImplemented", 501, "Dual-layer encryption is not implemented")
 	default:
 		return call.ErrMalformedXML
 	}
-	if err := x.Update(func(b *objects.Bucket) error { b.BucketKey = in.Rules[0].BucketKeyEnabled; return nil }); err != nil {
+	err := x.Update(func(b *objects.Bucket) error {
+		b.Encryption, b.BucketKey = encryption, in.Rules[0].BucketKeyEnabled
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	return x.OK(http.StatusOK)

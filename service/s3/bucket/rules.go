@@ -18,7 +18,7 @@ func dropBlock(b *objects.Bucket)      { b.Block = nil }
 func dropOwnership(b *objects.Bucket)  { b.Ownership = "" }
 func dropCORS(b *objects.Bucket)       { b.CORS = nil }
 func dropLifecycle(b *objects.Bucket)  { b.Rules, b.MinimumSize = nil, "" }
-func dropEncryption(b *objects.Bucket) { b.BucketKey = false }
+func dropEncryption(b *objects.Bucket) { b.Encryption, b.BucketKey = nil, false }
 
 type lifecycleDocument struct {
 	XMLName call.XMLName    `xml:"LifecycleConfiguration"`

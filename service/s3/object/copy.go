@@ -41,16 +41,24 @@ func copyObject(x *request) error {
 	if a.New() == nil {
 		return call.ErrUnsupportedDigest
 	}
-	st, err := x.Engine.Stage(x.Ctx, s.Content.Range(0, s.Version.Size), a)
+	if err := x.Unlock(s.Content, &s.Bucket); err != nil {
+		return err
+	}
+	key, err := x.Encrypt(&w.About)
 	if err != nil {
 		return err
 	}
+	st, err := x.Engine.Stage(x.Ctx, s.Content.Range(0, s.Version.Size), key, a)
+	if err != nil {
+		return err
+	}
+	call.Blind(&st, key)
 	w.Checksum = objects.Checksum{Algorithm: a, Value: checksum.Encode(st.Sums[a]), Type: objects.FullObject}
 	v, err := x.Engine.Put(w, st)
 	if err != nil {
 		return err
 	}
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&v.About)
 	x.VersionID(v.ID)
 	x.Expiration(&v)
 	return x.Write(call.Copied("CopyObjectResult", v.Modified, v.ETag, v.Checksum))

@@ -44,6 +44,11 @@ func Deliver(x *call.Request, c objects.Content) error {
 	if err != nil {
 		return err
 	}
+	if x.R.Method != http.MethodHead {
+		if err := x.Unlock(c, &x.Bucket); err != nil {
+			return err
+		}
+	}
 	describe(x, &v)
 	if err := override(x); err != nil {
 		return err
@@ -103,7 +108,7 @@ func describe(x *request, v *objects.Version) {
 		x.W.Header()["x-amz-meta-"+name] = []string{value}
 	}
 	x.Set("x-amz-storage-class", v.Class)
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&v.About)
 	if len(v.Tags) > 0 {
 		x.Set("x-amz-tagging-count", strconv.Itoa(len(v.Tags)))
 	}
@@ -206,7 +211,11 @@ func putObject(x *request) error {
 	if w.If, err = x.WriteCondition(); err != nil {
 		return err
 	}
-	st, sum, err := x.Take(n, checksum.CRC64NVME)
+	key, err := x.Encrypt(&w.About)
+	if err != nil {
+		return err
+	}
+	st, sum, err := x.Take(n, key, checksum.CRC64NVME)
 	if err != nil {
 		return err
 	}
@@ -217,7 +226,7 @@ func putObject(x *request) error {
 	}
 	x.Set("ETag", call.Quoted(v.ETag))
 	x.Checksum(v.Checksum)
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&v.About)
 	x.VersionID(v.ID)
 	x.Expiration(&v)
 	return x.OK(http.StatusOK)

@@ -30,10 +30,13 @@ func createMultipartUpload(x *request) error {
 	if u.Checksum, err = uploadChecksum(x); err != nil {
 		return err
 	}
+	if _, err := x.Encrypt(&u.About); err != nil {
+		return err
+	}
 	if u, err = x.Engine.Begin(x.Bucket.ID, u); err != nil {
 		return err
 	}
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&u.About)
 	if x.R.Header.Get("X-Amz-Checksum-Algorithm") != "" {
 		x.Set("x-amz-checksum-algorithm", string(u.Checksum.Algorithm))
 		x.Set("x-amz-checksum-type", u.Checksum.Type)
@@ -93,6 +96,9 @@ func uploadPart(x *request) error {
 	if err := x.Plain(); err != nil {
 		return err
 	}
+	if v := x.R.Header.Get("X-Amz-Server-Side-Encryption"); v != "" && v != "AES256" {
+		return call.InvalidArgument("x-amz-server-side-encryption header is not supported for this operation.", "x-amz-server-side-encryption", v)
+	}
 	u, err := upload(x)
 	if err != nil {
 		return err
@@ -104,7 +110,11 @@ func uploadPart(x *request) error {
 	if n > objects.MaxPut {
 		return call.ErrTooLarge
 	}
-	st, sum, err := x.Take(n, u.Checksum.Algorithm)
+	key, err := x.DataKey(&u.About, &x.Bucket, u.Key)
+	if err != nil {
+		return err
+	}
+	st, sum, err := x.Take(n, key, u.Checksum.Algorithm)
 	if err != nil {
 		return err
 	}
@@ -115,7 +125,7 @@ func uploadPart(x *request) error {
 	}
 	x.Set("ETag", call.Quoted(p.ETag))
 	x.Checksum(p.Checksum)
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&u.About)
 	return x.OK(http.StatusOK)
 }
 
@@ -147,17 +157,25 @@ func uploadPartCopy(x *request) error {
 	if length > objects.MaxPut {
 		return call.Fail("InvalidRequest", 400, "The specified copy call.Source is larger than the maximum allowable size for a copy call.Source: "+strconv.Itoa(objects.MaxPut))
 	}
-	a := u.Checksum.Algorithm
-	st, err := x.Engine.Stage(x.Ctx, s.Content.Range(offset, length), a)
+	if err := x.Unlock(s.Content, &s.Bucket); err != nil {
+		return err
+	}
+	key, err := x.DataKey(&u.About, &x.Bucket, u.Key)
 	if err != nil {
 		return err
 	}
+	a := u.Checksum.Algorithm
+	st, err := x.Engine.Stage(x.Ctx, s.Content.Range(offset, length), key, a)
+	if err != nil {
+		return err
+	}
+	call.Blind(&st, key)
 	sum := objects.Checksum{Algorithm: a, Value: checksum.Encode(st.Sums[a])}
 	p, err := x.Engine.PutPart(x.Bucket.ID, u.Key, u.ID, objects.Part{Number: number, Checksum: sum}, st)
 	if err != nil {
 		return err
 	}
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&u.About)
 	return x.Write(call.Copied("CopyPartResult", p.Modified, p.ETag, p.Checksum))
 }
 
@@ -191,7 +209,7 @@ func completeMultipartUpload(x *request) error {
 	if err != nil {
 		return err
 	}
-	x.Set("x-amz-server-side-encryption", "AES256")
+	x.Encryption(&v.About)
 	x.VersionID(v.ID)
 	x.Expiration(&v)
 	scheme := "http://"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"neargate/resource/billing"
+	"neargate/resource/logs"
 	"neargate/store"
 )
 
@@ -88,5 +89,17 @@ func record(tx store.Tx, r billing.Record) error {
 	if r.Seconds <= 0 {
 		return nil
 	}
+	return Pending.Put(tx, &r)
+}
+
+// Ingest records what has come to a log group, up to a total of KiB, and marks the
+// group, which is to be written. Groups of infrequent access have a price of their own
+// that no list has, and no records.
+func Ingest(tx store.Tx, g *logs.Group, kib int64, at time.Time) error {
+	if kib <= g.Metered || g.Class != logs.Standard {
+		return nil
+	}
+	r := billing.Ingested(g, kib-g.Metered, at)
+	g.Metered = kib
 	return Pending.Put(tx, &r)
 }

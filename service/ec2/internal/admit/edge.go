@@ -6,6 +6,7 @@ var refusedEdge = map[string][]string{
 	"AllocateAddressInput":            {"Address", "CustomerOwnedIpv4Pool", "IpamPoolId"},
 	"CreateNatGatewayInput":           {"AvailabilityZoneAddresses", "SecondaryAllocationIds", "SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddresses", "VpcId"},
 	"CreateVpcEndpointInput":          endpoint("ResourceConfigurationArn", "ServiceNetworkArn"),
+	"CreateFlowLogsInput":             {"DeliverCrossAccountRole", "TagFieldSpecifications"},
 	"ModifyVpcEndpointInput":          endpoint(),
 	"AssignPrivateIpAddressesInput":   {"Ipv4PrefixCount", "Ipv4Prefixes"},
 	"UnassignPrivateIpAddressesInput": {"Ipv4Prefixes"},

@@ -44,6 +44,14 @@ var (
 	}
 )
 
+// FlowLogs are flow logs.
+var FlowLogs = Kind[edge.FlowLog]{
+	Table: edges.FlowLogs, Prefix: "fl", Type: "vpc-flow-log",
+	NotFound: "InvalidFlowLogId.NotFound", Absent: "The flow log ID '%s' does not exist",
+	ID:   func(r *edge.FlowLog) string { return r.ID },
+	Tags: func(r *edge.FlowLog) *[]network.Tag { return &r.Tags },
+}
+
 // peeringIDs is the kind of peering connections as far as their ids go.
 var peeringIDs = Kind[edge.Peering]{
 	Prefix: "pcx", Type: "vpc-peering-connection",

@@ -34,7 +34,7 @@ type Engine interface {
 
 // Contents takes content in and gives it out.
 type Contents interface {
-	Stage(ctx context.Context, from io.Reader, sums ...checksum.Algorithm) (objects.Staged, error)
+	Stage(ctx context.Context, from io.Reader, key objects.DataKey, sums ...checksum.Algorithm) (objects.Staged, error)
 	Discard(st objects.Staged)
 	Open(bucket, key, id string) (objects.Content, error)
 }
@@ -67,6 +67,7 @@ type Config struct {
 	Engine        Engine
 	Keys          sigv4.Keys      // whose principals are auth.Callers
 	Auth          *auth.Directory // notes who used which key
+	Vault         Vault           // nil where there is no AWS KMS
 	NoAuth        bool            // as wire.Config's
 	Log           *slog.Logger
 	DefaultRegion string     // of requests that name none; arn.DefaultRegion if empty

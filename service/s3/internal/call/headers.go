@@ -32,7 +32,7 @@ var Classes = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE
 // unbuilt are headers that ask for what is not here. They are refused, never
 // ignored.
 var unbuilt = []string{
-	"X-Amz-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Server-Side-Encryption-Customer-Key", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id",
+	"X-Amz-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Server-Side-Encryption-Customer-Key",
 	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date",
 	"X-Amz-Object-Lock-Legal-Hold", "X-Amz-Write-Offset-Bytes",
 }
@@ -90,8 +90,8 @@ func (x *Request) Plain() error {
 		}
 	}
 	switch sse := h.Get("X-Amz-Server-Side-Encryption"); sse {
-	case "", "AES256":
-	case "aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup":
+	case "", "AES256", "aws:kms":
+	case "aws:kms:dsse", "aws:fsx", "aws:backup":
 		return Fail("NotImplemented", 501, "A header you provided implies functionality that is not implemented", Element{"Header", "x-amz-server-side-encryption"})
 	default:
 		return InvalidArgument("The encryption method specified is not supported", "x-amz-server-side-encryption", sse)
@@ -304,9 +304,10 @@ func (c *contentReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Take stages the request's content of n bytes and holds it against what the
-// request promises; the checksum is one of the promised algorithm, or else.
-func (x *Request) Take(n int64, otherwise checksum.Algorithm) (objects.Staged, objects.Checksum, error) {
+// Take stages the request's content of n bytes, encrypted with a key, and holds it
+// against what the request promises; the checksum is one of the promised algorithm, or
+// else.
+func (x *Request) Take(n int64, key objects.DataKey, otherwise checksum.Algorithm) (objects.Staged, objects.Checksum, error) {
 	p, err := x.promises()
 	if err != nil {
 		return objects.Staged{}, objects.Checksum{}, err
@@ -318,7 +319,7 @@ func (x *Request) Take(n int64, otherwise checksum.Algorithm) (objects.Staged, o
 			algorithms = algorithms[1:]
 		}
 	}
-	st, err := x.Engine.Stage(x.Ctx, io.LimitReader(x.content(), objects.MaxPut+1), algorithms...)
+	st, err := x.Engine.Stage(x.Ctx, io.LimitReader(x.content(), objects.MaxPut+1), key, algorithms...)
 	if err != nil {
 		return st, objects.Checksum{}, err
 	}
@@ -334,6 +335,7 @@ func (x *Request) Take(n int64, otherwise checksum.Algorithm) (objects.Staged, o
 		x.Engine.Discard(st)
 		return st, objects.Checksum{}, err
 	}
+	Blind(&st, key)
 	a := otherwise
 	if p.checksum.Algorithm != "" && x.Op.Name == "PutObject" {
 		a = p.checksum.Algorithm
