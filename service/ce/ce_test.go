@@ -138,7 +138,7 @@ func TestGetCostAndUsage(t *testing.T) {
 	s, ctx := newService(t, some)
 	filtered := func(f string) string { return monthly + cost + `,"Filter":` + f }
 	for _, c := range []struct{ in, want string }{
-		// 4 × (0.04048 + 2 × 0.004445); 6 of the same, 2 × 0.04048, 4 × 0.5 × 0.01214 and 4 × 0.005.
+		// 4 × (0.04048 + 2 × 0.004445); 6 of the same, 2 × 0.04048, 4 × 0.5 × 0.01288871 and 4 × 0.005.
 		{monthly + `,"Metrics":["UnblendedCost","UsageQuantity","NormalizedUsageAmount"]`, "2026-09-01 0.19748 USD 12 hours 0 N/A\n2026-10-01~ 0.42295742 USD 26 N/A 0 N/A\n"},
 		{monthly + `,"Metrics":["UNBLENDED_COST"],"GroupBy":[{"Type":"DIMENSION","Key":"SERVICE_CODE"},{"Type":"TAG","Key":"team"}]`,
 			"2026-09-01 [AmazonECS|team$red] 0.19748 USD\n" +
