@@ -15,7 +15,7 @@ import (
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
 	"neargate/service"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/internal/page"
 	"neargate/service/logs/export"
 	"neargate/service/logs/query"
@@ -242,7 +242,7 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *api.DescribeLogGrou
 	if err != nil {
 		return nil, err
 	}
-	limit := optional.Or(in.Limit, defaultLimit)
+	limit := member.Or(in.Limit, defaultLimit)
 	out := &api.DescribeLogGroupsOutput{LogGroups: []api.LogGroup{}}
 	var found []logs.Group
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
@@ -287,7 +287,7 @@ type groupFilter struct {
 
 func newGroupFilter(in *api.DescribeLogGroupsInput, c auth.Caller) (groupFilter, error) {
 	f := groupFilter{
-		prefix: optional.Or(in.LogGroupNamePrefix, ""), pattern: optional.Or(in.LogGroupNamePattern, ""), class: optional.Or(in.LogGroupClass, ""),
+		prefix: member.Or(in.LogGroupNamePrefix, ""), pattern: member.Or(in.LogGroupNamePattern, ""), class: member.Or(in.LogGroupClass, ""),
 		none: len(in.AccountIdentifiers) > 0 && !slices.Contains(in.AccountIdentifiers, c.Account),
 	}
 	if f.prefix != "" && f.pattern != "" {
