@@ -138,24 +138,24 @@ func TestGetCostAndUsage(t *testing.T) {
 	s, ctx := newService(t, some)
 	filtered := func(f string) string { return monthly + cost + `,"Filter":` + f }
 	for _, c := range []struct{ in, want string }{
-		// 4 × (0.04048 + 2 × 0.004445); 6 of the same, 2 × 0.04048, 4 × 0.5 × 0.01214 and 4 × 0.005.
-		{monthly + `,"Metrics":["UnblendedCost","UsageQuantity","NormalizedUsageAmount"]`, "2026-09-01 0.19748 USD 12 hours 0 N/A\n2026-10-01~ 0.42146 USD 26 N/A 0 N/A\n"},
+		// 4 × (0.04048 + 2 × 0.004445); 6 of the same, 2 × 0.04048, 4 × 0.5 × 0.01288871 and 4 × 0.005.
+		{monthly + `,"Metrics":["UnblendedCost","UsageQuantity","NormalizedUsageAmount"]`, "2026-09-01 0.19748 USD 12 hours 0 N/A\n2026-10-01~ 0.42295742 USD 26 N/A 0 N/A\n"},
 		{monthly + `,"Metrics":["UNBLENDED_COST"],"GroupBy":[{"Type":"DIMENSION","Key":"SERVICE_CODE"},{"Type":"TAG","Key":"team"}]`,
 			"2026-09-01 [AmazonECS|team$red] 0.19748 USD\n" +
-				"2026-10-01~ [AmazonECS|team$] 0.02428 USD [AmazonECS|team$blue] 0.08096 USD [AmazonECS|team$red] 0.29622 USD [AmazonVPC|team$Red] 0.02 USD\n"},
+				"2026-10-01~ [AmazonECS|team$] 0.02577742 USD [AmazonECS|team$blue] 0.08096 USD [AmazonECS|team$red] 0.29622 USD [AmazonVPC|team$Red] 0.02 USD\n"},
 		{daily + cost + `,"GroupBy":[{"Type":"DIMENSION","Key":"USAGE_TYPE"}]`,
 			"2026-10-13~ [USE1-PublicIPv4:InUseAddress] 0.01 USD\n" +
-				"2026-10-14~ [USE1-PublicIPv4:InUseAddress] 0.01 USD [USE1-SpotUsage-Fargate-vCPU-Hours:perCPU] 0.02428 USD\n" +
+				"2026-10-14~ [USE1-PublicIPv4:InUseAddress] 0.01 USD [USE1-SpotUsage-Fargate-vCPU-Hours:perCPU] 0.02577742 USD\n" +
 				"2026-10-15~ [USE1-Fargate-vCPU-Hours:perCPU] 0.08096 USD\n"},
 		{`"Granularity":"HOURLY","TimePeriod":{"Start":"2026-10-15T10:00:00Z","End":"2026-10-15T13:00:00Z"}` + cost,
 			"2026-10-15T10:00:00Z~ 0.04048 USD\n2026-10-15T11:00:00Z~ 0.04048 USD\n2026-10-15T12:00:00Z~ 0 USD\n"},
-		{`"Granularity":"MONTHLY","TimePeriod":{"Start":"2026-10-14","End":"2026-10-15"}` + cost, "2026-10-14~ 0.03428 USD\n"},
-		{filtered(`{"Dimensions":{"Key":"SERVICE","Values":["Amazon Elastic Container Service"]}}`), "2026-09-01 0.19748 USD\n2026-10-01~ 0.40146 USD\n"},
+		{`"Granularity":"MONTHLY","TimePeriod":{"Start":"2026-10-14","End":"2026-10-15"}` + cost, "2026-10-14~ 0.03577742 USD\n"},
+		{filtered(`{"Dimensions":{"Key":"SERVICE","Values":["Amazon Elastic Container Service"]}}`), "2026-09-01 0.19748 USD\n2026-10-01~ 0.40295742 USD\n"},
 		{filtered(`{"Not":{"Dimensions":{"Key":"PURCHASE_TYPE","Values":["Spot Instances"]}}}`), "2026-09-01 0.19748 USD\n2026-10-01~ 0.39718 USD\n"},
 		{filtered(`{"Tags":{"Key":"team","Values":["red"]}}`), "2026-09-01 0.19748 USD\n2026-10-01~ 0.29622 USD\n"},
 		{filtered(`{"Tags":{"Key":"team","Values":["RED"],"MatchOptions":["EQUALS","CASE_INSENSITIVE"]}}`), "2026-09-01 0.19748 USD\n2026-10-01~ 0.31622 USD\n"},
-		{filtered(`{"Tags":{"Key":"team","MatchOptions":["ABSENT"]}}`), "2026-09-01 0 USD\n2026-10-01~ 0.02428 USD\n"},
-		{filtered(`{"Tags":{"Key":"team","Values":[""]}}`), "2026-09-01 0 USD\n2026-10-01~ 0.02428 USD\n"},
+		{filtered(`{"Tags":{"Key":"team","MatchOptions":["ABSENT"]}}`), "2026-09-01 0 USD\n2026-10-01~ 0.02577742 USD\n"},
+		{filtered(`{"Tags":{"Key":"team","Values":[""]}}`), "2026-09-01 0 USD\n2026-10-01~ 0.02577742 USD\n"},
 		{filtered(`{"Or":[{"Tags":{"Key":"team","Values":["b"],"MatchOptions":["STARTS_WITH"]}},{"And":[{"Dimensions":{"Key":"USAGE_TYPE","Values":["IPv4"],"MatchOptions":["CONTAINS"]}},{"Dimensions":{"Key":"REGION","Values":["us-east-1","x"]}}]}]}`), "2026-09-01 0 USD\n2026-10-01~ 0.10096 USD\n"},
 		{filtered(`{"CostCategories":{"Key":"k","Values":["v"]}}`), "2026-09-01 0 USD\n2026-10-01~ 0 USD\n"},
 		{filtered(`{"Dimensions":{"Key":"LINKED_ACCOUNT","Values":["210987654321"]}}`) + `,"GroupBy":[{"Type":"DIMENSION","Key":"REGION"}]`, "2026-09-01\n2026-10-01~\n"},

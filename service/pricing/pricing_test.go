@@ -45,7 +45,7 @@ func TestDocument(t *testing.T) {
 		`"serviceCode":"AmazonECS","terms":{"OnDemand":{"UNH9KPQP7W7C66C9.JRTCKXETXF":{"priceDimensions":{"UNH9KPQP7W7C66C9.JRTCKXETXF.6YS6EN2CT7":` +
 		`{"unit":"hours","endRange":"Inf","description":"AWS Fargate - ARM - Memory - US East (N. Virginia)","appliesTo":[],` +
 		`"rateCode":"UNH9KPQP7W7C66C9.JRTCKXETXF.6YS6EN2CT7","beginRange":"0","pricePerUnit":{"USD":"0.0035600000"}}},"sku":"UNH9KPQP7W7C66C9",` +
-		`"effectiveDate":"2022-11-30T00:00:00Z","offerTermCode":"JRTCKXETXF","termAttributes":{}}}},"version":"20260925000000","publicationDate":"2026-09-25T00:00:00Z"}`
+		`"effectiveDate":"2022-11-30T00:00:00Z","offerTermCode":"JRTCKXETXF","termAttributes":{}}}},"version":"20260928000000","publicationDate":"2026-09-28T00:00:00Z"}`
 	if out.PriceList[0] != want {
 		t.Errorf("got  %s\nwant %s", out.PriceList[0], want)
 	}
