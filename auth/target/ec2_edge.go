@@ -39,7 +39,13 @@ var edgeResources = merge(
 	},
 		"RejectVpcPeeringConnection", "DeleteVpcPeeringConnection", "ModifyVpcPeeringConnectionOptions"),
 	each(func(in Input) []string { return in.ec2("network-interface", nil, in.text("NetworkInterfaceId")) },
-		"AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+		"AssignPrivateIpAddresses", "UnassignPrivateIpAddresses", "AssignIpv6Addresses", "UnassignIpv6Addresses"),
+	each(func(in Input) []string {
+		return append(in.ec2("egress-only-internet-gateway", nil, "*"), in.ec2("vpc", nil, in.text("VpcId"))...)
+	}, "CreateEgressOnlyInternetGateway"),
+	each(func(in Input) []string {
+		return in.ec2("egress-only-internet-gateway", nil, in.text("EgressOnlyInternetGatewayId"))
+	}, "DeleteEgressOnlyInternetGateway"),
 )
 
 // endpointParts are the route tables, subnets and security groups that a request

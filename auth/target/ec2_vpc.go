@@ -17,7 +17,8 @@ var vpcResources = merge(
 		"DeleteVpc", "ModifyVpcAttribute", "ModifyVpcTenancy", "AssociateVpcCidrBlock", "GetSecurityGroupsForVpc"),
 	each(Input.withRange, "DisassociateVpcCidrBlock"),
 	each(func(in Input) []string { return in.inVpc("subnet", "*") }, "CreateSubnet"),
-	each(func(in Input) []string { return in.ec2("subnet", nil, in.text("SubnetId")) }, "DeleteSubnet", "ModifySubnetAttribute"),
+	each(func(in Input) []string { return in.ec2("subnet", nil, in.text("SubnetId")) }, "DeleteSubnet", "ModifySubnetAttribute", "AssociateSubnetCidrBlock"),
+	each(Input.subnetWithRange, "DisassociateSubnetCidrBlock"),
 	each(func(in Input) []string { return in.ec2("dhcp-options", nil, "*") }, "CreateDhcpOptions"),
 	each(func(in Input) []string { return in.ec2("dhcp-options", nil, in.text("DhcpOptionsId")) }, "DeleteDhcpOptions"),
 	each(func(in Input) []string { return in.inVpc("dhcp-options", in.text("DhcpOptionsId")) }, "AssociateDhcpOptions"),
@@ -51,11 +52,27 @@ func (in Input) withRange() []string {
 			return nil
 		}
 		found := v.CIDRAssociation == id
-		for _, b := range v.Secondary {
+		for _, b := range slices.Concat(v.Secondary, v.IPv6) {
 			found = found || b.Association == id
 		}
 		if found {
 			return in.ec2("vpc", nil, v.ID)
+		}
+	}
+	return nil
+}
+
+// subnetWithRange is the ARN of the subnet that has a range by an association.
+func (in Input) subnetWithRange() []string {
+	id := in.text("AssociationId")
+	for s, err := range tables.Subnets.List(in.Tx, in.Caller.Account, in.Caller.Region) {
+		if err != nil {
+			return nil
+		}
+		for _, b := range s.IPv6 {
+			if b.Association == id {
+				return in.ec2("subnet", nil, s.ID)
+			}
 		}
 	}
 	return nil

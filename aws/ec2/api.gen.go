@@ -14,10 +14,12 @@ import (
 type API interface {
 	AcceptVpcPeeringConnection(context.Context, *AcceptVpcPeeringConnectionInput) (*AcceptVpcPeeringConnectionOutput, error)
 	AllocateAddress(context.Context, *AllocateAddressInput) (*AllocateAddressOutput, error)
+	AssignIpv6Addresses(context.Context, *AssignIpv6AddressesInput) (*AssignIpv6AddressesOutput, error)
 	AssignPrivateIpAddresses(context.Context, *AssignPrivateIpAddressesInput) (*AssignPrivateIpAddressesOutput, error)
 	AssociateAddress(context.Context, *AssociateAddressInput) (*AssociateAddressOutput, error)
 	AssociateDhcpOptions(context.Context, *AssociateDhcpOptionsInput) (*AssociateDhcpOptionsOutput, error)
 	AssociateRouteTable(context.Context, *AssociateRouteTableInput) (*AssociateRouteTableOutput, error)
+	AssociateSubnetCidrBlock(context.Context, *AssociateSubnetCidrBlockInput) (*AssociateSubnetCidrBlockOutput, error)
 	AssociateVpcCidrBlock(context.Context, *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
 	AttachInternetGateway(context.Context, *AttachInternetGatewayInput) (*AttachInternetGatewayOutput, error)
 	AuthorizeSecurityGroupEgress(context.Context, *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error)
@@ -25,6 +27,7 @@ type API interface {
 	CreateDefaultSubnet(context.Context, *CreateDefaultSubnetInput) (*CreateDefaultSubnetOutput, error)
 	CreateDefaultVpc(context.Context, *CreateDefaultVpcInput) (*CreateDefaultVpcOutput, error)
 	CreateDhcpOptions(context.Context, *CreateDhcpOptionsInput) (*CreateDhcpOptionsOutput, error)
+	CreateEgressOnlyInternetGateway(context.Context, *CreateEgressOnlyInternetGatewayInput) (*CreateEgressOnlyInternetGatewayOutput, error)
 	CreateFlowLogs(context.Context, *CreateFlowLogsInput) (*CreateFlowLogsOutput, error)
 	CreateInternetGateway(context.Context, *CreateInternetGatewayInput) (*CreateInternetGatewayOutput, error)
 	CreateManagedPrefixList(context.Context, *CreateManagedPrefixListInput) (*CreateManagedPrefixListOutput, error)
@@ -42,6 +45,7 @@ type API interface {
 	CreateVpcEndpoint(context.Context, *CreateVpcEndpointInput) (*CreateVpcEndpointOutput, error)
 	CreateVpcPeeringConnection(context.Context, *CreateVpcPeeringConnectionInput) (*CreateVpcPeeringConnectionOutput, error)
 	DeleteDhcpOptions(context.Context, *DeleteDhcpOptionsInput) (*DeleteDhcpOptionsOutput, error)
+	DeleteEgressOnlyInternetGateway(context.Context, *DeleteEgressOnlyInternetGatewayInput) (*DeleteEgressOnlyInternetGatewayOutput, error)
 	DeleteFlowLogs(context.Context, *DeleteFlowLogsInput) (*DeleteFlowLogsOutput, error)
 	DeleteInternetGateway(context.Context, *DeleteInternetGatewayInput) (*DeleteInternetGatewayOutput, error)
 	DeleteManagedPrefixList(context.Context, *DeleteManagedPrefixListInput) (*DeleteManagedPrefixListOutput, error)
@@ -90,6 +94,7 @@ type API interface {
 	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
 	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
 	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
+	DisassociateSubnetCidrBlock(context.Context, *DisassociateSubnetCidrBlockInput) (*DisassociateSubnetCidrBlockOutput, error)
 	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
 	GetManagedPrefixListAssociations(context.Context, *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
 	GetManagedPrefixListEntries(context.Context, *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
@@ -112,6 +117,7 @@ type API interface {
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
 	StartNetworkInsightsAnalysis(context.Context, *StartNetworkInsightsAnalysisInput) (*StartNetworkInsightsAnalysisOutput, error)
+	UnassignIpv6Addresses(context.Context, *UnassignIpv6AddressesInput) (*UnassignIpv6AddressesOutput, error)
 	UnassignPrivateIpAddresses(context.Context, *UnassignPrivateIpAddressesInput) (*UnassignPrivateIpAddressesOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsIngress(context.Context, *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error)
@@ -130,10 +136,12 @@ func Describe(api API) shape.Service {
 		Operations: []shape.Operation{
 			shape.Op("AcceptVpcPeeringConnection", api.AcceptVpcPeeringConnection),
 			shape.Op("AllocateAddress", api.AllocateAddress),
+			shape.Op("AssignIpv6Addresses", api.AssignIpv6Addresses),
 			shape.Op("AssignPrivateIpAddresses", api.AssignPrivateIpAddresses),
 			shape.Op("AssociateAddress", api.AssociateAddress),
 			shape.Void("AssociateDhcpOptions", api.AssociateDhcpOptions),
 			shape.Op("AssociateRouteTable", api.AssociateRouteTable),
+			shape.Op("AssociateSubnetCidrBlock", api.AssociateSubnetCidrBlock),
 			shape.Op("AssociateVpcCidrBlock", api.AssociateVpcCidrBlock),
 			shape.Void("AttachInternetGateway", api.AttachInternetGateway),
 			shape.Op("AuthorizeSecurityGroupEgress", api.AuthorizeSecurityGroupEgress),
@@ -141,6 +149,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateDefaultSubnet", api.CreateDefaultSubnet),
 			shape.Op("CreateDefaultVpc", api.CreateDefaultVpc),
 			shape.Op("CreateDhcpOptions", api.CreateDhcpOptions),
+			shape.Op("CreateEgressOnlyInternetGateway", api.CreateEgressOnlyInternetGateway),
 			shape.Op("CreateFlowLogs", api.CreateFlowLogs),
 			shape.Op("CreateInternetGateway", api.CreateInternetGateway),
 			shape.Op("CreateManagedPrefixList", api.CreateManagedPrefixList),
@@ -158,6 +167,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateVpcEndpoint", api.CreateVpcEndpoint),
 			shape.Op("CreateVpcPeeringConnection", api.CreateVpcPeeringConnection),
 			shape.Void("DeleteDhcpOptions", api.DeleteDhcpOptions),
+			shape.Op("DeleteEgressOnlyInternetGateway", api.DeleteEgressOnlyInternetGateway),
 			shape.Op("DeleteFlowLogs", api.DeleteFlowLogs),
 			shape.Void("DeleteInternetGateway", api.DeleteInternetGateway),
 			shape.Op("DeleteManagedPrefixList", api.DeleteManagedPrefixList),
@@ -206,6 +216,7 @@ func Describe(api API) shape.Service {
 			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
 			shape.Void("DisassociateAddress", api.DisassociateAddress),
 			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
+			shape.Op("DisassociateSubnetCidrBlock", api.DisassociateSubnetCidrBlock),
 			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
 			shape.Op("GetManagedPrefixListAssociations", api.GetManagedPrefixListAssociations),
 			shape.Op("GetManagedPrefixListEntries", api.GetManagedPrefixListEntries),
@@ -228,6 +239,7 @@ func Describe(api API) shape.Service {
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),
 			shape.Op("StartNetworkInsightsAnalysis", api.StartNetworkInsightsAnalysis),
+			shape.Op("UnassignIpv6Addresses", api.UnassignIpv6Addresses),
 			shape.Void("UnassignPrivateIpAddresses", api.UnassignPrivateIpAddresses),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsIngress", api.UpdateSecurityGroupRuleDescriptionsIngress),

@@ -182,6 +182,22 @@ type AnalysisTransitGatewayPolicyTableEntry struct {
 	TargetRouteTableId   *string    `aws:"TargetRouteTableId" xml:"targetRouteTableId"`
 }
 
+// AssignIpv6AddressesInput is the AWS shape com.amazonaws.ec2#AssignIpv6AddressesRequest.
+type AssignIpv6AddressesInput struct {
+	Ipv6AddressCount   *int32   `aws:"Ipv6AddressCount"`
+	Ipv6Addresses      []string `aws:"Ipv6Addresses"`
+	Ipv6PrefixCount    *int32   `aws:"Ipv6PrefixCount"`
+	Ipv6Prefixes       []string `aws:"Ipv6Prefixes" form:"Ipv6Prefix"`
+	NetworkInterfaceId *string  `aws:"NetworkInterfaceId,required"`
+}
+
+// AssignIpv6AddressesOutput is the AWS shape com.amazonaws.ec2#AssignIpv6AddressesResult.
+type AssignIpv6AddressesOutput struct {
+	AssignedIpv6Addresses []string `aws:"AssignedIpv6Addresses" xml:"assignedIpv6Addresses" item:"item"`
+	AssignedIpv6Prefixes  []string `aws:"AssignedIpv6Prefixes" xml:"assignedIpv6PrefixSet" item:"item"`
+	NetworkInterfaceId    *string  `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+}
+
 // AssignPrivateIpAddressesInput is the AWS shape com.amazonaws.ec2#AssignPrivateIpAddressesRequest.
 type AssignPrivateIpAddressesInput struct {
 	AllowReassignment              *bool    `aws:"AllowReassignment"`
@@ -243,6 +259,20 @@ type AssociateRouteTableInput struct {
 type AssociateRouteTableOutput struct {
 	AssociationId    *string                     `aws:"AssociationId" xml:"associationId"`
 	AssociationState *RouteTableAssociationState `aws:"AssociationState" xml:"associationState"`
+}
+
+// AssociateSubnetCidrBlockInput is the AWS shape com.amazonaws.ec2#AssociateSubnetCidrBlockRequest.
+type AssociateSubnetCidrBlockInput struct {
+	Ipv6CidrBlock     *string `aws:"Ipv6CidrBlock"`
+	Ipv6IpamPoolId    *string `aws:"Ipv6IpamPoolId"`
+	Ipv6NetmaskLength *int32  `aws:"Ipv6NetmaskLength"`
+	SubnetId          *string `aws:"SubnetId,required"`
+}
+
+// AssociateSubnetCidrBlockOutput is the AWS shape com.amazonaws.ec2#AssociateSubnetCidrBlockResult.
+type AssociateSubnetCidrBlockOutput struct {
+	Ipv6CidrBlockAssociation *SubnetIpv6CidrBlockAssociation `aws:"Ipv6CidrBlockAssociation" xml:"ipv6CidrBlockAssociation"`
+	SubnetId                 *string                         `aws:"SubnetId" xml:"subnetId"`
 }
 
 // AssociateVpcCidrBlockInput is the AWS shape com.amazonaws.ec2#AssociateVpcCidrBlockRequest.
@@ -437,6 +467,20 @@ type CreateDhcpOptionsOutput struct {
 	DhcpOptions *DhcpOptions `aws:"DhcpOptions" xml:"dhcpOptions"`
 }
 
+// CreateEgressOnlyInternetGatewayInput is the AWS shape com.amazonaws.ec2#CreateEgressOnlyInternetGatewayRequest.
+type CreateEgressOnlyInternetGatewayInput struct {
+	ClientToken       *string            `aws:"ClientToken"`
+	DryRun            *bool              `aws:"DryRun"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+	VpcId             *string            `aws:"VpcId,required"`
+}
+
+// CreateEgressOnlyInternetGatewayOutput is the AWS shape com.amazonaws.ec2#CreateEgressOnlyInternetGatewayResult.
+type CreateEgressOnlyInternetGatewayOutput struct {
+	ClientToken               *string                    `aws:"ClientToken" xml:"clientToken"`
+	EgressOnlyInternetGateway *EgressOnlyInternetGateway `aws:"EgressOnlyInternetGateway" xml:"egressOnlyInternetGateway"`
+}
+
 // CreateFlowLogsInput is the AWS shape com.amazonaws.ec2#CreateFlowLogsRequest.
 type CreateFlowLogsInput struct {
 	ClientToken              *string                        `aws:"ClientToken"`
@@ -553,7 +597,7 @@ type CreateNetworkInsightsPathInput struct {
 	DryRun              *bool              `aws:"DryRun"`
 	FilterAtDestination *PathRequestFilter `aws:"FilterAtDestination"`
 	FilterAtSource      *PathRequestFilter `aws:"FilterAtSource"`
-	Protocol            *string            `aws:"Protocol,required,enum=tcp|udp"`
+	Protocol            *string            `aws:"Protocol,required,enum=TCP|UDP|tcp|udp"`
 	Source              *string            `aws:"Source,required"`
 	SourceIp            *string            `aws:"SourceIp,len=0:15" pattern:"^([0-9]{1,3}.){3}[0-9]{1,3}$"`
 	TagSpecifications   []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
@@ -754,6 +798,17 @@ type DeleteDhcpOptionsInput struct {
 
 // DeleteDhcpOptionsOutput is empty: the model names no shape for it.
 type DeleteDhcpOptionsOutput struct{}
+
+// DeleteEgressOnlyInternetGatewayInput is the AWS shape com.amazonaws.ec2#DeleteEgressOnlyInternetGatewayRequest.
+type DeleteEgressOnlyInternetGatewayInput struct {
+	DryRun                      *bool   `aws:"DryRun"`
+	EgressOnlyInternetGatewayId *string `aws:"EgressOnlyInternetGatewayId,required"`
+}
+
+// DeleteEgressOnlyInternetGatewayOutput is the AWS shape com.amazonaws.ec2#DeleteEgressOnlyInternetGatewayResult.
+type DeleteEgressOnlyInternetGatewayOutput struct {
+	ReturnCode *bool `aws:"ReturnCode" xml:"returnCode"`
+}
 
 // DeleteFlowLogsInput is the AWS shape com.amazonaws.ec2#DeleteFlowLogsRequest.
 type DeleteFlowLogsInput struct {
@@ -1406,6 +1461,17 @@ type DisassociateRouteTableInput struct {
 
 // DisassociateRouteTableOutput is empty: the model names no shape for it.
 type DisassociateRouteTableOutput struct{}
+
+// DisassociateSubnetCidrBlockInput is the AWS shape com.amazonaws.ec2#DisassociateSubnetCidrBlockRequest.
+type DisassociateSubnetCidrBlockInput struct {
+	AssociationId *string `aws:"AssociationId,required"`
+}
+
+// DisassociateSubnetCidrBlockOutput is the AWS shape com.amazonaws.ec2#DisassociateSubnetCidrBlockResult.
+type DisassociateSubnetCidrBlockOutput struct {
+	Ipv6CidrBlockAssociation *SubnetIpv6CidrBlockAssociation `aws:"Ipv6CidrBlockAssociation" xml:"ipv6CidrBlockAssociation"`
+	SubnetId                 *string                         `aws:"SubnetId" xml:"subnetId"`
+}
 
 // DisassociateVpcCidrBlockInput is the AWS shape com.amazonaws.ec2#DisassociateVpcCidrBlockRequest.
 type DisassociateVpcCidrBlockInput struct {
@@ -2693,6 +2759,20 @@ type TransitGatewayRouteTableRoute struct {
 	ResourceType    *string `aws:"ResourceType" xml:"resourceType"`
 	RouteOrigin     *string `aws:"RouteOrigin" xml:"routeOrigin"`
 	State           *string `aws:"State" xml:"state"`
+}
+
+// UnassignIpv6AddressesInput is the AWS shape com.amazonaws.ec2#UnassignIpv6AddressesRequest.
+type UnassignIpv6AddressesInput struct {
+	Ipv6Addresses      []string `aws:"Ipv6Addresses"`
+	Ipv6Prefixes       []string `aws:"Ipv6Prefixes" form:"Ipv6Prefix"`
+	NetworkInterfaceId *string  `aws:"NetworkInterfaceId,required"`
+}
+
+// UnassignIpv6AddressesOutput is the AWS shape com.amazonaws.ec2#UnassignIpv6AddressesResult.
+type UnassignIpv6AddressesOutput struct {
+	NetworkInterfaceId      *string  `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+	UnassignedIpv6Addresses []string `aws:"UnassignedIpv6Addresses" xml:"unassignedIpv6Addresses" item:"item"`
+	UnassignedIpv6Prefixes  []string `aws:"UnassignedIpv6Prefixes" xml:"unassignedIpv6PrefixSet" item:"item"`
 }
 
 // UnassignPrivateIpAddressesInput is the AWS shape com.amazonaws.ec2#UnassignPrivateIpAddressesRequest.

@@ -37,6 +37,7 @@ import (
 	"neargate/node/vpc"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
+	"neargate/resource/network/ipv6"
 	host "neargate/resource/node"
 	"neargate/service/ecs"
 	"neargate/store"
@@ -251,7 +252,7 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 		return nil, err
 	}
 	return network.Open(d.dir.Spaces(), "", network.Host{
-		Tag: d.dir.Tag(), Pool: d.pool, Address: d.pool.Addr().Next(), Uplinks: uplinks, Services: d.publicDoors(),
+		Tag: d.dir.Tag(), Pool: d.pool, Range: ipv6.Range(d.pool), Address: d.pool.Addr().Next(), Uplinks: uplinks, Services: d.publicDoors(),
 	})
 }
 

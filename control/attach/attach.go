@@ -24,6 +24,7 @@ import (
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/address"
+	"neargate/store/tables/ranges"
 )
 
 // Key is a task's primary key.
@@ -61,7 +62,7 @@ func New(ids *arn.Source, public netip.Prefix) loop.Runner {
 	}
 	m := minter{ids, network.PublicPool(public)}
 	outputs := slices.Concat(tables.Tasks.Prefixes(), tables.NetworkInterfaces.Prefixes(),
-		tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes())
+		tables.PrivateAddresses.Prefixes(), tables.PublicAddresses.Prefixes(), ranges.Addresses.Prefixes())
 	return loop.Controller[Key, State, Action]{
 		Name:    "attach",
 		Inputs:  []loop.Input[Key]{{Prefix: store.Prefix(tables.TasksByAttach), Keys: keys}},
@@ -207,6 +208,13 @@ func (m minter) fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, ip st
 			return err
 		}
 	}
+	if t.Spec.Network.DualStack && len(s.IPv6) > 0 {
+		six, err := ranges.Assign(tx, s, eni, "0")
+		if err != nil {
+			return err
+		}
+		e.IPv6, t.Attachment.IPv6 = []string{six}, six
+	}
 	t.Attachment.Status, t.Attachment.Subnet, t.Attachment.ENI = compute.Attached, s.ID, eni
 	t.Attachment.MAC, t.Attachment.PrivateIP, t.Attachment.PublicIP = e.MAC, ip, e.PublicIP
 	t.Attachment.AttachedAt = at
@@ -234,5 +242,5 @@ func remove(tx store.Tx, t *compute.Task) error {
 	if err != nil || !ok {
 		return err
 	}
-	return address.DeleteInterface(tx, &e)
+	return ranges.DeleteInterface(tx, &e)
 }

@@ -15,7 +15,7 @@ func (r Ruleset) Diff(old Ruleset) (changes []Change, ok bool) {
 		return a.Name == b.Name && slices.EqualFunc(a.Rules, b.Rules, equalRules) &&
 			(a.Hook == nil) == (b.Hook == nil) && (a.Hook == nil || *a.Hook == *b.Hook)
 	})
-	if !same || r.Table != old.Table || len(r.Sets) != len(old.Sets) {
+	if !same || r.Table != old.Table || r.IPv6 != old.IPv6 || len(r.Sets) != len(old.Sets) {
 		return nil, false
 	}
 	for i, s := range r.Sets {

@@ -64,12 +64,16 @@ func edges() Policy {
 
 func TestGolden(t *testing.T) {
 	host := Host{Tag: "tag1", Gateways: "ngtag1g*", Pool: prefix("198.18.0.0/15"), Address: addr("198.18.0.1"), Uplinks: []string{"eth0"}, Services: []netip.Addr{addr("198.18.0.2"), addr("198.18.0.16")}}
+	host.Range = prefix("3fff:c61:2000::/35")
+	dual := edges()
+	dual.EgressOnly = "eigw"
 	routed := host
 	routed.Services = nil
 	routed.Routed = true
 	for name, r := range map[string]Ruleset{
 		"vpc": Render(sample()), "edges": Render(edges()), "nat": RenderNAT(addr("10.0.1.20")), "service": RenderService(), "flows": RenderFlows([]string{"edb", "eweb"}), "isolated": Render(Policy{CIDRs: sample().CIDRs}),
 		"host": RenderHost(host), "routed": RenderHost(routed), "opened": RenderOpened("ng*", []string{"eth0"}),
+		"vpc6": Render(six(dual)), "host6": RenderHostIPv6(host),
 	} {
 		file := filepath.Join("testdata", name+".nft")
 		got := r.String()
@@ -486,6 +490,8 @@ func (m machine) match(x Match) bool {
 		ok = between(k.Type)
 	case ICMPCode:
 		ok = between(k.Code)
+	case Reply:
+		ok = k.Reply
 	case Syn:
 		ok = k.Protocol == protocolTCP && !k.Established
 	}

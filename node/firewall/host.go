@@ -8,6 +8,7 @@ type Host struct {
 	Tag      string       // of the installation
 	Gateways string       // the devices that lead to gateways, as "prefix*"
 	Pool     netip.Prefix // public addresses
+	Range    netip.Prefix // IPv6 addresses
 	Address  netip.Addr   // by which the host shows itself to tasks
 	Uplinks  []string     // devices to the internet
 	Services []netip.Addr // of Pool, at which services of AWS answer, beyond a gateway's device
@@ -56,6 +57,21 @@ func RenderHost(h Host) Ruleset {
 		{"forward", &Hook{"filter", "forward", 0, Accept}, forward},
 		{"postrouting", &Hook{"nat", "postrouting", prioritySNAT, Accept}, nat},
 		{Name: "leave", Rules: append(leave, Rule{Do: decide(Drop)})},
+	}}
+}
+
+// RenderHostIPv6 is the ruleset of h for packets of IPv6: they pass between gateways,
+// and nothing from a gateway reaches anything else but as an answer to the host.
+func RenderHostIPv6(h Host) Ruleset {
+	gateway := func(f Field) Match { return Match{Field: f, Name: h.Gateways} }
+	return Ruleset{IPv6: true, Table: "neargate-" + h.Tag, Chains: []Chain{
+		{"input", &Hook{"filter", "input", 0, Accept}, []Rule{
+			{[]Match{gateway(Input), {Field: Established}}, decide(Accept)},
+			{[]Match{gateway(Input)}, decide(Drop)}}},
+		{"forward", &Hook{"filter", "forward", 0, Accept}, []Rule{
+			{[]Match{gateway(Input), gateway(Output), {Field: Source, Prefix: h.Range}}, decide(Accept)},
+			{[]Match{gateway(Input)}, decide(Drop)},
+			{[]Match{gateway(Output)}, decide(Drop)}}},
 	}}
 }
 

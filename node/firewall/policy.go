@@ -20,10 +20,13 @@ import (
 	"neargate/resource/network"
 )
 
-// Policy is what one VPC lets pass on this host.
+// Policy is what one VPC lets pass on this host, of IPv4 or of IPv6. Its addresses and
+// ranges are of that family.
 type Policy struct {
+	IPv6       bool
 	CIDRs      []netip.Prefix // of the VPC
 	Gateway    string         // interface to the internet gateway; empty: not attached
+	EgressOnly string         // interface to the egress-only internet gateway, of IPv6; empty: none
 	Interfaces []Interface    // on this host, with distinct names
 	Groups     []Group        // every group that is used or referred to
 	ACLs       []ACL
@@ -63,12 +66,13 @@ type Interface struct {
 	Tracked   bool   // every connection is, as with NAT gateways and VPC endpoints
 }
 
-// Group is a security group. A permission that is not about IPv4 or cannot be
-// read lets nothing pass.
+// Group is a security group. A permission that is not about the policy's family or
+// cannot be read lets nothing pass.
 type Group struct {
 	ID          string
 	Permissions []network.Permission
 	Members     []netip.Addr // private addresses of its interfaces on all hosts
+	MembersIPv6 []netip.Addr // theirs of IPv6, which are no part of a policy of IPv4
 }
 
 // ACL is a network ACL.
@@ -84,6 +88,8 @@ const (
 	protocolICMP = 1
 	protocolTCP  = 6
 	protocolUDP  = 17
+
+	protocolICMPv6 = 58
 )
 
 // traffic is the part of a permission or ACL entry that says which packets.
@@ -94,20 +100,24 @@ type traffic struct {
 	group    string // instead of peer
 }
 
-func trafficOf(p network.Permission) (traffic, bool) {
+func (x *Policy) trafficOf(p network.Permission) (traffic, bool) {
 	t := traffic{from: p.From, to: p.To, group: p.Peer}
 	var ok bool
 	if t.protocol, ok = protocolNumber(p.Protocol); !ok {
 		return t, false
 	}
-	if t.group == "" {
+	switch {
+	case t.group != "":
+	case x.IPv6:
+		t.peer, ok = network.Canonical(p.IPv6, 6)
+	default:
 		t.peer, ok = network.Canonical(p.IPv4, 4)
 	}
 	return t, ok
 }
 
-func trafficOfEntry(e network.NetworkAclEntry) (traffic, bool) {
-	return trafficOf(network.Permission{Protocol: e.Protocol, From: e.From, To: e.To, IPv4: e.CIDR})
+func (x *Policy) trafficOfEntry(e network.NetworkAclEntry) (traffic, bool) {
+	return x.trafficOf(network.Permission{Protocol: e.Protocol, From: e.From, To: e.To, IPv4: e.CIDR, IPv6: e.IPv6})
 }
 
 func protocolNumber(s string) (int, bool) {
@@ -116,6 +126,8 @@ func protocolNumber(s string) (int, bool) {
 		return -1, true
 	case "icmp":
 		return protocolICMP, true
+	case "icmpv6":
+		return protocolICMPv6, true
 	case "tcp":
 		return protocolTCP, true
 	case "udp":
@@ -130,18 +142,23 @@ func (t traffic) ports() bool {
 	return (t.protocol == protocolTCP || t.protocol == protocolUDP) && t.from >= 0 && (t.from > 0 || t.to < 65535)
 }
 
+// typed reports whether t is about a protocol with types and codes.
+func (t traffic) typed() bool { return t.protocol == protocolICMP || t.protocol == protocolICMPv6 }
+
 // Packet is a packet that opens a connection.
 type Packet struct {
 	Input, Output       string     // devices
 	Source, Destination netip.Addr // private addresses where interfaces of the VPC are meant
 	Protocol            int
-	Port                int // destination port of TCP and UDP
-	Type, Code          int // of ICMP
-	Established         bool
+	Port                int  // destination port of TCP and UDP
+	Type, Code          int  // of ICMP
+	Established         bool // of a known connection
+	Reply               bool // of one that was opened the other way
 }
 
 // Allows reports whether the packet passes, and if not, what stops it: the id of
-// a network ACL, "spoofed", "transit", "no public address", "egress" or "ingress".
+// a network ACL, "spoofed", "transit", "no public address", "egress-only", "egress" or
+// "ingress".
 func (p *Policy) Allows(k Packet) (ok bool, by string) {
 	in, fromENI := p.device(k.Input)
 	out, toENI := p.device(k.Output)
@@ -153,8 +170,12 @@ func (p *Policy) Allows(k Packet) (ok bool, by string) {
 		return false, in.ACL
 	case toENI && !p.aclAllows(out, false, k.Source, k):
 		return false, out.ACL
+	case k.Reply && p.onlyOut(k.Output):
+		return false, "egress-only"
 	case k.Established:
 		return true, ""
+	case p.onlyOut(k.Input):
+		return false, "egress-only"
 	case service: // only answers
 		return false, "egress"
 	case fromENI && !in.Open && !p.groupsAllow(in, true, k.Destination, k):
@@ -163,8 +184,8 @@ func (p *Policy) Allows(k Packet) (ok bool, by string) {
 		return false, "ingress"
 	case toENI:
 		return true, ""
-	case p.Gateway != "" && k.Output == p.Gateway:
-		if fromENI && in.Public.IsValid() && in.Addresses[0] == k.Source {
+	case p.Gateway != "" && k.Output == p.Gateway, p.onlyOut(k.Output):
+		if fromENI && p.public(in, k.Source) {
 			return true, ""
 		}
 		return false, "no public address"
@@ -174,6 +195,18 @@ func (p *Policy) Allows(k Packet) (ok bool, by string) {
 		return true, ""
 	}
 	return false, "ingress"
+}
+
+// onlyOut reports whether a device leads to the egress-only internet gateway.
+func (p *Policy) onlyOut(device string) bool { return p.EgressOnly != "" && device == p.EgressOnly }
+
+// public reports whether what i sends from a is known in the internet: of IPv6, each
+// of its own addresses is.
+func (p *Policy) public(i *Interface, a netip.Addr) bool {
+	if p.IPv6 {
+		return slices.Contains(i.Addresses, a)
+	}
+	return i.Public.IsValid() && i.Addresses[0] == a
 }
 
 // sends reports whether the packet's source is one that its input may send from.
@@ -186,7 +219,7 @@ func (p *Policy) sends(k Packet, in *Interface, fromENI bool) bool {
 		return in.Forwards || slices.Contains(in.Addresses, k.Source)
 	case k.Input == "":
 		return false
-	case k.Input == p.Gateway:
+	case k.Input == p.Gateway, p.onlyOut(k.Input):
 		return !within(p.CIDRs)
 	case p.peer(k.Input) != nil:
 		return within(p.peer(k.Input).CIDRs)
@@ -224,7 +257,7 @@ func (p *Policy) group(id string) *Group {
 func (p *Policy) groupsAllow(i *Interface, egress bool, peer netip.Addr, k Packet) bool {
 	for _, id := range i.Groups {
 		for _, perm := range p.group(id).Permissions {
-			if t, ok := trafficOf(perm); ok && perm.Egress == egress && p.meets(t, peer, k) {
+			if t, ok := p.trafficOf(perm); ok && perm.Egress == egress && p.meets(t, peer, k) {
 				return true
 			}
 		}
@@ -243,7 +276,7 @@ func (p *Policy) aclAllows(i *Interface, egress bool, peer netip.Addr, k Packet)
 			continue
 		}
 		for _, e := range sortedEntries(a) {
-			if t, ok := trafficOfEntry(e); ok && e.Egress == egress && p.meets(t, peer, k) {
+			if t, ok := p.trafficOfEntry(e); ok && e.Egress == egress && p.meets(t, peer, k) {
 				return e.Action == "allow"
 			}
 		}
@@ -268,7 +301,7 @@ func (p *Policy) meets(t traffic, peer netip.Addr, k Packet) bool {
 		return false
 	case t.ports():
 		return t.from <= k.Port && k.Port <= t.to
-	case t.protocol == protocolICMP:
+	case t.typed():
 		return (t.from < 0 || t.from == k.Type) && (t.from < 0 || t.to < 0 || t.to == k.Code)
 	}
 	return true

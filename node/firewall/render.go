@@ -43,6 +43,7 @@ const (
 	priorityDNAT   = -100
 	prioritySNAT   = 100
 	sizeIPAndTCP   = 40
+	sizeMoreIPv6   = 20
 	unionHashSize  = 8
 )
 
@@ -50,7 +51,7 @@ const (
 func Render(p Policy) Ruleset {
 	p.Interfaces = slices.Clone(p.Interfaces)
 	slices.SortFunc(p.Interfaces, func(a, b Interface) int { return strings.Compare(a.Name, b.Name) })
-	r := Ruleset{Table: TableVPC, Sets: sets(p)}
+	r := Ruleset{IPv6: p.IPv6, Table: TableVPC, Sets: sets(p)}
 	r.Chains = append(r.Chains, Chain{"input", &Hook{"filter", "input", 0, Drop}, inputRules(p)})
 	if len(p.ACLs) > 0 {
 		r.Chains = append(r.Chains,
@@ -62,7 +63,7 @@ func Render(p Policy) Ruleset {
 			{[]Match{{Field: InputSource, Not: true, Set: setAddresses}}, Statement{Verdict: jump(chainStranger)}},
 			established(), {Do: Statement{Op: LookupInput, Set: mapEgress}}}},
 		Chain{"ingress", &Hook{"filter", "forward", priorityIn, Drop}, ingressRules(p)})
-	if p.Gateway != "" {
+	if p.Gateway != "" && !p.IPv6 {
 		r.Chains = append(r.Chains,
 			Chain{"prerouting", &Hook{"nat", "prerouting", priorityDNAT, Accept}, []Rule{
 				{[]Match{{Field: Input, Name: p.Gateway}}, Statement{Op: DNAT, Set: mapPrivate}}}},
@@ -95,10 +96,19 @@ func inputRules(p Policy) []Rule {
 
 func ingressRules(p Policy) []Rule {
 	var rules []Rule
-	if p.Gateway != "" {
-		rules = append(rules, Rule{
-			[]Match{{Field: Output, Name: p.Gateway}, {Field: Protocol, Min: protocolTCP, Max: protocolTCP}, {Field: Syn}},
-			Statement{Op: ClampMSS, Size: gatewayMTU - sizeIPAndTCP}})
+	size := gatewayMTU - sizeIPAndTCP
+	if p.IPv6 {
+		size -= sizeMoreIPv6
+	}
+	for _, device := range []string{p.Gateway, p.EgressOnly} {
+		if device != "" {
+			rules = append(rules, Rule{
+				[]Match{{Field: Output, Name: device}, {Field: Protocol, Min: protocolTCP, Max: protocolTCP}, {Field: Syn}},
+				Statement{Op: ClampMSS, Size: size}})
+		}
+	}
+	if p.EgressOnly != "" { // what was opened from outside gets no answer this way
+		rules = append(rules, Rule{[]Match{{Field: Output, Name: p.EgressOnly}, {Field: Reply}}, decide(Drop)})
 	}
 	return append(rules, established(), Rule{Do: Statement{Op: LookupOutput, Set: mapIngress}})
 }
@@ -107,13 +117,17 @@ func ingressRules(p Policy) []Rule {
 // stranger chain returns when the source is right.
 func edgeChains(p Policy) []Chain {
 	chains := []Chain{{Name: chainStranger, Rules: []Rule{{Do: Statement{Op: LookupInput, Set: mapStrangers}}, {Do: decide(Drop)}}}}
-	if p.Gateway != "" {
+	if p.Gateway != "" || p.EgressOnly != "" {
+		known := setRoutable
+		if p.IPv6 {
+			known = setAddresses
+		}
 		own := Chain{Name: chainGateway}
 		for _, c := range p.CIDRs {
 			own.Rules = append(own.Rules, Rule{[]Match{{Field: Source, Prefix: c}}, decide(Drop)})
 		}
 		chains = append(chains, own, Chain{Name: chainLeave, Rules: []Rule{
-			{[]Match{{Field: InputSource, Set: setRoutable}}, decide(Accept)}}})
+			{[]Match{{Field: InputSource, Set: known}}, decide(Accept)}}})
 	}
 	if len(p.Peers) > 0 || len(p.Services) > 0 {
 		chains = append(chains, Chain{Name: chainAcross, Rules: []Rule{
@@ -176,6 +190,11 @@ func sets(p Policy) []Set {
 		verdict(&ingress, p.Gateway, jump(chainLeave))
 		verdict(&edges, p.Gateway, Verdict{Code: Drop})
 	}
+	if p.EgressOnly != "" { // which lets nothing begin from outside: no way out of egress
+		verdict(&strangers, p.EgressOnly, to(chainGateway))
+		verdict(&ingress, p.EgressOnly, jump(chainLeave))
+		verdict(&edges, p.EgressOnly, Verdict{Code: Drop})
+	}
 	for _, peer := range p.Peers {
 		verdict(&strangers, peer.Name, to(prefixPeer+peer.Name))
 		verdict(&egress, peer.Name, Verdict{Code: Accept})
@@ -191,7 +210,7 @@ func sets(p Policy) []Set {
 	if len(p.ACLs) > 0 {
 		list = append(list, newSet(mapACLOut, Verdicts, aclOut), newSet(mapACLIn, Verdicts, aclIn))
 	}
-	if p.Gateway != "" {
+	if p.Gateway != "" && !p.IPv6 {
 		list = append(list, newSet(mapPublic, Translations, public), newSet(mapPrivate, Translations, private),
 			newSet(setRoutable, InterfaceAddresses, routable))
 	}
@@ -273,7 +292,7 @@ func groupChains(p Policy) []Chain {
 	for _, id := range used(p) {
 		out, in := Chain{Name: id + suffixOut}, Chain{Name: id + suffixIn}
 		for _, perm := range p.group(id).Permissions {
-			t, ok := trafficOf(perm)
+			t, ok := p.trafficOf(perm)
 			switch {
 			case ok && perm.Egress:
 				out.Rules = append(out.Rules, Rule{t.matches(Destination), decide(Accept)})
@@ -288,7 +307,7 @@ func groupChains(p Policy) []Chain {
 
 // aclName names the chains of i's ACL for i's subnet.
 func aclName(i *Interface) string {
-	return i.ACL + "-" + strings.ReplaceAll(i.Subnet.String(), "/", "_")
+	return i.ACL + "-" + strings.NewReplacer("/", "_", ":", "_").Replace(i.Subnet.String())
 }
 
 func aclChains(p Policy) []Chain {
@@ -304,19 +323,19 @@ func aclChains(p Policy) []Chain {
 		if n := slices.IndexFunc(p.ACLs, func(a ACL) bool { return a.ID == i.ACL }); n >= 0 {
 			acl = p.ACLs[n]
 		}
-		chains = append(chains, aclChain(name+suffixOut, acl, true, i.Subnet), aclChain(name+suffixIn, acl, false, i.Subnet))
+		chains = append(chains, p.aclChain(name+suffixOut, acl, true, i.Subnet), p.aclChain(name+suffixIn, acl, false, i.Subnet))
 	}
 	return chains
 }
 
-func aclChain(name string, acl ACL, egress bool, subnet netip.Prefix) Chain {
+func (p *Policy) aclChain(name string, acl ACL, egress bool, subnet netip.Prefix) Chain {
 	peer := Source
 	if egress {
 		peer = Destination
 	}
 	c := Chain{Name: name, Rules: []Rule{{[]Match{{Field: peer, Prefix: subnet}}, decide(Return)}}}
 	for _, e := range sortedEntries(acl) {
-		t, ok := trafficOfEntry(e)
+		t, ok := p.trafficOfEntry(e)
 		if !ok || e.Egress != egress {
 			continue
 		}
@@ -346,7 +365,7 @@ func (t traffic) matches(peer Field) []Match {
 	switch {
 	case t.ports():
 		m = append(m, Match{Field: DestinationPort, Min: t.from, Max: t.to})
-	case t.protocol == protocolICMP && t.from >= 0:
+	case t.typed() && t.from >= 0:
 		m = append(m, Match{Field: ICMPType, Min: t.from, Max: t.from})
 		if t.to >= 0 {
 			m = append(m, Match{Field: ICMPCode, Min: t.to, Max: t.to})

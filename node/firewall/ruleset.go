@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// Ruleset is one nftables table of the family ip, as data. It has a text (String,
+// Ruleset is one nftables table of the family ip or ip6, as data. It has a text (String,
 // in the syntax of nft(8)) and a form the kernel takes (package nft).
 type Ruleset struct {
+	IPv6   bool
 	Table  string
 	Sets   []Set
 	Chains []Chain
@@ -90,7 +91,8 @@ const (
 	DestinationPort              // TCP, UDP
 	ICMPType
 	ICMPCode
-	Syn // opens a TCP connection, or answers such a packet
+	Syn   // opens a TCP connection, or answers such a packet
+	Reply // goes against the direction in which its connection was opened
 )
 
 // Statement is what a rule does.
@@ -187,8 +189,15 @@ func (r Ruleset) String() string {
 		b.WriteString("\t}\n")
 	}
 	b.WriteString("}\n")
+	if r.IPv6 {
+		return words6.Replace(b.String())
+	}
 	return b.String()
 }
+
+// words6 are the words of nft(8) for IPv6 in place of those for IPv4.
+var words6 = strings.NewReplacer("table ip ", "table ip6 ", "ipv4_addr", "ipv6_addr", "ip saddr", "ip6 saddr", "ip daddr", "ip6 daddr",
+	"icmp type", "icmpv6 type", "icmp code", "icmpv6 code")
 
 func (s Set) text() string {
 	var b strings.Builder
@@ -254,6 +263,8 @@ func (m Match) String() string {
 		return "icmp type " + m.span()
 	case ICMPCode:
 		return "icmp code " + m.span()
+	case Reply:
+		return "ct direction reply"
 	default:
 		return "tcp flags & syn == syn"
 	}

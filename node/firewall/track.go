@@ -60,7 +60,7 @@ func (p *Policy) Cuts(old *Policy) func(Flow) bool {
 		}
 		k := Packet{Source: f.Source, Destination: f.Destination, Protocol: f.Protocol, Port: f.Port}
 		from, to := was[f.Source], was[f.Destination]
-		if to != nil && to.Tracked || to == nil && !f.Out && !old.peers(f.Destination) {
+		if to != nil && to.Tracked || to == nil && !f.Out && !old.IPv6 && !old.peers(f.Destination) {
 			return false
 		}
 		return from != nil && changed[from.Name] && old.untracked(from, true, f.Destination, k) && !p.groupsAllow(now[from.Name], true, f.Destination, k) ||
@@ -100,7 +100,7 @@ func (p *Policy) untracked(i *Interface, egress bool, peer netip.Addr, k Packet)
 	}
 	there, back := false, false
 	for _, perm := range p.permissions(i) {
-		t, ok := trafficOf(perm)
+		t, ok := p.trafficOf(perm)
 		if !ok || t.group != "" || t.peer.Bits() != 0 {
 			continue
 		}

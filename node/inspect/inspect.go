@@ -94,6 +94,11 @@ func view(tx store.Tx, k vpc.TaskKey) (v metadata.View, err error) {
 		return v, err
 	}
 	v.Network.Search, v.Network.Nameservers = names.Search, names.Servers
+	for _, b := range subnet.IPv6 {
+		if v.Network.SubnetIPv6, err = netip.ParsePrefix(b.CIDR); err != nil {
+			return v, err
+		}
+	}
 	v.Network.Subnet, err = netip.ParsePrefix(subnet.CIDR)
 	return v, err
 }

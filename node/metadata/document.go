@@ -91,9 +91,11 @@ type health struct {
 type networkOf struct {
 	NetworkMode              string
 	IPv4Addresses            []string
+	IPv6Addresses            []string `json:",omitempty"`
 	AttachmentIndex          *int     `json:",omitempty"`
 	MACAddress               string   `json:",omitempty"`
 	IPv4SubnetCIDRBlock      string   `json:",omitempty"`
+	IPv6SubnetCIDRBlock      string   `json:",omitempty"`
 	DomainNameServers        []string `json:",omitempty"`
 	DomainNameSearchList     []string `json:",omitempty"`
 	PrivateDNSName           string   `json:",omitempty"`
@@ -204,6 +206,12 @@ func networkDocument(v *View) networkOf {
 	if s := v.Network.Subnet; s.IsValid() {
 		n.IPv4SubnetCIDRBlock = s.Masked().String()
 		n.SubnetGatewayIpv4Address = netip.PrefixFrom(s.Masked().Addr().Next(), s.Bits()).String()
+	}
+	if a.IPv6 != "" {
+		n.IPv6Addresses = []string{a.IPv6}
+		if s := v.Network.SubnetIPv6; s.IsValid() {
+			n.IPv6SubnetCIDRBlock = s.Masked().String()
+		}
 	}
 	for _, s := range v.Network.Nameservers {
 		n.DomainNameServers = append(n.DomainNameServers, s.String())

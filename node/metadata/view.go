@@ -62,6 +62,7 @@ type Health struct {
 // Network is what a task's interface knows of its subnet.
 type Network struct {
 	Subnet      netip.Prefix
+	SubnetIPv6  netip.Prefix // invalid: none
 	Nameservers []netip.Addr
 	Search      []string
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -90,8 +91,10 @@ func (s *session) one(x step) error {
 			return err
 		}
 		return k.RouteReplace(r)
-	case addAddress, deleteAddress:
+	case addAddress, giveAddress, deleteAddress:
 		return address(k, x)
+	case setNeighbour, deleteNeighbour:
+		return neighbour(k, x)
 	case addLink:
 		return s.addLink(k, x)
 	case raiseLink:
@@ -157,7 +160,14 @@ func (s *session) addLink(k *netlink.Handle, x step) error {
 	err = netns.Do(s.m.path(x.space), func() error {
 		return os.WriteFile(sysctlPath("ipv4/neigh/"+x.name+"/proxy_delay"), []byte("0"), 0)
 	})
-	return errors.Join(err, s.setTask(x.link.peer))
+	if err != nil {
+		return err
+	}
+	near, err := k.LinkByName(x.name)
+	if err != nil {
+		return err
+	}
+	return s.setTask(x.link.peer, near.Attrs().HardwareAddr)
 }
 
 // setGateway makes both ends do without ARP: their hardware addresses are equal.
@@ -175,12 +185,20 @@ func (s *session) setGateway(k *netlink.Handle, x step) error {
 }
 
 // setTask sets up the interface in a task's namespace, which has IPv6 on its
-// loopback interface only.
-func (s *session) setTask(p peer) error {
+// loopback interface only unless the interface has it. gateway is the hardware address
+// of the other end.
+func (s *session) setTask(p peer, gateway net.HardwareAddr) error {
 	return inside(s.m.path(p.space), func(k *netlink.Handle) error {
-		err := os.WriteFile(sysctlPath("ipv6/conf/"+p.device+"/disable_ipv6"), []byte("1"), 0)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
+		sysctls := []string{"disable_ipv6=1"}
+		if len(p.six) > 0 { // no addresses but those given, and at once
+			sysctls = []string{"addr_gen_mode=1", "accept_ra=0", "accept_dad=0", "disable_ipv6=0"}
+		}
+		for _, x := range sysctls {
+			name, value, _ := strings.Cut(x, "=")
+			err := os.WriteFile(sysctlPath("ipv6/conf/"+p.device+"/"+name), []byte(value), 0)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
 		}
 		return withLink(k, p.device, func(l netlink.Link) error {
 			if err := k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(p.address)}); err != nil {
@@ -189,24 +207,67 @@ func (s *session) setTask(p peer) error {
 			if err := k.LinkSetUp(l); err != nil {
 				return err
 			}
-			return k.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: p.gateway.AsSlice()})
+			if err := k.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: p.gateway.AsSlice()}); err != nil {
+				return err
+			}
+			return setTaskIPv6(k, l, p.six, gateway)
 		})
 	})
 }
 
-func address(k *netlink.Handle, x step) error {
-	return withLink(k, "lo", func(lo netlink.Link) error {
-		a := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(x.address, 32))}
-		if x.verb == deleteAddress {
-			return ignore(k.AddrDel(lo, a), unix.EADDRNOTAVAIL)
+// setTaskIPv6 gives an interface addresses of IPv6 and its way out, with no need to
+// ask for neighbours.
+func setTaskIPv6(k *netlink.Handle, l netlink.Link, addrs []netip.Addr, gateway net.HardwareAddr) error {
+	for _, a := range addrs {
+		if err := k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(alone(a)), Flags: unix.IFA_F_NODAD}); err != nil {
+			return err
 		}
-		return k.AddrReplace(lo, a)
+	}
+	if len(addrs) == 0 {
+		return nil
+	}
+	at := l.Attrs().Index
+	return errors.Join(k.NeighSet(permanent(at, linkLocalIPv6, gateway)), k.RouteAdd(&netlink.Route{
+		LinkIndex: at, Dst: ipNet(everywhereIPv6), Gw: linkLocalIPv6.AsSlice(), Flags: unix.RTNH_F_ONLINK}))
+}
+
+// permanent is a neighbour that nobody has to look for.
+func permanent(link int, a netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
+	return &netlink.Neigh{LinkIndex: link, Family: netlink.FAMILY_V6, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac}
+}
+
+func neighbour(k *netlink.Handle, x step) error {
+	return withLink(k, x.address.device, func(l netlink.Link) error {
+		if x.verb == deleteNeighbour {
+			return ignore(k.NeighDel(permanent(l.Attrs().Index, x.address.address, nil)), unix.ENOENT)
+		}
+		mac, err := hardware(x.value)
+		if err != nil {
+			return err
+		}
+		return k.NeighSet(permanent(l.Attrs().Index, x.address.address, mac))
+	})
+}
+
+func address(k *netlink.Handle, x step) error {
+	return withLink(k, x.address.device, func(l netlink.Link) error {
+		a := &netlink.Addr{IPNet: ipNet(alone(x.address.address))}
+		if x.address.address.Is6() {
+			a.Flags = unix.IFA_F_NODAD
+		}
+		if x.verb == deleteAddress {
+			return ignore(k.AddrDel(l, a), unix.EADDRNOTAVAIL)
+		}
+		return k.AddrReplace(l, a)
 	})
 }
 
 func netlinkRule(r rule) *netlink.Rule {
 	x := netlink.NewRule()
 	x.Family, x.Priority, x.Table, x.IifName = netlink.FAMILY_V4, r.preference, r.table, r.device
+	if r.ipv6() {
+		x.Family = netlink.FAMILY_V6
+	}
 	if r.from.IsValid() {
 		x.Src = ipNet(r.from)
 	}
@@ -257,7 +318,7 @@ func hardware(mac string) (net.HardwareAddr, error) {
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)}
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
 // ignore is err unless it is errno.

@@ -63,8 +63,8 @@ func deltaOf(old, v VPC) (d delta, ok bool) {
 
 func equalInterfaces(a, b *Interface) bool {
 	return a.MAC == b.MAC && a.Public == b.Public && a.Subnet == b.Subnet && a.Role == b.Role && a.Forwards == b.Forwards &&
-		a.Flows == b.Flows &&
-		a.Namespace == b.Namespace && slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Groups, b.Groups)
+		a.Flows == b.Flows && a.Namespace == b.Namespace && slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.IPv6, b.IPv6) &&
+		slices.Equal(a.Groups, b.Groups)
 }
 
 // flows reports whether interfaces come or go whose flows are counted.
@@ -80,7 +80,7 @@ func (d delta) steps(h Host, all map[string]VPC, seen memory) []step {
 	for name, w := range want {
 		o, s := old[name], seen.spaces[name]
 		is[name] = space{exists: s.exists, ends: s.ends, foreign: s.foreign, others: s.others,
-			links: part(s.links, w.links, o.links), addresses: part(s.addresses, w.addresses, o.addresses),
+			links: part(s.links, w.links, o.links), addresses: part(s.addresses, w.addresses, o.addresses), neighbours: part(s.neighbours, w.neighbours, o.neighbours),
 			routes: part(s.routes, w.routes, o.routes), rules: part(s.rules, w.rules, o.rules), sysctls: part(s.sysctls, w.sysctls, o.sysctls)}
 	}
 	return plan(want, is, seen.files, false)
@@ -103,6 +103,7 @@ func part[K comparable, V any](m map[K]V, others ...map[K]V) map[K]V {
 func names(list []Interface) (all []netip.Addr) {
 	for _, i := range list {
 		all = append(all, i.Addresses...)
+		all = append(all, i.IPv6...)
 		if i.Public.IsValid() {
 			all = append(all, i.Public)
 		}

@@ -43,6 +43,7 @@ import (
 type Host struct {
 	Tag     string       // tells the machine's installations apart
 	Pool    netip.Prefix // public addresses; of no other installation on the machine
+	Range   netip.Prefix // IPv6 addresses; of no other installation; invalid: there are none
 	Address netip.Addr   // of Pool: by which the host shows itself to tasks
 	Uplinks []string     // devices to the internet; none: no way out
 	Routed  bool         // the network beyond sends Pool here; see firewall.Host
@@ -55,7 +56,9 @@ type Host struct {
 type VPC struct {
 	ID         string
 	CIDRs      []netip.Prefix
-	Gateway    bool // an internet gateway is attached
+	IPv6       []netip.Prefix // parts of the host's Range; none: the kernel does not speak it there
+	Gateway    bool           // an internet gateway is attached
+	EgressOnly bool           // there is an egress-only internet gateway, which is of use with IPv6
 	Subnets    []Subnet
 	Interfaces []Interface
 	Groups     []firewall.Group // those that interfaces carry or that these refer to
@@ -84,8 +87,9 @@ type Peer struct {
 type Subnet struct {
 	ID     string
 	CIDR   netip.Prefix
-	Routes []Route // without the local ones
-	ACL    string  // id; empty: everything passes
+	IPv6   netip.Prefix // invalid: none
+	Routes []Route      // without the local ones
+	ACL    string       // id; empty: everything passes
 }
 
 // Route is a route that is not a VPC's local one. Where no device is, because the
@@ -105,6 +109,7 @@ const (
 	Blackhole Target = iota // the route's target is gone
 	InternetGateway
 	Device
+	EgressOnlyGateway // for IPv6
 )
 
 // Interface is a network interface on this host.
@@ -112,6 +117,7 @@ type Interface struct {
 	ID        string
 	MAC       string
 	Addresses []netip.Addr // private, the primary first; only that one is set inside
+	IPv6      []netip.Addr // of tasks; those it has when it is plugged are set inside
 	Public    netip.Addr   // of the primary address; invalid: none
 	Subnet    string       // id
 	Groups    []string     // of a NAT gateway: none, and none applies
@@ -150,6 +156,7 @@ const (
 	prefixPeer     = "p"   // of devices to peers, at both ends
 	nameServices   = "services"
 	deviceGateway  = "igw"  // the gateway in a VPC's namespace
+	deviceEgress   = "eigw" // the egress-only one
 	deviceTask     = "eth0" // the interface in a task's namespace
 	deviceLocal    = "lo"   // of routes that make addresses the namespace's own
 	protocolRoutes = 110    // of our routes (rtnetlink(7), rtm_protocol)
@@ -159,6 +166,7 @@ const (
 	lengthGateway  = 7
 	lengthHash     = 14
 	metricLast     = 1 << 30 // of what no other route of a table takes
+	metricIPv6     = 1024    // that routes of IPv6 have when none is said
 )
 
 // Preferences of the rules that choose a table: of what interfaces forward for
@@ -177,6 +185,10 @@ const (
 // have the same hardware address.
 var linkLocal = netip.AddrFrom4([4]byte{169, 254, 0, 1})
 
+// linkLocalIPv6 is the same for IPv6, and the gateway of tasks' interfaces, whose
+// hardware address they are told.
+var linkLocalIPv6 = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: 1})
+
 func digest(s string, n int) string {
 	h := sha256.Sum256([]byte(s))
 	return strings.ToLower(base32.HexEncoding.EncodeToString(h[:]))[:n]
@@ -192,6 +204,10 @@ func (h Host) gatewayPrefix() string { return prefixGateways + digest(h.Tag, len
 
 func (h Host) gatewayName(vpc string) string {
 	return h.gatewayPrefix() + digest(vpc, lengthGateway)
+}
+
+func (h Host) egressName(vpc string) string {
+	return h.gatewayPrefix() + digest("eigw/"+vpc, lengthGateway)
 }
 
 // metric marks the installation's routes, and makes them yield to all others
@@ -213,7 +229,7 @@ func sharedMAC(name string) string {
 }
 
 func (h Host) firewall() firewall.Host {
-	return firewall.Host{Tag: digest(h.Tag, lengthTag), Gateways: h.gatewayPrefix() + "*", Pool: h.Pool,
+	return firewall.Host{Tag: digest(h.Tag, lengthTag), Gateways: h.gatewayPrefix() + "*", Pool: h.Pool, Range: h.Range,
 		Address: h.Address, Uplinks: h.Uplinks, Routed: h.Routed, Services: h.Services}
 }
 
@@ -239,7 +255,7 @@ func (v VPC) policy(all map[string]VPC) firewall.Policy {
 	}
 	for _, x := range v.Peers {
 		if v.peered(x, all) {
-			p.Peers = append(p.Peers, firewall.Peer{Name: namePeer(x.ID), CIDRs: x.CIDRs})
+			p.Peers = append(p.Peers, firewall.Peer{Name: namePeer(x.ID), CIDRs: ofFamily(x.CIDRs, false)})
 		}
 	}
 	if v.Gateway {
@@ -263,19 +279,22 @@ func (h Host) services() []string {
 
 // rulesets are those of the VPC's namespace and of its gateways' and endpoints',
 // by namespace.
-func (v VPC) rulesets(all map[string]VPC) map[string]firewall.Ruleset {
-	list := map[string]firewall.Ruleset{nameVPC(v.ID): firewall.Render(v.policy(all))}
+func (v VPC) rulesets(all map[string]VPC) map[string][]firewall.Ruleset {
+	list := map[string][]firewall.Ruleset{}
+	for _, p := range v.policies(all) {
+		list[nameVPC(v.ID)] = append(list[nameVPC(v.ID)], firewall.Render(p))
+	}
 	for _, i := range v.Interfaces {
 		switch {
 		case len(i.Addresses) == 0:
 		case i.Role == NAT:
-			list[Name(i.ID)] = firewall.RenderNAT(i.Addresses[0])
+			list[Name(i.ID)] = []firewall.Ruleset{firewall.RenderNAT(i.Addresses[0])}
 		case i.Role == Service:
-			list[Name(i.ID)] = firewall.RenderService()
+			list[Name(i.ID)] = []firewall.Ruleset{firewall.RenderService()}
 		}
 	}
 	for _, g := range v.Gateways {
-		list[Name(g.ID)] = firewall.RenderService()
+		list[Name(g.ID)] = []firewall.Ruleset{firewall.RenderService()}
 	}
 	return list
 }

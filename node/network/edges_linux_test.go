@@ -495,7 +495,7 @@ func TestRepairOfEdges(t *testing.T) {
 		return func() {
 			w.in(space, func(k *netlink.Handle) (err error) {
 				var list []netlink.Route
-				err = eachRoute(k, func(r netlink.Route) {
+				err = eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 					if r.Protocol == protocolRoutes {
 						list = append(list, r)
 					}
@@ -545,7 +545,7 @@ func TestRepairOfEdges(t *testing.T) {
 		{"rules", func() {
 			w.in(vpc, func(k *netlink.Handle) error {
 				rules := map[rule]bool{}
-				err := observeRules(k, rules)
+				err := observeRules(k, netlink.FAMILY_V4, rules)
 				for r := range rules {
 					err = errors.Join(err, k.RuleDel(netlinkRule(r)))
 				}

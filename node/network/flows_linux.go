@@ -31,7 +31,7 @@ var ErrUncounted = errors.New("network: no flows are counted")
 func (m *Manager) Flows(vpc string) (c FlowCounts, err error) {
 	m.mu.Lock()
 	v, here := m.vpcs[vpc]
-	c.Begun = m.begun[table{nameVPC(vpc), firewall.TableFlows}]
+	c.Begun = m.begun[table{nameVPC(vpc), firewall.TableFlows, false}]
 	m.mu.Unlock()
 	if !here || len(v.counted()) == 0 {
 		return c, fmt.Errorf("%w of %s", ErrUncounted, vpc)
@@ -80,13 +80,13 @@ func (v VPC) counted() (names []string) {
 // may have left the table.
 func (m *Manager) setFlows(v VPC, existed bool) (changed []string, err error) {
 	space := nameVPC(v.ID)
-	key, judge := table{space, firewall.TableFlows}, table{space, firewall.TableVPC}
+	key, judges := table{name: firewall.TableFlows, space: space}, []table{{space, firewall.TableVPC, false}, {space, firewall.TableVPC, true}}
 	names := v.counted()
 	_, known := m.rules[key]
 	if _, ruled := m.ruled[v.ID]; len(names) == 0 && !known && (ruled || !existed) {
 		return nil, nil
 	}
-	before, err := nft.Open(m.path(space), judge.name).Generation()
+	before, err := m.in(key).Generation()
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +99,17 @@ func (m *Manager) setFlows(v VPC, existed bool) (changed []string, err error) {
 		return changed, err
 	}
 	// The rules that judge are as they were.
-	if rules, ok := m.rules[judge]; ok && rules.generation == before {
-		if rules.generation, err = nft.Open(m.path(space), judge.name).Generation(); err == nil {
+	now, err := m.in(key).Generation()
+	if err != nil {
+		return changed, err
+	}
+	for _, judge := range judges {
+		if rules, ok := m.rules[judge]; ok && rules.generation == before {
+			rules.generation = now
 			m.rules[judge] = rules
 		}
 	}
-	return changed, err
+	return changed, nil
 }
 
 // endFlows removes the table that counts, if there is one.

@@ -109,7 +109,7 @@ func (w *world) snapshot() []string {
 		for _, r := range rules {
 			list = append(list, r.String())
 		}
-		return errors.Join(err, rerr, eachRoute(k, func(r netlink.Route) { list = append(list, r.String()) }))
+		return errors.Join(err, rerr, eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) { list = append(list, r.String()) }))
 	})
 	tables, err := nft.Open(w.host, "").Tables()
 	w.must(err)
@@ -154,11 +154,11 @@ func (w *world) manager(routed bool) *Manager {
 func (w *world) serve(space, name string, port int) {
 	w.t.Helper()
 	w.must(netns.Do(space, func() error {
-		l, err := net.Listen("tcp4", fmt.Sprintf(":%d", port))
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			return err
 		}
-		u, err := net.ListenPacket("udp4", fmt.Sprintf(":%d", port))
+		u, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			return err
 		}
@@ -199,10 +199,18 @@ const (
 	impatience = 250 * time.Millisecond // for what should not
 )
 
+// family is the protocol over IPv4, or over IPv6 where the address has brackets.
+func family(protocol, to string) string {
+	if strings.HasPrefix(to, "[") {
+		return protocol + "6"
+	}
+	return protocol + "4"
+}
+
 func dial(space, protocol, to string, wait time.Duration) (c net.Conn, err error) {
 	err = netns.Do(space, func() error {
 		d := net.Dialer{Timeout: wait}
-		c, err = d.Dial(protocol+"4", to)
+		c, err = d.Dial(family(protocol, to), to)
 		return err
 	})
 	return c, err
@@ -409,7 +417,7 @@ func TestSpoofing(t *testing.T) {
 	})
 	var in net.PacketConn
 	w.must(netns.Do(c, func() (err error) {
-		in, err = net.ListenPacket("udp4", ":80")
+		in, err = net.ListenPacket("udp", ":80")
 		return err
 	}))
 	defer in.Close()
@@ -546,7 +554,7 @@ func TestRepair(t *testing.T) {
 			n := 0
 			w.in(space, func(k *netlink.Handle) (err error) {
 				var list []netlink.Route
-				err = eachRoute(k, func(r netlink.Route) {
+				err = eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 					if match(r) {
 						list = append(list, r)
 					}
@@ -578,7 +586,7 @@ func TestRepair(t *testing.T) {
 		{"rules", func() {
 			w.in(vpc, func(k *netlink.Handle) error {
 				rules := map[rule]bool{}
-				err := observeRules(k, rules)
+				err := observeRules(k, netlink.FAMILY_V4, rules)
 				for r := range rules {
 					err = errors.Join(err, k.RuleDel(netlinkRule(r)))
 				}

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,6 +24,7 @@ import (
 type Manager struct {
 	dir, root string
 	host      Host
+	ipv6      bool // the kernel has it
 
 	mu    sync.Mutex
 	vpcs  map[string]VPC // as last wanted, by id; nil before the first Reconcile
@@ -35,7 +37,21 @@ type Manager struct {
 }
 
 // table is an nftables table in a namespace.
-type table struct{ space, name string }
+type table struct {
+	space, name string
+	ipv6        bool
+}
+
+// key is the table that r is the content of, in a namespace.
+func key(space string, r firewall.Ruleset) table { return table{space, r.Table, r.IPv6} }
+
+// in is the table in the kernel.
+func (m *Manager) in(t table) nft.Table {
+	if t.ipv6 {
+		return nft.OpenIPv6(m.path(t.space), t.name)
+	}
+	return nft.Open(m.path(t.space), t.name)
+}
 
 // applied is what a table holds if nobody changed it.
 type applied struct {
@@ -55,8 +71,24 @@ func Open(dir, root string, h Host) (*Manager, error) {
 	if err := netns.Prepare(dir); err != nil {
 		return nil, err
 	}
-	return &Manager{dir: dir, root: root, host: h, rules: map[table]applied{},
-		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}, nil
+	m := &Manager{dir: dir, root: root, host: h, rules: map[table]applied{},
+		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}
+	return m, m.look()
+}
+
+// look finds out whether the kernel has IPv6, and the host's namespace.
+func (m *Manager) look() error {
+	return netns.Do(m.root, func() error {
+		b, err := os.ReadFile(sysctlPath("ipv6/conf/lo/disable_ipv6"))
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		m.ipv6 = b != nil
+		if strings.TrimSpace(string(b)) != "0" {
+			m.host.Range = netip.Prefix{}
+		}
+		return err
+	})
 }
 
 // Pool are the installation's public addresses.
@@ -98,6 +130,9 @@ func (m *Manager) Update(v VPC) (changed []string, err error) {
 	defer m.mu.Unlock()
 	if m.vpcs == nil {
 		return nil, errors.New("network: updated before it was reconciled")
+	}
+	if !m.ipv6 {
+		v = v.plain()
 	}
 	list := m.concerned(v)
 	old := m.vpcs[v.ID]
@@ -172,6 +207,9 @@ func Clear(dir, root, tag string) (any bool, err error) {
 	}
 	m := Manager{dir: dir, root: root, host: Host{Tag: tag}, rules: map[table]applied{},
 		ruled: map[string]VPC{}, graves: map[string]map[netip.Addr]bool{}, begun: map[table]int{}}
+	if err := m.look(); err != nil {
+		return any, err
+	}
 	more, err := m.clear()
 	return any || more, err
 }
@@ -189,19 +227,30 @@ func (m *Manager) clear() (any bool, err error) {
 	defer s.close()
 	steps := plan(map[string]space{"": {exists: true}}, seen.spaces, seen.files, true)
 	err = s.do(steps)
-	rules := firewall.RenderHost(m.host.firewall())
-	tables, e := m.table(rules).Tables()
-	guarded := slices.Contains(tables, rules.Table)
-	if guarded {
-		e = errors.Join(e, m.table(rules).Delete())
+	guarded := false
+	for _, rules := range []firewall.Ruleset{firewall.RenderHost(m.host.firewall()), firewall.RenderHostIPv6(m.host.firewall())} {
+		if rules.IPv6 && !m.ipv6 {
+			continue
+		}
+		t := m.in(key("", rules))
+		tables, e := t.Tables()
+		if slices.Contains(tables, rules.Table) {
+			guarded = true
+			e = errors.Join(e, t.Delete())
+		}
+		err = errors.Join(err, e)
 	}
-	return len(steps) > 0 || guarded, errors.Join(err, e, m.close(), netns.Discard(m.dir))
+	return len(steps) > 0 || guarded, errors.Join(err, m.close(), netns.Discard(m.dir))
 }
 
 func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 	m.vpcs = map[string]VPC{}
-	for _, v := range vpcs {
-		m.vpcs[v.ID] = v
+	vpcs = slices.Clone(vpcs)
+	for i := range vpcs {
+		if !m.ipv6 {
+			vpcs[i] = vpcs[i].plain()
+		}
+		m.vpcs[vpcs[i].ID] = vpcs[i]
 	}
 	for id := range m.ruled {
 		if _, stays := m.vpcs[id]; !stays {
@@ -240,15 +289,16 @@ func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
 		return seen, err
 	}
 	for _, name := range m.host.services() {
-		if seen.spaces[name], err = observeSpace(m.path(name), sysctlsService); err != nil {
+		if seen.spaces[name], err = observeSpace(m.path(name), sysctlsService, false); err != nil {
 			return seen, err
 		}
 	}
 	for _, v := range vpcs {
 		list := v.services()
-		list[nameVPC(v.ID)] = sysctlsVPC
+		own := nameVPC(v.ID)
+		list[own] = v.sysctls()
 		for name, sysctls := range list {
-			if seen.spaces[name], err = observeSpace(m.path(name), sysctls); err != nil {
+			if seen.spaces[name], err = observeSpace(m.path(name), sysctls, name == own && len(v.IPv6) > 0); err != nil {
 				return seen, err
 			}
 		}
@@ -259,11 +309,11 @@ func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
 // level does what there is to do from what was seen to what is wanted of the host
 // and of vpcs.
 func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, err error) {
-	want, rulesets := map[string]space{}, map[string]firewall.Ruleset{}
+	want, rulesets := map[string]space{}, map[string][]firewall.Ruleset{}
 	want[""] = wantedHost(m.host, slices.Collect(maps.Values(m.vpcs)), seen.spaces[""])
 	maps.Copy(want, wantedServices(m.host))
 	for _, name := range m.host.services() {
-		rulesets[name] = firewall.RenderService()
+		rulesets[name] = []firewall.Ruleset{firewall.RenderService()}
 	}
 	for _, v := range vpcs {
 		maps.Copy(want, wantedVPC(v, m.vpcs))
@@ -284,14 +334,15 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 		first = len(steps)
 	}
 	// Rules come before the links they guard.
-	err = s.do(steps[:first])
+	changed, err = m.guard(changed, vpcs)
+	err = errors.Join(err, s.do(steps[:first]))
 	for _, v := range vpcs {
 		did, ferr := m.setFlows(v, seen.spaces[nameVPC(v.ID)].exists)
 		err = errors.Join(err, ferr)
 		changed = append(changed, did...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(rulesets)) {
-		did, rerr := m.setRules(name, rulesets[name])
+		did, rerr := m.setRules(name, rulesets[name]...)
 		err = errors.Join(err, rerr)
 		changed = append(changed, did...)
 	}
@@ -300,28 +351,68 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 			err = m.cut(v, seen.spaces[nameVPC(v.ID)].exists)
 		}
 		if err != nil { // so that it is tried again
-			delete(m.rules, table{nameVPC(v.ID), firewall.TableVPC})
+			m.forget(nameVPC(v.ID))
 		}
 	}
 	return changed, errors.Join(err, s.do(steps[first:]))
+}
+
+// guard makes the host's namespace judge packets of IPv6 as soon as a VPC has any.
+func (m *Manager) guard(changed []string, vpcs []VPC) ([]string, error) {
+	rules := firewall.RenderHostIPv6(m.host.firewall())
+	_, known := m.rules[key("", rules)]
+	any := slices.ContainsFunc(vpcs, func(v VPC) bool { return len(v.IPv6) > 0 && (v.Gateway || v.EgressOnly) })
+	if !m.host.Range.IsValid() || !any && !known {
+		return changed, nil
+	}
+	did, err := m.setRules("", rules)
+	return append(changed, did...), err
+}
+
+// forget makes the rules of a VPC's namespace be set anew.
+func (m *Manager) forget(space string) {
+	delete(m.rules, table{space, firewall.TableVPC, false})
+	delete(m.rules, table{space, firewall.TableVPC, true})
+}
+
+// difference is what to change of sets of a table.
+type difference struct {
+	key     table
+	ruleset firewall.Ruleset
+	changes []firewall.Change
+}
+
+// differences are those that d makes, if the tables of v hold what they should.
+func (m *Manager) differences(d delta, space string) (all []difference, ok bool) {
+	before, after := d.before.policies(m.vpcs), d.after.policies(m.vpcs)
+	for i := range before {
+		key := table{space, firewall.TableVPC, before[i].IPv6}
+		rules, known := m.rules[key]
+		if !known {
+			return nil, false
+		}
+		changes, ok := rules.ruleset.Delta(before[i], after[i])
+		if !ok {
+			return nil, false
+		}
+		if generation, err := m.in(key).Generation(); err != nil || generation != rules.generation {
+			return nil, false
+		}
+		all = append(all, difference{key, rules.ruleset, changes})
+	}
+	return all, true
 }
 
 // quick is level for a VPC of which only tasks' interfaces come and go and groups
 // change members. It looks at nothing else, and is not done if there is more to do.
 func (m *Manager) quick(old, v VPC, concerned []VPC) (changed []string, done bool, err error) {
 	space := nameVPC(v.ID)
-	key := table{space, firewall.TableVPC}
-	rules, known := m.rules[key]
 	d, small := deltaOf(old, v)
-	if len(concerned) > 1 || !known || !small {
+	if len(concerned) > 1 || !small {
 		return nil, false, nil
 	}
-	changes, ok := rules.ruleset.Delta(d.before.policy(m.vpcs), d.after.policy(m.vpcs))
-	t := nft.Open(m.path(space), key.name)
+	todo, ok := m.differences(d, space)
 	if !ok {
-		return nil, false, nil
-	}
-	if generation, err := t.Generation(); err != nil || generation != rules.generation {
 		return nil, false, nil
 	}
 	steps := d.steps(m.host, m.vpcs, m.seen)
@@ -340,30 +431,39 @@ func (m *Manager) quick(old, v VPC, concerned []VPC) (changed []string, done boo
 		err = errors.Join(err, ferr)
 		changed = append(changed, did...)
 	}
-	if len(changes) > 0 {
-		changed = append(changed, fmt.Sprintf("%s: change sets of rules %s", space, key.name))
-		err = errors.Join(err, m.change(key, t, rules.ruleset, changes))
-	}
+	did, cerr := m.change(space, todo)
+	changed, err = append(changed, did...), errors.Join(err, cerr)
 	if err == nil {
 		err = m.bury(v, d)
 	}
 	if err != nil {
-		delete(m.rules, key)
+		m.forget(space)
 	}
 	return changed, true, errors.Join(err, s.do(steps[first:]))
 }
 
-// change changes sets of a ruleset in force.
-func (m *Manager) change(key table, t nft.Table, r firewall.Ruleset, changes []firewall.Change) error {
-	delete(m.rules, key)
-	if err := t.Change(changes); err != nil {
-		return err
+// change changes sets of the rulesets in force in a VPC's namespace.
+func (m *Manager) change(space string, todo []difference) (changed []string, err error) {
+	for _, x := range todo {
+		if len(x.changes) == 0 {
+			continue
+		}
+		changed = append(changed, fmt.Sprintf("%s: change sets of rules %s", space, x.key.name))
+		if err := m.in(x.key).Change(x.changes); err != nil {
+			return changed, err
+		}
 	}
-	generation, err := t.Generation()
-	if err == nil {
-		m.rules[key] = applied{ruleset: r.With(changes), generation: generation}
+	if changed == nil {
+		return nil, nil
 	}
-	return err
+	generation, err := m.in(todo[0].key).Generation()
+	if err != nil {
+		return changed, err
+	}
+	for _, x := range todo {
+		m.rules[x.key] = applied{ruleset: x.ruleset.With(x.changes), generation: generation}
+	}
+	return changed, nil
 }
 
 // files are the names of namespaces, true if they are mounted.
@@ -379,18 +479,42 @@ func (m *Manager) files() (map[string]bool, error) {
 	return there, err
 }
 
-func (m *Manager) table(r firewall.Ruleset) nft.Table { return nft.Open(m.root, r.Table) }
-
-// setRules makes r the content of its table in a namespace. Whether the table is
-// still as it was left shows in the kernel's generation of rules; where others change
-// it too, in the rules' handles.
-func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, err error) {
-	key, t := table{space, r.Table}, nft.Open(m.path(space), r.Table)
-	old, known := m.rules[key]
-	generation, err := t.Generation()
+// setRules makes each of list the content of its table in a namespace. Whether tables
+// are still as they were left shows in the kernel's generation of rules; where others
+// change it too, in the rules' handles.
+func (m *Manager) setRules(space string, list ...firewall.Ruleset) (changed []string, err error) {
+	generation, err := m.in(key(space, list[0])).Generation()
 	if err != nil {
 		return nil, err
 	}
+	now := generation
+	for _, r := range list {
+		did, err := m.setTable(space, r, generation)
+		if err != nil {
+			return changed, err
+		}
+		changed = append(changed, did...)
+	}
+	if len(changed) > 0 {
+		if now, err = m.in(key(space, list[0])).Generation(); err != nil {
+			m.forget(space)
+			return changed, err
+		}
+	}
+	for _, r := range list {
+		x := m.rules[key(space, r)]
+		x.generation = now
+		m.rules[key(space, r)] = x
+	}
+	return changed, nil
+}
+
+// setTable makes r the content of its table, while the namespace's rules have the
+// generation. The one after it is not noted yet.
+func (m *Manager) setTable(space string, r firewall.Ruleset, generation uint32) (changed []string, err error) {
+	key := key(space, r)
+	t := m.in(key)
+	old, known := m.rules[key]
 	intact := known && old.generation == generation
 	shared := space == "" || r.Table != firewall.TableVPC
 	if known && !intact && shared {
@@ -401,7 +525,6 @@ func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, 
 	what := "change sets of rules"
 	switch {
 	case intact && elements && changes == nil:
-		m.rules[key] = applied{old.ruleset, generation, old.handles}
 		return nil, nil
 	case intact && elements:
 		err = t.Change(changes)
@@ -414,20 +537,13 @@ func (m *Manager) setRules(space string, r firewall.Ruleset) (changed []string, 
 		return nil, err
 	}
 	now := applied{ruleset: r}
-	if now.generation, err = t.Generation(); err != nil {
-		return nil, err
-	}
 	if shared {
 		if now.handles, err = t.Handles(); err != nil {
 			return nil, err
 		}
 	}
 	m.rules[key] = now
-	where := space
-	if where == "" {
-		where = "host"
-	}
-	return []string{fmt.Sprintf("%s: %s %s", where, what, r.Table)}, nil
+	return []string{fmt.Sprintf("%s: %s %s", cmp.Or(space, "host"), what, r.Table)}, nil
 }
 
 // open turns forwarding on for the uplinks, and confines those that had it off.
@@ -437,7 +553,7 @@ func (m *Manager) open() (changed []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range m.rules[table{"", firewall.TableOpened}].ruleset.Sets { // should the table be deleted by hand
+	for _, s := range m.rules[table{name: firewall.TableOpened}].ruleset.Sets { // should the table be deleted by hand
 		for _, e := range s.Elements {
 			opened = append(opened, e.Interface)
 		}

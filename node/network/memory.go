@@ -42,10 +42,14 @@ func (m memory) note(x step) bool {
 		s.rules[x.rule] = true
 	case deleteRule:
 		delete(s.rules, x.rule)
-	case addAddress:
+	case addAddress, giveAddress:
 		s.addresses[x.address] = true
 	case deleteAddress:
 		delete(s.addresses, x.address)
+	case setNeighbour:
+		s.neighbours[x.address] = x.value
+	case deleteNeighbour:
+		delete(s.neighbours, x.address)
 	default:
 		return false
 	}

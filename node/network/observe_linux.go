@@ -16,7 +16,7 @@ import (
 
 // observeSpace reads the namespace of a VPC or of a gateway or endpoint in it; one
 // that is not there is empty.
-func observeSpace(path string, sysctls map[string]string) (space, error) {
+func observeSpace(path string, sysctls map[string]string, six bool) (space, error) {
 	s := emptySpace(map[string]string{})
 	s.exists = false
 	if !netns.Mounted(path) {
@@ -29,6 +29,7 @@ func observeSpace(path string, sysctls map[string]string) (space, error) {
 		clear(s.rules)
 		clear(s.addresses)
 		clear(s.ends)
+		clear(s.neighbours)
 		links, err := k.LinkList()
 		if err != nil {
 			return err
@@ -38,7 +39,7 @@ func observeSpace(path string, sysctls map[string]string) (space, error) {
 			a := l.Attrs()
 			names[a.Index] = a.Name
 			up := a.RawFlags&unix.IFF_UP != 0
-			end := a.Name == deviceGateway || a.Name == deviceTask
+			end := a.Name == deviceGateway || a.Name == deviceEgress || a.Name == deviceTask
 			if end || strings.HasPrefix(a.Name, prefixPeer) {
 				s.ends[a.Name] = up && a.RawFlags&unix.IFF_NOARP != 0
 			}
@@ -46,12 +47,19 @@ func observeSpace(path string, sysctls map[string]string) (space, error) {
 				s.links[a.Name] = link{up: up}
 			}
 		}
-		return errors.Join(observeAddresses(k, s.addresses), observeRules(k, s.rules), readSysctls(sysctls, s.sysctls),
-			eachRoute(k, func(r netlink.Route) {
-				if r.Protocol != unix.RTPROT_KERNEL {
-					s.routes[destinationOf(r)] = hopOf(r, names)
-				}
-			}))
+		err = readSysctls(sysctls, s.sysctls)
+		if six {
+			err = errors.Join(err, observeNeighbours(k, names, s.neighbours))
+		}
+		for _, family := range families(six) {
+			err = errors.Join(err, observeAddresses(k, family, s.addresses), observeRules(k, family, s.rules),
+				eachRoute(k, family, func(r netlink.Route) {
+					if r.Protocol != unix.RTPROT_KERNEL {
+						s.routes[destinationOf(r)] = hopOf(r, names)
+					}
+				}))
+		}
+		return err
 	})
 	return s, err
 }
@@ -59,10 +67,11 @@ func observeSpace(path string, sysctls map[string]string) (space, error) {
 // observeHost reads the host's namespace as far as it is the installation's, and
 // what it must not get in the way of.
 func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
-	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
+	s := space{exists: true, links: map[string]link{}, addresses: map[located]bool{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
 	err := steady(m.root, func(k *netlink.Handle) error {
 		clear(s.links)
 		clear(s.routes)
+		clear(s.addresses)
 		s.foreign, s.others = nil, nil
 		links, err := k.LinkList()
 		if err != nil {
@@ -74,9 +83,19 @@ func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 			names[a.Index] = a.Name
 			if strings.HasPrefix(a.Name, m.host.gatewayPrefix()) {
 				s.links[a.Name] = link{up: a.RawFlags&unix.IFF_UP != 0}
+				if m.host.Range.IsValid() {
+					err = errors.Join(err, observeGiven(k, l, s.addresses))
+				}
 			}
 		}
-		err = eachRoute(k, func(r netlink.Route) {
+		if m.ipv6 {
+			err = errors.Join(err, eachRoute(k, netlink.FAMILY_V6, func(r netlink.Route) {
+				if d := destinationOf(r); r.Protocol == protocolRoutes && d.metric == m.host.metric() {
+					s.routes[d] = hopOf(r, names)
+				}
+			}))
+		}
+		err = errors.Join(err, eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 			d := destinationOf(r)
 			switch {
 			case r.Protocol != protocolRoutes:
@@ -88,7 +107,7 @@ func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 			case r.Type == unix.RTN_BLACKHOLE:
 				s.others = append(s.others, d.prefix)
 			}
-		})
+		}))
 		return errors.Join(err, readSysctls(sysctls, s.sysctls))
 	})
 	return s, err
@@ -122,36 +141,67 @@ func inside(path string, fn func(*netlink.Handle) error) error {
 	})
 }
 
-func observeAddresses(k *netlink.Handle, into map[netip.Addr]bool) error {
+// families are those to look at.
+func families(six bool) []int {
+	if six {
+		return []int{netlink.FAMILY_V4, netlink.FAMILY_V6}
+	}
+	return []int{netlink.FAMILY_V4}
+}
+
+func observeAddresses(k *netlink.Handle, family int, into map[located]bool) error {
 	lo, err := k.LinkByName("lo")
 	if err != nil {
 		return err
 	}
-	list, err := k.AddrList(lo, netlink.FAMILY_V4)
+	list, err := k.AddrList(lo, family)
 	for _, a := range list {
 		if ip := addrOf(a.IP); !ip.IsLoopback() {
-			into[ip] = true
+			into[located{deviceLocal, ip}] = true
 		}
 	}
 	return err
 }
 
-func observeRules(k *netlink.Handle, into map[rule]bool) error {
-	list, err := k.RuleList(netlink.FAMILY_V4)
+// observeGiven reads the IPv6 addresses of a device, but those the kernel makes.
+func observeGiven(k *netlink.Handle, l netlink.Link, into map[located]bool) error {
+	list, err := k.AddrList(l, netlink.FAMILY_V6)
+	for _, a := range list {
+		if ip := addrOf(a.IP); !ip.IsLinkLocalUnicast() {
+			into[located{l.Attrs().Name, ip}] = true
+		}
+	}
+	return err
+}
+
+// observeNeighbours reads the IPv6 neighbours that nobody has to look for.
+func observeNeighbours(k *netlink.Handle, names map[int]string, into map[located]string) error {
+	list, err := k.NeighList(0, netlink.FAMILY_V6)
+	for _, n := range list {
+		if n.State&netlink.NUD_PERMANENT != 0 {
+			into[located{names[n.LinkIndex], addrOf(n.IP)}] = n.HardwareAddr.String()
+		}
+	}
+	return err
+}
+
+func observeRules(k *netlink.Handle, family int, into map[rule]bool) error {
+	list, err := k.RuleList(family)
 	for _, r := range list {
 		switch r.Table {
 		case unix.RT_TABLE_LOCAL, unix.RT_TABLE_DEFAULT:
 			continue
 		}
-		if x := (rule{r.Priority, r.IifName, prefixOf(r.Src), prefixOf(r.Dst), r.Table}); x.preference < 32766 {
+		x := rule{preference: r.Priority, device: r.IifName, from: prefixOf(r.Src), to: prefixOf(r.Dst), table: r.Table}
+		if x.six = family == netlink.FAMILY_V6 && !x.ipv6(); x.preference < 32766 {
 			into[x] = true
 		}
 	}
 	return err
 }
 
-func eachRoute(k *netlink.Handle, fn func(netlink.Route)) error {
-	return k.RouteListFilteredIter(netlink.FAMILY_V4, &netlink.Route{}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
+func eachRoute(k *netlink.Handle, family int, fn func(netlink.Route)) error {
+	return k.RouteListFilteredIter(family, &netlink.Route{}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
 		fn(r)
 		return true
 	})
@@ -160,7 +210,9 @@ func eachRoute(k *netlink.Handle, fn func(netlink.Route)) error {
 func destinationOf(r netlink.Route) destination {
 	p := prefixOf(r.Dst)
 	if !p.IsValid() {
-		p = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if p = everywhere; r.Family == netlink.FAMILY_V6 {
+			p = everywhereIPv6
+		}
 	}
 	return destination{r.Table, r.Priority, p}
 }

@@ -13,10 +13,12 @@ import (
 type space struct {
 	exists    bool
 	links     map[string]link
-	addresses map[netip.Addr]bool // on lo
+	addresses map[located]bool
 	routes    map[destination]hop
 	rules     map[rule]bool
 	sysctls   map[string]string // by path below /proc/sys/net
+
+	neighbours map[located]string // hardware addresses of IPv6 neighbours
 
 	ends    map[string]bool // far ends of pairs without ARP that are there and up
 	foreign []netip.Prefix  // networks the host has routes to, default routes aside
@@ -31,12 +33,19 @@ type link struct {
 	up   bool
 }
 
+// located is an address at a device.
+type located struct {
+	device  string
+	address netip.Addr
+}
+
 // peer is a device's other end.
 type peer struct {
 	space, device, mac string
 	address            netip.Prefix // inside; invalid: the pair needs no ARP
 	gateway            netip.Addr
-	from               string // an existing namespace to use
+	six                []netip.Addr // addresses of IPv6 inside
+	from               string       // an existing namespace to use
 }
 
 // destination identifies a route in a namespace.
@@ -57,7 +66,11 @@ type rule struct {
 	device     string       // that the packet came in by; empty: all
 	from, to   netip.Prefix // invalid: all
 	table      int
+	six        bool // of IPv6, where neither from nor to says so
 }
+
+// ipv6 reports whether the rule is about packets of IPv6.
+func (r rule) ipv6() bool { return r.six || r.from.Addr().Is6() || r.to.Addr().Is6() }
 
 // verb is the kind of a step. Steps are done in the order of their verbs.
 type verb int
@@ -66,6 +79,7 @@ const (
 	deleteRule verb = iota
 	deleteRoute
 	deleteAddress
+	deleteNeighbour
 	deleteLink
 	deleteSpace
 	createSpace
@@ -73,6 +87,8 @@ const (
 	addAddress
 	addLink
 	raiseLink
+	giveAddress // addAddress for a device that is made meanwhile
+	setNeighbour
 	setRoute
 	addRule
 	setDevice // setSysctl for a device, which must be there
@@ -83,10 +99,10 @@ type step struct {
 	verb    verb
 	space   string // the namespace's file; empty: the host's
 	name    string // of a device, file, sysctl
-	value   string // of a sysctl
+	value   string // of a sysctl; a hardware address
 	from    string // of createSpace
 	link    link
-	address netip.Addr
+	address located
 	to      destination
 	hop     hop
 	rule    rule
@@ -102,7 +118,11 @@ func (s step) String() string {
 		return fmt.Sprintf("%s: %s route %s table %d %s", where, verbName(s.verb, setRoute), s.to.prefix, s.to.table,
 			cmp.Or(s.hop.device, "blackhole"))
 	case deleteAddress, addAddress:
-		return fmt.Sprintf("%s: %s address %s", where, verbName(s.verb, addAddress), s.address)
+		return fmt.Sprintf("%s: %s address %s", where, verbName(s.verb, addAddress), s.address.address)
+	case giveAddress:
+		return fmt.Sprintf("%s: add address %s to %s", where, s.address.address, s.address.device)
+	case deleteNeighbour, setNeighbour:
+		return fmt.Sprintf("%s: %s neighbour %s of %s", where, verbName(s.verb, setNeighbour), s.address.address, s.address.device)
 	case deleteLink, addLink:
 		return fmt.Sprintf("%s: %s link %s", where, verbName(s.verb, addLink), s.name)
 	case raiseLink:
@@ -201,6 +221,8 @@ func planLinks(name string, w space, all map[string]space, there map[string]bool
 	}
 	for n := range removed {
 		dropRoutes(is.routes, n)
+		maps.DeleteFunc(is.addresses, func(a located, _ bool) bool { return a.device == n })
+		maps.DeleteFunc(is.neighbours, func(a located, _ string) bool { return a.device == n })
 	}
 	return steps
 }
@@ -227,10 +249,21 @@ func planRest(name string, w, is space) []step {
 	each(w.sysctls, is.sysctls, func(k string, v string, _ bool) {
 		steps = append(steps, step{verb: set, space: name, name: k, value: v})
 	}, nil)
-	each(w.addresses, is.addresses, func(a netip.Addr, _, _ bool) {
-		steps = append(steps, step{verb: addAddress, space: name, address: a})
-	}, func(a netip.Addr, _ bool) {
+	each(w.addresses, is.addresses, func(a located, _, _ bool) {
+		verb := addAddress
+		if a.device != deviceLocal {
+			verb = giveAddress
+		}
+		steps = append(steps, step{verb: verb, space: name, address: a})
+	}, func(a located, _ bool) {
 		steps = append(steps, step{verb: deleteAddress, space: name, address: a})
+	})
+	each(w.neighbours, is.neighbours, func(a located, mac string, _ bool) {
+		steps = append(steps, step{verb: setNeighbour, space: name, address: a, value: mac})
+	}, func(a located, _ string) {
+		if _, stays := w.links[a.device]; stays { // else it goes with the device
+			steps = append(steps, step{verb: deleteNeighbour, space: name, address: a})
+		}
 	})
 	each(w.routes, is.routes, func(d destination, h hop, _ bool) {
 		steps = append(steps, step{verb: setRoute, space: name, to: d, hop: h})

@@ -325,6 +325,18 @@ func (m model) do(x step) error {
 		set(&s.rules, x.rule, true)
 	case deleteRule:
 		delete(s.rules, x.rule)
+	case giveAddress:
+		if _, ok := s.links[x.address.device]; !ok {
+			return fmt.Errorf("no device %s", x.address.device)
+		}
+		set(&s.addresses, x.address, true)
+	case setNeighbour:
+		if _, ok := s.links[x.address.device]; !ok {
+			return fmt.Errorf("no device %s", x.address.device)
+		}
+		set(&s.neighbours, x.address, x.value)
+	case deleteNeighbour:
+		delete(s.neighbours, x.address)
 	case addAddress:
 		set(&s.addresses, x.address, true)
 	case deleteAddress:

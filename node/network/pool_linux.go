@@ -48,7 +48,7 @@ func takenBy(root, tag string, within netip.Prefix) (taken []netip.Prefix, err e
 	own := Host{Tag: tag}.metric()
 	err = steady(root, func(k *netlink.Handle) error {
 		taken = nil
-		return eachRoute(k, func(r netlink.Route) {
+		return eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 			d := destinationOf(r)
 			ours := r.Protocol == protocolRoutes && d.metric == own
 			away := r.Protocol != protocolRoutes && d.prefix.Bits() < within.Bits()
@@ -79,7 +79,7 @@ func DefaultUplinks(root string) (names []string, err error) {
 		for _, l := range links {
 			devices[l.Attrs().Index] = l.Attrs().Name
 		}
-		return eachRoute(k, func(r netlink.Route) {
+		return eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 			name := devices[r.LinkIndex]
 			if r.Table == tableMain && r.Type == unix.RTN_UNICAST && destinationOf(r).prefix.Bits() == 0 && name != "" && !slices.Contains(names, name) {
 				names = append(names, name)

@@ -27,13 +27,11 @@ func (pick flows) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
 // pass, after they were changed; and, where an earlier process changed them, those
 // of addresses that no interface has.
 func (m *Manager) cut(v VPC, existed bool) error {
-	policy := v.policy(m.vpcs)
 	old, known := m.ruled[v.ID]
 	var pick flows
 	switch {
 	case known:
-		was := old.policy(m.vpcs)
-		pick = policy.Cuts(&was)
+		pick = m.cuts(old, v)
 	case existed:
 		pick = v.orphaned()
 	}
@@ -42,6 +40,25 @@ func (m *Manager) cut(v VPC, existed bool) error {
 	}
 	m.ruled[v.ID] = v
 	return nil
+}
+
+// cuts picks the connections that end when v follows old.
+func (m *Manager) cuts(old, v VPC) flows {
+	var picks []func(firewall.Flow) bool
+	was := old.policies(m.vpcs)
+	for i, p := range v.policies(m.vpcs) {
+		if i < len(was) {
+			if pick := p.Cuts(&was[i]); pick != nil {
+				picks = append(picks, pick)
+			}
+		}
+	}
+	if picks == nil {
+		return nil
+	}
+	return func(f firewall.Flow) bool {
+		return slices.ContainsFunc(picks, func(pick func(firewall.Flow) bool) bool { return pick(f) })
+	}
 }
 
 // orphaned picks connections of private addresses of v that no interface has.
@@ -55,10 +72,11 @@ func (v VPC) orphaned() flows {
 	}
 	for _, s := range v.Subnets {
 		taken[s.CIDR.Addr().Next()] = true
+		taken[s.IPv6.Addr().Next()] = true
 	}
 	return func(f firewall.Flow) bool {
 		return slices.ContainsFunc([]netip.Addr{f.Source, f.Destination}, func(a netip.Addr) bool {
-			return !taken[a] && slices.ContainsFunc(v.CIDRs, func(c netip.Prefix) bool { return c.Contains(a) })
+			return !taken[a] && slices.ContainsFunc(v.ranges(), func(c netip.Prefix) bool { return c.Contains(a) })
 		})
 	}
 }
@@ -102,12 +120,17 @@ func (m *Manager) endAll(v VPC, pick flows) error {
 			return err
 		}
 		defer k.Close()
-		for range observations {
-			_, err = k.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, pick)
-			if !errors.Is(err, netlink.ErrDumpInterrupted) {
+		for _, family := range families(len(v.IPv6) > 0) {
+			for range observations {
+				_, err = k.ConntrackDeleteFilters(netlink.ConntrackTable, netlink.InetFamily(family), pick)
+				if !errors.Is(err, netlink.ErrDumpInterrupted) {
+					break
+				}
+			}
+			if err != nil {
 				return err
 			}
 		}
-		return err
+		return nil
 	})
 }

@@ -51,7 +51,7 @@ var sysctlsService = map[string]string{
 
 // wantedHost is what the VPCs need of the host's namespace, which is as host says.
 func wantedHost(h Host, vpcs []VPC, host space) space {
-	s := space{exists: true, links: map[string]link{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
+	s := space{exists: true, links: map[string]link{}, addresses: map[located]bool{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
 	s.routes[destination{tableMain, h.metric(), h.Pool}] = hop{}
 	for _, to := range h.services() {
 		name, mac := h.gatewayName(to), sharedMAC(to)
@@ -62,6 +62,7 @@ func wantedHost(h Host, vpcs []VPC, host space) space {
 		}
 	}
 	for _, v := range vpcs {
+		v.addHostIPv6(h, s)
 		for _, c := range v.CIDRs {
 			if !slices.ContainsFunc(host.foreign, c.Overlaps) {
 				s.routes[destination{tableMain, h.metric(), c}] = hop{}
@@ -101,7 +102,7 @@ func wantedServices(h Host) map[string]space {
 // wantedVPC is what v, among all VPCs of this host, needs of its own namespace and
 // of those of its gateways and endpoints.
 func wantedVPC(v VPC, all map[string]VPC) map[string]space {
-	s := emptySpace(sysctlsVPC)
+	s := emptySpace(v.sysctls())
 	spaces := map[string]space{nameVPC(v.ID): s}
 	if v.Gateway {
 		s.ends[deviceGateway] = true
@@ -111,18 +112,22 @@ func wantedVPC(v VPC, all map[string]VPC) map[string]space {
 	for _, c := range v.CIDRs {
 		s.rules[rule{preference: preferLocal, to: c, table: tableMain}] = true
 	}
+	v.addIPv6(s)
 	for _, sub := range v.Subnets {
-		s.addresses[sub.CIDR.Addr().Next()] = true
+		s.addresses[located{deviceLocal, sub.CIDR.Addr().Next()}] = true
 		s.rules[rule{preference: preferSubnet, from: sub.CIDR, table: sub.table()}] = true
 		for _, r := range sub.Routes {
-			s.routes[destination{table: sub.table(), prefix: r.Destination}] = v.hop(r, all)
+			if !v.takes(sub, r) {
+				continue
+			}
+			s.routes[into(sub.table(), r.Destination)] = v.hop(r, all)
 			if v.narrows(r) {
-				s.rules[rule{preference: preferNarrow, from: sub.CIDR, to: r.Destination, table: sub.table()}] = true
+				s.rules[rule{preference: preferNarrow, from: sub.from(r.Destination), to: r.Destination, table: sub.table()}] = true
 			}
 		}
 	}
 	for _, e := range v.Endpoints {
-		s.addresses[e.Address] = true
+		s.addresses[located{deviceLocal, e.Address}] = true
 	}
 	for _, i := range v.Interfaces {
 		if len(i.Addresses) > 0 {
@@ -149,7 +154,7 @@ func wantedVPC(v VPC, all map[string]VPC) map[string]space {
 var everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 
 func emptySpace(sysctls map[string]string) space {
-	return space{exists: true, links: map[string]link{}, addresses: map[netip.Addr]bool{}, routes: map[destination]hop{},
+	return space{exists: true, links: map[string]link{}, addresses: map[located]bool{}, neighbours: map[located]string{}, routes: map[destination]hop{},
 		rules: map[rule]bool{}, sysctls: sysctls, ends: map[string]bool{}}
 }
 
@@ -158,32 +163,43 @@ func (s Subnet) table() int { return int(binary.BigEndian.Uint32(s.CIDR.Addr().A
 
 // narrows reports whether r leads a part of the VPC elsewhere than the local route.
 func (v VPC) narrows(r Route) bool {
-	return slices.ContainsFunc(v.CIDRs, func(c netip.Prefix) bool {
+	return slices.ContainsFunc(v.ranges(), func(c netip.Prefix) bool {
 		return c.Bits() <= r.Destination.Bits() && c.Contains(r.Destination.Addr())
 	})
 }
 
 // hop is where r leads on this host.
 func (v VPC) hop(r Route, all map[string]VPC) hop {
+	six := r.Destination.Addr().Is6()
+	via := linkLocal
+	if six {
+		via = linkLocalIPv6
+	}
 	switch {
 	case r.Target == InternetGateway && v.Gateway:
-		return hop{deviceGateway, linkLocal}
+		return hop{deviceGateway, via}
+	case r.Target == EgressOnlyGateway && v.EgressOnly && six:
+		return hop{deviceEgress, via}
 	case r.Target != Device:
 		return hop{}
 	}
 	for _, i := range v.Interfaces {
-		if i.ID == r.ID && i.forwards() && len(i.Addresses) > 0 {
-			return hop{Name(i.ID), i.Addresses[0]}
+		own := i.Addresses
+		if six {
+			own = i.IPv6
+		}
+		if i.ID == r.ID && i.forwards() && len(own) > 0 {
+			return hop{Name(i.ID), own[0]}
 		}
 	}
 	for _, g := range v.Gateways {
-		if g.ID == r.ID {
+		if g.ID == r.ID && !six {
 			return hop{Name(g.ID), linkLocal}
 		}
 	}
 	for _, p := range v.Peers {
 		if p.ID == r.ID && v.peered(p, all) {
-			return hop{namePeer(p.ID), linkLocal}
+			return hop{namePeer(p.ID), via}
 		}
 	}
 	return hop{}
@@ -195,13 +211,17 @@ func (v VPC) addInterface(spaces map[string]space, i *Interface) {
 	case Task:
 		s.links[name] = link{mtu: mtuVPC, up: true, peer: peer{space: name, device: deviceTask, mac: i.MAC, from: i.Namespace,
 			address: netip.PrefixFrom(i.Addresses[0], subnet.CIDR.Bits()), gateway: subnet.CIDR.Addr().Next()}}
+		if l := s.links[name]; len(v.IPv6) > 0 {
+			l.peer.six = i.IPv6
+			s.links[name] = l
+		}
 	default:
 		own := emptySpace(sysctlsService)
 		if i.Role == NAT {
 			own.sysctls = sysctlsNAT
 		}
 		for _, a := range i.Addresses {
-			own.addresses[a] = true
+			own.addresses[located{deviceLocal, a}] = true
 		}
 		s.links[name] = addService(spaces, own, i.ID, i.MAC)
 	}
@@ -217,15 +237,19 @@ func (v VPC) addInterface(spaces map[string]space, i *Interface) {
 // subnet's routes, and no others.
 func (v VPC) addForwarding(s space, device string, subnet Subnet) {
 	for _, r := range subnet.Routes {
-		if v.narrows(r) {
+		if v.takes(subnet, r) && v.narrows(r) {
 			s.rules[rule{preference: preferForwardedNarrow, device: device, to: r.Destination, table: subnet.table()}] = true
 		}
 	}
-	for _, c := range v.CIDRs {
+	for _, c := range v.ranges() {
 		s.rules[rule{preference: preferForwardedLocal, device: device, to: c, table: tableMain}] = true
 	}
 	s.rules[rule{preference: preferForwarded, device: device, table: subnet.table()}] = true
 	s.routes[destination{subnet.table(), metricLast, everywhere}] = hop{}
+	if len(v.IPv6) > 0 && subnet.IPv6.IsValid() {
+		s.rules[rule{preference: preferForwarded, device: device, table: subnet.table(), six: true}] = true
+		s.routes[destination{subnet.table(), metricLast, everywhereIPv6}] = hop{}
+	}
 }
 
 // addService adds the namespace of a gateway or an endpoint, and returns its link.

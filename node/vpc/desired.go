@@ -69,6 +69,9 @@ func (r *reader) read() error {
 	if r.want.CIDRs, err = parse(r.view.VPC.CIDRs()); err != nil {
 		return fmt.Errorf("%s: %w", r.id, err)
 	}
+	if r.want.IPv6, err = blocks(r.view.VPC.IPv6); err != nil {
+		return fmt.Errorf("%s: %w", r.id, err)
+	}
 	r.want.Endpoints = endpoints(&r.view.VPC, r.want.CIDRs[0])
 	r.view.Interfaces, err = store.Collect(tables.NetworkInterfaces.By(r.tx, tables.InterfacesByVpc, r.account, r.region, r.id))
 	if err != nil {
@@ -123,6 +126,15 @@ func parse(cidrs []string) (all []netip.Prefix, err error) {
 	return all, nil
 }
 
+// blocks are the ranges of blocks.
+func blocks(list []record.CIDRBlock) ([]netip.Prefix, error) {
+	var cidrs []string
+	for _, b := range list {
+		cidrs = append(cidrs, b.CIDR)
+	}
+	return parse(cidrs)
+}
+
 func endpoints(v *record.Vpc, cidr netip.Prefix) []firewall.Endpoint {
 	all := []firewall.Endpoint{{Address: Metadata(), Protocol: firewall.TCP, Port: MetadataPort}}
 	if !v.DNSSupport {
@@ -145,6 +157,13 @@ func interfaceOf(e *record.NetworkInterface) (network.Interface, error) {
 		}
 		i.Addresses = append(i.Addresses, a)
 	}
+	for _, s := range e.IPv6 {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return i, fmt.Errorf("%s: %w", e.ID, err)
+		}
+		i.IPv6 = append(i.IPv6, a)
+	}
 	if e.PublicIP == "" {
 		return i, nil
 	}
@@ -163,6 +182,12 @@ func (r *reader) readSubnets() error {
 			return err
 		}
 		r.want.Gateway = r.want.Gateway || g.Vpc == r.id
+	}
+	for g, err := range edges.EgressOnlyGateways.List(r.tx, r.account, r.region) {
+		if err != nil {
+			return err
+		}
+		r.want.EgressOnly = r.want.EgressOnly || g.Vpc == r.id && len(r.want.IPv6) > 0
 	}
 	var main *record.RouteTable
 	explicit := map[string]*record.RouteTable{}
@@ -189,16 +214,24 @@ func (r *reader) readSubnets() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.ID, err)
 		}
+		six, err := blocks(s.IPv6)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.ID, err)
+		}
 		routes, err := r.routes(cmp.Or(explicit[s.ID], main))
 		if err != nil {
 			return err
 		}
-		r.want.Subnets = append(r.want.Subnets, network.Subnet{ID: s.ID, CIDR: cidr, Routes: routes})
+		own := network.Subnet{ID: s.ID, CIDR: cidr, Routes: routes}
+		if len(six) > 0 {
+			own.IPv6 = six[0]
+		}
+		r.want.Subnets = append(r.want.Subnets, own)
 	}
 	return nil
 }
 
-// routes are those of a table for IPv4. Where a prefix list has the destination of
+// routes are those of a table; those for IPv6 only where the VPC has it. Where a prefix list has the destination of
 // another route, that one is the later.
 func (r *reader) routes(t *record.RouteTable) ([]network.Route, error) {
 	var listed, single []network.Route
@@ -206,7 +239,7 @@ func (r *reader) routes(t *record.RouteTable) ([]network.Route, error) {
 		return nil, nil
 	}
 	for _, x := range t.Routes {
-		if x.Gateway == record.LocalGateway || x.Destination6 != "" {
+		if x.Gateway == record.LocalGateway || x.Destination6 != "" && len(r.want.IPv6) == 0 {
 			continue
 		}
 		to, err := r.target(t, &x)
@@ -223,7 +256,7 @@ func (r *reader) routes(t *record.RouteTable) ([]network.Route, error) {
 			}
 			continue
 		}
-		if to.Destination, err = netip.ParsePrefix(x.Destination); err != nil {
+		if to.Destination, err = netip.ParsePrefix(cmp.Or(x.Destination, x.Destination6)); err != nil {
 			return nil, fmt.Errorf("%s: %w", t.ID, err)
 		}
 		single = append(single, to)
@@ -246,7 +279,7 @@ func (r *reader) target(t *record.RouteTable, x *record.Route) (network.Route, e
 	case x.Interface != "", x.Peering != "":
 		return network.Route{Target: network.Device, ID: cmp.Or(x.Interface, x.Peering)}, nil
 	case x.EgressOnly != "":
-		return network.Route{}, nil // for IPv6
+		return network.Route{Target: network.EgressOnlyGateway}, nil
 	}
 	if _, ok, err := tables.InternetGateways.Find(r.tx, t.Account, t.Region, x.Gateway); ok || err != nil {
 		return network.Route{Target: network.InternetGateway}, err
@@ -254,7 +287,8 @@ func (r *reader) target(t *record.RouteTable, x *record.Route) (network.Route, e
 	return network.Route{Target: network.Device, ID: x.Gateway}, nil
 }
 
-// prefixes are the IPv4 ranges of a prefix list; of one that is gone, none.
+// prefixes are the ranges of a prefix list, those of IPv6 only where the VPC has it; of
+// one that is gone, none.
 func (r *reader) prefixes(id string) (all []netip.Prefix, err error) {
 	list, ok := edge.AmazonPrefixList(r.region, r.pool, id)
 	if !ok {
@@ -263,8 +297,9 @@ func (r *reader) prefixes(id string) (all []netip.Prefix, err error) {
 		}
 	}
 	for _, e := range list.Entries {
-		if p, ok := record.Canonical(e.CIDR, 4); ok {
-			all = append(all, p)
+		p, err := netip.ParsePrefix(e.CIDR)
+		if err == nil && (p.Addr().Is4() || len(r.want.IPv6) > 0) {
+			all = append(all, p.Masked())
 		}
 	}
 	return all, nil
@@ -328,6 +363,7 @@ func (r *reader) readGroups() error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(found)) {
 		slices.SortFunc(found[id].Members, netip.Addr.Compare)
+		slices.SortFunc(found[id].MembersIPv6, netip.Addr.Compare)
 		r.want.Groups = append(r.want.Groups, *found[id])
 	}
 	return nil
@@ -341,7 +377,9 @@ func (r *reader) permissions(p record.Permission) (all []record.Permission, err 
 	list, err := r.prefixes(p.PrefixList)
 	p.PrefixList = ""
 	for _, x := range list {
-		p.IPv4 = x.String()
+		if p.IPv4, p.IPv6 = x.String(), ""; x.Addr().Is6() {
+			p.IPv4, p.IPv6 = "", x.String()
+		}
 		all = append(all, p)
 	}
 	return all, err
@@ -358,6 +396,14 @@ func (r *reader) readMembers(groups map[string]*firewall.Group, referred map[str
 			for _, s := range e.Addresses {
 				if a, err := netip.ParseAddr(s); err == nil {
 					groups[id].Members = append(groups[id].Members, a)
+				}
+			}
+			if len(r.want.IPv6) == 0 {
+				continue
+			}
+			for _, s := range e.IPv6 {
+				if a, err := netip.ParseAddr(s); err == nil {
+					groups[id].MembersIPv6 = append(groups[id].MembersIPv6, a)
 				}
 			}
 		}

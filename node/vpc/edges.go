@@ -38,7 +38,7 @@ func (r *reader) readNATs() error {
 			continue
 		}
 		nat := *e
-		nat.Groups = nil
+		nat.Groups, nat.IPv6 = nil, nil
 		if nat.PublicIP = ""; !g.Private {
 			nat.PublicIP = g.Addresses[0].PublicIP
 		}
@@ -119,6 +119,13 @@ func (r *reader) readPeers() error {
 		cidrs, err := parse(v.CIDRs())
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.ID, err)
+		}
+		six, err := blocks(v.IPv6)
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.ID, err)
+		}
+		if len(r.want.IPv6) > 0 {
+			cidrs = append(cidrs, six...)
 		}
 		r.peers = append(r.peers, peerVPC{scope{other.Account, other.Region}, v.ID})
 		r.want.Peers = append(r.want.Peers, network.Peer{ID: p.ID, VPC: v.ID, CIDRs: cidrs})

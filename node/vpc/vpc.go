@@ -238,7 +238,7 @@ func (k *Keeper) Find(vpc string, a netip.Addr) (TaskKey, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, i := range k.vpcs[vpc].is.Interfaces {
-		if p, task := k.mine[i.ID]; task && slices.Contains(i.Addresses, a) {
+		if p, task := k.mine[i.ID]; task && (slices.Contains(i.Addresses, a) || slices.Contains(i.IPv6, a)) {
 			return p.task, true
 		}
 	}
@@ -516,7 +516,7 @@ func watched() []string {
 	for _, name := range []string{
 		tables.Vpcs.Name, tables.Subnets.Name, tables.RouteTables.Name, tables.InternetGateways.Name,
 		tables.NetworkAcls.Name, tables.SecurityGroups.Name, tables.SecurityGroupRules.Name, tables.NetworkInterfaces.Name,
-		edges.NatGateways.Name, edges.Endpoints.Name, edges.PrefixLists.Name, edges.Peerings.Name,
+		edges.NatGateways.Name, edges.EgressOnlyGateways.Name, edges.Endpoints.Name, edges.PrefixLists.Name, edges.Peerings.Name,
 		edges.FlowLogs.Name,
 	} {
 		all = append(all, store.Prefix(name))

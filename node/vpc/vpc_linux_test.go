@@ -19,6 +19,7 @@ import (
 	"neargate/node/network"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
+	"neargate/resource/network/ipv6"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables"
@@ -113,7 +114,7 @@ func (m *machine) task(id string) compute.Task {
 func (m *machine) keeper() (k *Keeper, stop func()) {
 	m.Helper()
 	manager, err := network.Open(filepath.Join(m.dir, "ns"), m.host,
-		network.Host{Tag: "vpctest", Pool: netip.MustParsePrefix("198.19.240.0/24"), Address: netip.MustParseAddr("198.19.240.1"),
+		network.Host{Tag: "vpctest", Pool: netip.MustParsePrefix("198.19.240.0/24"), Range: ipv6.Range(netip.MustParsePrefix("198.19.240.0/24")), Address: netip.MustParseAddr("198.19.240.1"),
 			Services: []netip.Addr{record.ServiceAddress(netip.MustParsePrefix("198.19.240.0/24"))}})
 	m.must(err)
 	k = New(Config{Store: m.st, Manager: manager, Node: "n", Serve: m.serve})

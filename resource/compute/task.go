@@ -103,6 +103,7 @@ type ContainerSpec struct {
 type Network struct {
 	Subnets, SecurityGroups []string
 	AssignPublicIP          string // ENABLED, DISABLED
+	DualStack               bool   `json:",omitempty"` // dualStackIPv6 as its creator had it
 }
 
 // Intent is what should become of a task.
@@ -134,6 +135,7 @@ type Attachment struct {
 	PrivateIP  string    `json:",omitempty"`
 	PrivateDNS string    `json:",omitempty"`
 	PublicIP   string    `json:",omitempty"`
+	IPv6       string    `json:",omitempty"`
 	AttachedAt time.Time `json:",omitzero"`  // when the interface was made
 	Failure    string    `json:",omitempty"` // why no interface could be made; ends the task
 }

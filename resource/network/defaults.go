@@ -126,6 +126,9 @@ func (v *Vpc) LocalRoutes() []Route {
 	for _, cidr := range v.CIDRs() {
 		routes = append(routes, Route{Destination: cidr, Gateway: LocalGateway, Origin: OriginCreateRouteTable})
 	}
+	for _, b := range v.IPv6 {
+		routes = append(routes, Route{Destination6: b.CIDR, Gateway: LocalGateway, Origin: OriginCreateRouteTable})
+	}
 	return routes
 }
 

@@ -18,6 +18,7 @@ type NetworkInterface struct {
 	Description         string
 	MAC                 string
 	Addresses           []string // private IPv4 addresses, the primary first
+	IPv6                []string `json:",omitempty"` // IPv6 addresses, in the order they were assigned
 	Type                string   `json:",omitempty"` // one of the Type constants; empty: TypeInterface
 	PublicIP            string   `json:",omitempty"` // of the primary address: lent by Amazon, or an Elastic IP
 	Allocation          string   `json:",omitempty"` // eipalloc-… when PublicIP is an Elastic IP

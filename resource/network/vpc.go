@@ -42,7 +42,7 @@ type Vpc struct {
 	CIDR                string      // canonical IPv4 prefix
 	CIDRAssociation     string      // vpc-cidr-assoc-…
 	Secondary           []CIDRBlock `json:",omitempty"` // further IPv4 ranges, in the order they were added
-	IPv6                []CIDRBlock `json:",omitempty"`
+	IPv6                []CIDRBlock `json:",omitempty"` // IPv6 ranges, in the order they were added
 	DhcpOptions         string      // dopt-…, or NoDhcpOptions
 	Tenancy             string      // "default" or "dedicated", which matters to instances only
 	Default             bool
@@ -75,7 +75,7 @@ type Subnet struct {
 	Zone, ZoneID             string // e.g. us-east-1a, use1-az1
 	DefaultForAZ             bool
 	MapPublicIP              bool        // MapPublicIpOnLaunch
-	IPv6                     []CIDRBlock `json:",omitempty"`
+	IPv6                     []CIDRBlock `json:",omitempty"` // at most one
 	AssignIPv6               bool        `json:",omitempty"` // AssignIpv6AddressOnCreation
 	HostnameType             string      `json:",omitempty"` // of PrivateDnsNameOptionsOnLaunch; empty: ip-name
 	HostnameA, HostnameAAAA  bool        `json:",omitempty"` // EnableResourceNameDns…Record

@@ -103,7 +103,6 @@ func TestCreateVpcErrors(t *testing.T) {
 		{wire.CreateVpcInput{CidrBlock: new("169.254.0.0/16")}, "InvalidVpc.Range", ""},
 		{wire.CreateVpcInput{CidrBlock: new("224.1.0.0/16")}, "InvalidVpc.Range", ""},
 		{wire.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), InstanceTenancy: new("mine")}, "InvalidParameterValue", ""},
-		{wire.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), AmazonProvidedIpv6CidrBlock: new(true)}, "UnsupportedOperation", ""},
 		{wire.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), TagSpecifications: specs("subnet", "a", "b")}, "InvalidParameterValue", ""},
 		{wire.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), TagSpecifications: specs("vpc", "aws:a", "b")}, "InvalidParameterValue", ""},
 	} {
@@ -238,7 +237,7 @@ func TestSecondaryRanges(t *testing.T) {
 	fails(b, b.AssociateVpcCidrBlock, add("10.5.0.0/16"), "CidrLimitExceeded", "This network '"+v+"' has met its maximum number of allowed CIDRs: 5")
 	fails(b, b.AssociateVpcCidrBlock, wire.AssociateVpcCidrBlockInput{VpcId: &v}, "MissingParameter", "")
 	fails(b, b.AssociateVpcCidrBlock, wire.AssociateVpcCidrBlockInput{CidrBlock: new("10.5.0.0/16")}, "MissingParameter", "")
-	fails(b, b.AssociateVpcCidrBlock, wire.AssociateVpcCidrBlockInput{VpcId: &v, AmazonProvidedIpv6CidrBlock: new(true)}, "UnsupportedOperation", "")
+	fails(b, b.AssociateVpcCidrBlock, wire.AssociateVpcCidrBlockInput{VpcId: &v, CidrBlock: new("10.5.0.0/16"), AmazonProvidedIpv6CidrBlock: new(true)}, "InvalidParameterCombination", "")
 
 	shown := must(b, b.DescribeVpcs, wire.DescribeVpcsInput{VpcIds: []string{v}}).Vpcs[0]
 	if len(shown.CidrBlockAssociationSet) != 5 || *shown.CidrBlock != "10.2.0.0/16" || *shown.CidrBlockAssociationSet[1].CidrBlock != "10.3.0.0/16" {
@@ -524,7 +523,7 @@ func TestModifySubnet(t *testing.T) {
 		{wire.ModifySubnetAttributeInput{SubnetId: &id}, "InvalidParameterCombination"},
 		{wire.ModifySubnetAttributeInput{MapPublicIpOnLaunch: on}, "MissingParameter"},
 		{wire.ModifySubnetAttributeInput{SubnetId: &id, MapPublicIpOnLaunch: on, EnableDns64: off}, "InvalidParameterCombination"},
-		{wire.ModifySubnetAttributeInput{SubnetId: &id, AssignIpv6AddressOnCreation: on}, "UnsupportedOperation"},
+		{wire.ModifySubnetAttributeInput{SubnetId: &id, AssignIpv6AddressOnCreation: on}, "InvalidParameterValue"},
 		{wire.ModifySubnetAttributeInput{SubnetId: &id, EnableDns64: on}, "UnsupportedOperation"},
 		{wire.ModifySubnetAttributeInput{SubnetId: &id, PrivateDnsHostnameTypeOnLaunch: new("mine")}, "InvalidParameterValue"},
 		{wire.ModifySubnetAttributeInput{SubnetId: new("subnet-0123456789abcdef0"), MapPublicIpOnLaunch: on}, "InvalidSubnetID.NotFound"},

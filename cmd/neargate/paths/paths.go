@@ -34,10 +34,15 @@ func (r *Request) Flags(fs *flag.FlagSet) {
 }
 
 // Parse reads source and destination, the latter as ID, ADDRESS, ID:PORT or
-// ADDRESS:PORT.
+// ADDRESS:PORT; one of IPv6 with a port is in brackets.
 func (r *Request) Parse(source, destination string) error {
 	r.Source = source
 	host, port, ok := strings.Cut(destination, ":")
+	if a, err := netip.ParseAddrPort(destination); err == nil {
+		host, port, ok = a.Addr().String(), strconv.Itoa(int(a.Port())), true
+	} else if a, err := netip.ParseAddr(destination); err == nil {
+		host, port, ok = a.String(), "", false
+	}
 	r.Destination = host
 	if ok {
 		n, err := strconv.ParseUint(port, 10, 16)
@@ -60,16 +65,18 @@ func (r *Request) query() (path.Query, error) {
 	if q.Protocol, err = protocol(r.Protocol); err != nil {
 		return q, err
 	}
-	if a, err := netip.ParseAddr(r.Destination); err == nil && a.Is4() {
-		q.To = a
+	if a, err := netip.ParseAddr(r.Destination); err == nil && !a.Is4In6() && a.Zone() == "" {
+		if q.To = a; a.Is6() && q.Protocol == path.ICMP {
+			q.Protocol = path.ICMPv6
+		}
 	} else if strings.Contains(r.Destination, "-") {
 		q.Target = r.Destination
 	} else {
-		return q, fmt.Errorf("%q is neither an id nor an IPv4 address", r.Destination)
+		return q, fmt.Errorf("%q is neither an id nor an address", r.Destination)
 	}
 	if r.From != "" {
-		if q.From, err = netip.ParseAddr(r.From); err != nil || !q.From.Is4() {
-			return q, fmt.Errorf("%q is no IPv4 address", r.From)
+		if q.From, err = netip.ParseAddr(r.From); err != nil || q.From.Is4In6() || q.To.IsValid() && q.From.Is4() != q.To.Is4() {
+			return q, fmt.Errorf("%q is no address of the destination's family", r.From)
 		}
 	}
 	for _, p := range []struct {

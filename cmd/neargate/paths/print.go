@@ -1,9 +1,11 @@
 package paths
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"text/tabwriter"
 
@@ -37,7 +39,7 @@ func Print(w io.Writer, r *Request, res *path.Result) error {
 	}
 	to := r.Destination
 	if r.Port > 0 {
-		to = fmt.Sprintf("%s:%d", to, r.Port)
+		to = strings.TrimSuffix(net.JoinHostPort(to, ""), ":") + fmt.Sprintf(":%d", r.Port)
 	}
 	verdict := "not reachable"
 	if res.Found {
@@ -118,10 +120,10 @@ func entry(e *network.NetworkAclEntry) string {
 		direction, word = "out", "to"
 	}
 	number := fmt.Sprint(e.Number)
-	if e.Number == network.LastAclEntry {
+	if e.Number >= network.LastAclEntry {
 		number = "*"
 	}
-	return fmt.Sprintf("entry %s: %s %s %s %s %s", number, e.Action, direction, traffic(e.Protocol, e.From, e.To), word, e.CIDR)
+	return fmt.Sprintf("entry %s: %s %s %s %s %s", number, e.Action, direction, traffic(e.Protocol, e.From, e.To), word, cmp.Or(e.CIDR, e.IPv6))
 }
 
 // traffic is what a rule is about, in words.
@@ -139,7 +141,7 @@ func traffic(protocol string, from, to int) string {
 }
 
 func route(r *path.Route) string {
-	to, target := r.Destination, r.Gateway
+	to, target := cmp.Or(r.Destination, r.Destination6), r.Gateway
 	if r.PrefixList != "" {
 		to = r.PrefixList
 	}

@@ -77,13 +77,13 @@ func (t Table) Flows(set string) (flows map[firewall.FlowKey]firewall.FlowCount,
 }
 
 // count counts a packet under the key of its flow.
-func count(device expr.MetaKey, s firewall.Statement) []expr.Any {
+func (h header) count(device expr.MetaKey, s firewall.Statement) []expr.Any {
 	at := func(load *expr.Payload, register uint32) *expr.Payload {
 		load.DestRegister = register
 		return load
 	}
 	list := []expr.Any{&expr.Meta{Key: device, Register: unix.NFT_REG32_00},
-		at(address(offsetSource), unix.NFT_REG32_04), at(address(offsetDestination), unix.NFT_REG32_05)}
+		at(h.address(h.source), unix.NFT_REG32_04), at(h.address(h.destination), unix.NFT_REG32_05)}
 	if s.Flags { // behind the protocol's number
 		list = append(list, at(transport(offsetFlags-1, 2), unix.NFT_REG32_06),
 			&expr.Bitwise{SourceRegister: unix.NFT_REG32_06, DestRegister: unix.NFT_REG32_06, Len: 2,

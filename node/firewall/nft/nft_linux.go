@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -29,14 +30,18 @@ const (
 	nameSize        = 16 // of a device, padded (IFNAMSIZ)
 )
 
-// Table is a table of the family ip in the namespace named by a file.
+// Table is a table of the family ip or ip6 in the namespace named by a file.
 type Table struct {
 	path, name string
+	family     nftables.TableFamily
 }
 
-// Open returns the table name in the namespace that the file path names; an
-// empty path is the namespace of the process.
-func Open(path, name string) Table { return Table{path, name} }
+// Open returns the table name of the family ip in the namespace that the file path
+// names; an empty path is the namespace of the process.
+func Open(path, name string) Table { return Table{path, name, nftables.TableFamilyIPv4} }
+
+// OpenIPv6 is Open for the family ip6.
+func OpenIPv6(path, name string) Table { return Table{path, name, nftables.TableFamilyIPv6} }
 
 // Generation is a number that every change of nftables in the namespace changes.
 func (t Table) Generation() (uint32, error) {
@@ -51,7 +56,7 @@ func (t Table) Generation() (uint32, error) {
 // Replace makes r the whole content of the table.
 func (t Table) Replace(r firewall.Ruleset) error {
 	return t.do(func(c *nftables.Conn) error {
-		table := &nftables.Table{Name: t.name, Family: nftables.TableFamilyIPv4}
+		table := &nftables.Table{Name: t.name, Family: t.family}
 		c.AddTable(table) // so that deleting it never fails
 		c.DelTable(table)
 		c.AddTable(table)
@@ -62,7 +67,7 @@ func (t Table) Replace(r firewall.Ruleset) error {
 // Change applies changes of sets.
 func (t Table) Change(changes []firewall.Change) error {
 	return t.do(func(c *nftables.Conn) error {
-		table := &nftables.Table{Name: t.name, Family: nftables.TableFamilyIPv4}
+		table := &nftables.Table{Name: t.name, Family: t.family}
 		for _, change := range changes {
 			set := newSet(table, change.Set)
 			for part := range slices.Chunk(elements(change.Set.Kind, change.Remove), elementsPerPart) {
@@ -83,7 +88,7 @@ func (t Table) Change(changes []firewall.Change) error {
 // Delete removes the table. A table that is not there is fine.
 func (t Table) Delete() error {
 	return t.do(func(c *nftables.Conn) error {
-		table := &nftables.Table{Name: t.name, Family: nftables.TableFamilyIPv4}
+		table := &nftables.Table{Name: t.name, Family: t.family}
 		c.AddTable(table)
 		c.DelTable(table)
 		return nil
@@ -94,7 +99,7 @@ func (t Table) Delete() error {
 // when there is no such table.
 func (t Table) Interfaces(set string) (names []string, ok bool, err error) {
 	err = t.do(func(c *nftables.Conn) error {
-		tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
+		tables, err := c.ListTablesOfFamily(t.family)
 		if err != nil {
 			return err
 		}
@@ -116,7 +121,7 @@ func (t Table) Interfaces(set string) (names []string, ok bool, err error) {
 // Handles are the numbers of the table's rules, which no later rule has again.
 func (t Table) Handles() (handles []uint64, err error) {
 	err = t.do(func(c *nftables.Conn) error {
-		chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyIPv4)
+		chains, err := c.ListChainsOfTableFamily(t.family)
 		if err != nil {
 			return err
 		}
@@ -140,7 +145,7 @@ func (t Table) Handles() (handles []uint64, err error) {
 // Tables lists the names of tables in the namespace.
 func (t Table) Tables() (names []string, err error) {
 	err = t.do(func(c *nftables.Conn) error {
-		tables, err := c.ListTablesOfFamily(nftables.TableFamilyIPv4)
+		tables, err := c.ListTablesOfFamily(t.family)
 		for _, x := range tables {
 			names = append(names, x.Name)
 		}
@@ -227,7 +232,7 @@ func add(c *nftables.Conn, table *nftables.Table, r firewall.Ruleset) error {
 	}
 	for _, chain := range r.Chains {
 		for _, rule := range chain.Rules {
-			c.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: chain.Name, Table: table}, Exprs: expressions(rule)})
+			c.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: chain.Name, Table: table}, Exprs: headersOf(r).expressions(rule)})
 		}
 	}
 	return nil
@@ -252,16 +257,20 @@ func newChain(table *nftables.Table, c firewall.Chain) *nftables.Chain {
 }
 
 func newSet(table *nftables.Table, s firewall.Set) *nftables.Set {
-	set := &nftables.Set{Table: table, Name: s.Name, KeyType: nftables.TypeIPAddr}
+	addr := nftables.TypeIPAddr
+	if table.Family == nftables.TableFamilyIPv6 {
+		addr = nftables.TypeIP6Addr
+	}
+	set := &nftables.Set{Table: table, Name: s.Name, KeyType: addr}
 	switch s.Kind {
 	case firewall.InterfaceAddresses:
-		set.KeyType, set.Concatenation = nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIPAddr), true
+		set.KeyType, set.Concatenation = nftables.MustConcatSetType(nftables.TypeIFName, addr), true
 	case firewall.Verdicts:
 		set.KeyType, set.IsMap, set.DataType = nftables.TypeIFName, true, nftables.TypeVerdict
 	case firewall.Translations:
-		set.IsMap, set.DataType = true, nftables.TypeIPAddr
+		set.IsMap, set.DataType = true, addr
 	case firewall.Flows:
-		set.KeyType, set.Concatenation = nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIPAddr, nftables.TypeIPAddr,
+		set.KeyType, set.Concatenation = nftables.MustConcatSetType(nftables.TypeIFName, addr, addr,
 			nftables.TypeInetProto, nftables.TypeMark), true // both ports are one number
 		set.Dynamic, set.HasTimeout, set.Timeout, set.Size = true, true, flowTimeout, flowsAtMost
 	}
@@ -300,23 +309,32 @@ func verdict(v firewall.Verdict) *expr.Verdict {
 	return &expr.Verdict{Kind: kinds[v.Code], Chain: v.Chain}
 }
 
-// Offsets in the headers of IPv4, TCP and UDP, and ICMP.
+// header is where addresses are in the header of IPv4 or IPv6, and how long they are.
+type header struct{ source, destination, size uint32 }
+
+func headersOf(r firewall.Ruleset) header {
+	if r.IPv6 {
+		return header{source: 8, destination: 24, size: 16}
+	}
+	return header{source: 12, destination: 16, size: 4}
+}
+
+// Offsets in the headers of TCP and UDP, and ICMP.
 const (
-	offsetSource, offsetDestination  = 12, 16
 	offsetPort, offsetType, offsetIC = 2, 0, 1
 	offsetFlags, flagSyn             = 13, 0x02
 	optionMSS, offsetMSS             = 2, 2
 )
 
-func expressions(r firewall.Rule) []expr.Any {
+func (h header) expressions(r firewall.Rule) []expr.Any {
 	var list []expr.Any
 	for _, m := range r.Matches {
-		list = append(list, match(m)...)
+		list = append(list, h.match(m)...)
 	}
-	return append(list, statement(r.Do)...)
+	return append(list, h.statement(r.Do)...)
 }
 
-func match(m firewall.Match) []expr.Any {
+func (h header) match(m firewall.Match) []expr.Any {
 	switch m.Field {
 	case firewall.Established:
 		return []expr.Any{&expr.Ct{Register: 1, Key: expr.CtKeySTATE},
@@ -328,14 +346,14 @@ func match(m firewall.Match) []expr.Any {
 	case firewall.Output:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, compareName(m)}
 	case firewall.InputSource: // the name fills four registers of 4 bytes
-		source := address(offsetSource)
+		source := h.address(h.source)
 		source.DestRegister = unix.NFT_REG32_04
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: unix.NFT_REG32_00}, source,
 			&expr.Lookup{SourceRegister: unix.NFT_REG32_00, SetName: m.Set, Invert: m.Not}}
 	case firewall.Source:
-		return peer(address(offsetSource), m)
+		return h.peer(h.address(h.source), m)
 	case firewall.Destination:
-		return peer(address(offsetDestination), m)
+		return h.peer(h.address(h.destination), m)
 	case firewall.LocalSource:
 		return []expr.Any{&expr.Fib{Register: 1, FlagSADDR: true, ResultADDRTYPE: true},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)}}
@@ -347,6 +365,9 @@ func match(m firewall.Match) []expr.Any {
 		return append([]expr.Any{transport(offsetType, 1)}, span(m, 1)...)
 	case firewall.ICMPCode:
 		return append([]expr.Any{transport(offsetIC, 1)}, span(m, 1)...)
+	case firewall.Reply:
+		return []expr.Any{&expr.Ct{Register: 1, Key: expr.CtKeyDIRECTION},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{directionReply}}}
 	default: // Syn
 		return []expr.Any{transport(offsetFlags, 1),
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{flagSyn}, Xor: []byte{0}},
@@ -369,25 +390,29 @@ func operator(m firewall.Match) expr.CmpOp {
 	return expr.CmpOpEq
 }
 
-func address(offset uint32) *expr.Payload {
-	return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4}
+// directionReply is the direction of packets against that of a connection's first
+// (IP_CT_DIR_REPLY).
+const directionReply = 1
+
+func (h header) address(offset uint32) *expr.Payload {
+	return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: h.size}
 }
 
 func transport(offset, length uint32) *expr.Payload {
 	return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: length}
 }
 
-func peer(load *expr.Payload, m firewall.Match) []expr.Any {
+func (h header) peer(load *expr.Payload, m firewall.Match) []expr.Any {
 	if m.Set != "" {
 		return []expr.Any{load, &expr.Lookup{SourceRegister: 1, SetName: m.Set, Invert: m.Not}}
 	}
 	return []expr.Any{load,
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: mask(m.Prefix), Xor: make([]byte, 4)},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: h.size, Mask: mask(m.Prefix), Xor: make([]byte, h.size)},
 		&expr.Cmp{Op: operator(m), Register: 1, Data: m.Prefix.Masked().Addr().AsSlice()}}
 }
 
 func mask(p netip.Prefix) []byte {
-	return binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-p.Bits()))
+	return net.CIDRMask(p.Bits(), p.Addr().BitLen())
 }
 
 // span compares register 1, a big-endian number of size bytes, with m's bounds.
@@ -399,25 +424,25 @@ func span(m firewall.Match, size int) []expr.Any {
 	return []expr.Any{&expr.Range{Op: expr.CmpOpEq, Register: 1, FromData: low, ToData: high}}
 }
 
-func statement(s firewall.Statement) []expr.Any {
+func (h header) statement(s firewall.Statement) []expr.Any {
 	switch s.Op {
 	case firewall.LookupInput:
 		return vmap(expr.MetaKeyIIFNAME, s.Set)
 	case firewall.LookupOutput:
 		return vmap(expr.MetaKeyOIFNAME, s.Set)
 	case firewall.SNAT:
-		return translate(expr.NATTypeSourceNAT, offsetSource, s.Set)
+		return h.translate(expr.NATTypeSourceNAT, h.source, s.Set)
 	case firewall.DNAT:
-		return translate(expr.NATTypeDestNAT, offsetDestination, s.Set)
+		return h.translate(expr.NATTypeDestNAT, h.destination, s.Set)
 	case firewall.SNATTo:
 		return []expr.Any{&expr.Immediate{Register: 1, Data: s.To.AsSlice()},
 			&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1}}
 	case firewall.Masquerade:
 		return []expr.Any{&expr.Masq{}}
 	case firewall.CountInput:
-		return count(expr.MetaKeyIIFNAME, s)
+		return h.count(expr.MetaKeyIIFNAME, s)
 	case firewall.CountOutput:
-		return count(expr.MetaKeyOIFNAME, s)
+		return h.count(expr.MetaKeyOIFNAME, s)
 	case firewall.ClampMSS:
 		return []expr.Any{&expr.Immediate{Register: 1, Data: binary.BigEndian.AppendUint16(nil, uint16(s.Size))},
 			&expr.Exthdr{SourceRegister: 1, Type: optionMSS, Offset: offsetMSS, Len: 2, Op: expr.ExthdrOpTcpopt}}
@@ -431,8 +456,8 @@ func vmap(key expr.MetaKey, set string) []expr.Any {
 		&expr.Lookup{SourceRegister: 1, DestRegister: 0, IsDestRegSet: true, SetName: set}}
 }
 
-func translate(kind expr.NATType, offset uint32, set string) []expr.Any {
-	return []expr.Any{address(offset),
+func (h header) translate(kind expr.NATType, offset uint32, set string) []expr.Any {
+	return []expr.Any{h.address(offset),
 		&expr.Lookup{SourceRegister: 1, DestRegister: 1, IsDestRegSet: true, SetName: set},
 		&expr.NAT{Type: kind, Family: unix.NFPROTO_IPV4, RegAddrMin: 1}}
 }

@@ -75,7 +75,7 @@ func (w *walk) serveEndpoint(e *edge.Endpoint, p packet) bool {
 // appliance sends it on.
 func (w *walk) deliver(vpc string, in device, e *network.NetworkInterface, p packet) (at place, next device, got packet, done bool) {
 	p = w.acl(e, false, p)
-	own := slices.Contains(addresses(e), p.to)
+	own := has(e, p.to)
 	if g := w.natOf[e.ID]; g != nil {
 		next, got = w.translate(g, e, own, p)
 		return place{}, next, got, false
@@ -139,6 +139,9 @@ func (w *walk) translate(g *edge.NatGateway, e *network.NetworkInterface, own bo
 // comes in again by a gateway, next.
 func (w *walk) leave(e *network.NetworkInterface, g *network.InternetGateway, p packet) (at place, next device, got packet, done bool) {
 	w.add(Hop{Component: w.component(KindInternetGateway, g.ID), Vpc: new(w.component(KindVpc, g.Vpc)), In: p.header()})
+	if p.from.Is6() {
+		return w.leave6(e, g, p)
+	}
 	public, ok := w.publicOf(e)
 	if ok = ok && p.from == primary(e); !ok || !w.plugged(e) {
 		w.refuse(Explanation{Code: NoPublicSource, Direction: Egress, Header: p.header(),
@@ -157,6 +160,40 @@ func (w *walk) leave(e *network.NetworkInterface, g *network.InternetGateway, p 
 		return place{gateway: g}, device{}, p, w.checkPublic(p)
 	}
 	return w.beyond(g, p)
+}
+
+// leave6 is leave for IPv6, which is translated nowhere. Beyond the gateway only the
+// host is reached.
+func (w *walk) leave6(e *network.NetworkInterface, g *network.InternetGateway, p packet) (place, device, packet, bool) {
+	if !has(e, p.from) || !w.plugged(e) {
+		w.refuse(Explanation{Code: NoPublicSource, Direction: Egress, Header: p.header(),
+			About: []Component{w.component(KindInterface, e.ID)},
+			Text:  fmt.Sprintf("%s is no address in use of %s, so the internet gateway drops it", p.from, e.ID)})
+	}
+	if w.back && w.gateways[w.q.Source] != nil || !w.back && w.q.Target == g.ID {
+		return place{gateway: g}, device{}, p, true
+	}
+	w.unknown6(p)
+	return place{}, device{}, p, false
+}
+
+// leaveOnly takes a packet out through an egress-only internet gateway, which takes no
+// answers to what began outside.
+func (w *walk) leaveOnly(g *edge.EgressOnlyGateway, p packet) {
+	w.add(Hop{Component: w.component(KindEgressOnly, g.ID), Vpc: new(w.component(KindVpc, g.Vpc)), In: p.header()})
+	if w.back {
+		w.refuse(Explanation{Code: NoPath, Direction: Egress, Header: p.header(),
+			Text: "an egress-only internet gateway takes no answers to what began outside"})
+		return
+	}
+	w.unknown6(p)
+}
+
+// unknown6 says that the internet has no IPv6 here.
+func (w *walk) unknown6(p packet) {
+	w.add(Hop{Component: Component{Kind: KindInternet, ID: p.to.String()}})
+	w.refuse(Explanation{Code: UnknownDestination, Header: p.header(),
+		Text: "packets of IPv6 do not leave the host: beyond internet gateways there is nobody but the host itself"})
 }
 
 // plugged reports whether something is behind the interface.
@@ -222,7 +259,9 @@ func (w *walk) comeIn(g *network.InternetGateway, p packet) (at place, next devi
 	}
 	h := &w.hops[len(w.hops)-1]
 	got = p
-	got.to = primary(e)
+	if p.to.Is4() {
+		got.to = primary(e)
+	}
 	h.Vpc, h.Out = new(w.component(KindVpc, g.Vpc)), got.header()
 	if !w.plugged(e) {
 		w.refuse(Explanation{Code: NoPublicDestination, Direction: Ingress, Header: p.header(),

@@ -8,6 +8,7 @@ import (
 
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
+	"neargate/resource/network/ipv6"
 )
 
 // maxProbes bounds how many packets are tried for a query that leaves addresses or
@@ -69,9 +70,19 @@ func (x *index) probes(q *Query) ([]packet, *Explanation) {
 	if no != nil {
 		return nil, no
 	}
-	from := []netip.Addr{q.From}
+	from, typ := []netip.Addr{q.From}, echo
+	six := to[0].Is6()
+	if six {
+		typ = echo6
+	}
 	switch {
 	case q.From.IsValid():
+	case six && source != nil && len(source.IPv6) == 0:
+		return nil, &Explanation{Code: Unassociated, Text: fmt.Sprintf("%s has no IPv6 address", q.Source)}
+	case six && source != nil:
+		from = addresses6(source)[:1]
+	case six:
+		from = x.strangers6(x.public[to[0]])
 	case source != nil:
 		from = addresses(source)[:1]
 	default:
@@ -81,7 +92,7 @@ func (x *index) probes(q *Query) ([]packet, *Explanation) {
 	for _, port := range x.ports(q) {
 		for _, t := range to {
 			for _, f := range from {
-				p := packet{from: f, to: t, protocol: q.Protocol, fromPorts: ports{q.FromPorts}, toPorts: ports{{port, port}}, typ: echo}
+				p := packet{from: f, to: t, protocol: q.Protocol, fromPorts: ports{q.FromPorts}, toPorts: ports{{port, port}}, typ: typ}
 				if !p.hasPorts() {
 					p.fromPorts, p.toPorts = ports{allPorts()}, ports{allPorts()}
 				}
@@ -217,6 +228,33 @@ func (x *index) strangers(e *network.NetworkInterface) []netip.Addr {
 	return all
 }
 
+// strangers6 is strangers for IPv6: the host's own address among them.
+func (x *index) strangers6(e *network.NetworkInterface) []netip.Addr {
+	all := []netip.Addr{netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 15: 1})} // Source: RFC 3849
+	if x.Pool.IsValid() {
+		all = append([]netip.Addr{ipv6.Host(ipv6.Range(x.Pool))}, all...)
+	}
+	if e == nil {
+		return all
+	}
+	add := func(s string) {
+		if p, ok := network.Canonical(s, 6); ok && p.Bits() > 0 && !x.within(e.Vpc, p.Addr()) {
+			all = append(all, p.Addr())
+		}
+	}
+	for _, id := range e.Groups {
+		for _, r := range x.rules[id] {
+			add(r.IPv6)
+		}
+	}
+	if a := x.acls[e.Subnet]; a != nil {
+		for _, n := range a.Entries {
+			add(n.IPv6)
+		}
+	}
+	return all
+}
+
 // after is the first address that follows a prefix; invalid: none does.
 func after(p netip.Prefix) netip.Addr {
 	b := p.Addr().As4()
@@ -294,7 +332,7 @@ func (x *index) try(q *Query, p packet) Result {
 // begin sends the packet from the query's source.
 func (w *walk) begin(p packet) (place, packet, bool) {
 	if e := w.interfaces[w.q.Source]; e != nil {
-		if slices.Contains(addresses(e), p.to) {
+		if has(e, p.to) {
 			h := w.addInterface(e)
 			h.Note, h.In = "to itself", p.header()
 			return place{}, p, true

@@ -24,6 +24,7 @@ type index struct {
 	public     map[netip.Addr]*network.NetworkInterface
 	gateways   map[string]*network.InternetGateway
 	attached   map[string]*network.InternetGateway // by VPC
+	only       map[string]*edge.EgressOnlyGateway
 	nats       map[string]*edge.NatGateway
 	natOf      map[string]*edge.NatGateway // by interface
 	endpoints  map[string]*edge.Endpoint
@@ -44,7 +45,7 @@ func newIndex(n *Network) *index {
 		tables: map[string]*network.RouteTable{}, acls: map[string]*network.NetworkAcl{}, groups: map[string]*network.SecurityGroup{},
 		rules: map[string][]*network.SecurityGroupRule{}, interfaces: map[string]*network.NetworkInterface{},
 		private: map[site]*network.NetworkInterface{}, public: map[netip.Addr]*network.NetworkInterface{},
-		gateways: map[string]*network.InternetGateway{}, attached: map[string]*network.InternetGateway{},
+		gateways: map[string]*network.InternetGateway{}, attached: map[string]*network.InternetGateway{}, only: map[string]*edge.EgressOnlyGateway{},
 		nats: map[string]*edge.NatGateway{}, natOf: map[string]*edge.NatGateway{}, endpoints: map[string]*edge.Endpoint{},
 		endpointOf: map[string]*edge.Endpoint{}, lists: map[string]*edge.PrefixList{}, peerings: map[string]*edge.Peering{},
 	}
@@ -53,6 +54,11 @@ func newIndex(n *Network) *index {
 		x.vpcs[v.ID] = v
 		for _, s := range v.CIDRs() {
 			if p, ok := network.Canonical(s, 4); ok {
+				x.cidrs[v.ID] = append(x.cidrs[v.ID], p)
+			}
+		}
+		for _, b := range v.IPv6 {
+			if p, ok := network.Canonical(b.CIDR, 6); ok {
 				x.cidrs[v.ID] = append(x.cidrs[v.ID], p)
 			}
 		}
@@ -100,8 +106,11 @@ func (x *index) addInterfaces(n *Network) {
 	for i := range n.Interfaces {
 		e := &n.Interfaces[i]
 		x.interfaces[e.ID] = e
-		for _, a := range addresses(e) {
+		for _, a := range slices.Concat(addresses(e), addresses6(e)) {
 			x.private[site{e.Vpc, a}] = e
+		}
+		for _, a := range addresses6(e) { // which are known everywhere
+			x.public[a] = e
 		}
 		if a, ok := x.publicOf(e); ok {
 			x.public[a] = e
@@ -116,6 +125,9 @@ func (x *index) addEdges(n *Network) {
 		if g.Vpc != "" {
 			x.attached[g.Vpc] = g
 		}
+	}
+	for i := range n.EgressOnly {
+		x.only[n.EgressOnly[i].ID] = &n.EgressOnly[i]
 	}
 	for i := range n.NatGateways {
 		g := &n.NatGateways[i]
@@ -150,6 +162,22 @@ func addresses(e *network.NetworkInterface) []netip.Addr {
 	return all
 }
 
+// addresses6 are the IPv6 addresses of an interface.
+func addresses6(e *network.NetworkInterface) []netip.Addr {
+	var all []netip.Addr
+	for _, s := range e.IPv6 {
+		if a, err := netip.ParseAddr(s); err == nil {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// has reports whether the interface has the address.
+func has(e *network.NetworkInterface, a netip.Addr) bool {
+	return slices.Contains(addresses(e), a) || slices.Contains(addresses6(e), a)
+}
+
 func primary(e *network.NetworkInterface) netip.Addr {
 	if all := addresses(e); len(all) > 0 {
 		return all[0]
@@ -169,13 +197,19 @@ func (x *index) publicOf(e *network.NetworkInterface) (netip.Addr, bool) {
 	return a, err == nil
 }
 
-// subnetOf is the range of the interface's subnet.
-func (x *index) subnetOf(e *network.NetworkInterface) netip.Prefix {
-	if s := x.subnets[e.Subnet]; s != nil {
-		p, _ := network.Canonical(s.CIDR, 4)
-		return p
+// near reports whether the address is one of the interface's subnet.
+func (x *index) near(e *network.NetworkInterface, a netip.Addr) bool {
+	s := x.subnets[e.Subnet]
+	if s == nil {
+		return false
 	}
-	return netip.Prefix{}
+	if p, ok := network.Canonical(s.CIDR, 4); ok && p.Contains(a) {
+		return true
+	}
+	return slices.ContainsFunc(s.IPv6, func(b network.CIDRBlock) bool {
+		p, ok := network.Canonical(b.CIDR, 6)
+		return ok && p.Contains(a)
+	})
 }
 
 // within reports whether the address is one of the VPC's.
@@ -194,8 +228,8 @@ func (x *index) prefixes(region, id string) []netip.Prefix {
 	}
 	var all []netip.Prefix
 	for _, e := range entries {
-		if p, ok := network.Canonical(e.CIDR, 4); ok {
-			all = append(all, p)
+		if p, err := netip.ParsePrefix(e.CIDR); err == nil {
+			all = append(all, p.Masked())
 		}
 	}
 	return all
@@ -254,6 +288,10 @@ func (x *index) component(kind, id string) Component {
 		}
 	case KindInternetGateway:
 		if g := x.gateways[id]; g != nil {
+			return component(kind, g.Account, g.Region, id, g.Tags)
+		}
+	case KindEgressOnly:
+		if g := x.only[id]; g != nil {
 			return component(kind, g.Account, g.Region, id, g.Tags)
 		}
 	case KindNatGateway:

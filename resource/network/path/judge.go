@@ -1,6 +1,7 @@
 package path
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,13 +15,15 @@ type packet struct {
 	from, to           netip.Addr
 	protocol           int
 	fromPorts, toPorts ports
-	typ                int // of ICMP; the code is 0
+	typ                int // of ICMP and ICMPv6; the code is 0
 }
 
 // Types of ICMP messages. Source: IANA, ICMP Parameters.
 const (
 	echo      = 8
 	echoReply = 0
+	echo6     = 128
+	reply6    = 129
 )
 
 // answer is the packet that answers p.
@@ -28,6 +31,9 @@ func (p packet) answer() packet {
 	p.from, p.to = p.to, p.from
 	p.fromPorts, p.toPorts = p.toPorts, p.fromPorts
 	p.typ = echoReply
+	if p.protocol == ICMPv6 {
+		p.typ = reply6
+	}
 	return p
 }
 
@@ -50,18 +56,20 @@ type traffic struct {
 // Names of protocols in rules.
 const (
 	nameICMP = "icmp"
+	nameICM6 = "icmpv6"
 	nameTCP  = "tcp"
 	nameUDP  = "udp"
 )
 
-// protocolNumber is the number a rule's protocol stands for; -1 is all. It is not
-// ok for protocols that IPv4 does not have.
+// protocolNumber is the number a rule's protocol stands for; -1 is all.
 func protocolNumber(s string) (int, bool) {
 	switch s {
 	case network.AllProtocols:
 		return -1, true
 	case nameICMP:
 		return ICMP, true
+	case nameICM6:
+		return ICMPv6, true
 	case nameTCP:
 		return TCP, true
 	case nameUDP:
@@ -83,7 +91,7 @@ func (t traffic) meets(p packet) ports {
 		return nil
 	case p.hasPorts() && t.from >= 0:
 		return p.toPorts.and(Range{t.from, t.to})
-	case n == ICMP && t.from >= 0 && (t.from != p.typ || t.to > 0):
+	case (n == ICMP || n == ICMPv6) && t.from >= 0 && (t.from != p.typ || t.to > 0):
 		return nil
 	}
 	return p.toPorts
@@ -130,8 +138,8 @@ func (x *index) peerMeets(e *network.NetworkInterface, r *network.SecurityGroupR
 	case r.PrefixList != "":
 		return slices.ContainsFunc(x.prefixes(e.Region, r.PrefixList), func(c netip.Prefix) bool { return c.Contains(peer) })
 	}
-	c, ok := network.Canonical(r.IPv4, 4)
-	return ok && c.Contains(peer)
+	c, err := netip.ParsePrefix(cmp.Or(r.IPv4, r.IPv6))
+	return err == nil && c.Contains(peer)
 }
 
 // anyRule reports whether one of the interface's groups has a rule.
@@ -151,8 +159,8 @@ func consult(a *network.NetworkAcl, egress bool, p packet) verdict {
 	var denied *network.NetworkAclEntry
 	left := p.toPorts
 	for _, e := range entries {
-		c, ok := network.Canonical(e.CIDR, 4)
-		if e.Egress != egress || !ok || !c.Contains(peer) {
+		c, err := netip.ParsePrefix(cmp.Or(e.CIDR, e.IPv6))
+		if e.Egress != egress || err != nil || !c.Contains(peer) {
 			continue
 		}
 		rest := p

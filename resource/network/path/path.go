@@ -30,6 +30,7 @@ type Network struct {
 	Rules       []network.SecurityGroupRule
 	Interfaces  []network.NetworkInterface
 	Gateways    []network.InternetGateway
+	EgressOnly  []edge.EgressOnlyGateway
 	NatGateways []edge.NatGateway
 	Endpoints   []edge.Endpoint
 	PrefixLists []edge.PrefixList // of customers; those of AWS follow from Pool
@@ -66,6 +67,8 @@ const (
 	ICMP = 1
 	TCP  = 6
 	UDP  = 17
+
+	ICMPv6 = 58
 )
 
 // Kinds of components, as ARNs name them, and what is beyond gateways.
@@ -76,6 +79,7 @@ const (
 	KindRouteTable      = "route-table"
 	KindInternetGateway = "internet-gateway"
 	KindNatGateway      = "natgateway"
+	KindEgressOnly      = "egress-only-internet-gateway"
 	KindEndpoint        = "vpc-endpoint"
 	KindPeering         = "vpc-peering-connection"
 	KindSubnet          = "subnet"

@@ -380,3 +380,91 @@ func TestHops(t *testing.T) {
 		t.Error(a)
 	}
 }
+
+// TestIPv6 asks about a VPC with both families: a public subnet (web), one with an
+// egress-only gateway (app), and one that is IPv4 only (old).
+func TestIPv6(t *testing.T) {
+	subnet := func(id, cidr, six string) network.Subnet {
+		s := network.Subnet{Account: account, Region: region, ID: id, Vpc: "vpc-1", CIDR: cidr}
+		if six != "" {
+			s.IPv6 = []network.CIDRBlock{{CIDR: six}}
+		}
+		return s
+	}
+	dual := func(id, subnet, ip, six string, groups ...string) network.NetworkInterface {
+		e := eni(id, "vpc-1", subnet, ip, "", groups...)
+		e.IPv6 = []string{six}
+		return e
+	}
+	rule6 := func(id, group string, egress bool, protocol string, from, to int, peer string) network.SecurityGroupRule {
+		r := rule(id, group, egress, protocol, from, to, "")
+		r.IPv4, r.IPv6 = "", peer
+		return r
+	}
+	local := network.Route{Destination6: "3fff:c61:2000:100::/56", Gateway: network.LocalGateway, Origin: network.OriginCreateRouteTable}
+	out := func(set func(*network.Route)) network.Route {
+		r := network.Route{Destination6: "::/0", Origin: network.OriginCreateRoute}
+		set(&r)
+		return r
+	}
+	entry6 := func(number int, egress bool, action, protocol, cidr string) network.NetworkAclEntry {
+		return network.NetworkAclEntry{Number: number, Egress: egress, Action: action, Protocol: protocol, IPv6: cidr, To: 65535}
+	}
+	n := &Network{
+		Pool: network.PublicRange(),
+		Vpcs: []network.Vpc{{Account: account, Region: region, ID: "vpc-1", CIDR: "10.0.0.0/16", IPv6: []network.CIDRBlock{{CIDR: "3fff:c61:2000:100::/56"}}}},
+		Subnets: []network.Subnet{subnet("subnet-web", "10.0.1.0/24", "3fff:c61:2000:101::/64"), subnet("subnet-app", "10.0.2.0/24", "3fff:c61:2000:102::/64"),
+			subnet("subnet-old", "10.0.3.0/24", "")},
+		RouteTables: []network.RouteTable{
+			table("rtb-web", "vpc-1", false, "subnet-web", local, out(func(r *network.Route) { r.Gateway = "igw-1" })),
+			table("rtb-app", "vpc-1", false, "subnet-app", local, out(func(r *network.Route) { r.EgressOnly = "eigw-1" })),
+			table("rtb-main", "vpc-1", true, "", local),
+		},
+		Acls: []network.NetworkAcl{acl("acl-app", "vpc-1", []string{"subnet-app"}, entry6(90, false, "deny", "6", "3fff:c61:2000:101::99/128"),
+			entry6(101, false, "allow", "-1", "::/0"), entry6(101, true, "allow", "-1", "::/0"))},
+		Gateways:   []network.InternetGateway{{Account: account, Region: region, ID: "igw-1", Vpc: "vpc-1"}},
+		EgressOnly: []edge.EgressOnlyGateway{{Account: account, Region: region, ID: "eigw-1", Vpc: "vpc-1"}},
+		Groups:     []network.SecurityGroup{{ID: "sg-web"}, {ID: "sg-app"}},
+		Rules: []network.SecurityGroupRule{
+			rule6("sgr-1", "sg-web", true, "-1", -1, -1, "::/0"), rule6("sgr-2", "sg-web", false, "tcp", 80, 80, "::/0"),
+			rule6("sgr-3", "sg-web", false, "icmpv6", 128, -1, "3fff:c61:2000:100::/56"),
+			rule("sgr-4", "sg-app", false, "tcp", 80, 80, "sg-web"), rule6("sgr-5", "sg-app", true, "-1", -1, -1, "::/0"),
+			rule6("sgr-6", "sg-app", false, "tcp", 443, 443, "::/0"),
+		},
+		Interfaces: []network.NetworkInterface{
+			dual("eni-web", "subnet-web", "10.0.1.10", "3fff:c61:2000:101::10", "sg-web"),
+			dual("eni-bad", "subnet-web", "10.0.1.99", "3fff:c61:2000:101::99", "sg-web"),
+			dual("eni-app", "subnet-app", "10.0.2.10", "3fff:c61:2000:102::10", "sg-app"),
+			eni("eni-old", "vpc-1", "subnet-old", "10.0.3.10", "", "sg-web"),
+		},
+	}
+	app, web := addr("3fff:c61:2000:102::10"), addr("3fff:c61:2000:101::10")
+	for _, c := range []struct {
+		name string
+		q    Query
+		code string // "": found
+	}{
+		{"by a group", Query{Source: "eni-web", To: app, Protocol: TCP, Ports: port(80)}, ""},
+		{"no rule", Query{Source: "eni-web", To: app, Protocol: TCP, Ports: port(22)}, GroupsMismatch},
+		{"an entry denies", Query{Source: "eni-bad", To: app, Protocol: TCP, Ports: port(80)}, AclRestriction},
+		{"echo", Query{Source: "eni-app", To: web, Protocol: ICMPv6}, ""},
+		{"rules for ICMP do not count", Query{Source: "eni-app", To: web, Protocol: ICMP}, GroupsMismatch},
+		{"no address of its own", Query{Source: "eni-old", To: web, Protocol: TCP, Ports: port(80)}, Unassociated},
+		{"nobody", Query{Source: "eni-web", To: addr("3fff:c61:2000:102::11"), Protocol: TCP, Ports: port(80)}, NoDestination},
+		{"from outside", Query{Source: "igw-1", To: web, Protocol: TCP, Ports: port(80)}, ""},
+		{"from outside, answers are lost", Query{Source: "igw-1", To: app, Protocol: TCP, Ports: port(443)}, NoPath},
+		{"to the gateway", Query{Source: "eni-web", To: addr("2001:db8::1"), Target: "igw-1", Protocol: TCP, Ports: port(80)}, ""},
+		{"to the internet", Query{Source: "eni-web", To: addr("2001:db8::1"), Protocol: TCP, Ports: port(80), Around: true}, UnknownDestination},
+		{"to the internet, egress only", Query{Source: "eni-app", To: addr("2001:db8::1"), Protocol: TCP, Ports: port(80), Around: true}, UnknownDestination},
+		{"IPv4 goes on as before", Query{Source: "eni-web", To: addr("10.0.2.10"), Protocol: TCP, Ports: port(80)}, GroupsMismatch},
+	} {
+		r := Find(n, c.q)
+		var code string
+		if len(r.Explanations) > 0 {
+			code = r.Explanations[0].Code
+		}
+		if code != c.code || r.Found != (c.code == "") {
+			t.Errorf("%s: found %v, %s, want %q: %+v", c.name, r.Found, code, c.code, r.Explanations)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package path
 
 import (
+	"cmp"
 	"net/netip"
 
 	"neargate/resource/network"
@@ -14,7 +15,8 @@ type device struct {
 	gateway  *network.InternetGateway
 	peering  *edge.Peering
 	endpoint *edge.Endpoint // a gateway endpoint
-	local    bool           // the router itself
+	only     *edge.EgressOnlyGateway
+	local    bool // the router itself
 }
 
 // choice is the route that a packet takes.
@@ -45,7 +47,7 @@ func (x *index) choose(vpc string, in device, to netip.Addr) choice {
 		var all []netip.Prefix
 		if list {
 			all = x.prefixes(t.Region, r.PrefixList)
-		} else if p, ok := network.Canonical(r.Destination, 4); ok {
+		} else if p, err := netip.ParsePrefix(cmp.Or(r.Destination, r.Destination6)); err == nil {
 			all = []netip.Prefix{p}
 		}
 		for _, p := range all {
@@ -55,7 +57,7 @@ func (x *index) choose(vpc string, in device, to netip.Addr) choice {
 		}
 	}
 	if local := x.localRoute(vpc, to); local != nil {
-		if p, _ := network.Canonical(local.Destination, 4); p.Bits() > bits {
+		if p, err := netip.ParsePrefix(cmp.Or(local.Destination, local.Destination6)); err == nil && p.Bits() > bits {
 			local.Table = t.ID
 			c.route = local
 			return c
@@ -74,8 +76,13 @@ func (x *index) choose(vpc string, in device, to netip.Addr) choice {
 func (x *index) localRoute(vpc string, to netip.Addr) *Route {
 	for _, c := range x.cidrs[vpc] {
 		if c.Contains(to) {
-			return &Route{Active: true, Route: network.Route{
-				Destination: c.String(), Gateway: network.LocalGateway, Origin: network.OriginCreateRouteTable}}
+			r := &Route{Active: true, Route: network.Route{Gateway: network.LocalGateway, Origin: network.OriginCreateRouteTable}}
+			if c.Addr().Is6() {
+				r.Destination6 = c.String()
+			} else {
+				r.Destination = c.String()
+			}
+			return r
 		}
 	}
 	return nil
@@ -101,6 +108,9 @@ func (x *index) inactive(t *network.RouteTable, r *network.Route) string {
 			}
 		}
 	case r.EgressOnly != "":
+		if g := x.only[r.EgressOnly]; g != nil && g.Vpc == t.Vpc {
+			code = ""
+		}
 	case x.gateways[r.Gateway] != nil:
 		if x.gateways[r.Gateway].Vpc == t.Vpc {
 			code = ""
@@ -135,6 +145,8 @@ func (x *index) target(r *Route) device {
 		return device{peering: x.peerings[r.Peering]}
 	case r.Interface != "":
 		return device{eni: x.interfaces[r.Interface]}
+	case r.EgressOnly != "":
+		return device{only: x.only[r.EgressOnly]}
 	case x.gateways[r.Gateway] != nil:
 		return device{gateway: x.gateways[r.Gateway]}
 	}

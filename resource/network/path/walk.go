@@ -97,6 +97,9 @@ func (w *walk) run(vpc string, in device, p packet) (at place, got packet, ok bo
 				return at, got, done
 			}
 			vpc, in, p = next.gateway.Vpc, next, got
+		case out.only != nil:
+			w.leaveOnly(out.only, p)
+			return place{}, p, false
 		case out.peering != nil:
 			side := other(out.peering, vpc)
 			w.add(Hop{Component: w.component(KindPeering, out.peering.ID)})
@@ -146,7 +149,7 @@ func (w *walk) sends(e *network.NetworkInterface, p packet) {
 	if last := len(w.hops) - 1; last < 0 || w.hops[last].ID != e.ID {
 		w.addInterface(e)
 	}
-	if e.SourceDestCheck && !slices.Contains(addresses(e), p.from) {
+	if e.SourceDestCheck && !has(e, p.from) {
 		w.refuse(Explanation{Code: SourceDestCheck, Direction: Egress, Header: p.header(),
 			Text: fmt.Sprintf("%s is not an address of %s, which checks what it sends", p.from, e.ID)})
 	}
@@ -183,7 +186,7 @@ func (w *walk) route(vpc string, in device, p packet) (device, packet, bool) {
 		}
 		p = w.acl(in.eni, true, p)
 	}
-	if c.table != nil && !(local && w.subnetOf(in.eni).Contains(p.to)) {
+	if c.table != nil && !(local && w.near(in.eni, p.to)) {
 		w.add(Hop{Component: tableComponent(c.table), Vpc: new(w.component(KindVpc, vpc)), Route: c.route})
 	}
 	if e, lost := w.lost(vpc, in, out, c, p); lost {
@@ -264,7 +267,7 @@ func (w *walk) acl(e *network.NetworkInterface, egress bool, p packet) packet {
 	if egress {
 		peer, direction, verb = p.to, Egress, "out of"
 	}
-	if a == nil || w.subnetOf(e).Contains(peer) {
+	if a == nil || w.near(e, peer) {
 		return p
 	}
 	v := consult(a, egress, p)
@@ -282,7 +285,7 @@ func (w *walk) acl(e *network.NetworkInterface, egress bool, p packet) packet {
 
 // number is an ACL entry's number as AWS writes it.
 func number(n int) string {
-	if n == network.LastAclEntry {
+	if n >= network.LastAclEntry {
 		return "*"
 	}
 	return fmt.Sprint(n)
@@ -314,6 +317,8 @@ func protocolName(n int) string {
 		return "TCP"
 	case UDP:
 		return "UDP"
+	case ICMPv6:
+		return "ICMPv6"
 	}
 	return fmt.Sprint("protocol ", n)
 }

@@ -18,19 +18,21 @@ const (
 	protocolICMP = "1"
 	protocolTCP  = "6"
 	protocolUDP  = "17"
+
+	protocolICMPv6 = "58"
 )
 
 func renderAcl(_ call.Scope, a *network.NetworkAcl) (wire.NetworkAcl, error) {
 	entries := []wire.NetworkAclEntry{}
 	for _, e := range a.Entries {
 		w := wire.NetworkAclEntry{
-			CidrBlock: new(e.CIDR), Egress: new(e.Egress), Protocol: new(e.Protocol), RuleAction: new(e.Action),
+			CidrBlock: call.Optional(e.CIDR), Ipv6CidrBlock: call.Optional(e.IPv6), Egress: new(e.Egress), Protocol: new(e.Protocol), RuleAction: new(e.Action),
 			RuleNumber: new(int32(e.Number)),
 		}
 		switch e.Protocol {
 		case protocolTCP, protocolUDP:
 			w.PortRange = &wire.PortRange{From: new(int32(e.From)), To: new(int32(e.To))}
-		case protocolICMP:
+		case protocolICMP, protocolICMPv6:
 			w.IcmpTypeCode = &wire.IcmpTypeCode{Type: new(int32(e.From)), Code: new(int32(e.To))}
 		}
 		entries = append(entries, w)

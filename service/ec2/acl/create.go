@@ -6,6 +6,7 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
+	"neargate/resource/network/ipv6"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/tag"
@@ -53,6 +54,9 @@ func (s *Handler) CreateNetworkAcl(ctx context.Context, in *wire.CreateNetworkAc
 			return err
 		}
 		a := network.NetworkAcl{Account: v.Account, Region: v.Region, ID: id, Vpc: v.ID, Entries: network.ClosedAclEntries(), Tags: tags}
+		if len(v.IPv6) > 0 {
+			ipv6.Guard(&a)
+		}
 		if out, err = asCreated(sc, &a); err != nil {
 			return err
 		}

@@ -20,11 +20,11 @@ const maxEntries = 20
 
 // rule is an entry as a request names it.
 type rule struct {
-	acl, protocol, action, cidr *string
-	number                      *int32
-	egress                      *bool
-	icmp                        *wire.IcmpTypeCode
-	ports                       *wire.PortRange
+	acl, protocol, action, cidr, six *string
+	number                           *int32
+	egress                           *bool
+	icmp                             *wire.IcmpTypeCode
+	ports                            *wire.PortRange
 }
 
 // entry reads an entry.
@@ -39,8 +39,10 @@ func (r rule) entry() (network.NetworkAclEntry, error) {
 		return e, call.Missing("protocol")
 	case r.action == nil:
 		return e, call.Missing("ruleAction")
-	case r.cidr == nil:
+	case r.cidr == nil && r.six == nil:
 		return e, call.Missing("cidrBlock")
+	case r.cidr != nil && r.six != nil:
+		return e, shape.Errorf("InvalidParameterCombination", "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock")
 	case e.Action != "allow" && e.Action != "deny":
 		return e, call.Invalid("Value (%s) for parameter ruleAction is invalid.", e.Action)
 	}
@@ -48,21 +50,37 @@ func (r rule) entry() (network.NetworkAclEntry, error) {
 	if e.Number, err = numberOf(r.number); err != nil {
 		return e, err
 	}
-	cidr, ok := network.Canonical(*r.cidr, 4)
-	if !ok {
-		return e, call.Invalid("Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", *r.cidr)
+	if err := r.peer(&e); err != nil {
+		return e, err
 	}
-	e.CIDR = cidr.String()
 	if e.Protocol, err = protocolOf(*r.protocol); err != nil {
 		return e, err
 	}
 	switch e.Protocol {
 	case protocolTCP, protocolUDP:
 		e.From, e.To, err = portsOf(r.ports)
-	case protocolICMP:
+	case protocolICMP, protocolICMPv6:
 		e.From, e.To, err = icmpOf(r.icmp)
 	}
 	return e, err
+}
+
+// peer reads the range that the entry is about.
+func (r rule) peer(e *network.NetworkAclEntry) error {
+	name, value, family := "cidrBlock", r.cidr, 4
+	if r.six != nil {
+		name, value, family = "ipv6CidrBlock", r.six, 6
+	}
+	p, ok := network.Canonical(*value, family)
+	switch {
+	case !ok:
+		return call.Invalid("Value (%s) for parameter %s is invalid. This is not a valid CIDR block.", *value, name)
+	case family == 6:
+		e.IPv6 = p.String()
+	default:
+		e.CIDR = p.String()
+	}
+	return nil
 }
 
 // numberOf reads the number of an entry a customer may have.
@@ -140,7 +158,7 @@ func (s *Handler) CreateNetworkAclEntry(ctx context.Context, in *wire.CreateNetw
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	e, err := rule{in.NetworkAclId, in.Protocol, in.RuleAction, in.CidrBlock, in.RuleNumber, in.Egress, in.IcmpTypeCode, in.PortRange}.entry()
+	e, err := rule{in.NetworkAclId, in.Protocol, in.RuleAction, in.CidrBlock, in.Ipv6CidrBlock, in.RuleNumber, in.Egress, in.IcmpTypeCode, in.PortRange}.entry()
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +193,7 @@ func (s *Handler) ReplaceNetworkAclEntry(ctx context.Context, in *wire.ReplaceNe
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	e, err := rule{in.NetworkAclId, in.Protocol, in.RuleAction, in.CidrBlock, in.RuleNumber, in.Egress, in.IcmpTypeCode, in.PortRange}.entry()
+	e, err := rule{in.NetworkAclId, in.Protocol, in.RuleAction, in.CidrBlock, in.Ipv6CidrBlock, in.RuleNumber, in.Egress, in.IcmpTypeCode, in.PortRange}.entry()
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
-	"neargate/store/tables/address"
+	"neargate/store/tables/ranges"
 	"neargate/wire/shape"
 )
 
@@ -54,6 +54,13 @@ func (s *Handler) CreateNetworkInterface(ctx context.Context, in *wire.CreateNet
 			return err
 		}
 		if err := chooseRest(sc, &subnet, &e, o.Extra); err != nil {
+			return err
+		}
+		chosen := o.ExtraIPv6
+		if subnet.AssignIPv6 && len(o.IPv6) == 0 && in.Ipv6AddressCount == nil {
+			chosen = 1
+		}
+		if _, err := assign6(sc, &subnet, &e, o.IPv6, chosen); err != nil {
 			return err
 		}
 		if err := tables.NetworkInterfaces.Put(sc.Tx, &e); err != nil {
@@ -158,7 +165,7 @@ func (s *Handler) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNet
 		case e.RequesterManaged:
 			return call.NotYours()
 		}
-		return address.DeleteInterface(sc.Tx, &e)
+		return ranges.DeleteInterface(sc.Tx, &e)
 	})
 	return &wire.DeleteNetworkInterfaceOutput{}, err
 }

@@ -16,7 +16,7 @@ import (
 func renderInterface(sc call.Scope, e *network.NetworkInterface) (wire.NetworkInterface, error) {
 	w := wire.NetworkInterface{
 		AvailabilityZone: &e.Zone, AvailabilityZoneId: call.Optional(zoneID(e.Region, e.Zone)), Description: &e.Description,
-		InterfaceType: new(e.Kind()), Ipv6Addresses: []wire.NetworkInterfaceIpv6Address{}, MacAddress: &e.MAC,
+		InterfaceType: new(e.Kind()), Ipv6Addresses: shown6(e), Ipv6Address: first(e.IPv6), MacAddress: &e.MAC,
 		NetworkInterfaceId: &e.ID, OwnerId: &e.Account, PrivateIpAddress: call.Optional(e.Primary()), PublicDnsName: new(""),
 		RequesterId: call.Optional(e.RequesterID), RequesterManaged: &e.RequesterManaged, SourceDestCheck: &e.SourceDestCheck,
 		Operator: &wire.OperatorResponse{Managed: new(false), HiddenByDefault: new(false)},

@@ -224,23 +224,3 @@ func (s *Handler) DescribeNatGateways(ctx context.Context, in *wire.DescribeNatG
 	out, next, err := describeNats.Run(ctx, s.Env, call.Page(in.NatGatewayIds, in.Filter, in.MaxResults, in.NextToken))
 	return &wire.DescribeNatGatewaysOutput{NatGateways: out, NextToken: next}, err
 }
-
-var describeEgressOnly = call.Listing[edge.EgressOnlyGateway, wire.EgressOnlyInternetGateway]{
-	Op: "DescribeEgressOnlyInternetGateways", Kind: call.EgressOnlyGateways, IDs: "EgressOnlyInternetGatewayIds",
-	Filters: filter.Set{Tags: "Tags"},
-	Render: func(_ call.Scope, g *edge.EgressOnlyGateway) (wire.EgressOnlyInternetGateway, error) {
-		return wire.EgressOnlyInternetGateway{
-			EgressOnlyInternetGatewayId: &g.ID, Tags: tag.Listed(g.Tags),
-			Attachments: []wire.InternetGatewayAttachment{{State: new("attached"), VpcId: &g.Vpc}},
-		}, nil
-	},
-}
-
-// DescribeEgressOnlyInternetGateways lists egress-only internet gateways.
-func (s *Handler) DescribeEgressOnlyInternetGateways(ctx context.Context, in *wire.DescribeEgressOnlyInternetGatewaysInput) (*wire.DescribeEgressOnlyInternetGatewaysOutput, error) {
-	if err := admit.Check(in); err != nil {
-		return nil, err
-	}
-	out, next, err := describeEgressOnly.Run(ctx, s.Env, call.Page(in.EgressOnlyInternetGatewayIds, in.Filters, in.MaxResults, in.NextToken))
-	return &wire.DescribeEgressOnlyInternetGatewaysOutput{EgressOnlyInternetGateways: out, NextToken: next}, err
-}

@@ -9,6 +9,7 @@ import (
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
+	"neargate/resource/network/ipv6"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
@@ -70,6 +71,7 @@ func (s *Handler) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 		return nil, err
 	}
 	id, ruleID := s.Deps.IDs.EC2(call.Groups.Prefix), s.Deps.IDs.EC2(call.Rules.Prefix)
+	sixID := s.Deps.IDs.EC2(call.Rules.Prefix)
 	var g network.SecurityGroup
 	err = s.Update(ctx, func(sc call.Scope) error {
 		vpc, err := vpcOrDefault(sc, in.VpcId)
@@ -95,6 +97,17 @@ func (s *Handler) CreateSecurityGroup(ctx context.Context, in *wire.CreateSecuri
 		}
 		if err := tables.SecurityGroups.Put(sc.Tx, &g); err != nil {
 			return err
+		}
+		v, err := tables.Vpcs.Get(sc.Tx, account, region, vpc)
+		if err != nil {
+			return err
+		}
+		if len(v.IPv6) > 0 {
+			six := out
+			six.ID, six.Permission = sixID, ipv6.LetOut()
+			if err := tables.SecurityGroupRules.Put(sc.Tx, &six); err != nil {
+				return err
+			}
 		}
 		return tables.SecurityGroupRules.Put(sc.Tx, &out)
 	})

@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -134,7 +135,7 @@ func renderEntry(e *network.NetworkAclEntry) *wire.AnalysisAclRule {
 		}
 	}
 	return &wire.AnalysisAclRule{
-		Cidr: call.Optional(e.CIDR), Egress: new(e.Egress), Protocol: &name, RuleAction: new(e.Action), RuleNumber: new(int32(e.Number)),
+		Cidr: call.Optional(cmp.Or(e.CIDR, e.IPv6)), Egress: new(e.Egress), Protocol: &name, RuleAction: new(e.Action), RuleNumber: new(int32(e.Number)),
 		PortRange: portRange(name, e.From, e.To),
 	}
 }
@@ -151,7 +152,7 @@ func renderRule(r *network.SecurityGroupRule) *wire.AnalysisSecurityGroupRule {
 		direction = path.Egress
 	}
 	return &wire.AnalysisSecurityGroupRule{
-		Cidr: call.Optional(r.IPv4), Direction: &direction, Protocol: &name, SecurityGroupId: call.Optional(r.Peer),
+		Cidr: call.Optional(cmp.Or(r.IPv4, r.IPv6)), Direction: &direction, Protocol: &name, SecurityGroupId: call.Optional(r.Peer),
 		PrefixListId: call.Optional(r.PrefixList), PortRange: portRange(name, r.From, r.To),
 	}
 }
@@ -172,7 +173,7 @@ func renderRoute(r *path.Route) *wire.AnalysisRouteTableRoute {
 		state = "blackhole"
 	}
 	return &wire.AnalysisRouteTableRoute{
-		DestinationCidr: call.Optional(r.Destination), DestinationPrefixListId: call.Optional(r.PrefixList), GatewayId: call.Optional(r.Gateway),
+		DestinationCidr: call.Optional(cmp.Or(r.Destination, r.Destination6)), DestinationPrefixListId: call.Optional(r.PrefixList), GatewayId: call.Optional(r.Gateway),
 		NatGatewayId: call.Optional(r.NatGateway), NetworkInterfaceId: call.Optional(r.Interface), VpcPeeringConnectionId: call.Optional(r.Peering),
 		EgressOnlyInternetGatewayId: call.Optional(r.EgressOnly), Origin: new(strings.ToLower(r.Origin)), State: &state,
 	}

@@ -22,7 +22,7 @@ func (s *Handler) CreateRoute(ctx context.Context, in *wire.CreateRouteInput) (*
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	r, err := destination(in.DestinationCidrBlock, in.DestinationPrefixListId)
+	r, err := destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId)
 	switch {
 	case in.RouteTableId == nil:
 		return nil, call.Missing("routeTableId")
@@ -36,7 +36,7 @@ func (s *Handler) CreateRoute(ctx context.Context, in *wire.CreateRouteInput) (*
 			return err
 		}
 		r := r
-		err = aim(sc, &t, &r, asked{in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcPeeringConnectionId, in.VpcEndpointId})
+		err = aim(sc, &t, &r, asked{in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcPeeringConnectionId, in.VpcEndpointId, in.EgressOnlyInternetGatewayId})
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (s *Handler) ReplaceRoute(ctx context.Context, in *wire.ReplaceRouteInput) 
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	r, err := destination(in.DestinationCidrBlock, in.DestinationPrefixListId)
+	r, err := destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId)
 	switch {
 	case in.RouteTableId == nil:
 		return nil, call.Missing("routeTableId")
@@ -123,7 +123,7 @@ func (s *Handler) ReplaceRoute(ctx context.Context, in *wire.ReplaceRouteInput) 
 			return call.Invalid("cannot replace VPC endpoint route %s in route table %s", named(r), t.ID)
 		}
 		r := r
-		err = aim(sc, &t, &r, asked{in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcPeeringConnectionId, in.VpcEndpointId})
+		err = aim(sc, &t, &r, asked{in.GatewayId, in.NatGatewayId, in.NetworkInterfaceId, in.VpcPeeringConnectionId, in.VpcEndpointId, in.EgressOnlyInternetGatewayId})
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (s *Handler) DeleteRoute(ctx context.Context, in *wire.DeleteRouteInput) (*
 	if err := admit.Check(in); err != nil {
 		return nil, err
 	}
-	r, err := destination(in.DestinationCidrBlock, in.DestinationPrefixListId)
+	r, err := destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId)
 	switch {
 	case in.RouteTableId == nil:
 		return nil, call.Missing("routeTableId")
@@ -161,6 +161,8 @@ func (s *Handler) DeleteRoute(ctx context.Context, in *wire.DeleteRouteInput) (*
 		switch {
 		case i < 0 && r.PrefixList != "":
 			return shape.Errorf("InvalidRoute.NotFound", "no route with destination-prefix-list-id %s in route table %s", named(r), t.ID)
+		case i < 0 && r.Destination6 != "":
+			return shape.Errorf("InvalidRoute.NotFound", "no route with destination-ipv6-cidr-block %s in route table %s", named(r), t.ID)
 		case i < 0:
 			return shape.Errorf("InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", named(r), t.ID)
 		case t.Routes[i].Gateway == network.LocalGateway:

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,21 +15,43 @@ import (
 )
 
 // asked are the targets that a request gives a route.
-type asked struct{ gateway, nat, eni, peering, vpce *string }
+type asked struct{ gateway, nat, eni, peering, vpce, egressOnly *string }
 
 // linkLocal holds the addresses at which AWS serves every VPC itself; no route may
 // lead there. Source: Amazon VPC User Guide, Reserved CIDRs.
 func linkLocal() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254, 168}), 22) }
 
+// reserved reports whether a route to d would take away what AWS serves itself.
+func reserved(d netip.Prefix) bool {
+	l := linkLocal()
+	if !d.Addr().Is4() {
+		l = netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfe, 0x80}), 10)
+	}
+	return l.Overlaps(d) && d.Bits() >= l.Bits()
+}
+
 // destination reads where a route is for: a range or a prefix list.
-func destination(cidr, list *string) (network.Route, error) {
+func destination(cidr, six, list *string) (network.Route, error) {
+	both := func(a, b string) error {
+		return shape.Errorf("InvalidParameterCombination", "The parameter %s cannot be used with the parameter %s", a, b)
+	}
 	switch {
-	case cidr == nil && list == nil:
+	case cidr == nil && six == nil && list == nil:
 		return network.Route{}, call.Missing("destinationCidrBlock")
+	case cidr != nil && six != nil:
+		return network.Route{}, both("destinationCidrBlock", "destinationIpv6CidrBlock")
 	case cidr != nil && list != nil:
-		return network.Route{}, shape.Errorf("InvalidParameterCombination", "The parameter destinationCidrBlock cannot be used with the parameter destinationPrefixListId")
+		return network.Route{}, both("destinationCidrBlock", "destinationPrefixListId")
+	case six != nil && list != nil:
+		return network.Route{}, both("destinationIpv6CidrBlock", "destinationPrefixListId")
 	case list != nil:
 		return network.Route{PrefixList: *list}, nil
+	case six != nil:
+		p, ok := network.Canonical(*six, 6)
+		if !ok {
+			return network.Route{}, call.Invalid("Value (%s) for parameter destinationIpv6CidrBlock is invalid. This is not a valid CIDR block.", *six)
+		}
+		return network.Route{Destination6: p.String()}, nil
 	}
 	p, ok := network.Canonical(*cidr, 4)
 	if !ok {
@@ -43,7 +66,7 @@ func same(a, b network.Route) bool {
 }
 
 // named is the destination of a route in messages.
-func named(r network.Route) string { return r.Destination + r.PrefixList }
+func named(r network.Route) string { return r.Destination + r.Destination6 + r.PrefixList }
 
 // find is the index of the table's route to the destination of r, -1 when there is
 // none.
@@ -54,19 +77,24 @@ func find(t *network.RouteTable, r network.Route) int {
 // aim reads the one target of a route, which must be of the table's VPC.
 func aim(sc call.Scope, t *network.RouteTable, r *network.Route, a asked) error {
 	n := 0
-	for _, p := range []*string{a.gateway, a.nat, a.eni, a.peering, a.vpce} {
+	for _, p := range []*string{a.gateway, a.nat, a.eni, a.peering, a.vpce, a.egressOnly} {
 		if p != nil {
 			n++
 		}
 	}
 	if n != 1 {
 		return shape.Errorf("InvalidParameterCombination", "The request must contain exactly one of gatewayId, natGatewayId, "+
-			"networkInterfaceId, vpcPeeringConnectionId, vpcEndpointId")
+			"networkInterfaceId, vpcPeeringConnectionId, vpcEndpointId, egressOnlyInternetGatewayId")
 	}
 	switch {
 	case a.gateway != nil:
 		r.Gateway = *a.gateway
 		return internet(sc, t, *a.gateway)
+	case a.egressOnly != nil:
+		r.EgressOnly = *a.egressOnly
+		return egressOnly(sc, t, r)
+	case a.nat != nil && r.Destination6 != "":
+		return call.Invalid("route table %s: a NAT gateway cannot be the target of the IPv6 destination %s", t.ID, r.Destination6)
 	case a.nat != nil:
 		r.NatGateway = *a.nat
 		return nat(sc, t, *a.nat)
@@ -99,6 +127,20 @@ func internet(sc call.Scope, t *network.RouteTable, id string) error {
 		err = foreign(t, "network gateway", id)
 	}
 	return err
+}
+
+// egressOnly checks a route to an egress-only internet gateway, which takes IPv6 only.
+func egressOnly(sc call.Scope, t *network.RouteTable, r *network.Route) error {
+	g, err := call.EgressOnlyGateways.Get(sc, r.EgressOnly)
+	switch {
+	case err != nil:
+		return err
+	case g.Vpc != t.Vpc:
+		return foreign(t, "network gateway", g.ID)
+	case r.Destination != "":
+		return call.Invalid("The destination CIDR block %s cannot have the egress-only internet gateway %s as target, which is for IPv6 only.", r.Destination, g.ID)
+	}
+	return nil
 }
 
 // nat checks a route to a NAT gateway.
@@ -165,14 +207,18 @@ func allowed(sc call.Scope, v *network.Vpc, r network.Route) error {
 		_, err := call.ListSize(sc, r.PrefixList)
 		return err
 	}
-	d, err := netip.ParsePrefix(r.Destination)
+	d, err := netip.ParsePrefix(cmp.Or(r.Destination, r.Destination6))
 	if err != nil {
 		return err
 	}
-	if linkLocal().Overlaps(d) && d.Bits() >= linkLocal().Bits() {
+	if reserved(d) {
 		return call.Invalid("The destination CIDR block %s is reserved.", d)
 	}
-	for _, c := range v.CIDRs() {
+	cidrs := v.CIDRs()
+	for _, b := range v.IPv6 {
+		cidrs = append(cidrs, b.CIDR)
+	}
+	for _, c := range cidrs {
 		p, err := netip.ParsePrefix(c)
 		if err != nil {
 			return err
@@ -187,6 +233,11 @@ func allowed(sc call.Scope, v *network.Vpc, r network.Route) error {
 		for s, err := range tables.Subnets.By(sc.Tx, tables.SubnetsByVpc, v.Account, v.Region, v.ID) {
 			if err != nil || s.CIDR == r.Destination {
 				return err
+			}
+			for _, b := range s.IPv6 {
+				if b.CIDR == r.Destination6 {
+					return nil
+				}
 			}
 		}
 		return call.Invalid("The destination CIDR block %s does not match the CIDR block of a subnet of %s.", d, v.ID)

@@ -104,14 +104,8 @@ func (s *Handler) ModifySubnetAttribute(ctx context.Context, in *wire.ModifySubn
 	if err != nil {
 		return nil, err
 	}
-	// What these turn on needs IPv6.
-	for name, a := range map[string]*wire.AttributeBooleanValue{
-		"AssignIpv6AddressOnCreation": in.AssignIpv6AddressOnCreation, "EnableDns64": in.EnableDns64,
-		"EnableResourceNameDnsAAAARecordOnLaunch": in.EnableResourceNameDnsAAAARecordOnLaunch,
-	} {
-		if a != nil && call.Val(a.Value) {
-			return nil, admit.Unsupported(name)
-		}
+	if in.EnableDns64 != nil && call.Val(in.EnableDns64.Value) {
+		return nil, admit.Unsupported("EnableDns64")
 	}
 	hostname := call.Val(in.PrivateDnsHostnameTypeOnLaunch)
 	if in.PrivateDnsHostnameTypeOnLaunch != nil && hostname != hostnameIP && hostname != hostnameResource {
@@ -124,6 +118,16 @@ func (s *Handler) ModifySubnetAttribute(ctx context.Context, in *wire.ModifySubn
 			return err
 		case in.MapPublicIpOnLaunch != nil:
 			r.MapPublicIP = call.Val(in.MapPublicIpOnLaunch.Value)
+		case in.AssignIpv6AddressOnCreation != nil:
+			if r.AssignIPv6 = call.Val(in.AssignIpv6AddressOnCreation.Value); r.AssignIPv6 && len(r.IPv6) == 0 {
+				return call.Invalid("Invalid value 'true' for assignIpv6AddressOnCreation. "+
+					"The subnet '%s' has no associated IPv6 CIDR block.", r.ID)
+			}
+		case in.EnableResourceNameDnsAAAARecordOnLaunch != nil:
+			if r.HostnameAAAA = call.Val(in.EnableResourceNameDnsAAAARecordOnLaunch.Value); r.HostnameAAAA && len(r.IPv6) == 0 {
+				return call.Invalid("Invalid value 'true' for enableResourceNameDnsAAAARecordOnLaunch. "+
+					"The subnet '%s' has no associated IPv6 CIDR block.", r.ID)
+			}
 		case in.EnableResourceNameDnsARecordOnLaunch != nil:
 			r.HostnameA = call.Val(in.EnableResourceNameDnsARecordOnLaunch.Value)
 		case hostname != "":

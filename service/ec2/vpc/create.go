@@ -35,6 +35,8 @@ func (s *Handler) CreateVpc(ctx context.Context, in *wire.CreateVpcInput) (*wire
 		return nil, err
 	}
 	parts := v.Parts(s.newID)
+	wanted := s.provided(in.AmazonProvidedIpv6CidrBlock)
+	rule := s.newID(call.Rules.Prefix)
 	var out wire.Vpc
 	err = s.Update(ctx, func(sc call.Scope) error {
 		if err := roomForVpc(sc); err != nil {
@@ -48,7 +50,14 @@ func (s *Handler) CreateVpc(ctx context.Context, in *wire.CreateVpcInput) (*wire
 				return err
 			}
 		}
-		v.DhcpOptions = options.ID
+		v.DhcpOptions, v.IPv6 = options.ID, nil
+		parts := parts
+		if wanted != nil {
+			if err := s.provide(sc, &v, *wanted); err != nil {
+				return err
+			}
+			furnish(&v, &parts, rule)
+		}
 		out, err = renderVpc(sc, &v)
 		asCreated(&out)
 		if err != nil {
@@ -79,10 +88,7 @@ func (s *Handler) ordered(c auth.Caller, in *wire.CreateVpcInput) (network.Vpc, 
 	default:
 		return v, call.Invalid("Value (%s) for parameter instanceTenancy is invalid.", tenancy)
 	}
-	switch {
-	case call.Val(in.AmazonProvidedIpv6CidrBlock):
-		return v, admit.Unsupported("AmazonProvidedIpv6CidrBlock")
-	case in.CidrBlock == nil:
+	if in.CidrBlock == nil {
 		return v, shape.Errorf("MissingParameter", "Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.")
 	}
 	cidr, err := vpcRange(in.CidrBlock)
@@ -96,7 +102,12 @@ func (s *Handler) newID(prefix string, _ ...string) string { return s.Deps.IDs.E
 // asCreated shows the VPC as the answer to its creation does.
 func asCreated(w *wire.Vpc) {
 	w.State, w.BlockPublicAccessStates = new("pending"), nil
-	w.Ipv6CidrBlockAssociationSet = []wire.VpcIpv6CidrBlockAssociation{}
+	if w.Ipv6CidrBlockAssociationSet == nil {
+		w.Ipv6CidrBlockAssociationSet = []wire.VpcIpv6CidrBlockAssociation{}
+	}
+	for i := range w.Ipv6CidrBlockAssociationSet {
+		w.Ipv6CidrBlockAssociationSet[i].Ipv6CidrBlockState.State = new("associating")
+	}
 }
 
 func roomForVpc(sc call.Scope) error {

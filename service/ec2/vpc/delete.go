@@ -11,6 +11,7 @@ import (
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/store/tables/edges"
+	"neargate/store/tables/ranges"
 	"neargate/wire/shape"
 )
 
@@ -38,6 +39,11 @@ func (s *Handler) DeleteVpc(ctx context.Context, in *wire.DeleteVpcInput) (*wire
 		}
 		if err := p.delete(sc); err != nil {
 			return err
+		}
+		for _, b := range v.IPv6 {
+			if err := ranges.Blocks.Delete(sc.Tx, b.CIDR); err != nil {
+				return err
+			}
 		}
 		return tables.Vpcs.Delete(sc.Tx, v.Account, v.Region, v.ID)
 	})

@@ -29,8 +29,10 @@ func (s *Handler) AssociateVpcCidrBlock(ctx context.Context, in *wire.AssociateV
 	switch {
 	case in.VpcId == nil:
 		return nil, call.Missing("vpcId")
+	case call.Val(in.AmazonProvidedIpv6CidrBlock) && in.CidrBlock != nil:
+		return nil, shape.Errorf("InvalidParameterCombination", "The parameter amazonProvidedIpv6CidrBlock cannot be used with the parameter cidrBlock")
 	case call.Val(in.AmazonProvidedIpv6CidrBlock):
-		return nil, admit.Unsupported("AmazonProvidedIpv6CidrBlock")
+		return s.associate6(ctx, *in.VpcId)
 	case in.CidrBlock == nil:
 		return nil, call.Missing("cidrBlock")
 	}
@@ -136,16 +138,21 @@ func (s *Handler) DisassociateVpcCidrBlock(ctx context.Context, in *wire.Disasso
 	id := *in.AssociationId
 	var v network.Vpc
 	var gone network.CIDRBlock
+	var six bool
 	err := s.Update(ctx, func(sc call.Scope) error {
 		var err error
 		if v, err = vpcWithRange(sc, id); err != nil {
 			return err
 		}
+		if i := indexOf(v.IPv6, id); i >= 0 {
+			gone, six = v.IPv6[i], true
+			return dissociate6(sc, &v, i)
+		}
 		if v.CIDRAssociation == id {
 			return shape.Errorf("OperationNotPermitted", "The vpc CIDR block with association ID %s may not be disassociated. "+
 				"It is the primary IPv4 CIDR block of the VPC", id)
 		}
-		i := slices.IndexFunc(v.Secondary, func(b network.CIDRBlock) bool { return b.Association == id })
+		i := indexOf(v.Secondary, id)
 		gone = v.Secondary[i]
 		if used, err := hasSubnetIn(sc, &v, gone.CIDR); err != nil {
 			return err
@@ -166,6 +173,11 @@ func (s *Handler) DisassociateVpcCidrBlock(ctx context.Context, in *wire.Disasso
 	if err != nil {
 		return nil, err
 	}
+	if six {
+		return &wire.DisassociateVpcCidrBlockOutput{
+			Ipv6CidrBlockAssociation: new(association6(v.Region, gone, "disassociating")), VpcId: &v.ID,
+		}, nil
+	}
 	return &wire.DisassociateVpcCidrBlockOutput{
 		CidrBlockAssociation: new(association(gone.Association, gone.CIDR, "disassociating")), VpcId: &v.ID,
 	}, nil
@@ -178,7 +190,7 @@ func vpcWithRange(sc call.Scope, association string) (network.Vpc, error) {
 		if err != nil {
 			return v, err
 		}
-		if v.CIDRAssociation == association || slices.ContainsFunc(v.Secondary, func(b network.CIDRBlock) bool { return b.Association == association }) {
+		if v.CIDRAssociation == association || indexOf(v.Secondary, association) >= 0 || indexOf(v.IPv6, association) >= 0 {
 			return v, nil
 		}
 	}

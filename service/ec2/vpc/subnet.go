@@ -22,12 +22,12 @@ const (
 func renderSubnet(sc call.Scope, r *network.Subnet) (wire.Subnet, error) {
 	free, err := address.Available(sc.Tx, r)
 	return wire.Subnet{
-		AssignIpv6AddressOnCreation: new(false),
+		AssignIpv6AddressOnCreation: &r.AssignIPv6,
 		AvailabilityZone:            &r.Zone, AvailabilityZoneId: &r.ZoneID,
 		AvailableIpAddressCount: new(int32(free)),
 		BlockPublicAccessStates: openToInternet(),
-		CidrBlock:               &r.CIDR, DefaultForAz: &r.DefaultForAZ, EnableDns64: new(false),
-		Ipv6CidrBlockAssociationSet: []wire.SubnetIpv6CidrBlockAssociation{}, Ipv6Native: new(false),
+		CidrBlock:               &r.CIDR, DefaultForAz: &r.DefaultForAZ, EnableDns64: &r.DNS64,
+		Ipv6CidrBlockAssociationSet: subnetRanges(r), Ipv6Native: new(false),
 		MapCustomerOwnedIpOnLaunch: new(false), MapPublicIpOnLaunch: &r.MapPublicIP, OwnerId: &r.Account,
 		PrivateDnsNameOptionsOnLaunch: &wire.PrivateDnsNameOptionsOnLaunch{
 			HostnameType:                 new(cmp.Or(r.HostnameType, hostnameIP)),

@@ -14,6 +14,7 @@ import (
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/ranges"
 	"neargate/wire/shape"
 )
 
@@ -41,7 +42,14 @@ func (s *Handler) CreateSubnet(ctx context.Context, in *wire.CreateSubnetInput) 
 	if err != nil {
 		return nil, err
 	}
+	six, err := subnetRange(in.Ipv6CidrBlock)
+	if err != nil {
+		return nil, err
+	}
 	r := network.Subnet{ID: s.newID(call.Subnets.Prefix), CIDR: cidr.String(), Tags: tags}
+	if six.IsValid() {
+		r.IPv6 = []network.CIDRBlock{{Association: s.newID(subnetAssociation), CIDR: six.String()}}
+	}
 	association := s.newID("aclassoc")
 	var out wire.Subnet
 	err = s.Update(ctx, func(sc call.Scope) error {
@@ -56,8 +64,16 @@ func (s *Handler) CreateSubnet(ctx context.Context, in *wire.CreateSubnetInput) 
 		if err := fits(sc, &v, cidr); err != nil {
 			return err
 		}
+		if six.IsValid() {
+			if err := fits6(sc, &v, six); err != nil {
+				return err
+			}
+		}
 		r.Account, r.Region, r.Vpc, r.Zone, r.ZoneID = v.Account, v.Region, v.ID, zone.Name, zone.ID
 		out, err = putSubnet(sc, &r, association)
+		for i := range out.Ipv6CidrBlockAssociationSet {
+			out.Ipv6CidrBlockAssociationSet[i].Ipv6CidrBlockState.State = new("associating")
+		}
 		return err
 	})
 	if err != nil {
@@ -222,6 +238,9 @@ func (s *Handler) DeleteSubnet(ctx context.Context, in *wire.DeleteSubnetInput) 
 			return err
 		}
 		if sc.Tx.Count(store.Prefix(tables.PrivateAddresses.Name, r.Account, r.Region, r.ID)) > 0 {
+			return dependency("subnet", r.ID)
+		}
+		if sc.Tx.Count(store.Prefix(ranges.Addresses.Name, r.Account, r.Region, r.ID)) > 0 {
 			return dependency("subnet", r.ID)
 		}
 		if err := forget(sc, &r); err != nil {

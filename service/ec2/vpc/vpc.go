@@ -26,6 +26,9 @@ func renderVpc(_ call.Scope, v *network.Vpc) (wire.Vpc, error) {
 	for _, b := range v.Secondary {
 		w.CidrBlockAssociationSet = append(w.CidrBlockAssociationSet, association(b.Association, b.CIDR, "associated"))
 	}
+	for _, b := range v.IPv6 {
+		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, association6(v.Region, b, "associated"))
+	}
 	return w, nil
 }
 

@@ -32,6 +32,7 @@ var settings = []setting{
 	{"containerInsights", "disabled", []string{"enabled", "disabled", "enhanced"}, false},
 	{"containerInstanceLongArnFormat", "enabled", []string{"enabled"}, false},
 	{"defaultLogDriverMode", "non-blocking", []string{"blocking", "non-blocking"}, false},
+	{"dualStackIPv6", "disabled", []string{"enabled", "disabled"}, false},
 	{"fargateEventWindows", "disabled", []string{"disabled"}, false},
 	{"fargateFIPSMode", "disabled", []string{"disabled"}, false},
 	{"fargateTaskRetirementWaitPeriod", "7", []string{"0", "7", "14"}, false},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"neargate/auth"
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
 	"neargate/resource/compute/launch"
@@ -46,7 +47,7 @@ func (s *Service) CreateService(ctx context.Context, in *ecs.CreateServiceInput)
 			out, err = show(tx, &old)
 			return err
 		}
-		rec, def, err := admitService(tx, tenant, &cluster, in)
+		rec, def, err := admitService(tx, caller, &cluster, in)
 		if err != nil {
 			return err
 		}
@@ -104,7 +105,8 @@ func hash(in *ecs.CreateServiceInput) string {
 }
 
 // admitService checks the request against the records and makes the service.
-func admitService(tx store.Tx, t ref.Tenant, cluster *compute.Cluster, in *ecs.CreateServiceInput) (compute.Service, taskdef.Definition, error) {
+func admitService(tx store.Tx, caller auth.Caller, cluster *compute.Cluster, in *ecs.CreateServiceInput) (compute.Service, taskdef.Definition, error) {
+	t := ref.Of(caller)
 	s := compute.Service{
 		Account: t.Account, Region: t.Region, Cluster: cluster.Name, Name: value(in.ServiceName), Status: compute.Active,
 		ClientToken: value(in.ClientToken), Scheduling: replica, Desired: int(value(in.DesiredCount)),
@@ -155,6 +157,9 @@ func admitService(tx store.Tx, t ref.Tenant, cluster *compute.Cluster, in *ecs.C
 		return s, def, err
 	}
 	s.LaunchType, s.Strategy = c.LaunchType, c.Strategy
+	if err := admit.DualStack(tx, t, caller.ARN, s.Network); err != nil {
+		return s, def, err
+	}
 	_, err = admit.Subnets(tx, t, s.Network)
 	return s, def, err
 }

@@ -116,7 +116,7 @@ func (s *Service) change(tx store.Tx, c auth.Caller, svc *compute.Service, in *e
 	if in.Monitoring != nil {
 		svc.Monitoring, _ = monitoring(in.Monitoring)
 	}
-	def, err := s.rework(tx, ref.Of(c), svc, in)
+	def, err := s.rework(tx, c, svc, in)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,8 @@ func redeploys(a, b *compute.Service) bool {
 // rework takes the definition, capacity, network and placement of the request
 // into the service, and checks that they go together. It returns the definition
 // the service has afterwards.
-func (s *Service) rework(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ecs.UpdateServiceInput) (def taskdef.Definition, err error) {
+func (s *Service) rework(tx store.Tx, caller auth.Caller, svc *compute.Service, in *ecs.UpdateServiceInput) (def taskdef.Definition, err error) {
+	t := ref.Of(caller)
 	if def, err = definition(tx, t, svc, in); err != nil {
 		return def, err
 	}
@@ -180,6 +181,9 @@ func (s *Service) rework(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ec
 	if in.NetworkConfiguration == nil {
 		return def, nil
 	}
+	if err := admit.DualStack(tx, t, caller.ARN, n); err != nil {
+		return def, err
+	}
 	if !sameNetwork(svc.Network, n) {
 		svc.Network = n
 	}
@@ -189,7 +193,7 @@ func (s *Service) rework(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ec
 
 // sameNetwork compares as the API shows: absent lists are empty ones.
 func sameNetwork(a, b *compute.Network) bool {
-	return reflect.DeepEqual(view.Network(a), view.Network(b))
+	return reflect.DeepEqual(view.Network(a), view.Network(b)) && (a != nil && a.DualStack) == (b != nil && b.DualStack)
 }
 
 func definition(tx store.Tx, t ref.Tenant, svc *compute.Service, in *ecs.UpdateServiceInput) (taskdef.Definition, error) {

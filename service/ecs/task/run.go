@@ -153,6 +153,9 @@ func (r *run) admitParts(tx store.Tx, c admit.Capacity, overrides *ecs.TaskOverr
 	if err := checkGroup(r.order.Group, d.Family); err != nil {
 		return nil, err
 	}
+	if err := admit.DualStack(tx, r.tenant, r.caller.ARN, r.order.Network); err != nil {
+		return nil, err
+	}
 	subnets, err := admit.Subnets(tx, r.tenant, r.order.Network)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ func load(tx store.Tx, pool netip.Prefix, key ...string) (path.Network, error) {
 		into(tx, tables.SecurityGroupRules, key, &n.Rules),
 		into(tx, tables.NetworkInterfaces, key, &n.Interfaces),
 		into(tx, tables.InternetGateways, key, &n.Gateways),
+		into(tx, edges.EgressOnlyGateways, key, &n.EgressOnly),
 		into(tx, edges.NatGateways, key, &n.NatGateways),
 		into(tx, edges.Endpoints, key, &n.Endpoints),
 		into(tx, edges.PrefixLists, key, &n.PrefixLists),

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -86,11 +87,12 @@ func (p peer) plug(namespace string) {
 			PeerName: "eth0", PeerNamespace: netlink.NsFd(int(f.Fd())), PeerHardwareAddr: mac, PeerMTU: taskMTU})
 	}))
 	p.h.ok(netns.Do(p.path, func() error { return setUp("task", peerAddress, nil) }))
+	near := p.plugIPv6(mac)
 	p.h.ok(netns.Do(namespace, func() error {
-		if err := os.WriteFile("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", []byte("1"), 0); err != nil && !os.IsNotExist(err) {
+		if err := prepareIPv6(); err != nil {
 			return err
 		}
-		return setUp("eth0", taskAddress, net.ParseIP(peerAddress))
+		return errors.Join(setUp("eth0", taskAddress, net.ParseIP(peerAddress)), setUpIPv6(near))
 	}))
 }
 
@@ -113,14 +115,14 @@ func setUp(device, address string, gateway net.IP) error {
 }
 
 // hears what a server in the task's network says to the peer.
-func (p peer) hears() string {
+func (p peer) hears(address string) string {
 	p.h.t.Helper()
 	var heard string
 	p.h.ok(netns.Do(p.path, func() error {
 		var err error
 		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			var c net.Conn
-			if c, err = net.DialTimeout("tcp", taskAddress+":8080", time.Second); err == nil {
+			if c, err = net.DialTimeout("tcp", address, time.Second); err == nil {
 				var b []byte
 				b, err = io.ReadAll(c)
 				heard = string(b)
@@ -160,9 +162,12 @@ func (p peer) check(t *testing.T, task string) view.Facts {
 	t.Helper()
 	bulk := strings.Repeat("0123456789abcdef", 4<<10) // more than a packet, in segments the kernel cuts
 	defer p.serve(bulk)()
-	p.h.start(task, p.h.Container("a", "serve", "0.0.0.0:8080", bulk), p.h.Container("b", "dial", peerAddress+":9090"),
+	p.h.start(task, p.h.Container("a", "serve", "0.0.0.0:8080", bulk), p.h.Container("f", "serve", "["+taskIPv6+"]:8081", bulk), p.h.Container("b", "dial", peerAddress+":9090"),
 		p.h.Container("c", "dial", "127.0.0.1:8080"), p.h.Container("d", "dial", taskAddress+":8080"), p.h.Container("e", "facts"))
-	if got := p.hears(); got != "hello"+bulk {
+	if got := p.hears("[" + taskIPv6 + "]:8081"); got != "hello"+bulk {
+		t.Errorf("the peer heard %d bytes by IPv6", len(got))
+	}
+	if got := p.hears(taskAddress + ":8080"); got != "hello"+bulk {
 		t.Errorf("the peer heard %.100q, %d bytes", got, len(got))
 	}
 	if got := p.h.exits(task, "b", 0, false); got != taskAddress+bulk+"\n" {

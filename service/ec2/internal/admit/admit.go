@@ -11,7 +11,7 @@ import (
 	"neargate/wire/shape"
 )
 
-// ranges are the members that ask for addresses of a pool, or for IPv6.
+// ranges are the members that ask for addresses of a pool, or for particular ones of IPv6.
 var ranges = []string{
 	"Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6CidrBlock", "Ipv6CidrBlockNetworkBorderGroup", "Ipv6IpamPoolId",
 	"Ipv6NetmaskLength", "Ipv6Pool",
@@ -19,7 +19,7 @@ var ranges = []string{
 
 // targets are the members of a route that lead to what does not exist here.
 var targets = []string{
-	"CarrierGatewayId", "CoreNetworkArn", "DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "InstanceId",
+	"CarrierGatewayId", "CoreNetworkArn", "InstanceId",
 	"LocalGatewayId", "OdbNetworkArn", "TransitGatewayId",
 }
 
@@ -34,7 +34,7 @@ var refused = map[string][]string{
 	},
 	"CreateNetworkInterfaceInput": {
 		"ConnectionTrackingSpecification", "EnablePrimaryIpv6", "Ipv4PrefixCount", "Ipv4Prefixes",
-		"Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount", "Ipv6Prefixes", "Operator",
+		"Ipv6Addresses.IsPrimaryIpv6", "Ipv6PrefixCount", "Ipv6Prefixes", "Operator",
 	},
 	"ModifyNetworkInterfaceAttributeInput": {
 		"AssociatePublicIpAddress", "AssociatedSubnetIds", "ConnectionTrackingSpecification", "EnaSrdSpecification",
@@ -43,20 +43,20 @@ var refused = map[string][]string{
 	"CreateVpcInput":             append([]string{"VpcEncryptionControl"}, ranges...),
 	"AssociateVpcCidrBlockInput": ranges,
 	"CreateSubnetInput": {
-		"Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6CidrBlock", "Ipv6IpamPoolId", "Ipv6NetmaskLength", "OutpostArn",
+		"Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength", "OutpostArn",
 	},
+	"AssociateSubnetCidrBlockInput": {"Ipv6IpamPoolId", "Ipv6NetmaskLength"},
+	"AssignIpv6AddressesInput":      {"Ipv6PrefixCount", "Ipv6Prefixes"},
+	"UnassignIpv6AddressesInput":    {"Ipv6Prefixes"},
 	"ModifySubnetAttributeInput": {
 		"CustomerOwnedIpv4Pool", "DisableLniAtDeviceIndex", "EnableLniAtDeviceIndex", "MapCustomerOwnedIpOnLaunch",
 	},
 	"StartNetworkInsightsAnalysisInput": {
 		"AdditionalAccounts",
 	},
-	"AssociateRouteTableInput":    {"GatewayId", "PublicIpv4Pool"},
-	"CreateRouteInput":            targets,
-	"ReplaceRouteInput":           targets,
-	"DeleteRouteInput":            {"DestinationIpv6CidrBlock"},
-	"CreateNetworkAclEntryInput":  {"Ipv6CidrBlock"},
-	"ReplaceNetworkAclEntryInput": {"Ipv6CidrBlock"},
+	"AssociateRouteTableInput": {"GatewayId", "PublicIpv4Pool"},
+	"CreateRouteInput":         targets,
+	"ReplaceRouteInput":        targets,
 }
 
 // Refused lists the members of the request type that are refused.

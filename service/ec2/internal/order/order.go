@@ -32,6 +32,8 @@ type Order struct {
 	Type        *string       // "interface", which is not the same request as none
 	Primary     string        // explicit primary address, "" to have one chosen
 	Secondary   []string      // explicit secondary addresses
+	IPv6        []string      `json:",omitempty"` // explicit IPv6 addresses
+	ExtraIPv6   int           `json:",omitempty"` // IPv6 addresses to choose
 	Extra       int           // secondary addresses to choose
 	Sorted      []string      // the groups, sorted; none means the VPC's default group
 	Groups      []string      `json:"-"` // in the order given
@@ -70,6 +72,12 @@ func Of(in *wire.CreateNetworkInterfaceInput) (Order, error) {
 	case len(in.Groups) > MaxGroups:
 		return o, TooManyGroups()
 	}
+	for _, a := range in.Ipv6Addresses {
+		o.IPv6 = append(o.IPv6, val(a.Ipv6Address))
+	}
+	if o.IPv6, o.ExtraIPv6, err = IPv6(o.IPv6, in.Ipv6AddressCount); err != nil {
+		return o, err
+	}
 	if err := o.addresses(in); err != nil {
 		return o, err
 	}
@@ -107,6 +115,31 @@ func (o *Order) addresses(in *wire.CreateNetworkInterfaceInput) error {
 		}
 	}
 	return nil
+}
+
+// IPv6 reads which IPv6 addresses a request wants: those named, in their canonical
+// form, or a number of free ones.
+func IPv6(named []string, count *int32) ([]string, int, error) {
+	switch n := val(count); {
+	case len(named) > 0 && n > 0:
+		return nil, 0, shape.Errorf("InvalidParameterCombination", "The parameter ipv6AddressCount cannot be used with the parameter ipv6Addresses")
+	case n < 0:
+		return nil, 0, invalid("Value (%d) for parameter ipv6AddressCount is invalid.", n)
+	case int(n) > MaxAddresses || len(named) > MaxAddresses:
+		return nil, 0, TooManyAddresses()
+	}
+	var out []string
+	for _, s := range named {
+		a, err := netip.ParseAddr(s)
+		if err != nil || !a.Is6() || a.Is4In6() || a.Zone() != "" {
+			return nil, 0, invalid("invalid value for parameter ipv6-addresses: %s", s)
+		}
+		if slices.Contains(out, a.String()) {
+			return nil, 0, invalid("Duplicate IPv6 address %s", a)
+		}
+		out = append(out, a.String())
+	}
+	return out, int(val(count)), nil
 }
 
 // Explicit are the addresses named, the primary first.

@@ -9,6 +9,7 @@ import (
 	"neargate/resource/compute/launch"
 	"neargate/resource/compute/taskdef"
 	"neargate/service/ecs/internal/check"
+	"neargate/service/ecs/internal/lookup"
 	"neargate/service/ecs/internal/ref"
 	"neargate/store"
 	"neargate/store/tables"
@@ -51,6 +52,17 @@ func (c Capacity) Network(d *taskdef.Definition, in *ecs.NetworkConfiguration) (
 		return nil, invalid("Assign public IP is not supported for this launch type.")
 	}
 	return n, nil
+}
+
+// DualStack notes in a network configuration whether the caller's account setting lets
+// tasks have IPv6.
+func DualStack(tx store.Tx, t ref.Tenant, caller string, n *compute.Network) error {
+	if n == nil {
+		return nil
+	}
+	s, _, err := lookup.Setting(tx, t, ref.Principal(caller), "dualStackIPv6")
+	n.DualStack = s.Value == "enabled"
+	return err
 }
 
 // Subnets finds the subnets of a network configuration and checks that they and

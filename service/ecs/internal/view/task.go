@@ -92,13 +92,14 @@ func attachments(t *compute.Task) []ecs.Attachment {
 	if a.ID == "" {
 		return []ecs.Attachment{}
 	}
-	details := make([]ecs.KeyValuePair, 0, 5)
+	details := make([]ecs.KeyValuePair, 0, 6)
 	for _, d := range [...]struct {
 		name  string
 		value *string
 	}{
 		{"subnetId", &a.Subnet}, {"networkInterfaceId", &a.ENI}, {"macAddress", &a.MAC},
 		{"privateDnsName", &a.PrivateDNS}, {"privateIPv4Address", &a.PrivateIP},
+		{"ipv6Address", &a.IPv6},
 	} {
 		if *d.value != "" {
 			details = append(details, ecs.KeyValuePair{Name: new(d.name), Value: d.value})
@@ -120,7 +121,7 @@ func containers(t *compute.Task, task *string, d Detail) []ecs.Container {
 		}
 		if t.Attachment.PrivateIP != "" {
 			w.NetworkInterfaces = append(w.NetworkInterfaces, ecs.NetworkInterface{
-				AttachmentId: &t.Attachment.ID, PrivateIpv4Address: &t.Attachment.PrivateIP,
+				AttachmentId: &t.Attachment.ID, PrivateIpv4Address: &t.Attachment.PrivateIP, Ipv6Address: text(&t.Attachment.IPv6),
 			})
 		}
 		if i < len(t.State.Containers) {

@@ -100,6 +100,9 @@ func (l *links) collect(link netlink.Link, conf *config.Config, args *boot.Creat
 	if b.Routes, err = routesOf(link, args); err != nil {
 		return err
 	}
+	if b.Neighbors, err = neighboursOf(link); err != nil {
+		return err
+	}
 	f, err := rawSocket(at.Index, !b.GVisorGSOEnabled)
 	if err != nil {
 		return err
@@ -134,6 +137,20 @@ func routesOf(link netlink.Link, args *boot.CreateLinksAndRoutesArgs) (all []boo
 		}
 		to.Destination = net.IPNet{IP: zero, Mask: mask}
 		*gateway = boot.DefaultRoute{Name: link.Attrs().Name, Route: to}
+	}
+	return all, nil
+}
+
+// neighboursOf are the neighbours of a link that nobody has to look for.
+func neighboursOf(link netlink.Link) (all []boot.Neighbor, err error) {
+	list, err := netlink.NeighList(link.Attrs().Index, netlink.FAMILY_V6)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range list {
+		if n.State&netlink.NUD_PERMANENT != 0 && !n.IP.IsMulticast() {
+			all = append(all, boot.Neighbor{IP: n.IP, HardwareAddr: n.HardwareAddr})
+		}
 	}
 	return all, nil
 }
