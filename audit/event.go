@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func accountOf(c *wire.Call) string {
 	if c.Account != "" {
 		return c.Account
 	}
-	if c.Operation != "AssumeRoleWithWebIdentity" || c.Input == nil {
+	if c.Operation != "AssumeRoleWithWebIdentity" && c.Operation != "AssumeRoleWithSAML" || c.Input == nil {
 		return ""
 	}
 	account, _, _ := identity.RoleName(text(c.Input, "RoleArn"))
@@ -192,7 +193,7 @@ func caller(tx store.Tx, c *wire.Call) (userIdentity, error) {
 	if err != nil || !ok {
 		return who, err
 	}
-	who.SessionContext = &sessionContext{Attributes: attributes{date(s.IssuedAt), "false"}, SourceID: s.SourceIdentity}
+	who.SessionContext = &sessionContext{Attributes: attributes{date(s.IssuedAt), strconv.FormatBool(!s.MFAAt.IsZero())}, SourceID: s.SourceIdentity}
 	if s.Kind != identity.SessionRole {
 		return who, nil
 	}
@@ -211,7 +212,7 @@ func readOnly(service, operation string) bool {
 		}
 	}
 	return slices.Contains([]string{
-		"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
+		"sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
 		"kms:GenerateDataKeyWithoutPlaintext", "kms:GenerateRandom", "kms:ReEncrypt", "kms:Sign", "kms:Verify",
 	}, service+":"+operation)
 }

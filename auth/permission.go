@@ -107,14 +107,14 @@ func (d *Directory) sessionMay(ctx context.Context, c Caller, call Call) error {
 }
 
 // unguarded are the actions that need no permission, or whose service decides.
-var unguarded = []string{"sts:GetCallerIdentity", "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:GetSessionToken"}
+var unguarded = []string{"sts:GetCallerIdentity", "sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:GetSessionToken"}
 
-// usable refuses what sessions of users may not do: call IAM, or any of STS but
+// usable refuses what sessions of users may not do: call IAM without MFA, or any of STS but
 // GetCallerIdentity and, unless federated, AssumeRole.
 func usable(s *identity.Session, c Caller, call Call) error {
 	switch {
 	case s.Kind == identity.SessionRole:
-	case call.Service == "iam":
+	case call.Service == "iam" && s.MFAAt.IsZero():
 		return ErrNotForSessions
 	case call.Service != "sts" || slices.Contains(unguarded, "sts:"+call.Operation) && call.Operation != "AssumeRole", call.Operation == "GetFederationToken":
 	case call.Operation != "AssumeRole" || s.Kind == identity.SessionFederated:
@@ -159,14 +159,19 @@ type Principal struct {
 	// Names are the forms under which a Principal block may name the caller,
 	// the account last.
 	Names []policy.Principal
-	// Session is set for temporary credentials.
+	// Session is set for temporary credentials of a role.
 	Session *identity.Session
+	// MFAAt is when an MFA device vouched for the caller; zero: none did.
+	MFAAt time.Time
 }
 
 // keys are the condition keys of a request by the caller at now.
 func (p *Principal) keys(c Caller, now time.Time) policy.Context {
 	keys := c.conditionKeys(now)
 	maps.Copy(keys, p.Context)
+	if !p.MFAAt.IsZero() {
+		MFAKeys(keys, p.MFAAt, now)
+	}
 	return keys
 }
 
@@ -277,6 +282,7 @@ func (p *parser) sessionUser(tx store.Tx, s *identity.Session) (out Principal, e
 		return out, err
 	}
 	temporaryKeys(out.Context, s)
+	out.MFAAt = s.MFAAt
 	return out, nil
 }
 
@@ -298,10 +304,16 @@ func (p *parser) federated(tx store.Tx, s *identity.Session) (Principal, error) 
 	return out, err
 }
 
+// MFAKeys sets the condition keys of whom an MFA device has vouched for.
+func MFAKeys(keys policy.Context, at, now time.Time) {
+	keys.Set("aws:MultiFactorAuthPresent", "true")
+	keys.Set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(max(0, now.Sub(at))/time.Second), 10))
+}
+
 // temporaryKeys are the condition keys of every session.
 func temporaryKeys(keys policy.Context, s *identity.Session) {
 	keys.Set("aws:TokenIssueTime", s.IssuedAt.UTC().Format(time.RFC3339))
-	keys.Set("aws:MultiFactorAuthPresent", "false")
+	keys.Set("aws:MultiFactorAuthPresent", strconv.FormatBool(!s.MFAAt.IsZero()))
 	if s.SourceIdentity != "" {
 		keys.Set("aws:SourceIdentity", s.SourceIdentity)
 	}

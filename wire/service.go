@@ -67,7 +67,7 @@ func profileOf(s shape.Service) profile {
 		p.maxBody = 8 << 20
 	case "sts":
 		p.extended = "x-amz-sts-extended-request-id"
-		p.unsigned = []string{"AssumeRoleWithWebIdentity"}
+		p.unsigned = []string{"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}
 	case "iam":
 		p.internal = shape.NewError("ServiceFailureException", http.StatusInternalServerError, failureText)
 		p.internal.Query = "ServiceFailure"

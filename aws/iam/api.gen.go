@@ -31,6 +31,8 @@ type API interface {
 	CreateSAMLProvider(context.Context, *CreateSAMLProviderInput) (*CreateSAMLProviderOutput, error)
 	CreateServiceLinkedRole(context.Context, *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error)
 	CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
+	CreateVirtualMFADevice(context.Context, *CreateVirtualMFADeviceInput) (*CreateVirtualMFADeviceOutput, error)
+	DeactivateMFADevice(context.Context, *DeactivateMFADeviceInput) (*DeactivateMFADeviceOutput, error)
 	DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeleteAccountAlias(context.Context, *DeleteAccountAliasInput) (*DeleteAccountAliasOutput, error)
 	DeleteAccountPasswordPolicy(context.Context, *DeleteAccountPasswordPolicyInput) (*DeleteAccountPasswordPolicyOutput, error)
@@ -49,9 +51,11 @@ type API interface {
 	DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
 	DeleteUserPermissionsBoundary(context.Context, *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error)
 	DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
+	DeleteVirtualMFADevice(context.Context, *DeleteVirtualMFADeviceInput) (*DeleteVirtualMFADeviceOutput, error)
 	DetachGroupPolicy(context.Context, *DetachGroupPolicyInput) (*DetachGroupPolicyOutput, error)
 	DetachRolePolicy(context.Context, *DetachRolePolicyInput) (*DetachRolePolicyOutput, error)
 	DetachUserPolicy(context.Context, *DetachUserPolicyInput) (*DetachUserPolicyOutput, error)
+	EnableMFADevice(context.Context, *EnableMFADeviceInput) (*EnableMFADeviceOutput, error)
 	GetAccessKeyLastUsed(context.Context, *GetAccessKeyLastUsedInput) (*GetAccessKeyLastUsedOutput, error)
 	GetAccountAuthorizationDetails(context.Context, *GetAccountAuthorizationDetailsInput) (*GetAccountAuthorizationDetailsOutput, error)
 	GetAccountPasswordPolicy(context.Context, *GetAccountPasswordPolicyInput) (*GetAccountPasswordPolicyOutput, error)
@@ -62,6 +66,7 @@ type API interface {
 	GetGroupPolicy(context.Context, *GetGroupPolicyInput) (*GetGroupPolicyOutput, error)
 	GetInstanceProfile(context.Context, *GetInstanceProfileInput) (*GetInstanceProfileOutput, error)
 	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
+	GetMFADevice(context.Context, *GetMFADeviceInput) (*GetMFADeviceOutput, error)
 	GetOpenIDConnectProvider(context.Context, *GetOpenIDConnectProviderInput) (*GetOpenIDConnectProviderOutput, error)
 	GetPolicy(context.Context, *GetPolicyInput) (*GetPolicyOutput, error)
 	GetPolicyVersion(context.Context, *GetPolicyVersionInput) (*GetPolicyVersionOutput, error)
@@ -83,6 +88,7 @@ type API interface {
 	ListInstanceProfileTags(context.Context, *ListInstanceProfileTagsInput) (*ListInstanceProfileTagsOutput, error)
 	ListInstanceProfiles(context.Context, *ListInstanceProfilesInput) (*ListInstanceProfilesOutput, error)
 	ListInstanceProfilesForRole(context.Context, *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error)
+	ListMFADeviceTags(context.Context, *ListMFADeviceTagsInput) (*ListMFADeviceTagsOutput, error)
 	ListMFADevices(context.Context, *ListMFADevicesInput) (*ListMFADevicesOutput, error)
 	ListOpenIDConnectProviderTags(context.Context, *ListOpenIDConnectProviderTagsInput) (*ListOpenIDConnectProviderTagsOutput, error)
 	ListOpenIDConnectProviders(context.Context, *ListOpenIDConnectProvidersInput) (*ListOpenIDConnectProvidersOutput, error)
@@ -110,16 +116,19 @@ type API interface {
 	RemoveClientIDFromOpenIDConnectProvider(context.Context, *RemoveClientIDFromOpenIDConnectProviderInput) (*RemoveClientIDFromOpenIDConnectProviderOutput, error)
 	RemoveRoleFromInstanceProfile(context.Context, *RemoveRoleFromInstanceProfileInput) (*RemoveRoleFromInstanceProfileOutput, error)
 	RemoveUserFromGroup(context.Context, *RemoveUserFromGroupInput) (*RemoveUserFromGroupOutput, error)
+	ResyncMFADevice(context.Context, *ResyncMFADeviceInput) (*ResyncMFADeviceOutput, error)
 	SetDefaultPolicyVersion(context.Context, *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error)
 	SimulateCustomPolicy(context.Context, *SimulateCustomPolicyInput) (*SimulateCustomPolicyOutput, error)
 	SimulatePrincipalPolicy(context.Context, *SimulatePrincipalPolicyInput) (*SimulatePrincipalPolicyOutput, error)
 	TagInstanceProfile(context.Context, *TagInstanceProfileInput) (*TagInstanceProfileOutput, error)
+	TagMFADevice(context.Context, *TagMFADeviceInput) (*TagMFADeviceOutput, error)
 	TagOpenIDConnectProvider(context.Context, *TagOpenIDConnectProviderInput) (*TagOpenIDConnectProviderOutput, error)
 	TagPolicy(context.Context, *TagPolicyInput) (*TagPolicyOutput, error)
 	TagRole(context.Context, *TagRoleInput) (*TagRoleOutput, error)
 	TagSAMLProvider(context.Context, *TagSAMLProviderInput) (*TagSAMLProviderOutput, error)
 	TagUser(context.Context, *TagUserInput) (*TagUserOutput, error)
 	UntagInstanceProfile(context.Context, *UntagInstanceProfileInput) (*UntagInstanceProfileOutput, error)
+	UntagMFADevice(context.Context, *UntagMFADeviceInput) (*UntagMFADeviceOutput, error)
 	UntagOpenIDConnectProvider(context.Context, *UntagOpenIDConnectProviderInput) (*UntagOpenIDConnectProviderOutput, error)
 	UntagPolicy(context.Context, *UntagPolicyInput) (*UntagPolicyOutput, error)
 	UntagRole(context.Context, *UntagRoleInput) (*UntagRoleOutput, error)
@@ -167,6 +176,8 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateSAMLProvider", api.CreateSAMLProvider),
 			shape.Op("CreateServiceLinkedRole", api.CreateServiceLinkedRole),
 			shape.Op("CreateUser", api.CreateUser),
+			shape.Op("CreateVirtualMFADevice", api.CreateVirtualMFADevice),
+			shape.Void("DeactivateMFADevice", api.DeactivateMFADevice),
 			shape.Void("DeleteAccessKey", api.DeleteAccessKey),
 			shape.Void("DeleteAccountAlias", api.DeleteAccountAlias),
 			shape.Void("DeleteAccountPasswordPolicy", api.DeleteAccountPasswordPolicy),
@@ -185,9 +196,11 @@ func Describe(api API) shape.Service {
 			shape.Void("DeleteUser", api.DeleteUser),
 			shape.Void("DeleteUserPermissionsBoundary", api.DeleteUserPermissionsBoundary),
 			shape.Void("DeleteUserPolicy", api.DeleteUserPolicy),
+			shape.Void("DeleteVirtualMFADevice", api.DeleteVirtualMFADevice),
 			shape.Void("DetachGroupPolicy", api.DetachGroupPolicy),
 			shape.Void("DetachRolePolicy", api.DetachRolePolicy),
 			shape.Void("DetachUserPolicy", api.DetachUserPolicy),
+			shape.Void("EnableMFADevice", api.EnableMFADevice),
 			shape.Op("GetAccessKeyLastUsed", api.GetAccessKeyLastUsed),
 			shape.Op("GetAccountAuthorizationDetails", api.GetAccountAuthorizationDetails),
 			shape.Op("GetAccountPasswordPolicy", api.GetAccountPasswordPolicy),
@@ -198,6 +211,7 @@ func Describe(api API) shape.Service {
 			shape.Op("GetGroupPolicy", api.GetGroupPolicy),
 			shape.Op("GetInstanceProfile", api.GetInstanceProfile),
 			shape.Op("GetLoginProfile", api.GetLoginProfile),
+			shape.Op("GetMFADevice", api.GetMFADevice),
 			shape.Op("GetOpenIDConnectProvider", api.GetOpenIDConnectProvider),
 			shape.Op("GetPolicy", api.GetPolicy),
 			shape.Op("GetPolicyVersion", api.GetPolicyVersion),
@@ -219,6 +233,7 @@ func Describe(api API) shape.Service {
 			shape.Op("ListInstanceProfileTags", api.ListInstanceProfileTags),
 			shape.Op("ListInstanceProfiles", api.ListInstanceProfiles),
 			shape.Op("ListInstanceProfilesForRole", api.ListInstanceProfilesForRole),
+			shape.Op("ListMFADeviceTags", api.ListMFADeviceTags),
 			shape.Op("ListMFADevices", api.ListMFADevices),
 			shape.Op("ListOpenIDConnectProviderTags", api.ListOpenIDConnectProviderTags),
 			shape.Op("ListOpenIDConnectProviders", api.ListOpenIDConnectProviders),
@@ -246,16 +261,19 @@ func Describe(api API) shape.Service {
 			shape.Void("RemoveClientIDFromOpenIDConnectProvider", api.RemoveClientIDFromOpenIDConnectProvider),
 			shape.Void("RemoveRoleFromInstanceProfile", api.RemoveRoleFromInstanceProfile),
 			shape.Void("RemoveUserFromGroup", api.RemoveUserFromGroup),
+			shape.Void("ResyncMFADevice", api.ResyncMFADevice),
 			shape.Void("SetDefaultPolicyVersion", api.SetDefaultPolicyVersion),
 			shape.Op("SimulateCustomPolicy", api.SimulateCustomPolicy),
 			shape.Op("SimulatePrincipalPolicy", api.SimulatePrincipalPolicy),
 			shape.Void("TagInstanceProfile", api.TagInstanceProfile),
+			shape.Void("TagMFADevice", api.TagMFADevice),
 			shape.Void("TagOpenIDConnectProvider", api.TagOpenIDConnectProvider),
 			shape.Void("TagPolicy", api.TagPolicy),
 			shape.Void("TagRole", api.TagRole),
 			shape.Void("TagSAMLProvider", api.TagSAMLProvider),
 			shape.Void("TagUser", api.TagUser),
 			shape.Void("UntagInstanceProfile", api.UntagInstanceProfile),
+			shape.Void("UntagMFADevice", api.UntagMFADevice),
 			shape.Void("UntagOpenIDConnectProvider", api.UntagOpenIDConnectProvider),
 			shape.Void("UntagPolicy", api.UntagPolicy),
 			shape.Void("UntagRole", api.UntagRole),

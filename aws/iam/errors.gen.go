@@ -24,6 +24,11 @@ func EntityTemporarilyUnmodifiableException(message string) *shape.Error {
 	return &shape.Error{Code: "EntityTemporarilyUnmodifiableException", Query: "EntityTemporarilyUnmodifiable", Status: 409, Fault: shape.Client, Message: message, Member: "message"}
 }
 
+// InvalidAuthenticationCodeException is a client fault answered with HTTP 403.
+func InvalidAuthenticationCodeException(message string) *shape.Error {
+	return &shape.Error{Code: "InvalidAuthenticationCodeException", Query: "InvalidAuthenticationCode", Status: 403, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // InvalidInputException is a client fault answered with HTTP 400.
 func InvalidInputException(message string) *shape.Error {
 	return &shape.Error{Code: "InvalidInputException", Query: "InvalidInput", Status: 400, Fault: shape.Client, Message: message, Member: "message"}

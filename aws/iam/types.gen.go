@@ -259,6 +259,27 @@ type CreateUserOutput struct {
 	User *User `aws:"User"`
 }
 
+// CreateVirtualMFADeviceInput is the AWS shape com.amazonaws.iam#CreateVirtualMFADeviceRequest.
+type CreateVirtualMFADeviceInput struct {
+	Path                 *string `aws:"Path,len=1:512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	Tags                 []Tag   `aws:"Tags,len=:50"`
+	VirtualMFADeviceName *string `aws:"VirtualMFADeviceName,required,len=1:" pattern:"[\\w+=,.@-]+"`
+}
+
+// CreateVirtualMFADeviceOutput is the AWS shape com.amazonaws.iam#CreateVirtualMFADeviceResponse.
+type CreateVirtualMFADeviceOutput struct {
+	VirtualMFADevice *VirtualMFADevice `aws:"VirtualMFADevice"`
+}
+
+// DeactivateMFADeviceInput is the AWS shape com.amazonaws.iam#DeactivateMFADeviceRequest.
+type DeactivateMFADeviceInput struct {
+	SerialNumber *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+	UserName     *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// DeactivateMFADeviceOutput is empty: the model names no shape for it.
+type DeactivateMFADeviceOutput struct{}
+
 // DeleteAccessKeyInput is the AWS shape com.amazonaws.iam#DeleteAccessKeyRequest.
 type DeleteAccessKeyInput struct {
 	AccessKeyId *string `aws:"AccessKeyId,required,len=16:128" pattern:"[\\w]+"`
@@ -408,6 +429,14 @@ type DeleteUserPolicyInput struct {
 // DeleteUserPolicyOutput is empty: the model names no shape for it.
 type DeleteUserPolicyOutput struct{}
 
+// DeleteVirtualMFADeviceInput is the AWS shape com.amazonaws.iam#DeleteVirtualMFADeviceRequest.
+type DeleteVirtualMFADeviceInput struct {
+	SerialNumber *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+}
+
+// DeleteVirtualMFADeviceOutput is empty: the model names no shape for it.
+type DeleteVirtualMFADeviceOutput struct{}
+
 // DeletionTaskFailureReasonType is the AWS shape com.amazonaws.iam#DeletionTaskFailureReasonType.
 type DeletionTaskFailureReasonType struct {
 	Reason        *string         `aws:"Reason"`
@@ -440,6 +469,17 @@ type DetachUserPolicyInput struct {
 
 // DetachUserPolicyOutput is empty: the model names no shape for it.
 type DetachUserPolicyOutput struct{}
+
+// EnableMFADeviceInput is the AWS shape com.amazonaws.iam#EnableMFADeviceRequest.
+type EnableMFADeviceInput struct {
+	AuthenticationCode1 *string `aws:"AuthenticationCode1,required,len=6:6" pattern:"[\\d]+"`
+	AuthenticationCode2 *string `aws:"AuthenticationCode2,required,len=6:6" pattern:"[\\d]+"`
+	SerialNumber        *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+	UserName            *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// EnableMFADeviceOutput is empty: the model names no shape for it.
+type EnableMFADeviceOutput struct{}
 
 // EvaluationResult is the AWS shape com.amazonaws.iam#EvaluationResult.
 type EvaluationResult struct {
@@ -565,6 +605,20 @@ type GetLoginProfileInput struct {
 // GetLoginProfileOutput is the AWS shape com.amazonaws.iam#GetLoginProfileResponse.
 type GetLoginProfileOutput struct {
 	LoginProfile *LoginProfile `aws:"LoginProfile"`
+}
+
+// GetMFADeviceInput is the AWS shape com.amazonaws.iam#GetMFADeviceRequest.
+type GetMFADeviceInput struct {
+	SerialNumber *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+	UserName     *string `aws:"UserName,len=1:64" pattern:"[\\w+=,.@-]+"`
+}
+
+// GetMFADeviceOutput is the AWS shape com.amazonaws.iam#GetMFADeviceResponse.
+type GetMFADeviceOutput struct {
+	Certifications map[string]string `aws:"Certifications"`
+	EnableDate     *time.Time        `aws:"EnableDate"`
+	SerialNumber   *string           `aws:"SerialNumber"`
+	UserName       *string           `aws:"UserName"`
 }
 
 // GetOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#GetOpenIDConnectProviderRequest.
@@ -886,6 +940,20 @@ type ListInstanceProfilesOutput struct {
 	InstanceProfiles []InstanceProfile `aws:"InstanceProfiles"`
 	IsTruncated      *bool             `aws:"IsTruncated"`
 	Marker           *string           `aws:"Marker"`
+}
+
+// ListMFADeviceTagsInput is the AWS shape com.amazonaws.iam#ListMFADeviceTagsRequest.
+type ListMFADeviceTagsInput struct {
+	Marker       *string `aws:"Marker,len=1:320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems     *int32  `aws:"MaxItems,range=1:1000"`
+	SerialNumber *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+}
+
+// ListMFADeviceTagsOutput is the AWS shape com.amazonaws.iam#ListMFADeviceTagsResponse.
+type ListMFADeviceTagsOutput struct {
+	IsTruncated *bool   `aws:"IsTruncated"`
+	Marker      *string `aws:"Marker"`
+	Tags        []Tag   `aws:"Tags"`
 }
 
 // ListMFADevicesInput is the AWS shape com.amazonaws.iam#ListMFADevicesRequest.
@@ -1357,6 +1425,17 @@ type ResourceSpecificResult struct {
 	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `aws:"PermissionsBoundaryDecisionDetail"`
 }
 
+// ResyncMFADeviceInput is the AWS shape com.amazonaws.iam#ResyncMFADeviceRequest.
+type ResyncMFADeviceInput struct {
+	AuthenticationCode1 *string `aws:"AuthenticationCode1,required,len=6:6" pattern:"[\\d]+"`
+	AuthenticationCode2 *string `aws:"AuthenticationCode2,required,len=6:6" pattern:"[\\d]+"`
+	SerialNumber        *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+	UserName            *string `aws:"UserName,required,len=1:128" pattern:"[\\w+=,.@-]+"`
+}
+
+// ResyncMFADeviceOutput is empty: the model names no shape for it.
+type ResyncMFADeviceOutput struct{}
+
 // Role is the AWS shape com.amazonaws.iam#Role.
 type Role struct {
 	Arn                      *string                      `aws:"Arn"`
@@ -1538,6 +1617,15 @@ type TagInstanceProfileInput struct {
 // TagInstanceProfileOutput is empty: the model names no shape for it.
 type TagInstanceProfileOutput struct{}
 
+// TagMFADeviceInput is the AWS shape com.amazonaws.iam#TagMFADeviceRequest.
+type TagMFADeviceInput struct {
+	SerialNumber *string `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+	Tags         []Tag   `aws:"Tags,required,len=:50"`
+}
+
+// TagMFADeviceOutput is empty: the model names no shape for it.
+type TagMFADeviceOutput struct{}
+
 // TagOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#TagOpenIDConnectProviderRequest.
 type TagOpenIDConnectProviderInput struct {
 	OpenIDConnectProviderArn *string `aws:"OpenIDConnectProviderArn,required,len=20:2048"`
@@ -1591,6 +1679,15 @@ type UntagInstanceProfileInput struct {
 
 // UntagInstanceProfileOutput is empty: the model names no shape for it.
 type UntagInstanceProfileOutput struct{}
+
+// UntagMFADeviceInput is the AWS shape com.amazonaws.iam#UntagMFADeviceRequest.
+type UntagMFADeviceInput struct {
+	SerialNumber *string  `aws:"SerialNumber,required,len=9:256" pattern:"[\\w+=/:,.@-]+"`
+	TagKeys      []string `aws:"TagKeys,required,len=:50" each:"len=1:128" eachpattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+}
+
+// UntagMFADeviceOutput is empty: the model names no shape for it.
+type UntagMFADeviceOutput struct{}
 
 // UntagOpenIDConnectProviderInput is the AWS shape com.amazonaws.iam#UntagOpenIDConnectProviderRequest.
 type UntagOpenIDConnectProviderInput struct {

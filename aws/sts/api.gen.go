@@ -13,6 +13,7 @@ import (
 // API answers the operations.
 type API interface {
 	AssumeRole(context.Context, *AssumeRoleInput) (*AssumeRoleOutput, error)
+	AssumeRoleWithSAML(context.Context, *AssumeRoleWithSAMLInput) (*AssumeRoleWithSAMLOutput, error)
 	AssumeRoleWithWebIdentity(context.Context, *AssumeRoleWithWebIdentityInput) (*AssumeRoleWithWebIdentityOutput, error)
 	GetAccessKeyInfo(context.Context, *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error)
 	GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error)
@@ -32,6 +33,7 @@ func Describe(api API) shape.Service {
 		Namespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
 		Operations: []shape.Operation{
 			shape.Op("AssumeRole", api.AssumeRole),
+			shape.Op("AssumeRoleWithSAML", api.AssumeRoleWithSAML),
 			shape.Op("AssumeRoleWithWebIdentity", api.AssumeRoleWithWebIdentity),
 			shape.Op("GetAccessKeyInfo", api.GetAccessKeyInfo),
 			shape.Op("GetCallerIdentity", api.GetCallerIdentity),

@@ -31,6 +31,33 @@ type AssumeRoleOutput struct {
 	SourceIdentity          *string          `aws:"SourceIdentity"`
 }
 
+// AssumeRoleWithSAMLInput is the AWS shape com.amazonaws.sts#AssumeRoleWithSAMLRequest.
+type AssumeRoleWithSAMLInput struct {
+	DurationSeconds         *int32                 `aws:"DurationSeconds,range=900:43200"`
+	MinimumSessionTokenSize *int32                 `aws:"MinimumSessionTokenSize"`
+	Policy                  *string                `aws:"Policy,len=1:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PolicyArns              []PolicyDescriptorType `aws:"PolicyArns"`
+	PrincipalArn            *string                `aws:"PrincipalArn,required,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	RoleArn                 *string                `aws:"RoleArn,required,len=20:2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	SAMLAssertion           *string                `aws:"SAMLAssertion,required,len=4:100000,sensitive"`
+}
+
+// AssumeRoleWithSAMLOutput is the AWS shape com.amazonaws.sts#AssumeRoleWithSAMLResponse.
+type AssumeRoleWithSAMLOutput struct {
+	AssumedRoleUser                   *AssumedRoleUser                   `aws:"AssumedRoleUser"`
+	Audience                          *string                            `aws:"Audience"`
+	Credentials                       *Credentials                       `aws:"Credentials"`
+	Issuer                            *string                            `aws:"Issuer"`
+	NameQualifier                     *string                            `aws:"NameQualifier"`
+	PackedPolicySize                  *int32                             `aws:"PackedPolicySize"`
+	SessionTokenSize                  *int32                             `aws:"SessionTokenSize"`
+	SessionTokenUtilization           *int32                             `aws:"SessionTokenUtilization"`
+	SourceIdentity                    *string                            `aws:"SourceIdentity"`
+	Subject                           *string                            `aws:"Subject"`
+	SubjectType                       *string                            `aws:"SubjectType"`
+	TrustedIdentityPropagationContext *TrustedIdentityPropagationContext `aws:"TrustedIdentityPropagationContext,sensitive"`
+}
+
 // AssumeRoleWithWebIdentityInput is the AWS shape com.amazonaws.sts#AssumeRoleWithWebIdentityRequest.
 type AssumeRoleWithWebIdentityInput struct {
 	DurationSeconds         *int32                 `aws:"DurationSeconds,range=900:43200"`

@@ -49,3 +49,12 @@ func (s *Store) Meter(ctx context.Context, records store.Store, now time.Time) e
 	}
 	return nil
 }
+
+// Settle makes the last usage record of a group, in the transaction that deletes it.
+func (s *Store) Settle(tx store.Tx, g *logs.Group, at time.Time) error {
+	n, err := s.Ingested(g.ID)
+	if err != nil {
+		return err
+	}
+	return usages.Ingest(tx, g, (n+1023)>>10, at)
+}

@@ -46,8 +46,18 @@ func newDocker(t *testing.T) *docker {
 			-H "unix://$0/socket" --storage-driver vfs --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false`, dir)
 	cmd.Stdout, cmd.Stderr = &d.log, &d.log
 	ok(t, cmd.Start())
+	over := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(over)
+	}()
 	t.Cleanup(func() {
-		d.end(cmd)
+		select {
+		case <-over:
+		default:
+			end(cmd.Process)
+			<-over
+		}
 		if t.Failed() {
 			t.Logf("dockerd: %s", d.log.Bytes()[max(0, d.log.Len()-10_000):])
 		}
@@ -59,6 +69,11 @@ func newDocker(t *testing.T) *docker {
 		}
 	})
 	eventually(t, "dockerd answers", func() bool {
+		select {
+		case <-over: // it needs more of the machine than neargate does
+			t.Skipf("dockerd does not run here: %s", d.log.Bytes()[max(0, d.log.Len()-300):])
+		default:
+		}
 		_, err := d.try("", "version")
 		return err == nil
 	})
@@ -67,15 +82,14 @@ func newDocker(t *testing.T) *docker {
 
 // end kills the first process of the namespaces, and with it all others; unshare, which
 // waits for it, ends then.
-func (d *docker) end(unshare *exec.Cmd) {
-	id := strconv.Itoa(unshare.Process.Pid)
+func end(unshare *os.Process) {
+	id := strconv.Itoa(unshare.Pid)
 	children, _ := os.ReadFile(filepath.Join("/proc", id, "task", id, "children"))
 	if first, err := strconv.Atoi(strings.TrimSpace(string(children))); err == nil {
 		_ = unix.Kill(first, unix.SIGKILL)
 	} else {
-		_ = unshare.Process.Kill()
+		_ = unshare.Kill()
 	}
-	_ = unshare.Wait()
 }
 
 // try runs the docker command with an input.

@@ -44,6 +44,14 @@ func (c *tenant) aws(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// allowSecrets lets the execution role read secrets and environment files.
+func (c *tenant) allowSecrets(t *testing.T) {
+	t.Helper()
+	_, err := c.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("ecsTaskExecutionRole"), PolicyName: aws.String("secrets"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameters","secretsmanager:GetSecretValue","s3:GetObject","s3:GetBucketLocation"],"Resource":"*"}]}`)})
+	ok(t, err)
+}
+
 // secrets: a container gets what its definition names, and nobody else does.
 func secrets(t *testing.T, c *tenant) {
 	const word = "oP3nS3sAm3-" // in every secret, and nowhere else
@@ -51,9 +59,7 @@ func secrets(t *testing.T, c *tenant) {
 	c.aws(t, "ssm", "put-parameter", "--name", "/app/secure", "--type", "SecureString", "--value", word+"secure")
 	db := c.aws(t, "secretsmanager", "create-secret", "--name", "app/db", "--secret-string", `{"password":"`+word+`json","port":5432}`, "--query", "ARN", "--output", "text")
 	private := c.aws(t, "secretsmanager", "create-secret", "--name", "registry", "--secret-string", `{"username":"story","password":"open sesame"}`, "--query", "ARN", "--output", "text")
-	_, err := c.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("ecsTaskExecutionRole"), PolicyName: aws.String("secrets"),
-		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssm:GetParameters","secretsmanager:GetSecretValue","s3:GetObject","s3:GetBucketLocation"],"Resource":"*"}]}`)})
-	ok(t, err)
+	c.allowSecrets(t)
 
 	from := func(name, valueFrom string) types.Secret {
 		return types.Secret{Name: aws.String(name), ValueFrom: aws.String(valueFrom)}
@@ -156,6 +162,15 @@ func secrets(t *testing.T, c *tenant) {
 	if x := c.stopped(t, c.run(t, definition{ContainerDefinitions: []types.ContainerDefinition{k}, ExecutionRoleArn: aws.String(c.role)})); !exited(t, x, "main", 0) {
 		t.Error(told(x))
 	}
+	_, err = c.iam.DeleteRolePolicy(t.Context(), &iam.DeleteRolePolicyInput{RoleName: aws.String("ecsTaskExecutionRole"), PolicyName: aws.String("secrets")})
+	ok(t, err)
+	if x := c.stopped(t, c.run(t, definition{ContainerDefinitions: []types.ContainerDefinition{k}, ExecutionRoleArn: aws.String(c.role)})); x.StopCode != types.TaskStopCodeTaskFailedToStart ||
+		!strings.HasPrefix(*x.StoppedReason, "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to get registry auth from asm: "+
+			"service call has been retried 1 time(s): asm fetching secret from the service for "+private+": AccessDeniedException: User: ") ||
+		!strings.Contains(*x.StoppedReason, "because no identity-based policy allows the secretsmanager:GetSecretValue action") {
+		t.Error(told(x))
+	}
+	c.allowSecrets(t)
 	k.RepositoryCredentials.CredentialsParameter = aws.String(db)
 	if x := c.stopped(t, c.run(t, definition{ContainerDefinitions: []types.ContainerDefinition{k}, ExecutionRoleArn: aws.String(c.role)})); x.StopCode != types.TaskStopCodeTaskFailedToStart ||
 		!strings.HasPrefix(*x.StoppedReason, "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to get registry auth from asm: ") {

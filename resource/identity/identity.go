@@ -90,6 +90,7 @@ type Session struct {
 	Policy            string   `json:",omitempty"` // inline session policy document
 	PolicyARNs        []string `json:",omitempty"` // managed session policies
 	IssuedAt, Expires time.Time
+	MFAAt             time.Time // when the user proved to have an MFA device; zero: did not
 }
 
 // ARN is the principal the session acts as, unless that is a user itself.

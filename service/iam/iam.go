@@ -9,6 +9,7 @@ import (
 	"neargate/service/iam/group"
 	"neargate/service/iam/internal/call"
 	"neargate/service/iam/managed"
+	"neargate/service/iam/mfa"
 	"neargate/service/iam/profile"
 	"neargate/service/iam/provider"
 	"neargate/service/iam/role"
@@ -19,6 +20,7 @@ import (
 // Names under which the handlers are embedded.
 type (
 	accounts  = account.Handler
+	devices   = mfa.Handler
 	groups    = group.Handler
 	policies  = managed.Handler
 	profiles  = profile.Handler
@@ -31,6 +33,7 @@ type (
 // Service answers every operation by the handler that has it.
 type Service struct {
 	*accounts
+	*devices
 	*groups
 	*policies
 	*profiles
@@ -46,6 +49,6 @@ var _ api.API = (*Service)(nil)
 func New(d service.Deps) *Service {
 	e := call.New(d)
 	return &Service{
-		account.New(e), group.New(e), managed.New(e), profile.New(e), provider.New(e), role.New(e), simulate.New(e), user.New(e),
+		account.New(e), mfa.New(e), group.New(e), managed.New(e), profile.New(e), provider.New(e), role.New(e), simulate.New(e), user.New(e),
 	}
 }

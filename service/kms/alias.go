@@ -8,7 +8,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/kms"
 	"neargate/resource/key"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/keys"
 	"neargate/wire/shape"
@@ -110,11 +110,11 @@ func (s *Service) DeleteAlias(ctx context.Context, in *api.DeleteAliasInput) (*a
 // ListAliases lists the account's aliases, or those of one key.
 func (s *Service) ListAliases(ctx context.Context, in *api.ListAliasesInput) (*api.ListAliasesOutput, error) {
 	c := auth.CallerFrom(ctx)
-	last, scope, err := s.marker(ctx, in.Marker, "ListAliases", optional.Or(in.KeyId, ""))
+	last, scope, err := s.marker(ctx, in.Marker, "ListAliases", member.Or(in.KeyId, ""))
 	if err != nil {
 		return nil, err
 	}
-	limit := int(optional.Or(in.Limit, defaultLimit))
+	limit := int(member.Or(in.Limit, defaultLimit))
 	out := &api.ListAliasesOutput{Aliases: []api.AliasListEntry{}, Truncated: new(false)}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		of := ""

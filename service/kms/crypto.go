@@ -8,7 +8,7 @@ import (
 	api "neargate/aws/kms"
 	"neargate/internal/seal"
 	"neargate/resource/key"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/keys"
 	"neargate/wire/shape"
@@ -115,7 +115,7 @@ func checkContext(context map[string]string) error {
 
 // algorithm refuses the algorithms of asymmetric keys.
 func algorithm(name *string) error {
-	if optional.Or(name, symmetric) != symmetric {
+	if member.Or(name, symmetric) != symmetric {
 		return api.InvalidKeyUsageException("EncryptionAlgorithm " + *name + " is not valid for KeySpec " + symmetric + ".")
 	}
 	return nil
@@ -123,7 +123,7 @@ func algorithm(name *string) error {
 
 // dryRun is the answer to a request that was to be checked only.
 func dryRun(asked *bool) error {
-	if optional.Or(asked, false) {
+	if member.Or(asked, false) {
 		return api.DryRunOperationException("The request would have succeeded, but the DryRun option is set.")
 	}
 	return nil
@@ -202,8 +202,8 @@ func (s *Service) dataKey(ctx context.Context, text string, spec *string, size *
 	if (spec == nil) == (size == nil) {
 		return k, nil, nil, shape.Errorf("ValidationException", "Please specify either number of bytes or key spec.")
 	}
-	n := int(optional.Or(size, 32))
-	if optional.Or(spec, "") == "AES_128" {
+	n := int(member.Or(size, 32))
+	if member.Or(spec, "") == "AES_128" {
 		n = 16
 	}
 	k, err = s.forEncryption(ctx, text, context, tokens)

@@ -9,7 +9,7 @@ import (
 	api "neargate/aws/kms"
 	"neargate/resource/key"
 	"neargate/service/internal/guard"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/keys"
 	"neargate/wire/shape"
@@ -27,8 +27,8 @@ var grantable = []string{
 // newGrant reads a grant from a request.
 func (s *Service) newGrant(c auth.Caller, in *api.CreateGrantInput) (key.Grant, error) {
 	g := key.Grant{
-		ID: s.deps.IDs.Hex(64), Name: optional.Or(in.Name, ""), CreatedAt: s.now(), Issuer: c.Account,
-		Grantee: *in.GranteePrincipal, Retiring: optional.Or(in.RetiringPrincipal, ""),
+		ID: s.deps.IDs.Hex(64), Name: member.Or(in.Name, ""), CreatedAt: s.now(), Issuer: c.Account,
+		Grantee: *in.GranteePrincipal, Retiring: member.Or(in.RetiringPrincipal, ""),
 	}
 	if in.GranteeServicePrincipal != nil || in.RetiringServicePrincipal != nil {
 		return g, api.UnsupportedOperationException("Service principals are not supported in this region.")
@@ -157,11 +157,11 @@ func (s *Service) ListGrants(ctx context.Context, in *api.ListGrantsInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	last, scope, err := s.marker(ctx, in.Marker, "ListGrants", *in.KeyId, optional.Or(in.GrantId, ""), optional.Or(in.GranteePrincipal, ""))
+	last, scope, err := s.marker(ctx, in.Marker, "ListGrants", *in.KeyId, member.Or(in.GrantId, ""), member.Or(in.GranteePrincipal, ""))
 	if err != nil {
 		return nil, err
 	}
-	limit := int(optional.Or(in.Limit, 50))
+	limit := int(member.Or(in.Limit, 50))
 	out := &api.ListGrantsOutput{}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		*out = api.ListGrantsOutput{Grants: []api.GrantListEntry{}, Truncated: new(false)}
@@ -216,7 +216,7 @@ func (s *Service) ListRetirableGrants(ctx context.Context, in *api.ListRetirable
 	if err != nil {
 		return nil, err
 	}
-	limit := int(optional.Or(in.Limit, 50))
+	limit := int(member.Or(in.Limit, 50))
 	out := &api.ListRetirableGrantsOutput{}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		*out = api.ListRetirableGrantsOutput{Grants: []api.GrantListEntry{}, Truncated: new(false)}

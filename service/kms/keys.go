@@ -8,7 +8,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/kms"
 	"neargate/resource/key"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/keys"
 	"neargate/wire/shape"
@@ -27,7 +27,7 @@ func (s *Service) CreateKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 	}
 	c := auth.CallerFrom(ctx)
 	k := key.Key{
-		Account: c.Account, Region: c.Region, ID: s.deps.IDs.UUID(), CreatedAt: s.now(), Description: optional.Or(in.Description, ""),
+		Account: c.Account, Region: c.Region, ID: s.deps.IDs.UUID(), CreatedAt: s.now(), Description: member.Or(in.Description, ""),
 		Manager: key.Customer, State: key.Enabled, Policy: key.DefaultPolicy(c.Account, c.Region),
 	}
 	var err error
@@ -40,7 +40,7 @@ func (s *Service) CreateKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 			return api.LimitExceededException("You have exceeded the maximum number of keys in this region.")
 		}
 		if in.Policy != nil {
-			if err := s.checkPolicy(tx, c, &k, *in.Policy, optional.Or(in.BypassPolicyLockoutSafetyCheck, false)); err != nil {
+			if err := s.checkPolicy(tx, c, &k, *in.Policy, member.Or(in.BypassPolicyLockoutSafetyCheck, false)); err != nil {
 				return err
 			}
 			k.Policy = *in.Policy
@@ -56,19 +56,19 @@ func (s *Service) CreateKey(ctx context.Context, in *api.CreateKeyInput) (*api.C
 // checkSpec refuses keys of other kinds: asymmetric and HMAC keys, imported
 // material, key stores, and keys in several regions.
 func checkSpec(in *api.CreateKeyInput) error {
-	spec := optional.Or(in.KeySpec, optional.Or(in.CustomerMasterKeySpec, symmetric))
+	spec := member.Or(in.KeySpec, member.Or(in.CustomerMasterKeySpec, symmetric))
 	switch {
 	case in.KeySpec != nil && in.CustomerMasterKeySpec != nil:
 		return shape.Errorf("ValidationException", "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.")
 	case spec != symmetric:
 		return api.UnsupportedOperationException("KeySpec " + spec + " is not supported in this region.")
-	case optional.Or(in.KeyUsage, "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
+	case member.Or(in.KeyUsage, "ENCRYPT_DECRYPT") != "ENCRYPT_DECRYPT":
 		return shape.Errorf("ValidationException", "The operation failed because the KeyUsage value of the KMS key is not compatible with the KeySpec %s.", spec)
 	case in.CustomKeyStoreId != nil || in.XksKeyId != nil:
 		return api.CustomKeyStoreNotFoundException("")
-	case optional.Or(in.Origin, "AWS_KMS") != "AWS_KMS":
+	case member.Or(in.Origin, "AWS_KMS") != "AWS_KMS":
 		return api.UnsupportedOperationException("Origin " + *in.Origin + " is not supported in this region.")
-	case optional.Or(in.MultiRegion, false):
+	case member.Or(in.MultiRegion, false):
 		return api.UnsupportedOperationException("Multi-Region keys are not supported in this region.")
 	}
 	return nil
@@ -155,7 +155,7 @@ func (s *Service) ListKeys(ctx context.Context, in *api.ListKeysInput) (*api.Lis
 	if last != "" {
 		after = []string{c.Account, c.Region, last}
 	}
-	limit := int(optional.Or(in.Limit, defaultLimit))
+	limit := int(member.Or(in.Limit, defaultLimit))
 	out := &api.ListKeysOutput{Keys: []api.KeyListEntry{}, Truncated: new(false)}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		found, err := store.Collect(keys.Keys.Page(tx, []string{c.Account, c.Region}, after, limit+1))
@@ -213,7 +213,7 @@ const defaultWindow = 30
 
 // ScheduleKeyDeletion makes a key unusable and lets it be deleted after some days.
 func (s *Service) ScheduleKeyDeletion(ctx context.Context, in *api.ScheduleKeyDeletionInput) (*api.ScheduleKeyDeletionOutput, error) {
-	days := optional.Or(in.PendingWindowInDays, defaultWindow)
+	days := member.Or(in.PendingWindowInDays, defaultWindow)
 	k, err := s.change(ctx, *in.KeyId, func(k *key.Key) error {
 		if err := firstOf(customers(ctx, k, "ScheduleKeyDeletion"), living(k)); err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 	"neargate/internal/seal"
 	"neargate/resource/key"
 	"neargate/service"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/internal/page"
 	"neargate/store"
 	"neargate/store/tables/keys"
@@ -183,7 +183,7 @@ func cut[T any](s *Service, all []T, after string, limit *int32, scope []string)
 			return nil, nil, nil, api.InvalidMarkerException("Invalid marker")
 		}
 	}
-	to := min(len(all), from+int(optional.Or(limit, defaultLimit)))
+	to := min(len(all), from+int(member.Or(limit, defaultLimit)))
 	more = new(to < len(all))
 	if *more {
 		next = new(s.pages.Seal(strconv.Itoa(to), scope...))

@@ -8,7 +8,7 @@ import (
 	api "neargate/aws/kms"
 	"neargate/resource/key"
 	"neargate/service/internal/guard"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/keys"
 )
@@ -44,7 +44,7 @@ func (s *Service) checkPolicy(tx store.Tx, c auth.Caller, k *key.Key, text strin
 }
 
 func checkName(name *string) error {
-	if optional.Or(name, policyName) != policyName {
+	if member.Or(name, policyName) != policyName {
 		return api.NotFoundException("No such policy exists")
 	}
 	return nil
@@ -59,7 +59,7 @@ func (s *Service) PutKeyPolicy(ctx context.Context, in *api.PutKeyPolicyInput) (
 	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		k, err := own(ctx, tx, *in.KeyId)
 		if err == nil {
-			err = firstOf(customers(ctx, &k, "PutKeyPolicy"), s.checkPolicy(tx, c, &k, *in.Policy, optional.Or(in.BypassPolicyLockoutSafetyCheck, false)))
+			err = firstOf(customers(ctx, &k, "PutKeyPolicy"), s.checkPolicy(tx, c, &k, *in.Policy, member.Or(in.BypassPolicyLockoutSafetyCheck, false)))
 		}
 		if err != nil {
 			return err

@@ -6,7 +6,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/kms"
 	"neargate/resource/key"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -23,7 +23,7 @@ func (s *Service) EnableKeyRotation(ctx context.Context, in *api.EnableKeyRotati
 		if k.Rotates && in.RotationPeriodInDays == nil {
 			return nil
 		}
-		k.Rotates, k.RotationDays = true, optional.Or(in.RotationPeriodInDays, k.RotationDays)
+		k.Rotates, k.RotationDays = true, member.Or(in.RotationPeriodInDays, k.RotationDays)
 		k.NextRotation = s.now().AddDate(0, 0, int(k.Period()))
 		return nil
 	})
@@ -100,8 +100,8 @@ func (s *Service) RotateKeyOnDemand(ctx context.Context, in *api.RotateKeyOnDema
 // ListKeyRotations lists the completed rotations of a key, the latest first; with
 // all material, also what the key began with.
 func (s *Service) ListKeyRotations(ctx context.Context, in *api.ListKeyRotationsInput) (*api.ListKeyRotationsOutput, error) {
-	all := optional.Or(in.IncludeKeyMaterial, "ROTATIONS_ONLY") == "ALL_KEY_MATERIAL"
-	after, scope, err := s.marker(ctx, in.Marker, "ListKeyRotations", *in.KeyId, optional.Or(in.IncludeKeyMaterial, ""))
+	all := member.Or(in.IncludeKeyMaterial, "ROTATIONS_ONLY") == "ALL_KEY_MATERIAL"
+	after, scope, err := s.marker(ctx, in.Marker, "ListKeyRotations", *in.KeyId, member.Or(in.IncludeKeyMaterial, ""))
 	if err != nil {
 		return nil, err
 	}

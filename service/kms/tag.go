@@ -6,7 +6,7 @@ import (
 
 	api "neargate/aws/kms"
 	"neargate/resource/key"
-	"neargate/service/internal/tagset"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -20,18 +20,18 @@ func mergeTags(tags []key.Tag, add []api.Tag) ([]key.Tag, error) {
 	for _, t := range add {
 		k, v := *t.TagKey, *t.TagValue
 		switch {
-		case tagset.Reserved(k):
+		case member.ReservedTag(k):
 			return nil, api.TagException("Tags beginning with aws: are reserved")
 		case slices.Contains(seen, k):
 			return nil, api.TagException("Duplicate tag keys")
 		}
 		seen = append(seen, k)
-		out = tagset.Set(out, k, v)
+		out = member.SetTag(out, k, v)
 	}
 	if len(out) > maxTags {
 		return nil, api.TagException("Too many tags")
 	}
-	tagset.Sort(out)
+	member.SortTags(out)
 	return out, nil
 }
 
@@ -53,7 +53,7 @@ func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceInput)
 		if err := firstOf(customers(ctx, k, "UntagResource"), living(k)); err != nil {
 			return err
 		}
-		k.Tags = tagset.Without(k.Tags, in.TagKeys)
+		k.Tags = member.WithoutTags(k.Tags, in.TagKeys)
 		return nil
 	})
 	return &api.UntagResourceOutput{}, err

@@ -9,7 +9,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -27,7 +27,7 @@ func noDefinition() error {
 // request is sent.
 func (s *Service) PutQueryDefinition(ctx context.Context, in *api.PutQueryDefinitionInput) (*api.PutQueryDefinitionOutput, error) {
 	c := auth.CallerFrom(ctx)
-	if l := optional.Or(in.QueryLanguage, languageCWLI); l != languageCWLI {
+	if l := member.Or(in.QueryLanguage, languageCWLI); l != languageCWLI {
 		return nil, api.InvalidParameterException("Query language " + l + " is not supported in this region.")
 	}
 	d := logs.QueryDefinition{
@@ -76,16 +76,16 @@ func tokenID(token string) string {
 // DescribeQueryDefinitions lists saved queries by id.
 func (s *Service) DescribeQueryDefinitions(ctx context.Context, in *api.DescribeQueryDefinitionsInput) (*api.DescribeQueryDefinitionsOutput, error) {
 	c := auth.CallerFrom(ctx)
-	prefix := optional.Or(in.QueryDefinitionNamePrefix, "")
-	after, scope, err := s.open(c, in.NextToken, "DescribeQueryDefinitions", prefix, optional.Or(in.QueryLanguage, ""))
+	prefix := member.Or(in.QueryDefinitionNamePrefix, "")
+	after, scope, err := s.open(c, in.NextToken, "DescribeQueryDefinitions", prefix, member.Or(in.QueryLanguage, ""))
 	if err != nil {
 		return nil, err
 	}
-	limit := int(optional.Or(in.MaxResults, maxListed))
+	limit := int(member.Or(in.MaxResults, maxListed))
 	out := &api.DescribeQueryDefinitionsOutput{}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		out.QueryDefinitions, out.NextToken = []api.QueryDefinition{}, nil
-		if optional.Or(in.QueryLanguage, languageCWLI) != languageCWLI {
+		if member.Or(in.QueryLanguage, languageCWLI) != languageCWLI {
 			return nil
 		}
 		var last string
@@ -123,7 +123,7 @@ func describeDefinition(d *logs.QueryDefinition) api.QueryDefinition {
 // DeleteQueryDefinition deletes a saved query.
 func (s *Service) DeleteQueryDefinition(ctx context.Context, in *api.DeleteQueryDefinitionInput) (*api.DeleteQueryDefinitionOutput, error) {
 	c := auth.CallerFrom(ctx)
-	id := optional.Or(in.QueryDefinitionId, "")
+	id := member.Or(in.QueryDefinitionId, "")
 	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		_, ok, err := tables.QueryDefinitions.Find(tx, c.Account, c.Region, id)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 )
 
 func event(at time.Time, message string) api.InputLogEvent {
@@ -114,7 +114,7 @@ func TestPutLogEventsRejects(t *testing.T) {
 		if retention > 0 {
 			expired, kept = 2, "kept"
 		}
-		if *r.TooOldLogEventEndIndex != 1 || *r.TooNewLogEventStartIndex != 3 || optional.Or(r.ExpiredLogEventEndIndex, 0) != expired {
+		if *r.TooOldLogEventEndIndex != 1 || *r.TooNewLogEventStartIndex != 3 || member.Or(r.ExpiredLogEventEndIndex, 0) != expired {
 			t.Errorf("retention %d: %+v", retention, r)
 		}
 		if *out.RejectedEntityInfo.ErrorType != "UnsupportedLogGroupType" {

@@ -10,7 +10,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/logs/pattern"
 	"neargate/store"
 	"neargate/store/tables"
@@ -31,13 +31,13 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *api.FilterLogEventsIn
 	if in.LogStreamNames != nil && in.LogStreamNamePrefix != nil {
 		return nil, api.InvalidParameterException("logStreamNamePrefix and logStreamNames are mutually exclusive parameters.")
 	}
-	p, err := compile(optional.Or(in.FilterPattern, ""), "Invalid filter pattern")
+	p, err := compile(member.Or(in.FilterPattern, ""), "Invalid filter pattern")
 	if err != nil {
 		return nil, err
 	}
-	backward := !optional.Or(in.StartFromHead, true)
+	backward := !member.Or(in.StartFromHead, true)
 	after, scope, err := s.open(c, in.NextToken, append([]string{
-		"FilterLogEvents", group, optional.Or(in.FilterPattern, ""), optional.Or(in.LogStreamNamePrefix, ""), fmt.Sprint(backward),
+		"FilterLogEvents", group, member.Or(in.FilterPattern, ""), member.Or(in.LogStreamNamePrefix, ""), fmt.Sprint(backward),
 	}, in.LogStreamNames...)...)
 	if err != nil {
 		return nil, err
@@ -54,12 +54,12 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *api.FilterLogEventsIn
 	if err != nil {
 		return nil, err
 	}
-	end := optional.Or(in.EndTime, math.MaxInt64-1) + 1 // inclusive here, unlike in GetLogEvents
+	end := member.Or(in.EndTime, math.MaxInt64-1) + 1 // inclusive here, unlike in GetLogEvents
 	span := s.span(&g, in.StartTime, end)
 	if after != "" {
 		span = mark{Position: parsePosition(after), backward: backward}.narrow(span)
 	}
-	q := search{streams: streams, span: span, backward: backward, pattern: p, limit: int(optional.Or(in.Limit, maxEvents))}
+	q := search{streams: streams, span: span, backward: backward, pattern: p, limit: int(member.Or(in.Limit, maxEvents))}
 	events, next, err := q.run(ctx, s.events)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *api.FilterLogEventsIn
 // searched lists the streams that a request names, or all.
 func searched(tx store.Tx, c auth.Caller, in *api.FilterLogEventsInput, group string) ([]logs.Stream, error) {
 	if in.LogStreamNames == nil {
-		return streamsOf(tx, c, group, optional.Or(in.LogStreamNamePrefix, ""), "", 0)
+		return streamsOf(tx, c, group, member.Or(in.LogStreamNamePrefix, ""), "", 0)
 	}
 	var streams []logs.Stream
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(in.LogStreamNames))) {

@@ -8,7 +8,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -38,15 +38,15 @@ func (s *Service) GetLogEvents(ctx context.Context, in *api.GetLogEventsInput) (
 	if err != nil {
 		return nil, err
 	}
-	span := s.span(&g, in.StartTime, optional.Or(in.EndTime, math.MaxInt64))
-	at := mark{backward: !optional.Or(in.StartFromHead, false), Position: span.From}
+	span := s.span(&g, in.StartTime, member.Or(in.EndTime, math.MaxInt64))
+	at := mark{backward: !member.Or(in.StartFromHead, false), Position: span.From}
 	if in.NextToken != nil {
 		if at, err = s.openMark(*in.NextToken, &st); err != nil {
 			return nil, err
 		}
 		span = at.narrow(span)
 	}
-	events, err := s.readPage(ctx, st.ID, span, at.backward, int(optional.Or(in.Limit, maxEvents)))
+	events, err := s.readPage(ctx, st.ID, span, at.backward, int(member.Or(in.Limit, maxEvents)))
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Service) GetLogEvents(ctx context.Context, in *api.GetLogEventsInput) (
 // span is the positions of what a group retains from start up to, but not
 // including, end.
 func (s *Service) span(g *logs.Group, start *int64, end int64) logs.Span {
-	from := max(optional.Or(start, 0), g.Oldest(s.deps.Now()))
+	from := max(member.Or(start, 0), g.Oldest(s.deps.Now()))
 	return logs.Span{From: logs.Position{Time: from}, To: logs.Position{Time: end}}
 }
 

@@ -15,13 +15,12 @@ import (
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
 	"neargate/service"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/internal/page"
 	"neargate/service/logs/export"
 	"neargate/service/logs/query"
 	"neargate/store"
 	"neargate/store/tables"
-	"neargate/store/tables/usages"
 	"neargate/wire/shape"
 )
 
@@ -41,8 +40,8 @@ type Events interface {
 	// DropStream and DropGroup delete events.
 	DropStream(id logs.StreamID) error
 	DropGroup(group uint64) error
-	// Ingested is how many bytes were ever appended to a group.
-	Ingested(group uint64) (int64, error)
+	// Settle records the last usage of a group, in the transaction that deletes it.
+	Settle(tx store.Tx, g *logs.Group, at time.Time) error
 }
 
 // Service is the CloudWatch Logs API.
@@ -170,11 +169,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *api.DeleteLogGroupInpu
 			if more = n == deleteBatch; more {
 				return tables.LogGroups.Put(tx, &g)
 			}
-			came, err := s.events.Ingested(g.ID)
-			if err != nil {
-				return err
-			}
-			if err := usages.Ingest(tx, &g, (came+1023)>>10, s.deps.Now()); err != nil {
+			if err := s.events.Settle(tx, &g, s.deps.Now()); err != nil {
 				return err
 			}
 			return tables.LogGroups.Delete(tx, g.Account, g.Region, g.Name)
@@ -247,7 +242,7 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *api.DescribeLogGrou
 	if err != nil {
 		return nil, err
 	}
-	limit := optional.Or(in.Limit, defaultLimit)
+	limit := member.Or(in.Limit, defaultLimit)
 	out := &api.DescribeLogGroupsOutput{LogGroups: []api.LogGroup{}}
 	var found []logs.Group
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
@@ -292,7 +287,7 @@ type groupFilter struct {
 
 func newGroupFilter(in *api.DescribeLogGroupsInput, c auth.Caller) (groupFilter, error) {
 	f := groupFilter{
-		prefix: optional.Or(in.LogGroupNamePrefix, ""), pattern: optional.Or(in.LogGroupNamePattern, ""), class: optional.Or(in.LogGroupClass, ""),
+		prefix: member.Or(in.LogGroupNamePrefix, ""), pattern: member.Or(in.LogGroupNamePattern, ""), class: member.Or(in.LogGroupClass, ""),
 		none: len(in.AccountIdentifiers) > 0 && !slices.Contains(in.AccountIdentifiers, c.Account),
 	}
 	if f.prefix != "" && f.pattern != "" {

@@ -10,7 +10,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -32,7 +32,7 @@ func (s *Service) PutMetricFilter(ctx context.Context, in *api.PutMetricFilterIn
 		Name: *in.FilterName, Pattern: *in.FilterPattern, CreatedAt: s.deps.Now().UTC(),
 		Metric: logs.MetricTransformation{
 			Namespace: *t.MetricNamespace, Name: *t.MetricName, Value: *t.MetricValue,
-			Default: t.DefaultValue, Unit: optional.Or(t.Unit, ""), Dimensions: maps.Clone(t.Dimensions),
+			Default: t.DefaultValue, Unit: member.Or(t.Unit, ""), Dimensions: maps.Clone(t.Dimensions),
 		},
 	}
 	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
@@ -68,9 +68,9 @@ func checkMetricFilter(in *api.PutMetricFilterInput) error {
 		return err
 	}
 	switch {
-	case optional.Or(in.ApplyOnTransformedLogs, false):
+	case member.Or(in.ApplyOnTransformedLogs, false):
 		return api.InvalidParameterException("Log transformation is not supported in this region.")
-	case optional.Or(in.FieldSelectionCriteria, "") != "" || len(in.EmitSystemFieldDimensions) > 0:
+	case member.Or(in.FieldSelectionCriteria, "") != "" || len(in.EmitSystemFieldDimensions) > 0:
 		return api.InvalidParameterException("Filters on system fields are not supported in this region.")
 	}
 	t := &in.MetricTransformations[0]
@@ -109,14 +109,14 @@ func isSelector(s string) bool {
 // group, those of a metric, or all.
 func (s *Service) DescribeMetricFilters(ctx context.Context, in *api.DescribeMetricFiltersInput) (*api.DescribeMetricFiltersOutput, error) {
 	c := auth.CallerFrom(ctx)
-	group, prefix := optional.Or(in.LogGroupName, ""), optional.Or(in.FilterNamePrefix, "")
+	group, prefix := member.Or(in.LogGroupName, ""), member.Or(in.FilterNamePrefix, "")
 	switch {
 	case (in.MetricName == nil) != (in.MetricNamespace == nil):
 		return nil, api.InvalidParameterException("metricName and metricNamespace must be specified together.")
 	case in.FilterNamePrefix != nil && in.LogGroupName == nil:
 		return nil, api.InvalidParameterException("filterNamePrefix can only be specified with logGroupName.")
 	}
-	after, scope, err := s.open(c, in.NextToken, "DescribeMetricFilters", group, prefix, optional.Or(in.MetricName, ""), optional.Or(in.MetricNamespace, ""))
+	after, scope, err := s.open(c, in.NextToken, "DescribeMetricFilters", group, prefix, member.Or(in.MetricName, ""), member.Or(in.MetricNamespace, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *Service) DescribeMetricFilters(ctx context.Context, in *api.DescribeMet
 	case after != "":
 		start = []string{c.Account, c.Region, lastGroup, lastName}
 	}
-	limit := int(optional.Or(in.Limit, defaultLimit))
+	limit := int(member.Or(in.Limit, defaultLimit))
 	out := &api.DescribeMetricFiltersOutput{}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		out.MetricFilters, out.NextToken = []api.MetricFilter{}, nil

@@ -13,7 +13,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/logs/insights"
 	"neargate/service/logs/insights/expr"
 	"neargate/service/logs/query"
@@ -41,7 +41,7 @@ func (s *Service) StartQuery(ctx context.Context, in *api.StartQueryInput) (*api
 	if err != nil {
 		return nil, err
 	}
-	if l := optional.Or(in.QueryLanguage, languageCWLI); l != languageCWLI {
+	if l := member.Or(in.QueryLanguage, languageCWLI); l != languageCWLI {
 		return nil, api.InvalidParameterException("Query language " + l + " is not supported in this region.")
 	}
 	start, end := atSeconds(*in.StartTime, 0), atSeconds(*in.EndTime, 1)
@@ -64,7 +64,7 @@ func (s *Service) StartQuery(ctx context.Context, in *api.StartQueryInput) (*api
 	span := logs.Span{From: logs.Position{Time: start}, To: logs.Position{Time: end}}
 	err = s.queries.Start(query.Spec{
 		ID: id, Account: c.Account, Region: c.Region, Groups: names, Text: *in.QueryString,
-		Query: q, Limit: int(optional.Or(in.Limit, 0)), Created: now,
+		Query: q, Limit: int(member.Or(in.Limit, 0)), Created: now,
 		Events: func(ctx context.Context) iter.Seq2[insights.Event, error] { return s.queried(ctx, groups, span) },
 	})
 	switch {
@@ -218,7 +218,7 @@ func (s *Service) GetQueryResults(ctx context.Context, in *api.GetQueryResultsIn
 	if err != nil {
 		return nil, noQuery(*in.QueryId)
 	}
-	limit := int(optional.Or(in.MaxItems, 0))
+	limit := int(member.Or(in.MaxItems, 0))
 	if in.MaxItems != nil && (limit < 1 || limit > insights.MaxRows) {
 		return nil, api.InvalidParameterException(fmt.Sprintf("maxItems must be between 1 and %d.", insights.MaxRows))
 	}
@@ -282,7 +282,7 @@ const maxListed = 1000
 // DescribeQueries lists queries, the latest first.
 func (s *Service) DescribeQueries(ctx context.Context, in *api.DescribeQueriesInput) (*api.DescribeQueriesOutput, error) {
 	c := auth.CallerFrom(ctx)
-	after, scope, err := s.open(c, in.NextToken, "DescribeQueries", optional.Or(in.LogGroupName, ""), optional.Or(in.Status, ""), optional.Or(in.QueryLanguage, ""))
+	after, scope, err := s.open(c, in.NextToken, "DescribeQueries", member.Or(in.LogGroupName, ""), member.Or(in.Status, ""), member.Or(in.QueryLanguage, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +299,7 @@ func (s *Service) DescribeQueries(ctx context.Context, in *api.DescribeQueriesIn
 		all = all[i+1:]
 	}
 	out := &api.DescribeQueriesOutput{Queries: []api.QueryInfo{}}
-	if limit := int(optional.Or(in.MaxResults, maxListed)); len(all) > limit {
+	if limit := int(member.Or(in.MaxResults, maxListed)); len(all) > limit {
 		all = all[:limit]
 		out.NextToken = new(s.pages.Seal(all[limit-1].ID, scope...))
 	}

@@ -10,7 +10,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables"
 )
@@ -129,9 +129,9 @@ type streamQuery struct {
 
 func newStreamQuery(c auth.Caller, in *api.DescribeLogStreamsInput) (streamQuery, error) {
 	q := streamQuery{
-		caller: c, prefix: optional.Or(in.LogStreamNamePrefix, ""),
-		orderBy: optional.Or(in.OrderBy, "LogStreamName"), descending: optional.Or(in.Descending, false),
-		limit: int(optional.Or(in.Limit, defaultLimit)),
+		caller: c, prefix: member.Or(in.LogStreamNamePrefix, ""),
+		orderBy: member.Or(in.OrderBy, "LogStreamName"), descending: member.Or(in.Descending, false),
+		limit: int(member.Or(in.Limit, defaultLimit)),
 	}
 	var err error
 	if q.group, err = oneGroup(c, in.LogGroupName, in.LogGroupIdentifier); err != nil {

@@ -9,7 +9,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/tagset"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -17,15 +17,15 @@ import (
 func mergeTags(tags []logs.Tag, add map[string]string) ([]logs.Tag, error) {
 	out := slices.Clone(tags)
 	for k, v := range add {
-		if tagset.Reserved(k) {
+		if member.ReservedTag(k) {
 			return nil, api.InvalidParameterException("Tag keys beginning with aws: are reserved for system use.")
 		}
-		out = tagset.Set(out, k, v)
+		out = member.SetTag(out, k, v)
 	}
 	if len(out) > maxTags {
 		return nil, api.TooManyTagsException(fmt.Sprintf("A resource can have no more than %d tags.", maxTags))
 	}
-	tagset.Sort(out)
+	member.SortTags(out)
 	return out, nil
 }
 
@@ -38,7 +38,7 @@ func (s *Service) tag(ctx context.Context, group string, tags map[string]string)
 
 func (s *Service) untag(ctx context.Context, group string, keys []string) error {
 	return s.changeGroup(ctx, group, func(g *logs.Group) error {
-		g.Tags = tagset.Without(g.Tags, keys)
+		g.Tags = member.WithoutTags(g.Tags, keys)
 		return nil
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/logs"
 	"neargate/resource/logs"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/logs/pattern"
 	"neargate/store"
 	"neargate/store/tables"
@@ -92,7 +92,7 @@ func (s *Service) StartLiveTail(ctx context.Context, in *api.StartLiveTailInput)
 	t.service, t.ends = s, s.deps.Now().Add(tailTime)
 	t.start = &api.LiveTailSessionStart{
 		RequestId: new(c.RequestID), SessionId: new(s.deps.IDs.UUID()), LogGroupIdentifiers: in.LogGroupIdentifiers,
-		LogEventFilterPattern: new(optional.Or(in.LogEventFilterPattern, "")),
+		LogEventFilterPattern: new(member.Or(in.LogEventFilterPattern, "")),
 		LogStreamNames:        append([]string{}, in.LogStreamNames...), LogStreamNamePrefixes: append([]string{}, in.LogStreamNamePrefixes...),
 	}
 	batches := s.events.Follow(ctx, tailPeriod, func(group uint64) bool { return t.groups[group].id != "" })
@@ -147,7 +147,7 @@ func newTail(c auth.Caller, in *api.StartLiveTailInput) (*tail, error) {
 		t.names = append(t.names, name)
 	}
 	var err error
-	t.pattern, err = compile(optional.Or(in.LogEventFilterPattern, ""), "Invalid filter pattern")
+	t.pattern, err = compile(member.Or(in.LogEventFilterPattern, ""), "Invalid filter pattern")
 	return t, err
 }
 

@@ -8,8 +8,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/secretsmanager"
 	"neargate/resource/secret"
-	"neargate/service/internal/optional"
-	"neargate/service/internal/tagset"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/secrets"
 )
@@ -17,22 +16,22 @@ import (
 // ListSecrets lists secrets by when they were created, or in another order.
 func (s *Service) ListSecrets(ctx context.Context, in *api.ListSecretsInput) (*api.ListSecretsOutput, error) {
 	c := auth.CallerFrom(ctx)
-	scope := []string{"ListSecrets", optional.Or(in.SortBy, ""), optional.Or(in.SortOrder, "")}
+	scope := []string{"ListSecrets", member.Or(in.SortBy, ""), member.Or(in.SortOrder, "")}
 	for _, f := range in.Filters {
 		if f.Key == nil || len(f.Values) == 0 {
 			return nil, api.InvalidParameterException("Invalid filter.")
 		}
 		scope = append(scope, *f.Key, strings.Join(f.Values, "\x00"))
 	}
-	if optional.Or(in.IncludePlannedDeletion, false) {
+	if member.Or(in.IncludePlannedDeletion, false) {
 		scope = append(scope, "planned")
 	}
 	last, scope, err := s.position(ctx, in.NextToken, scope...)
 	if err != nil {
 		return nil, err
 	}
-	key := order(optional.Or(in.SortBy, "created-date"))
-	descending := optional.Or(in.SortOrder, "desc") == "desc"
+	key := order(member.Or(in.SortBy, "created-date"))
+	descending := member.Or(in.SortOrder, "desc") == "desc"
 	if in.SortBy != nil && *in.SortBy == "name" && in.SortOrder == nil {
 		descending = false
 	}
@@ -44,7 +43,7 @@ func (s *Service) ListSecrets(ctx context.Context, in *api.ListSecretsInput) (*a
 			if err != nil {
 				return err
 			}
-			if (!sec.Deleted() || optional.Or(in.IncludePlannedDeletion, false)) && matches(in.Filters, &sec) {
+			if (!sec.Deleted() || member.Or(in.IncludePlannedDeletion, false)) && matches(in.Filters, &sec) {
 				all = append(all, sec)
 			}
 		}
@@ -55,7 +54,7 @@ func (s *Service) ListSecrets(ctx context.Context, in *api.ListSecretsInput) (*a
 			return strings.Compare(a, b)
 		}
 		slices.SortFunc(all, func(a, b secret.Secret) int { return compare(key(&a), key(&b)) })
-		limit := int(optional.Or(in.MaxResults, 100))
+		limit := int(member.Or(in.MaxResults, 100))
 		position := ""
 		for i := range all {
 			sec := &all[i]
@@ -139,14 +138,14 @@ const maxTags = 50
 func mergeTags(tags []secret.Tag, add []api.Tag) ([]secret.Tag, error) {
 	out := slices.Clone(tags)
 	for _, t := range add {
-		k := optional.Or(t.Key, "")
+		k := member.Or(t.Key, "")
 		switch {
 		case k == "":
 			return nil, api.InvalidParameterException("Tag keys must not be null.")
-		case tagset.Reserved(k):
+		case member.ReservedTag(k):
 			return nil, api.InvalidParameterException("Tag keys can't begin with aws:.")
 		}
-		out = tagset.Set(out, k, optional.Or(t.Value, ""))
+		out = member.SetTag(out, k, member.Or(t.Value, ""))
 	}
 	if len(out) > maxTags {
 		return nil, api.LimitExceededException("You have exceeded the maximum number of tags for this secret.")
@@ -179,7 +178,7 @@ func (s *Service) TagResource(ctx context.Context, in *api.TagResourceInput) (*a
 // UntagResource removes tags from a secret; keys that are not there are fine.
 func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceInput) (*api.UntagResourceOutput, error) {
 	_, err := s.change(ctx, *in.SecretId, func(_ store.Tx, sec *secret.Secret) error {
-		sec.Tags = tagset.Without(sec.Tags, in.TagKeys)
+		sec.Tags = member.WithoutTags(sec.Tags, in.TagKeys)
 		return nil
 	})
 	return &api.UntagResourceOutput{}, err

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	api "neargate/aws/secretsmanager"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 )
 
 // The kinds of characters of passwords.
@@ -24,7 +24,7 @@ const defaultLength = 32
 func (s *Service) GetRandomPassword(_ context.Context, in *api.GetRandomPasswordInput) (*api.GetRandomPasswordOutput, error) {
 	var kinds []string
 	add := func(excluded *bool, kind string) {
-		if !optional.Or(excluded, false) {
+		if !member.Or(excluded, false) {
 			kinds = append(kinds, kind)
 		}
 	}
@@ -32,16 +32,16 @@ func (s *Service) GetRandomPassword(_ context.Context, in *api.GetRandomPassword
 	add(in.ExcludeUppercase, upper)
 	add(in.ExcludeNumbers, digits)
 	add(in.ExcludePunctuation, punctuation)
-	add(new(!optional.Or(in.IncludeSpace, false)), " ")
+	add(new(!member.Or(in.IncludeSpace, false)), " ")
 	for i := range kinds {
 		kinds[i] = strings.Map(func(r rune) rune {
-			if strings.ContainsRune(optional.Or(in.ExcludeCharacters, ""), r) {
+			if strings.ContainsRune(member.Or(in.ExcludeCharacters, ""), r) {
 				return -1
 			}
 			return r
 		}, kinds[i])
 	}
-	each, n := optional.Or(in.RequireEachIncludedType, true), int(optional.Or(in.PasswordLength, defaultLength))
+	each, n := member.Or(in.RequireEachIncludedType, true), int(member.Or(in.PasswordLength, defaultLength))
 	switch {
 	case strings.Join(kinds, "") == "":
 		return nil, api.InvalidRequestException("There are no characters left to make a password of.")

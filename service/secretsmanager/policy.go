@@ -7,7 +7,7 @@ import (
 	api "neargate/aws/secretsmanager"
 	"neargate/resource/secret"
 	"neargate/service/internal/guard"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -22,7 +22,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context, in *api.PutResourcePoli
 			return api.MalformedPolicyDocumentException("This resource policy contains an unsupported principal.")
 		case err != nil:
 			return err
-		case optional.Or(in.BlockPublicPolicy, false) && guard.Public(doc):
+		case member.Or(in.BlockPublicPolicy, false) && guard.Public(doc):
 			return api.PublicPolicyException("You can not attach a resource policy that grants Public access to your secret.")
 		}
 		sec.Policy = *in.ResourcePolicy

@@ -7,7 +7,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/secretsmanager"
 	"neargate/resource/secret"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/secrets"
 )
@@ -30,8 +30,8 @@ func (s *Service) CreateSecret(ctx context.Context, in *api.CreateSecretInput) (
 	}
 	now := s.now()
 	sec := secret.Secret{
-		Account: c.Account, Region: c.Region, Name: *in.Name, Suffix: s.deps.IDs.Base62(6), Description: optional.Or(in.Description, ""),
-		KeyID: optional.Or(in.KmsKeyId, ""), CreatedAt: now, ChangedAt: now,
+		Account: c.Account, Region: c.Region, Name: *in.Name, Suffix: s.deps.IDs.Base62(6), Description: member.Or(in.Description, ""),
+		KeyID: member.Or(in.KmsKeyId, ""), CreatedAt: now, ChangedAt: now,
 	}
 	if sec.Tags, err = mergeTags(nil, in.Tags); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (s *Service) UpdateSecret(ctx context.Context, in *api.UpdateSecretInput) (
 		return nil, err
 	}
 	was := sec.KeyID
-	sec.KeyID = optional.Or(in.KmsKeyId, sec.KeyID)
+	sec.KeyID = member.Or(in.KmsKeyId, sec.KeyID)
 	var fresh secret.Version
 	if v != nil {
 		id, err := token(in.ClientRequestToken)
@@ -146,7 +146,7 @@ func (s *Service) UpdateSecret(ctx context.Context, in *api.UpdateSecretInput) (
 		if now.Suffix != suffix {
 			return noSecret()
 		}
-		now.Description, now.KeyID = optional.Or(in.Description, now.Description), optional.Or(in.KmsKeyId, now.KeyID)
+		now.Description, now.KeyID = member.Or(in.Description, now.Description), member.Or(in.KmsKeyId, now.KeyID)
 		now.ChangedAt = s.now()
 		for i := range anew {
 			old, ok, err := secrets.Versions.Find(tx, now.Account, now.Region, now.Name, anew[i].ID)
@@ -234,8 +234,8 @@ const minWindow, maxWindow = 7, 30
 
 // DeleteSecret lets a secret be deleted after some days, or at once.
 func (s *Service) DeleteSecret(ctx context.Context, in *api.DeleteSecretInput) (*api.DeleteSecretOutput, error) {
-	force := optional.Or(in.ForceDeleteWithoutRecovery, false)
-	days := optional.Or(in.RecoveryWindowInDays, maxWindow)
+	force := member.Or(in.ForceDeleteWithoutRecovery, false)
+	days := member.Or(in.RecoveryWindowInDays, maxWindow)
 	switch {
 	case force && in.RecoveryWindowInDays != nil:
 		return nil, api.InvalidParameterException("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")

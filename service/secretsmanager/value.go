@@ -9,7 +9,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/secretsmanager"
 	"neargate/resource/secret"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/service/internal/page"
 	"neargate/store"
 	"neargate/store/tables/secrets"
@@ -93,7 +93,7 @@ func (s *Service) GetSecretValue(ctx context.Context, in *api.GetSecretValueInpu
 func pick(tx store.Tx, sec *secret.Secret, id, stage *string) (secret.Version, error) {
 	const missing = "Secrets Manager can't find the specified secret value for "
 	if id == nil {
-		name := optional.Or(stage, secret.Current)
+		name := member.Or(stage, secret.Current)
 		if sec.Stages[name] == "" {
 			return secret.Version{}, api.ResourceNotFoundException(missing + "staging label: " + name)
 		}
@@ -143,7 +143,7 @@ func (s *Service) BatchGetSecretValue(ctx context.Context, in *api.BatchGetSecre
 	ids := in.SecretIdList
 	out := &api.BatchGetSecretValueOutput{SecretValues: []api.SecretValueEntry{}, Errors: []api.APIErrorType{}}
 	if len(in.Filters) > 0 {
-		list, err := s.ListSecrets(ctx, &api.ListSecretsInput{Filters: in.Filters, MaxResults: new(optional.Or(in.MaxResults, 20)), NextToken: in.NextToken})
+		list, err := s.ListSecrets(ctx, &api.ListSecretsInput{Filters: in.Filters, MaxResults: new(member.Or(in.MaxResults, 20)), NextToken: in.NextToken})
 		if err != nil {
 			return nil, err
 		}
@@ -180,7 +180,7 @@ func (s *Service) BatchGetSecretValue(ctx context.Context, in *api.BatchGetSecre
 
 // UpdateSecretVersionStage moves a staging label between versions, or takes it away.
 func (s *Service) UpdateSecretVersionStage(ctx context.Context, in *api.UpdateSecretVersionStageInput) (*api.UpdateSecretVersionStageOutput, error) {
-	stage, from, to := *in.VersionStage, optional.Or(in.RemoveFromVersionId, ""), optional.Or(in.MoveToVersionId, "")
+	stage, from, to := *in.VersionStage, member.Or(in.RemoveFromVersionId, ""), member.Or(in.MoveToVersionId, "")
 	sec, err := s.change(ctx, *in.SecretId, func(tx store.Tx, sec *secret.Secret) error {
 		for _, id := range []string{from, to} {
 			if id == "" {
@@ -242,10 +242,10 @@ func (s *Service) ListSecretVersionIds(ctx context.Context, in *api.ListSecretVe
 		for i := range all {
 			v := &all[i]
 			stages := sec.StagesOf(v.ID)
-			if key(v) <= last || len(stages) == 0 && !optional.Or(in.IncludeDeprecated, false) {
+			if key(v) <= last || len(stages) == 0 && !member.Or(in.IncludeDeprecated, false) {
 				continue
 			}
-			if n := len(out.Versions); n == int(optional.Or(in.MaxResults, 100)) {
+			if n := len(out.Versions); n == int(member.Or(in.MaxResults, 100)) {
 				out.NextToken = new(s.pages.Seal(out.Versions[n-1].CreatedDate.Format(stamp)+*out.Versions[n-1].VersionId, scope...))
 				return nil
 			}

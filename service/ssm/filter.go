@@ -6,7 +6,7 @@ import (
 
 	api "neargate/aws/ssm"
 	"neargate/resource/param"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 )
 
 // The keys by which parameters are filtered, by operation.
@@ -72,7 +72,7 @@ func checkOption(key string, f *api.ParameterStringFilter) error {
 		case "Path":
 			ok = strings.HasPrefix(v, "/")
 		case "Type":
-			ok = slices.Contains([]string{param.String, param.StringList, param.SecureString}, v) || optional.Or(f.Option, "") == "BeginsWith"
+			ok = slices.Contains([]string{param.String, param.StringList, param.SecureString}, v) || member.Or(f.Option, "") == "BeginsWith"
 		case "Tier":
 			ok = slices.Contains([]string{param.Standard, param.Advanced, intelligent}, v)
 		}
@@ -97,7 +97,7 @@ func (f filters) label() string {
 func (f filters) scope() []string {
 	var out []string
 	for i := range f {
-		out = append(out, *f[i].Key, optional.Or(f[i].Option, ""), strings.Join(f[i].Values, "\x00"))
+		out = append(out, *f[i].Key, member.Or(f[i].Option, ""), strings.Join(f[i].Values, "\x00"))
 	}
 	return out
 }
@@ -112,7 +112,7 @@ func (f filters) match(p *param.Parameter) bool {
 }
 
 func matches(f *api.ParameterStringFilter, p *param.Parameter) bool {
-	option := optional.Or(f.Option, "Equals")
+	option := member.Or(f.Option, "Equals")
 	is := func(got string) bool {
 		return slices.ContainsFunc(f.Values, func(v string) bool {
 			switch option {

@@ -9,7 +9,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/ssm"
 	"neargate/resource/param"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/parameters"
 	"neargate/wire/shape"
@@ -17,7 +17,7 @@ import (
 
 // GetParameter shows a version of a parameter.
 func (s *Service) GetParameter(ctx context.Context, in *api.GetParameterInput) (*api.GetParameterOutput, error) {
-	p, err := s.get(ctx, *in.Name, optional.Or(in.WithDecryption, false))
+	p, err := s.get(ctx, *in.Name, member.Or(in.WithDecryption, false))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *Service) value(ctx context.Context, v *param.Version, decrypt bool) (st
 func (s *Service) GetParameters(ctx context.Context, in *api.GetParametersInput) (*api.GetParametersOutput, error) {
 	out := &api.GetParametersOutput{Parameters: []api.Parameter{}, InvalidParameters: []string{}}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(in.Names))) {
-		p, err := s.get(ctx, name, optional.Or(in.WithDecryption, false))
+		p, err := s.get(ctx, name, member.Or(in.WithDecryption, false))
 		switch {
 		case err == nil:
 			out.Parameters = append(out.Parameters, *p)
@@ -99,7 +99,7 @@ func (s *Service) GetParametersByPath(ctx context.Context, in *api.GetParameters
 	if err != nil {
 		return nil, err
 	}
-	recursive, limit := optional.Or(in.Recursive, false), int(optional.Or(in.MaxResults, 10))
+	recursive, limit := member.Or(in.Recursive, false), int(member.Or(in.MaxResults, 10))
 	scope := append([]string{"GetParametersByPath", path}, f.scope()...)
 	if recursive {
 		scope = append(scope, "recursive")
@@ -151,7 +151,7 @@ func (s *Service) GetParametersByPath(ctx context.Context, in *api.GetParameters
 	}
 	out := &api.GetParametersByPathOutput{Parameters: []api.Parameter{}, NextToken: next}
 	for i := range found {
-		p, err := s.show(ctx, &found[i].p, &found[i].v, found[i].p.Name, found[i].r.Selector, optional.Or(in.WithDecryption, false))
+		p, err := s.show(ctx, &found[i].p, &found[i].v, found[i].p.Name, found[i].r.Selector, member.Or(in.WithDecryption, false))
 		if err != nil {
 			return nil, err
 		}
@@ -170,7 +170,7 @@ func (s *Service) DescribeParameters(ctx context.Context, in *api.DescribeParame
 	if err != nil {
 		return nil, err
 	}
-	limit := int(optional.Or(in.MaxResults, 50))
+	limit := int(member.Or(in.MaxResults, 50))
 	last, scope, err := s.open(ctx, in.NextToken, append([]string{"DescribeParameters"}, f.scope()...)...)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (s *Service) DescribeParameters(ctx context.Context, in *api.DescribeParame
 	out := &api.DescribeParametersOutput{}
 	err = s.deps.Store.View(ctx, func(tx store.Tx) error {
 		*out = api.DescribeParametersOutput{Parameters: []api.ParameterMetadata{}}
-		if optional.Or(in.Shared, false) {
+		if member.Or(in.Shared, false) {
 			return nil // nothing is shared between accounts
 		}
 		position := ""
@@ -228,7 +228,7 @@ func (s *Service) GetParameterHistory(ctx context.Context, in *api.GetParameterH
 	if err != nil {
 		return nil, err
 	}
-	limit := int(optional.Or(in.MaxResults, 50))
+	limit := int(member.Or(in.MaxResults, 50))
 	last, scope, err := s.open(ctx, in.NextToken, "GetParameterHistory", r.Path)
 	if err != nil {
 		return nil, err
@@ -257,7 +257,7 @@ func (s *Service) GetParameterHistory(ctx context.Context, in *api.GetParameterH
 	}
 	for i := range found {
 		v := &found[i]
-		value, err := s.value(ctx, v, optional.Or(in.WithDecryption, false))
+		value, err := s.value(ctx, v, member.Or(in.WithDecryption, false))
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 	"neargate/auth"
 	api "neargate/aws/ssm"
 	"neargate/resource/param"
-	"neargate/service/internal/optional"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/store/tables/parameters"
 	"neargate/wire/shape"
@@ -45,7 +45,7 @@ func (s *Service) PutParameter(ctx context.Context, in *api.PutParameterInput) (
 		}
 		return err
 	})
-	if err == nil && old != nil && !optional.Or(in.Overwrite, false) {
+	if err == nil && old != nil && !member.Or(in.Overwrite, false) {
 		err = alreadyExists()
 	}
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Service) PutParameter(ctx context.Context, in *api.PutParameterInput) (
 		switch {
 		case err != nil:
 			return err
-		case ok && !optional.Or(in.Overwrite, false):
+		case ok && !member.Or(in.Overwrite, false):
 			return alreadyExists()
 		case ok != (old != nil) || ok && found.Latest.Number != old.Latest.Number && inherits(in):
 			return api.TooManyUpdates("There are concurrent updates for a resource that supports one update at a time.")
@@ -146,10 +146,10 @@ func checkPut(ctx context.Context, in *api.PutParameterInput) (param.Reference, 
 	case param.TooLong:
 		return r, invalid("The parameter name is too long: its ARN must not be longer than 1011 characters.")
 	}
-	if t := optional.Or(in.DataType, "text"); t != "text" {
+	if t := member.Or(in.DataType, "text"); t != "text" {
 		return r, invalid("The following data type is not supported: %s (Data type names are all lowercase.)", t)
 	}
-	if len(in.Tags) > 0 && optional.Or(in.Overwrite, false) {
+	if len(in.Tags) > 0 && member.Or(in.Overwrite, false) {
 		return r, invalid("Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.")
 	}
 	return r, nil
@@ -166,7 +166,7 @@ func (s *Service) newVersion(ctx context.Context, in *api.PutParameterInput, old
 	if old != nil {
 		before = old.Latest
 	}
-	v.Description, v.AllowedPattern = optional.Or(in.Description, before.Description), optional.Or(in.AllowedPattern, before.AllowedPattern)
+	v.Description, v.AllowedPattern = member.Or(in.Description, before.Description), member.Or(in.AllowedPattern, before.AllowedPattern)
 	switch {
 	case in.Type != nil:
 		v.Type = *in.Type
@@ -191,7 +191,7 @@ func (s *Service) newVersion(ctx context.Context, in *api.PutParameterInput, old
 		v.Value = *in.Value
 		return v, nil
 	}
-	if v.KeyID = optional.Or(in.KeyId, before.KeyID); v.KeyID == "" { // it was no SecureString
+	if v.KeyID = member.Or(in.KeyId, before.KeyID); v.KeyID == "" { // it was no SecureString
 		v.KeyID = param.DefaultKey
 	}
 	action := "kms:Encrypt"
@@ -242,7 +242,7 @@ func checkValue(in *api.PutParameterInput, v *param.Version) error {
 
 // tier chooses the tier of a version.
 func tier(in *api.PutParameterInput, old *param.Parameter, policies []param.Policy) (string, error) {
-	asked := optional.Or(in.Tier, "")
+	asked := member.Or(in.Tier, "")
 	if asked == "" {
 		asked = param.Standard
 		if old != nil {
@@ -311,7 +311,7 @@ func (s *Service) LabelParameterVersion(ctx context.Context, in *api.LabelParame
 	out := &api.LabelParameterVersionOutput{}
 	err = s.change(ctx, r, func(tx store.Tx, p *param.Parameter) error {
 		out.InvalidLabels = []string{}
-		n := optional.Or(in.ParameterVersion, p.Latest.Number)
+		n := member.Or(in.ParameterVersion, p.Latest.Number)
 		out.ParameterVersion = &n
 		if n < p.Oldest || n > p.Latest.Number {
 			return noVersion(fmt.Sprint(n), p)

@@ -6,7 +6,7 @@ import (
 
 	api "neargate/aws/ssm"
 	"neargate/resource/param"
-	"neargate/service/internal/tagset"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -17,15 +17,15 @@ const maxTags = 50
 func mergeTags(tags []param.Tag, add []api.Tag) ([]param.Tag, error) {
 	out := slices.Clone(tags)
 	for _, t := range add {
-		if tagset.Reserved(*t.Key) {
+		if member.ReservedTag(*t.Key) {
 			return nil, invalid("Tag keys that begin with aws: are reserved for system use.")
 		}
-		out = tagset.Set(out, *t.Key, *t.Value)
+		out = member.SetTag(out, *t.Key, *t.Value)
 	}
 	if len(out) > maxTags {
 		return nil, api.TooManyTagsError("").WithoutMessage()
 	}
-	tagset.Sort(out)
+	member.SortTags(out)
 	return out, nil
 }
 
@@ -70,7 +70,7 @@ func (s *Service) RemoveTagsFromResource(ctx context.Context, in *api.RemoveTags
 		return nil, err
 	}
 	err = s.change(ctx, r, func(_ store.Tx, p *param.Parameter) error {
-		p.Tags = tagset.Without(p.Tags, in.TagKeys)
+		p.Tags = member.WithoutTags(p.Tags, in.TagKeys)
 		return nil
 	})
 	return &api.RemoveTagsFromResourceOutput{}, missing(err)

@@ -42,11 +42,15 @@ func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api
 	if err := checkInput(in); err != nil {
 		return nil, err
 	}
+	proved, err := s.proveMFA(ctx, in.SerialNumber, in.TokenCode)
+	if err != nil {
+		return nil, err
+	}
 	now := s.deps.Now()
 	var minted identity.Session
 	token := minted.Issue(s.deps.IDs)
 	var session identity.Session
-	err := s.deps.Store.Update(ctx, func(tx store.Tx) error {
+	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		principal, err := auth.FindPrincipal(tx, caller)
 		if err != nil {
 			return err
@@ -61,7 +65,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *api.AssumeRoleInput) (*api
 		if session, err = newSession(in, &role, principal.Session, now); err != nil {
 			return err
 		}
-		if err := authorize(caller, &principal, &role, in, &session, now); err != nil {
+		if err := authorize(caller, &principal, &role, in, &session, proved, now); err != nil {
 			return err
 		}
 		if err := checkPolicies(tx, role.Account, session.PolicyARNs); err != nil {
@@ -101,9 +105,6 @@ func packedShare(s *identity.Session) *int32 {
 // checkInput checks what the request says on its own.
 func checkInput(in *api.AssumeRoleInput) error {
 	switch {
-	case in.SerialNumber != nil || in.TokenCode != nil:
-		// No account has an MFA device, so no code can be right.
-		return accessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
 	case len(in.ProvidedContexts) > 0:
 		return invalid("ProvidedContexts is not supported")
 	case in.MinimumSessionTokenSize != nil:
@@ -226,13 +227,19 @@ const allowAll = `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
 // policy must allow it, and unless it names the caller within the same account,
 // the caller's own policies too. Neither may deny it. Session tags and a source
 // identity are permissions of their own.
-func authorize(caller auth.Caller, p *auth.Principal, role *identity.Role, in *api.AssumeRoleInput, session *identity.Session, now time.Time) error {
+func authorize(caller auth.Caller, p *auth.Principal, role *identity.Role, in *api.AssumeRoleInput, session *identity.Session, proved, now time.Time) error {
 	trust, err := policy.Parse(role.Trust)
 	if err != nil {
 		return errors.Join(errors.New("sts: stored trust policy"), err)
 	}
 	keys := auth.ConditionKeys(caller, now)
 	maps.Copy(keys, p.Context)
+	if proved.IsZero() {
+		proved = p.MFAAt
+	}
+	if !proved.IsZero() {
+		auth.MFAKeys(keys, proved, now)
+	}
 	requestKeys(keys, in, session)
 	everything, err := policy.Parse(allowAll)
 	if err != nil {

@@ -19,12 +19,12 @@ const (
 
 // GetSessionToken issues temporary credentials of the user who calls.
 func (s *Service) GetSessionToken(ctx context.Context, in *api.GetSessionTokenInput) (*api.GetSessionTokenOutput, error) {
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		// No account has an MFA device, so no code can be right.
-		return nil, accessDenied("MultiFactorAuthentication failed with invalid MFA one time pass code.")
+	proved, err := s.proveMFA(ctx, in.SerialNumber, in.TokenCode)
+	if err != nil {
+		return nil, err
 	}
 	session, token, err := s.forUser(ctx, "GetSessionToken", in.DurationSeconds, func(session *identity.Session) error {
-		session.Kind = identity.SessionUser
+		session.Kind, session.MFAAt = identity.SessionUser, proved
 		return nil
 	})
 	if err != nil {

@@ -142,7 +142,7 @@ func TestAssumeRoleInput(t *testing.T) {
 		{func(in *api.AssumeRoleInput) {
 			in.SerialNumber, in.TokenCode = new("arn:aws:iam::123456789012:mfa/a"), new("123456")
 		},
-			"AccessDenied: MultiFactorAuthentication failed with invalid MFA one time pass code."},
+			noSuchDevice},
 		{func(in *api.AssumeRoleInput) {
 			in.PolicyArns = []api.PolicyDescriptorType{{Arn: new("arn:aws:iam::aws:policy/NoSuch")}}
 		},

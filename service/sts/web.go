@@ -22,7 +22,7 @@ import (
 // webAction is what a trust policy has to allow.
 const webAction = "sts:AssumeRoleWithWebIdentity"
 
-func notAuthorized() error { return accessDenied("Not authorized to perform " + webAction) }
+func notAuthorized(action string) error { return accessDenied("Not authorized to perform " + action) }
 
 // AssumeRoleWithWebIdentity issues temporary credentials of a role to whoever has a
 // token of an OpenID Connect provider that the role trusts. It needs no signature.
@@ -52,13 +52,13 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeR
 			return err
 		}
 		if !ok || role.ARN() != *in.RoleArn {
-			return notAuthorized()
+			return notAuthorized(webAction)
 		}
 		if session, err = newSession(as, &role, nil, now); err != nil {
 			return err
 		}
 		session.Provider = provider.ARN()
-		if err := trusted(&role, provider, &token.Claims, as, &session, now); err != nil {
+		if err := trusted(&role, webAction, provider.ARN(), webKeys(provider, &token.Claims), as, &session, now); err != nil {
 			return err
 		}
 		if err := checkPolicies(tx, role.Account, session.PolicyARNs); err != nil {
@@ -151,33 +151,40 @@ func asked(in *api.AssumeRoleWithWebIdentityInput, c *oidc.Claims) *api.AssumeRo
 	return as
 }
 
-// trusted refuses a session that the role's trust policy does not give to whom the
-// provider vouches for.
-func trusted(role *identity.Role, provider *identity.OIDCProvider, c *oidc.Claims, as *api.AssumeRoleInput, session *identity.Session, now time.Time) error {
-	trust, err := policy.Parse(role.Trust)
-	if err != nil {
-		return errors.Join(errors.New("sts: stored trust policy"), err)
-	}
-	keys := auth.ConditionKeys(auth.Caller{Secure: true, Region: arn.DefaultRegion}, now)
-	requestKeys(keys, as, session)
-	keys.Set("aws:FederatedProvider", provider.ARN())
+// webKeys are the condition keys of a token.
+func webKeys(provider *identity.OIDCProvider, c *oidc.Claims) policy.Context {
+	keys := policy.Context{}
 	keys.Set(provider.URL+":aud", audienceOf(c, provider))
 	keys.Set(provider.URL+":sub", c.Subject)
 	keys.Set(provider.URL+":amr", c.Methods...)
 	if c.Authorized != "" {
 		keys.Set(provider.URL+":oaud", c.Audience...)
 	}
-	actions := []string{webAction}
+	return keys
+}
+
+// trusted refuses a session that the role's trust policy does not give to whom the
+// provider vouches for by an action; own are the condition keys of how it does.
+func trusted(role *identity.Role, action, provider string, own policy.Context, as *api.AssumeRoleInput, session *identity.Session, now time.Time) error {
+	trust, err := policy.Parse(role.Trust)
+	if err != nil {
+		return errors.Join(errors.New("sts: stored trust policy"), err)
+	}
+	keys := auth.ConditionKeys(auth.Caller{Secure: true, Region: arn.DefaultRegion}, now)
+	requestKeys(keys, as, session)
+	keys.Set("aws:FederatedProvider", provider)
+	maps.Copy(keys, own)
+	actions := []string{action}
 	if len(as.Tags) > 0 || len(as.TransitiveTagKeys) > 0 {
 		actions = append(actions, "sts:TagSession")
 	}
 	if session.SourceIdentity != "" {
 		actions = append(actions, "sts:SetSourceIdentity")
 	}
-	for _, action := range actions {
-		r := policy.Request{Action: action, Resource: role.ARN(), Context: keys, Principals: []policy.Principal{{Type: "Federated", ID: provider.ARN()}}}
+	for _, needed := range actions {
+		r := policy.Request{Action: needed, Resource: role.ARN(), Context: keys, Principals: []policy.Principal{{Type: "Federated", ID: provider}}}
 		if trust.Evaluate(&r) != policy.Allow {
-			return notAuthorized()
+			return notAuthorized(action)
 		}
 	}
 	return nil

@@ -156,12 +156,13 @@ func (h *Handler) GetAccountSummary(ctx context.Context, _ *api.GetAccountSummar
 		"AttachedPoliciesPerUserQuota": 10, "AttachedPoliciesPerGroupQuota": 10, "AttachedPoliciesPerRoleQuota": 10,
 		"UserPolicySizeQuota": 2048, "GroupPolicySizeQuota": 5120, "RolePolicySizeQuota": 10240,
 		"PolicySizeQuota": 6144, "AssumeRolePolicySizeQuota": 2048, "GlobalEndpointTokenVersion": 1,
-		"ServerCertificates": 0, "MFADevices": 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0,
+		"ServerCertificates": 0, "AccountMFAEnabled": 0,
 		"AccountSigningCertificatesPresent": 0, "AccountPasswordPresent": 0,
 	}
 	err := h.env.Store.View(ctx, func(tx store.Tx) error {
 		count := func(table string) int32 { return int32(tx.Count(store.Prefix(table, account))) }
 		m["Users"], m["Roles"], m["Policies"] = count(tables.Users.Name), count(tables.Roles.Name), count(tables.Policies.Name)
+		m["MFADevices"], m["MFADevicesInUse"] = count(identities.Devices.Name), int32(identities.Devices.CountBy(tx, identities.DevicesByUser, account))
 		m["Groups"], m["InstanceProfiles"] = count(identities.Groups.Name), count(identities.Profiles.Name)
 		m["Providers"] = count(identities.OIDCProviders.Name) + count(identities.SAMLProviders.Name)
 		m["AccountAccessKeysPresent"] = int32(tables.AccessKeys.CountBy(tx, tables.AccessKeysByUser, account, ""))

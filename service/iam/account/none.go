@@ -28,14 +28,6 @@ func (h *Handler) none(ctx context.Context, marker *string, items *int32, operat
 	})
 }
 
-// ListMFADevices lists the MFA devices of a user.
-func (h *Handler) ListMFADevices(ctx context.Context, in *api.ListMFADevicesInput) (*api.ListMFADevicesOutput, error) {
-	if err := h.none(ctx, in.Marker, in.MaxItems, "ListMFADevices", in.UserName); err != nil {
-		return nil, err
-	}
-	return &api.ListMFADevicesOutput{MFADevices: []api.MFADevice{}, IsTruncated: new(false)}, nil
-}
-
 // ListSSHPublicKeys lists the SSH keys of a user.
 func (h *Handler) ListSSHPublicKeys(ctx context.Context, in *api.ListSSHPublicKeysInput) (*api.ListSSHPublicKeysOutput, error) {
 	if err := h.none(ctx, in.Marker, in.MaxItems, "ListSSHPublicKeys", in.UserName); err != nil {
@@ -60,14 +52,6 @@ func (h *Handler) ListServiceSpecificCredentials(ctx context.Context, in *api.Li
 		}
 	}
 	return &api.ListServiceSpecificCredentialsOutput{ServiceSpecificCredentials: []api.ServiceSpecificCredentialMetadata{}, IsTruncated: new(false)}, nil
-}
-
-// ListVirtualMFADevices lists the virtual MFA devices.
-func (h *Handler) ListVirtualMFADevices(ctx context.Context, in *api.ListVirtualMFADevicesInput) (*api.ListVirtualMFADevicesOutput, error) {
-	if _, err := h.env.Window(ctx, in.Marker, in.MaxItems, "ListVirtualMFADevices"); err != nil {
-		return nil, err
-	}
-	return &api.ListVirtualMFADevicesOutput{VirtualMFADevices: []api.VirtualMFADevice{}, IsTruncated: new(false)}, nil
 }
 
 // ListServerCertificates lists the server certificates.

@@ -14,6 +14,7 @@ import (
 	"neargate/service/iam/internal/view"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/identities"
 	"neargate/wire/shape"
 )
 
@@ -151,6 +152,16 @@ func (h *Handler) UpdateUser(ctx context.Context, in *api.UpdateUserInput) (*api
 		if err := tables.Users.Put(tx, &u); err != nil {
 			return err
 		}
+		devices, err := store.Collect(identities.Devices.By(tx, identities.DevicesByUser, u.Account, u.ID))
+		if err != nil {
+			return err
+		}
+		for _, d := range devices {
+			d.User = u.Name
+			if err := identities.Devices.Put(tx, &d); err != nil {
+				return err
+			}
+		}
 		keys, err := keysOf(tx, u.Account, old.Name)
 		if err != nil {
 			return err
@@ -180,6 +191,9 @@ func (h *Handler) DeleteUser(ctx context.Context, in *api.DeleteUserInput) (*api
 			return api.DeleteConflictException("Cannot delete entity, must delete login profile first.")
 		case len(u.Groups) > 0:
 			return api.DeleteConflictException("Cannot delete entity, must remove users from group first.")
+		}
+		if identities.Devices.CountBy(tx, identities.DevicesByUser, u.Account, u.ID) > 0 {
+			return api.DeleteConflictException("Cannot delete entity, must delete MFA device first.")
 		}
 		if tables.AccessKeys.CountBy(tx, tables.AccessKeysByUser, u.Account, identity.Fold(u.Name)) > 0 {
 			return api.DeleteConflictException("Cannot delete entity, must delete access keys first.")

@@ -81,3 +81,29 @@ var Settings = store.Table[identity.Settings]{
 		}},
 	},
 }
+
+// DevicesByUser: account, id of the user whom a device is enabled for.
+const DevicesByUser = "identity/mfa@user"
+
+// Devices keeps MFA devices by account, path, name.
+var Devices = store.Table[identity.MFADevice]{
+	Name: "identity/mfa",
+	Key:  func(d *identity.MFADevice) []string { return []string{d.Account, d.Path, d.Name} },
+	Indexes: []store.Index[identity.MFADevice]{
+		{Name: DevicesByUser, Keys: func(d *identity.MFADevice) [][]string {
+			if d.UserIs == "" {
+				return nil
+			}
+			return [][]string{{d.Account, d.UserIs}}
+		}},
+	},
+}
+
+// FindDevice finds the MFA device with a serial number.
+func FindDevice(tx store.Tx, serial string) (d identity.MFADevice, ok bool, err error) {
+	account, path, name, ok := identity.MFAName(serial)
+	if !ok {
+		return d, false, nil
+	}
+	return Devices.Find(tx, account, path, name)
+}

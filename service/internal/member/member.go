@@ -1,5 +1,6 @@
-// Package optional reads members that a request may leave out.
-package optional
+// Package member is what services do alike with members of requests and records: those
+// that may be left out, and tags.
+package member
 
 // Or is what p points to, otherwise where p is nil.
 func Or[T any](p *T, otherwise T) T {
