@@ -597,7 +597,7 @@ type CreateNetworkInsightsPathInput struct {
 	DryRun              *bool              `aws:"DryRun"`
 	FilterAtDestination *PathRequestFilter `aws:"FilterAtDestination"`
 	FilterAtSource      *PathRequestFilter `aws:"FilterAtSource"`
-	Protocol            *string            `aws:"Protocol,required,enum=tcp|udp"`
+	Protocol            *string            `aws:"Protocol,required,enum=TCP|UDP|tcp|udp"`
 	Source              *string            `aws:"Source,required"`
 	SourceIp            *string            `aws:"SourceIp,len=0:15" pattern:"^([0-9]{1,3}.){3}[0-9]{1,3}$"`
 	TagSpecifications   []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`

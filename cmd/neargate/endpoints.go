@@ -89,9 +89,10 @@ func (s *vpcServer) run(serve func() error) {
 
 // Set implements vpc.Server.
 func (s *vpcServer) Set(v vpc.View) {
+	own := names.VPC{Region: v.VPC.Region, Endpoints: v.Endpoints, Interfaces: v.Interfaces}
 	c := dns.Config{
 		Region: v.VPC.Region, Support: v.VPC.DNSSupport, Hostnames: v.VPC.DNSHostnames, Pool: s.names.Pool, Public: map[netip.Addr]netip.Addr{},
-		Names: s.names.In(names.VPC{Region: v.VPC.Region, Endpoints: v.Endpoints, Interfaces: v.Interfaces}),
+		Names: s.names.In(own), Hidden: s.names.Hidden(own),
 		Zones: zones.Zones{Store: s.store, Account: v.VPC.Account, Region: v.VPC.Region, VPC: v.VPC.ID},
 	}
 	for _, text := range v.VPC.CIDRs() {

@@ -34,7 +34,11 @@ type Config struct {
 	// Names answers the names that the installation has for this VPC: lower case,
 	// without the last dot. A name without addresses exists and has none.
 	Names func(name string) (addresses []netip.Addr, ok bool)
-	Zones Zones // hosted zones that the VPC sees; nil: none
+	// Hidden answers the names that interface endpoints of the VPC have taken over:
+	// each is in a private zone of the endpoint's own. zone is empty for other names;
+	// nil: there are none.
+	Hidden func(name string) (zone string, addresses []netip.Addr)
+	Zones  Zones // hosted zones that the VPC sees; nil: none
 }
 
 // Zones answers questions from hosted zones. A nil reply says that the question is
@@ -43,6 +47,9 @@ type Config struct {
 type Zones interface {
 	Private(ctx context.Context, q dns.Question) (reply *dns.Msg, outside string, err error)
 	Public(ctx context.Context, q dns.Question) (reply *dns.Msg, outside string, err error)
+	// Within is the name of the private zone that holds a name, with the last dot;
+	// empty: none does.
+	Within(ctx context.Context, name string) (zone string, err error)
 }
 
 // Upstream answers what is not known here. It returns within its context, and an

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -13,6 +14,11 @@ const maxLinks = 8
 // asked elsewhere. Source: Amazon Route 53 Developer Guide, Considerations when
 // working with a private hosted zone. It returns nil when no reply is to be sent.
 func (r *Resolver) resolve(ctx context.Context, from client, c *Config, q *dns.Msg, links int) *dns.Msg {
+	if hidden, err := c.hidden(ctx, q); err != nil {
+		return refuse(q, dns.RcodeServerFailure)
+	} else if hidden != nil {
+		return hidden
+	}
 	reply, outside, err := c.privateZones(ctx, q)
 	if reply == nil && err == nil {
 		if own := c.own(q); own != nil {
@@ -46,6 +52,28 @@ func (r *Resolver) outward(ctx context.Context, from client, q *dns.Msg) *dns.Ms
 	}
 	defer r.busy.give(from)
 	return r.forward.ask(ctx, q)
+}
+
+// hidden answers a name that an interface endpoint has taken over, unless a private
+// zone of the VPC is about it more precisely. Of private zones the one with the
+// longest name counts. Source: Amazon Route 53 Developer Guide, Considerations when
+// working with a private hosted zone.
+func (c *Config) hidden(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
+	if c.Hidden == nil {
+		return nil, nil
+	}
+	name := strings.ToLower(strings.TrimSuffix(q.Question[0].Name, "."))
+	zone, addresses := c.Hidden(name)
+	if zone == "" {
+		return nil, nil
+	}
+	if c.Zones != nil && c.Hostnames {
+		own, err := c.Zones.Within(ctx, q.Question[0].Name)
+		if err != nil || dns.CountLabel(own) >= dns.CountLabel(zone) {
+			return nil, err
+		}
+	}
+	return found(q, name, addresses), nil
 }
 
 // privateZones asks the private zones, which need both attributes of the VPC.

@@ -53,6 +53,30 @@ type private struct {
 	addresses []netip.Addr
 }
 
+// Hidden are the names of services that interface endpoints of one VPC have taken
+// over, each with the private zone it is in, and the addresses there; zone is empty
+// for other names.
+func (c Config) Hidden(v VPC) func(name string) (zone string, addresses []netip.Addr) {
+	var hidden []private
+	for _, e := range v.Endpoints {
+		s, ok := edge.ServiceNamed(v.Region, e.Service, e.Type)
+		if !ok || e.Type != edge.InterfaceEndpoint || e.State != edge.Available || !e.PrivateDNS {
+			continue
+		}
+		if all, _ := addresses(&e, v.Interfaces); len(all) > 0 {
+			hidden = append(hidden, private{s, all})
+		}
+	}
+	return func(name string) (string, []netip.Addr) {
+		for _, p := range hidden {
+			if p.service.Serves(name) {
+				return strings.TrimPrefix(p.service.Private[0], "*."), p.addresses
+			}
+		}
+		return "", nil
+	}
+}
+
 // In is the lookup of one VPC.
 func (c Config) In(v VPC) Lookup {
 	services, objects := []netip.Addr{network.ServiceAddress(c.Pool)}, []netip.Addr{network.ObjectRange(c.Pool).Addr()}

@@ -8,6 +8,7 @@ package zones
 
 import (
 	"context"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -36,6 +37,19 @@ func (z Zones) Private(ctx context.Context, q dns.Question) (reply *dns.Msg, out
 // Public is Private for public zones.
 func (z Zones) Public(ctx context.Context, q dns.Question) (reply *dns.Msg, outside string, err error) {
 	return z.answer(ctx, q, false)
+}
+
+// Within is the name of the private zone that holds a name, with the last dot; empty:
+// none does.
+func (z Zones) Within(ctx context.Context, name string) (own string, err error) {
+	err = z.Store.View(ctx, func(tx store.Tx) error {
+		best, err := z.find(tx, strings.ToLower(dns.Fqdn(name)), true)
+		if own = ""; best != nil {
+			own = best.Name
+		}
+		return err
+	})
+	return own, err
 }
 
 func (z Zones) answer(ctx context.Context, q dns.Question, private bool) (reply *dns.Msg, outside string, err error) {

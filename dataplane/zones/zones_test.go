@@ -45,6 +45,12 @@ func newWorld(t testing.TB) *world {
 			Names: func(name string) ([]netip.Addr, bool) {
 				return []netip.Addr{netip.MustParseAddr("198.18.0.1")}, name == "ecs.us-east-1.amazonaws.com"
 			},
+			Hidden: func(name string) (string, []netip.Addr) {
+				if name != "x.dkr.ecr.us-east-1.amazonaws.com" {
+					return "", nil
+				}
+				return "dkr.ecr.us-east-1.amazonaws.com", []netip.Addr{netip.MustParseAddr("10.0.0.77")}
+			},
 			Zones: Zones{Store: w.store, Account: account, Region: "us-east-1", VPC: vpc},
 		})
 		udp, tcp := sockets(t)
@@ -174,6 +180,29 @@ func (w *world) ask(vpc, name string, kind uint16) string {
 }
 
 var here = []zone.VPC{{Region: "us-east-1", ID: "vpc-1"}, {Region: "us-east-1", ID: "vpc-3"}}
+
+// TestEndpointNames asks for a name that an endpoint has, and that private zones of
+// the VPC are about more or less precisely.
+func TestEndpointNames(t *testing.T) {
+	const name, theirs = "x.dkr.ecr.us-east-1.amazonaws.com", "x.dkr.ecr.us-east-1.amazonaws.com. 60 A 10.0.0.77"
+	for _, c := range []struct{ zone, want string }{
+		{"", theirs},
+		{"amazonaws.com.", theirs},
+		{"us-east-1.amazonaws.com.", theirs},
+		{"dkr.ecr.us-east-1.amazonaws.com.", "x.dkr.ecr.us-east-1.amazonaws.com. 60 A 10.0.0.1"},
+		{"x.dkr.ecr.us-east-1.amazonaws.com.", "x.dkr.ecr.us-east-1.amazonaws.com. 60 A 10.0.0.1"},
+	} {
+		w := newWorld(t)
+		if c.zone != "" {
+			w.zone(zone.Zone{ID: "Z1", Name: c.zone, VPCs: here}, name+" A 60 10.0.0.1")
+		}
+		for vpc, want := range map[string]string{"vpc-1": c.want, "vpc-2": theirs, "vpc-3": theirs} {
+			if got := w.ask(vpc, name, dns.TypeA); got != want {
+				t.Errorf("%s beside zone %q: %s, want %s", vpc, c.zone, got, want)
+			}
+		}
+	}
+}
 
 func TestPrivateZones(t *testing.T) {
 	w := newWorld(t)

@@ -34,7 +34,9 @@ type offer struct {
 	policy     bool
 }
 
-// offers are the services of which interface endpoints can be made. Source: AWS
+// offers are the services of which interface endpoints can be made. Those that only
+// agents of container instances talk to, ecs-agent and ecs-telemetry, are not among
+// them: nobody would answer. Source: AWS
 // PrivateLink Guide, services that integrate; each service's guide for its names.
 var offers = []offer{
 	{name: "cloudtrail", host: "cloudtrail", bare: true, policy: true},
@@ -42,8 +44,6 @@ var offers = []offer{
 	{name: "ecr.api", host: "api.ecr", bare: true, policy: true},
 	{name: "ecr.dkr", host: "dkr.ecr", wild: true, policy: true},
 	{name: "ecs", host: "ecs", bare: true, policy: true},
-	{name: "ecs-agent", host: "ecs-a", bare: true, policy: true},
-	{name: "ecs-telemetry", host: "ecs-t", bare: true, policy: true},
 	{name: "kms", host: "kms", bare: true, policy: true},
 	{name: "logs", host: "logs", bare: true, policy: true},
 	{name: objects, host: "s3", wild: true, bare: true, policy: true},

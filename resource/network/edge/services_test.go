@@ -38,7 +38,7 @@ func TestServes(t *testing.T) {
 		{"s3", "s3.us-east-1.amazonaws.com", true},
 		{"s3", "my.bucket.s3.us-east-1.amazonaws.com", true},
 		{"s3", "s3.amazonaws.com", false},
-		{"ecs-agent", "ecs-a.us-east-1.amazonaws.com", true},
+		{"ecs", "ecs-a.us-east-1.amazonaws.com", false},
 		{"logs", "logs.us-east-1.amazonaws.com.evil.example", false},
 	}
 	for _, tt := range tests {
