@@ -29,6 +29,7 @@ import (
 	"neargate/node/logdriver"
 	"neargate/node/metadata"
 	"neargate/node/network"
+	"neargate/node/network/kern"
 	"neargate/node/sandbox/fake"
 	"neargate/node/sandbox/gvisor"
 	"neargate/node/sandbox/runc"
@@ -260,7 +261,7 @@ func (d *daemon) openNetwork() (*network.Manager, error) {
 func (o hostOptions) devices() ([]string, error) {
 	switch o.uplinks {
 	case "auto":
-		return network.DefaultUplinks("")
+		return kern.DefaultUplinks("")
 	case "none", "":
 		return nil, nil
 	}
@@ -296,7 +297,7 @@ func (o hostOptions) publicPool(dir install.Dir) (netip.Prefix, error) {
 	case o.runtime == runtimeFake:
 		return within, nil
 	}
-	if p, err = network.FreePool("", dir.Tag(), within, poolBits); err != nil {
+	if p, err = kern.FreePool("", dir.Tag(), within, poolBits); err != nil {
 		return p, err
 	}
 	return p, dir.SavePool(p)
@@ -307,7 +308,7 @@ func (o hostOptions) poolIsFree(dir install.Dir, p netip.Prefix) error {
 	if o.runtime == runtimeFake {
 		return nil
 	}
-	other, taken, err := network.Taken("", dir.Tag(), record.PublicRange(), p)
+	other, taken, err := kern.Taken("", dir.Tag(), record.PublicRange(), p)
 	if err != nil || !taken {
 		return err
 	}

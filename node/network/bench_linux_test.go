@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"neargate/node/network/kern"
 	"neargate/resource/network"
 )
 
@@ -28,9 +29,9 @@ func (w *world) waitFor(space, device string) {
 	w.t.Helper()
 	for gone := false; !gone; {
 		w.in(space, func(k *netlink.Handle) error {
-			err := withLink(k, device, func(netlink.Link) error { return nil })
+			err := kern.WithLink(k, device, func(netlink.Link) error { return nil })
 			gone = err != nil
-			return ignore(err, unix.ENODEV)
+			return kern.Ignore(err, unix.ENODEV)
 		})
 		time.Sleep(time.Millisecond)
 	}

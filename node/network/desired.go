@@ -30,13 +30,13 @@ package network
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"neargate/node/firewall"
+	"neargate/node/network/kern"
 )
 
 // Host is what an installation wants of the host's own namespace.
@@ -159,7 +159,6 @@ const (
 	deviceEgress   = "eigw" // the egress-only one
 	deviceTask     = "eth0" // the interface in a task's namespace
 	deviceLocal    = "lo"   // of routes that make addresses the namespace's own
-	protocolRoutes = 110    // of our routes (rtnetlink(7), rtm_protocol)
 	tableMain      = 254
 	tableLocal     = 255
 	lengthTag      = 5
@@ -210,12 +209,7 @@ func (h Host) egressName(vpc string) string {
 	return h.gatewayPrefix() + digest("eigw/"+vpc, lengthGateway)
 }
 
-// metric marks the installation's routes, and makes them yield to all others
-// with the same destination.
-func (h Host) metric() int {
-	d := sha256.Sum256([]byte(h.Tag))
-	return int(binary.BigEndian.Uint32(d[:]) | 1<<31)
-}
+func (h Host) metric() int { return kern.Metric(h.Tag) }
 
 func namePeer(id string) string { return prefixPeer + digest(id, lengthHash) }
 

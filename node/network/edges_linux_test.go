@@ -17,6 +17,7 @@ import (
 	"neargate/internal/netns"
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
+	"neargate/node/network/kern"
 	"neargate/resource/network"
 )
 
@@ -58,7 +59,7 @@ func edged(id string, n int) VPC {
 func (w *world) reachable() {
 	w.t.Helper()
 	w.in(w.internet, func(k *netlink.Handle) error {
-		return k.RouteAdd(&netlink.Route{Dst: ipNet(everywhere), Gw: net.IPv4(192, 0, 2, 1)})
+		return k.RouteAdd(&netlink.Route{Dst: kern.IPNet(everywhere), Gw: net.IPv4(192, 0, 2, 1)})
 	})
 }
 
@@ -289,10 +290,10 @@ func TestRoutes(t *testing.T) {
 	// The appliance forwards from its one device to it, and hides who is behind.
 	w.must(netns.Do(p, func() error {
 		return errors.Join(os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0),
-			os.WriteFile(sysctlPath("ipv4/conf/all/rp_filter"), []byte("0"), 0),
-			os.WriteFile(sysctlPath("ipv4/conf/eth0/rp_filter"), []byte("0"), 0),
-			os.WriteFile(sysctlPath("ipv4/conf/all/send_redirects"), []byte("0"), 0),
-			os.WriteFile(sysctlPath("ipv4/conf/eth0/send_redirects"), []byte("0"), 0))
+			os.WriteFile(kern.SysctlPath("ipv4/conf/all/rp_filter"), []byte("0"), 0),
+			os.WriteFile(kern.SysctlPath("ipv4/conf/eth0/rp_filter"), []byte("0"), 0),
+			os.WriteFile(kern.SysctlPath("ipv4/conf/all/send_redirects"), []byte("0"), 0),
+			os.WriteFile(kern.SysctlPath("ipv4/conf/eth0/send_redirects"), []byte("0"), 0))
 	}))
 	w.must(nft.Open(p, "proxy").Replace(firewall.Ruleset{Table: "proxy", Chains: []firewall.Chain{{Name: "post",
 		Hook:  &firewall.Hook{Type: "nat", Name: "postrouting", Priority: 100, Policy: firewall.Accept},
@@ -484,7 +485,7 @@ func TestRepairOfEdges(t *testing.T) {
 	link := func(space, device string, fn func(*netlink.Handle, netlink.Link) error) func() {
 		return func() {
 			w.in(space, func(k *netlink.Handle) error {
-				return withLink(k, device, func(l netlink.Link) error { return fn(k, l) })
+				return kern.WithLink(k, device, func(l netlink.Link) error { return fn(k, l) })
 			})
 		}
 	}
@@ -495,13 +496,13 @@ func TestRepairOfEdges(t *testing.T) {
 		return func() {
 			w.in(space, func(k *netlink.Handle) (err error) {
 				var list []netlink.Route
-				err = eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
-					if r.Protocol == protocolRoutes {
+				err = kern.EachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
+					if r.Protocol == kern.ProtocolRoutes {
 						list = append(list, r)
 					}
 				})
 				for _, r := range list {
-					err = errors.Join(err, ignore(k.RouteDel(&r), unix.ESRCH))
+					err = errors.Join(err, kern.Ignore(k.RouteDel(&r), unix.ESRCH))
 				}
 				return err
 			})
@@ -520,7 +521,7 @@ func TestRepairOfEdges(t *testing.T) {
 		{"NAT gateway's device down", link(nat, deviceTask, down)},
 		{"NAT gateway's device with ARP", link(nat, deviceTask, arp)},
 		{"NAT gateway's address", link(nat, "lo", func(k *netlink.Handle, l netlink.Link) error {
-			return k.AddrDel(l, &netlink.Addr{IPNet: ipNet(prefix("10.1.1.20/32"))})
+			return k.AddrDel(l, &netlink.Addr{IPNet: kern.IPNet(prefix("10.1.1.20/32"))})
 		})},
 		{"NAT gateway's forwarding", func() {
 			w.must(netns.Do(nat, func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0) }))

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"neargate/node/firewall"
+	"neargate/node/network/kern"
 	"neargate/resource/network/ipv6"
 )
 
@@ -139,7 +140,7 @@ func (v VPC) addIPv6(s space) {
 			continue
 		}
 		for _, a := range i.IPv6 {
-			s.routes[into(tableMain, alone(a))] = hop{device: Name(i.ID)}
+			s.routes[into(tableMain, kern.Alone(a))] = hop{device: Name(i.ID)}
 			s.neighbours[located{Name(i.ID), a}] = i.MAC
 		}
 	}
@@ -170,6 +171,3 @@ func (v VPC) addHostIPv6(h Host, s space) {
 		s.routes[destination{tableMain, h.metric(), c}] = hop{name, linkLocalIPv6}
 	}
 }
-
-// alone is the prefix of one address.
-func alone(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -15,6 +15,7 @@ import (
 	"neargate/internal/netns"
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
+	"neargate/node/network/kern"
 	"neargate/resource/network"
 	"neargate/resource/network/ipv6"
 )
@@ -22,14 +23,14 @@ import (
 // dualManager has an IPv6 range.
 func (w *world) dualManager() *Manager {
 	w.t.Helper()
-	if _, err := os.Stat(sysctlPath("ipv6")); err != nil {
+	if _, err := os.Stat(kern.SysctlPath("ipv6")); err != nil {
 		w.t.Skip("the kernel has no IPv6")
 	}
 	h := w.settings(false)
 	h.Range = ipv6.Range(h.Pool)
 	// A new namespace has what the machine has, which others may have set.
-	w.must(netns.Do(w.host, func() error { return os.WriteFile(sysctlPath("ipv6/conf/lo/disable_ipv6"), []byte("0"), 0) }))
-	w.must(netns.Do(w.host, func() error { return os.WriteFile(sysctlPath("ipv6/conf/default/disable_ipv6"), []byte("0"), 0) }))
+	w.must(netns.Do(w.host, func() error { return os.WriteFile(kern.SysctlPath("ipv6/conf/lo/disable_ipv6"), []byte("0"), 0) }))
+	w.must(netns.Do(w.host, func() error { return os.WriteFile(kern.SysctlPath("ipv6/conf/default/disable_ipv6"), []byte("0"), 0) }))
 	m, err := Open(filepath.Join(w.dir, "ns"), w.host, h)
 	w.must(err)
 	return m
@@ -125,7 +126,7 @@ func TestIPv6Packets(t *testing.T) {
 func TestIPv6BetweenVPCs(t *testing.T) {
 	w := newWorld(t)
 	m := w.dualManager()
-	w.must(netns.Do(w.host, func() error { return os.WriteFile(sysctlPath("ipv6/conf/all/forwarding"), []byte("1"), 0) }))
+	w.must(netns.Do(w.host, func() error { return os.WriteFile(kern.SysctlPath("ipv6/conf/all/forwarding"), []byte("1"), 0) }))
 	v, other := dualStack("1", 10), dualStack("2", 20)
 	other.Groups[2].Permissions = append(other.Groups[2].Permissions, permit6("tcp", 80, ipv6.Any))
 	w.reconcile(m, v, other)
@@ -163,8 +164,8 @@ func TestIPv6Spoofing(t *testing.T) {
 	w.reconcile(m, v)
 	a, c := m.Namespace(v.Interfaces[0].ID), m.Namespace(v.Interfaces[2].ID)
 	w.in(a, func(k *netlink.Handle) error {
-		return withLink(k, deviceTask, func(l netlink.Link) error {
-			return k.AddrReplace(l, &netlink.Addr{IPNet: ipNet(alone(six(10, 1, 99))), Flags: unix.IFA_F_NODAD})
+		return kern.WithLink(k, deviceTask, func(l netlink.Link) error {
+			return k.AddrReplace(l, &netlink.Addr{IPNet: kern.IPNet(kern.Alone(six(10, 1, 99))), Flags: unix.IFA_F_NODAD})
 		})
 	})
 	var in net.PacketConn
@@ -264,34 +265,34 @@ func TestIPv6Repair(t *testing.T) {
 		}},
 		{"neighbours", func() {
 			w.in(vpc, func(k *netlink.Handle) error {
-				return withLink(k, web, func(l netlink.Link) error {
-					return k.NeighDel(permanent(l.Attrs().Index, six(10, 1, 10), nil))
+				return kern.WithLink(k, web, func(l netlink.Link) error {
+					return k.NeighDel(kern.Permanent(l.Attrs().Index, six(10, 1, 10), nil))
 				})
 			})
 		}},
 		{"forwarding", func() {
-			w.must(netns.Do(vpc, func() error { return os.WriteFile(sysctlPath("ipv6/conf/all/forwarding"), []byte("0"), 0) }))
+			w.must(netns.Do(vpc, func() error { return os.WriteFile(kern.SysctlPath("ipv6/conf/all/forwarding"), []byte("0"), 0) }))
 		}},
 		{"IPv6 turned off", func() {
-			w.must(netns.Do(vpc, func() error { return os.WriteFile(sysctlPath("ipv6/conf/all/disable_ipv6"), []byte("1"), 0) }))
+			w.must(netns.Do(vpc, func() error { return os.WriteFile(kern.SysctlPath("ipv6/conf/all/disable_ipv6"), []byte("1"), 0) }))
 		}},
-		{"link of an interface", func() { w.in(vpc, func(k *netlink.Handle) error { return withLink(k, web, k.LinkDel) }) }},
-		{"link of an interface down", func() { w.in(vpc, func(k *netlink.Handle) error { return withLink(k, web, k.LinkSetDown) }) }},
+		{"link of an interface", func() { w.in(vpc, func(k *netlink.Handle) error { return kern.WithLink(k, web, k.LinkDel) }) }},
+		{"link of an interface down", func() { w.in(vpc, func(k *netlink.Handle) error { return kern.WithLink(k, web, k.LinkSetDown) }) }},
 		{"address of the host", func() {
 			w.in(w.host, func(k *netlink.Handle) error {
-				return withLink(k, m.host.gatewayName(v.ID), func(l netlink.Link) error {
-					return k.AddrDel(l, &netlink.Addr{IPNet: ipNet(alone(ipv6.Host(m.host.Range)))})
+				return kern.WithLink(k, m.host.gatewayName(v.ID), func(l netlink.Link) error {
+					return k.AddrDel(l, &netlink.Addr{IPNet: kern.IPNet(kern.Alone(ipv6.Host(m.host.Range)))})
 				})
 			})
 		}},
 		{"gateway", func() {
-			w.in(w.host, func(k *netlink.Handle) error { return withLink(k, m.host.gatewayName(v.ID), k.LinkDel) })
+			w.in(w.host, func(k *netlink.Handle) error { return kern.WithLink(k, m.host.gatewayName(v.ID), k.LinkDel) })
 		}},
 		{"gateway down", func() {
-			w.in(w.host, func(k *netlink.Handle) error { return withLink(k, m.host.gatewayName(v.ID), k.LinkSetDown) })
+			w.in(w.host, func(k *netlink.Handle) error { return kern.WithLink(k, m.host.gatewayName(v.ID), k.LinkSetDown) })
 		}},
 		{"egress-only gateway", func() {
-			w.in(w.host, func(k *netlink.Handle) error { return withLink(k, m.host.egressName(v.ID), k.LinkDel) })
+			w.in(w.host, func(k *netlink.Handle) error { return kern.WithLink(k, m.host.egressName(v.ID), k.LinkDel) })
 		}},
 		{"rules of the VPC", func() { w.must(nft.OpenIPv6(vpc, "neargate").Delete()) }},
 		{"rules of the host", func() { w.must(nft.OpenIPv6(w.host, "neargate-"+m.host.firewall().Tag).Delete()) }},
@@ -322,7 +323,7 @@ func TestIPv6Repair(t *testing.T) {
 // eachRouteOf runs fn for the IPv6 routes that the kernel did not make.
 func eachRouteOf(k *netlink.Handle, fn func(netlink.Route) error) (err error) {
 	var list []netlink.Route
-	err = eachRoute(k, netlink.FAMILY_V6, func(r netlink.Route) {
+	err = kern.EachRoute(k, netlink.FAMILY_V6, func(r netlink.Route) {
 		if r.Protocol != unix.RTPROT_KERNEL {
 			list = append(list, r)
 		}

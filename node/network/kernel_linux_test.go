@@ -20,6 +20,7 @@ import (
 	"neargate/internal/netns"
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
+	"neargate/node/network/kern"
 	"neargate/resource/network"
 )
 
@@ -59,21 +60,21 @@ func newWorld(t testing.TB) *world {
 	w.in(w.host, func(k *netlink.Handle) error {
 		up := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "up0", Flags: net.FlagUp, TxQLen: -1}, PeerName: "eth0",
 			PeerNamespace: netlink.NsFd(int(f.Fd()))}
-		return errors.Join(withLink(k, "lo", k.LinkSetUp), k.LinkAdd(up),
-			withLink(k, "up0", func(l netlink.Link) error {
-				return k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix("192.0.2.1/24"))})
+		return errors.Join(kern.WithLink(k, "lo", k.LinkSetUp), k.LinkAdd(up),
+			kern.WithLink(k, "up0", func(l netlink.Link) error {
+				return k.AddrAdd(l, &netlink.Addr{IPNet: kern.IPNet(prefix("192.0.2.1/24"))})
 			}))
 	})
 	w.in(w.internet, func(k *netlink.Handle) error {
 		add := func(device, p string) error {
-			return withLink(k, device, func(l netlink.Link) error {
-				return errors.Join(k.LinkSetUp(l), k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(p))}))
+			return kern.WithLink(k, device, func(l netlink.Link) error {
+				return errors.Join(k.LinkSetUp(l), k.AddrAdd(l, &netlink.Addr{IPNet: kern.IPNet(prefix(p))}))
 			})
 		}
 		return errors.Join(add("lo", "203.0.113.9/32"), add("eth0", "192.0.2.2/24"))
 	})
 	w.in(w.host, func(k *netlink.Handle) error {
-		strict := os.WriteFile(sysctlPath("ipv4/conf/all/rp_filter"), []byte("1"), 0) // as many distributions have it
+		strict := os.WriteFile(kern.SysctlPath("ipv4/conf/all/rp_filter"), []byte("1"), 0) // as many distributions have it
 		return errors.Join(strict, k.RouteAdd(&netlink.Route{Gw: net.IPv4(192, 0, 2, 2)}))
 	})
 	w.before = w.snapshot()
@@ -89,7 +90,7 @@ func (w *world) must(err error) {
 
 func (w *world) in(space string, fn func(*netlink.Handle) error) {
 	w.t.Helper()
-	w.must(inside(space, fn))
+	w.must(kern.Inside(space, fn))
 }
 
 // snapshot is what the host's namespace and the machine's mounts hold.
@@ -98,7 +99,7 @@ func (w *world) snapshot() []string {
 	w.in(w.host, func(k *netlink.Handle) error {
 		links, err := k.LinkList()
 		for _, l := range links {
-			b, _ := os.ReadFile(sysctlPath(forwardingName(l.Attrs().Name)))
+			b, _ := os.ReadFile(kern.SysctlPath(forwardingName(l.Attrs().Name)))
 			list = append(list, fmt.Sprint("link ", l.Attrs().Name, " forwarding ", strings.TrimSpace(string(b))))
 			addrs, _ := k.AddrList(l, netlink.FAMILY_V4)
 			for _, a := range addrs {
@@ -109,7 +110,7 @@ func (w *world) snapshot() []string {
 		for _, r := range rules {
 			list = append(list, r.String())
 		}
-		return errors.Join(err, rerr, eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) { list = append(list, r.String()) }))
+		return errors.Join(err, rerr, kern.EachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) { list = append(list, r.String()) }))
 	})
 	tables, err := nft.Open(w.host, "").Tables()
 	w.must(err)
@@ -411,8 +412,8 @@ func TestSpoofing(t *testing.T) {
 	w.reconcile(m, v)
 	a, c := m.Namespace(v.Interfaces[0].ID), m.Namespace(v.Interfaces[2].ID)
 	w.in(a, func(k *netlink.Handle) error {
-		return withLink(k, "lo", func(l netlink.Link) error {
-			return k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix("10.0.1.50/32"))})
+		return kern.WithLink(k, "lo", func(l netlink.Link) error {
+			return k.AddrAdd(l, &netlink.Addr{IPNet: kern.IPNet(prefix("10.0.1.50/32"))})
 		})
 	})
 	var in net.PacketConn
@@ -446,7 +447,7 @@ func TestRouted(t *testing.T) {
 	w := newWorld(t)
 	v := twoSubnets("1", 10)
 	w.in(w.internet, func(k *netlink.Handle) error {
-		return k.RouteAdd(&netlink.Route{Dst: ipNet(prefix("0.0.0.0/0")), Gw: net.IPv4(192, 0, 2, 1)})
+		return k.RouteAdd(&netlink.Route{Dst: kern.IPNet(prefix("0.0.0.0/0")), Gw: net.IPv4(192, 0, 2, 1)})
 	})
 	w.lan("172.16.9.1/24", "172.16.9.2/24")
 	w.before = w.snapshot()
@@ -499,15 +500,15 @@ func (w *world) lan(host, server string) {
 	w.in(w.host, func(k *netlink.Handle) error {
 		return errors.Join(k.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "lan0", Flags: net.FlagUp, TxQLen: -1}, PeerName: "eth0",
 			PeerNamespace: netlink.NsFd(int(f.Fd()))}),
-			withLink(k, "lan0", func(l netlink.Link) error { return k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(host))}) }))
+			kern.WithLink(k, "lan0", func(l netlink.Link) error { return k.AddrAdd(l, &netlink.Addr{IPNet: kern.IPNet(prefix(host))}) }))
 	})
 	w.in(space, func(k *netlink.Handle) error {
-		return withLink(k, "eth0", func(l netlink.Link) error {
-			return errors.Join(k.LinkSetUp(l), k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(server))}),
+		return kern.WithLink(k, "eth0", func(l netlink.Link) error {
+			return errors.Join(k.LinkSetUp(l), k.AddrAdd(l, &netlink.Addr{IPNet: kern.IPNet(prefix(server))}),
 				k.RouteAdd(&netlink.Route{Gw: prefix(host).Addr().AsSlice()}))
 		})
 	})
-	w.must(netns.Do(w.host, func() error { return os.WriteFile(sysctlPath(forwardingName("lan0")), []byte("1"), 0) }))
+	w.must(netns.Do(w.host, func() error { return os.WriteFile(kern.SysctlPath(forwardingName("lan0")), []byte("1"), 0) }))
 	w.serve(space, "lan", 80)
 	w.expect(w.host, "tcp", prefix(server).Addr().String()+":80", "lan "+prefix(host).Addr().String())
 }
@@ -547,14 +548,14 @@ func TestRepair(t *testing.T) {
 	w.reconcile(m, v)
 	vpc, web := m.path(nameVPC(v.ID)), Name(v.Interfaces[0].ID)
 	remove := func(space, device string) func() {
-		return func() { w.in(space, func(k *netlink.Handle) error { return withLink(k, device, k.LinkDel) }) }
+		return func() { w.in(space, func(k *netlink.Handle) error { return kern.WithLink(k, device, k.LinkDel) }) }
 	}
 	routes := func(space string, match func(netlink.Route) bool) func() {
 		return func() {
 			n := 0
 			w.in(space, func(k *netlink.Handle) (err error) {
 				var list []netlink.Route
-				err = eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
+				err = kern.EachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 					if match(r) {
 						list = append(list, r)
 					}
@@ -580,7 +581,7 @@ func TestRepair(t *testing.T) {
 		{"blackholes", routes(w.host, func(r netlink.Route) bool { return r.Type == unix.RTN_BLACKHOLE })},
 		{"foreign route", func() {
 			w.in(vpc, func(k *netlink.Handle) error {
-				return k.RouteAdd(&netlink.Route{Dst: ipNet(prefix("10.0.2.10/32")), Type: unix.RTN_BLACKHOLE, Table: 254, Priority: 7})
+				return k.RouteAdd(&netlink.Route{Dst: kern.IPNet(prefix("10.0.2.10/32")), Type: unix.RTN_BLACKHOLE, Table: 254, Priority: 7})
 			})
 		}},
 		{"rules", func() {
@@ -595,22 +596,22 @@ func TestRepair(t *testing.T) {
 		}},
 		{"addresses", func() {
 			w.in(vpc, func(k *netlink.Handle) error {
-				return withLink(k, "lo", func(l netlink.Link) error {
-					return k.AddrDel(l, &netlink.Addr{IPNet: ipNet(prefix("10.0.1.1/32"))})
+				return kern.WithLink(k, "lo", func(l netlink.Link) error {
+					return k.AddrDel(l, &netlink.Addr{IPNet: kern.IPNet(prefix("10.0.1.1/32"))})
 				})
 			})
 		}},
 		{"forwarding", func() {
-			w.must(netns.Do(vpc, func() error { return os.WriteFile(sysctlPath("ipv4/ip_forward"), []byte("0"), 0) }))
+			w.must(netns.Do(vpc, func() error { return os.WriteFile(kern.SysctlPath("ipv4/ip_forward"), []byte("0"), 0) }))
 		}},
 		{"uplink", func() { w.must(m.setForwarding("up0", "0")) }},
 		{"link of an interface", remove(vpc, web)},
 		{"link of an interface down", func() {
-			w.in(vpc, func(k *netlink.Handle) error { return withLink(k, web, k.LinkSetDown) })
+			w.in(vpc, func(k *netlink.Handle) error { return kern.WithLink(k, web, k.LinkSetDown) })
 		}},
 		{"gateway", remove(w.host, m.host.gatewayName(v.ID))},
 		{"gateway down", func() {
-			w.in(vpc, func(k *netlink.Handle) error { return withLink(k, deviceGateway, k.LinkSetDown) })
+			w.in(vpc, func(k *netlink.Handle) error { return kern.WithLink(k, deviceGateway, k.LinkSetDown) })
 		}},
 		{"rules of the VPC", func() { w.must(nft.Open(vpc, "neargate").Delete()) }},
 		{"rules of the host", func() { w.must(nft.Open(w.host, "neargate-"+m.host.firewall().Tag).Delete()) }},
@@ -697,7 +698,7 @@ func TestChangesOfInterfaces(t *testing.T) {
 	a := m.Namespace(v.Interfaces[0].ID)
 	gone := m.Namespace(v.Interfaces[1].ID)
 	w.must(netns.Do(m.path(nameVPC(v.ID)), func() error {
-		b, err := os.ReadFile(sysctlPath("ipv4/neigh/" + Name(v.Interfaces[0].ID) + "/proxy_delay"))
+		b, err := os.ReadFile(kern.SysctlPath("ipv4/neigh/" + Name(v.Interfaces[0].ID) + "/proxy_delay"))
 		if string(b) != "0\n" {
 			t.Errorf("answers for others are delayed by %q", b)
 		}
@@ -759,7 +760,7 @@ func TestHeldNamespace(t *testing.T) {
 	w.expect(held, "tcp", "10.0.1.11:80", "") // has a link, but no rights
 	w.reconcile(m, v)
 	w.in(held, func(k *netlink.Handle) error {
-		if err := withLink(k, deviceTask, func(netlink.Link) error { return nil }); !errors.Is(err, unix.ENODEV) {
+		if err := kern.WithLink(k, deviceTask, func(netlink.Link) error { return nil }); !errors.Is(err, unix.ENODEV) {
 			t.Errorf("the interface is still there: %v", err)
 		}
 		return nil

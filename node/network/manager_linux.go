@@ -17,6 +17,7 @@ import (
 	"neargate/internal/netns"
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
+	"neargate/node/network/kern"
 )
 
 // Manager levels the kernel with what is wanted of one installation's network.
@@ -79,7 +80,7 @@ func Open(dir, root string, h Host) (*Manager, error) {
 // look finds out whether the kernel has IPv6, and the host's namespace.
 func (m *Manager) look() error {
 	return netns.Do(m.root, func() error {
-		b, err := os.ReadFile(sysctlPath("ipv6/conf/lo/disable_ipv6"))
+		b, err := os.ReadFile(kern.SysctlPath("ipv6/conf/lo/disable_ipv6"))
 		if errors.Is(err, os.ErrNotExist) {
 			err = nil
 		}
@@ -596,7 +597,7 @@ func (m *Manager) close() error {
 		return err
 	}
 	for _, u := range opened {
-		if err := ignore(m.setForwarding(u, "0"), unix.ENOENT); err != nil {
+		if err := kern.Ignore(m.setForwarding(u, "0"), unix.ENOENT); err != nil {
 			return err
 		}
 	}
@@ -605,7 +606,7 @@ func (m *Manager) close() error {
 
 func (m *Manager) forwarding(device string) (on bool, err error) {
 	err = netns.Do(m.root, func() error {
-		b, err := os.ReadFile(sysctlPath(forwardingName(device)))
+		b, err := os.ReadFile(kern.SysctlPath(forwardingName(device)))
 		on = strings.TrimSpace(string(b)) == "1"
 		return err
 	})
@@ -613,5 +614,5 @@ func (m *Manager) forwarding(device string) (on bool, err error) {
 }
 
 func (m *Manager) setForwarding(device, value string) error {
-	return netns.Do(m.root, func() error { return os.WriteFile(sysctlPath(forwardingName(device)), []byte(value), 0) })
+	return netns.Do(m.root, func() error { return os.WriteFile(kern.SysctlPath(forwardingName(device)), []byte(value), 0) })
 }

@@ -2,16 +2,13 @@ package network
 
 import (
 	"errors"
-	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"neargate/internal/netns"
+	"neargate/node/network/kern"
 )
 
 // observeSpace reads the namespace of a VPC or of a gateway or endpoint in it; one
@@ -23,7 +20,7 @@ func observeSpace(path string, sysctls map[string]string, six bool) (space, erro
 		return s, nil
 	}
 	s.exists = true
-	err := steady(path, func(k *netlink.Handle) error {
+	err := kern.Steady(path, func(k *netlink.Handle) error {
 		clear(s.links)
 		clear(s.routes)
 		clear(s.rules)
@@ -47,13 +44,13 @@ func observeSpace(path string, sysctls map[string]string, six bool) (space, erro
 				s.links[a.Name] = link{up: up}
 			}
 		}
-		err = readSysctls(sysctls, s.sysctls)
+		err = kern.ReadSysctls(sysctls, s.sysctls)
 		if six {
 			err = errors.Join(err, observeNeighbours(k, names, s.neighbours))
 		}
-		for _, family := range families(six) {
+		for _, family := range kern.Families(six) {
 			err = errors.Join(err, observeAddresses(k, family, s.addresses), observeRules(k, family, s.rules),
-				eachRoute(k, family, func(r netlink.Route) {
+				kern.EachRoute(k, family, func(r netlink.Route) {
 					if r.Protocol != unix.RTPROT_KERNEL {
 						s.routes[destinationOf(r)] = hopOf(r, names)
 					}
@@ -68,7 +65,7 @@ func observeSpace(path string, sysctls map[string]string, six bool) (space, erro
 // what it must not get in the way of.
 func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 	s := space{exists: true, links: map[string]link{}, addresses: map[located]bool{}, routes: map[destination]hop{}, sysctls: map[string]string{}}
-	err := steady(m.root, func(k *netlink.Handle) error {
+	err := kern.Steady(m.root, func(k *netlink.Handle) error {
 		clear(s.links)
 		clear(s.routes)
 		clear(s.addresses)
@@ -89,16 +86,16 @@ func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 			}
 		}
 		if m.ipv6 {
-			err = errors.Join(err, eachRoute(k, netlink.FAMILY_V6, func(r netlink.Route) {
-				if d := destinationOf(r); r.Protocol == protocolRoutes && d.metric == m.host.metric() {
+			err = errors.Join(err, kern.EachRoute(k, netlink.FAMILY_V6, func(r netlink.Route) {
+				if d := destinationOf(r); r.Protocol == kern.ProtocolRoutes && d.metric == m.host.metric() {
 					s.routes[d] = hopOf(r, names)
 				}
 			}))
 		}
-		err = errors.Join(err, eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
+		err = errors.Join(err, kern.EachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 			d := destinationOf(r)
 			switch {
-			case r.Protocol != protocolRoutes:
+			case r.Protocol != kern.ProtocolRoutes:
 				if d.prefix.Bits() > 0 && r.Type == unix.RTN_UNICAST {
 					s.foreign = append(s.foreign, d.prefix)
 				}
@@ -108,45 +105,9 @@ func (m *Manager) observeHost(sysctls map[string]string) (space, error) {
 				s.others = append(s.others, d.prefix)
 			}
 		}))
-		return errors.Join(err, readSysctls(sysctls, s.sysctls))
+		return errors.Join(err, kern.ReadSysctls(sysctls, s.sysctls))
 	})
 	return s, err
-}
-
-// observations is how often a look is repeated because something changed
-// meanwhile, such as the devices of a namespace that the kernel takes apart.
-const observations = 20
-
-// steady is inside, again while what fn lists changes.
-func steady(path string, fn func(*netlink.Handle) error) error {
-	return inside(path, func(k *netlink.Handle) (err error) {
-		for range observations {
-			if err = fn(k); !errors.Is(err, netlink.ErrDumpInterrupted) {
-				return err
-			}
-		}
-		return err
-	})
-}
-
-// inside runs fn with a netlink socket in the namespace, and its thread there.
-func inside(path string, fn func(*netlink.Handle) error) error {
-	return netns.Do(path, func() error {
-		k, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		defer k.Close()
-		return fn(k)
-	})
-}
-
-// families are those to look at.
-func families(six bool) []int {
-	if six {
-		return []int{netlink.FAMILY_V4, netlink.FAMILY_V6}
-	}
-	return []int{netlink.FAMILY_V4}
 }
 
 func observeAddresses(k *netlink.Handle, family int, into map[located]bool) error {
@@ -156,7 +117,7 @@ func observeAddresses(k *netlink.Handle, family int, into map[located]bool) erro
 	}
 	list, err := k.AddrList(lo, family)
 	for _, a := range list {
-		if ip := addrOf(a.IP); !ip.IsLoopback() {
+		if ip := kern.AddrOf(a.IP); !ip.IsLoopback() {
 			into[located{deviceLocal, ip}] = true
 		}
 	}
@@ -167,7 +128,7 @@ func observeAddresses(k *netlink.Handle, family int, into map[located]bool) erro
 func observeGiven(k *netlink.Handle, l netlink.Link, into map[located]bool) error {
 	list, err := k.AddrList(l, netlink.FAMILY_V6)
 	for _, a := range list {
-		if ip := addrOf(a.IP); !ip.IsLinkLocalUnicast() {
+		if ip := kern.AddrOf(a.IP); !ip.IsLinkLocalUnicast() {
 			into[located{l.Attrs().Name, ip}] = true
 		}
 	}
@@ -179,7 +140,7 @@ func observeNeighbours(k *netlink.Handle, names map[int]string, into map[located
 	list, err := k.NeighList(0, netlink.FAMILY_V6)
 	for _, n := range list {
 		if n.State&netlink.NUD_PERMANENT != 0 {
-			into[located{names[n.LinkIndex], addrOf(n.IP)}] = n.HardwareAddr.String()
+			into[located{names[n.LinkIndex], kern.AddrOf(n.IP)}] = n.HardwareAddr.String()
 		}
 	}
 	return err
@@ -192,7 +153,7 @@ func observeRules(k *netlink.Handle, family int, into map[rule]bool) error {
 		case unix.RT_TABLE_LOCAL, unix.RT_TABLE_DEFAULT:
 			continue
 		}
-		x := rule{preference: r.Priority, device: r.IifName, from: prefixOf(r.Src), to: prefixOf(r.Dst), table: r.Table}
+		x := rule{preference: r.Priority, device: r.IifName, from: kern.PrefixOf(r.Src), to: kern.PrefixOf(r.Dst), table: r.Table}
 		if x.six = family == netlink.FAMILY_V6 && !x.ipv6(); x.preference < 32766 {
 			into[x] = true
 		}
@@ -200,15 +161,8 @@ func observeRules(k *netlink.Handle, family int, into map[rule]bool) error {
 	return err
 }
 
-func eachRoute(k *netlink.Handle, family int, fn func(netlink.Route)) error {
-	return k.RouteListFilteredIter(family, &netlink.Route{}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
-		fn(r)
-		return true
-	})
-}
-
 func destinationOf(r netlink.Route) destination {
-	p := prefixOf(r.Dst)
+	p := kern.PrefixOf(r.Dst)
 	if !p.IsValid() {
 		if p = everywhere; r.Family == netlink.FAMILY_V6 {
 			p = everywhereIPv6
@@ -224,43 +178,9 @@ func hopOf(r netlink.Route, names map[int]string) hop {
 	case unix.RTN_BLACKHOLE:
 		return hop{}
 	case unix.RTN_UNICAST:
-		return hop{names[r.LinkIndex], addrOf(r.Gw)}
+		return hop{names[r.LinkIndex], kern.AddrOf(r.Gw)}
 	case unix.RTN_LOCAL:
 		return hop{device: deviceLocal}
 	}
 	return hop{device: "-"}
-}
-
-func prefixOf(n *net.IPNet) netip.Prefix {
-	if n == nil {
-		return netip.Prefix{}
-	}
-	bits, _ := n.Mask.Size()
-	return netip.PrefixFrom(addrOf(n.IP), bits)
-}
-
-func addrOf(ip net.IP) netip.Addr {
-	a, _ := netip.AddrFromSlice(ip)
-	return a.Unmap()
-}
-
-func sysctlPath(name string) string { return filepath.Join("/proc/sys/net", name) }
-
-// readSysctls reads those named in want, in the thread's namespace. One that the
-// kernel lacks is as wanted: a kernel without IPv6 needs no turning off, and none
-// without connection tracking takes the rules.
-func readSysctls(want, into map[string]string) error {
-	for name, value := range want {
-		b, err := os.ReadFile(sysctlPath(name))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		switch {
-		case err == nil:
-			into[name] = strings.TrimSpace(string(b))
-		case strings.HasPrefix(name, "ipv6/"), strings.HasPrefix(name, "netfilter/"):
-			into[name] = value
-		}
-	}
-	return nil
 }

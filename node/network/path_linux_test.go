@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"neargate/internal/netns"
+	"neargate/node/network/kern"
 )
 
 // path leads from a namespace to an address with a server.
@@ -38,8 +39,8 @@ func (w *world) wired() []path {
 	w.cable(switched, "p2", two, "br0")
 	for space, p := range map[string]string{left: "10.7.0.1/24", right: "10.7.0.2/24", one: "10.8.0.1/24", two: "10.8.0.2/24"} {
 		w.in(space, func(k *netlink.Handle) error {
-			return withLink(k, "eth0", func(l netlink.Link) error {
-				return errors.Join(k.AddrAdd(l, &netlink.Addr{IPNet: ipNet(prefix(p))}), k.LinkSetUp(l))
+			return kern.WithLink(k, "eth0", func(l netlink.Link) error {
+				return errors.Join(k.AddrAdd(l, &netlink.Addr{IPNet: kern.IPNet(prefix(p))}), k.LinkSetUp(l))
 			})
 		})
 	}
@@ -61,8 +62,8 @@ func (w *world) cable(space, device, far, master string) {
 		if err != nil || master == "" {
 			return err
 		}
-		return withLink(k, device, func(l netlink.Link) error {
-			return withLink(k, master, func(m netlink.Link) error { return k.LinkSetMaster(l, m) })
+		return kern.WithLink(k, device, func(l netlink.Link) error {
+			return kern.WithLink(k, master, func(m netlink.Link) error { return k.LinkSetMaster(l, m) })
 		})
 	})
 }

@@ -11,13 +11,12 @@ import (
 
 // space is the part of a network namespace that is managed.
 type space struct {
-	exists    bool
-	links     map[string]link
-	addresses map[located]bool
-	routes    map[destination]hop
-	rules     map[rule]bool
-	sysctls   map[string]string // by path below /proc/sys/net
-
+	exists     bool
+	links      map[string]link
+	addresses  map[located]bool
+	routes     map[destination]hop
+	rules      map[rule]bool
+	sysctls    map[string]string  // by path below /proc/sys/net
 	neighbours map[located]string // hardware addresses of IPv6 neighbours
 
 	ends    map[string]bool // far ends of pairs without ARP that are there and up

@@ -1,15 +1,13 @@
 package network
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
-	"neargate/internal/netns"
 	"neargate/node/firewall"
+	"neargate/node/network/kern"
 )
 
 // flows picks known connections of a namespace.
@@ -18,7 +16,7 @@ type flows func(firewall.Flow) bool
 // MatchConntrackFlow implements netlink.CustomConntrackFilter.
 func (pick flows) MatchConntrackFlow(f *netlink.ConntrackFlow) bool {
 	there, back := f.Forward, f.Reverse
-	names := []netip.Addr{addrOf(there.SrcIP), addrOf(there.DstIP), addrOf(back.SrcIP), addrOf(back.DstIP)}
+	names := []netip.Addr{kern.AddrOf(there.SrcIP), kern.AddrOf(there.DstIP), kern.AddrOf(back.SrcIP), kern.AddrOf(back.DstIP)}
 	return pick(firewall.Flow{Source: names[0], Destination: names[2], Protocol: int(there.Protocol), Port: int(back.SrcPort),
 		Out: names[0] != names[3], Names: names})
 }
@@ -106,31 +104,9 @@ func (m *Manager) end(v VPC, pick flows, come []Interface) error {
 		return nil
 	}
 	all := flows(func(f firewall.Flow) bool { return pick != nil && pick(f) || slices.ContainsFunc(f.Names, dead) })
-	if err := m.endAll(v, all); err != nil {
+	if err := kern.ForgetConnections(m.Space(v.ID), len(v.IPv6) > 0, all); err != nil {
 		return err
 	}
 	delete(m.graves, v.ID)
 	return nil
-}
-
-func (m *Manager) endAll(v VPC, pick flows) error {
-	return netns.Do(m.Space(v.ID), func() error {
-		k, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
-		if err != nil {
-			return err
-		}
-		defer k.Close()
-		for _, family := range families(len(v.IPv6) > 0) {
-			for range observations {
-				_, err = k.ConntrackDeleteFilters(netlink.ConntrackTable, netlink.InetFamily(family), pick)
-				if !errors.Is(err, netlink.ErrDumpInterrupted) {
-					break
-				}
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -1,4 +1,4 @@
-package network
+package kern
 
 import (
 	"crypto/sha256"
@@ -13,7 +13,8 @@ import (
 
 // FreePool is a range with so many leading bits inside within that neither another
 // installation of the machine nor a network of the host overlaps. The same tag
-// gets the same range where it can. root names the host's namespace, as in Open.
+// gets the same range where it can. root names the host's
+// namespace by a file; empty: the one of this process.
 func FreePool(root, tag string, within netip.Prefix, bits int) (netip.Prefix, error) {
 	taken, err := takenBy(root, tag, within)
 	if err != nil {
@@ -45,15 +46,15 @@ func Taken(root, tag string, within, pool netip.Prefix) (by netip.Prefix, taken 
 // takenBy are the destinations of others' routes. One of the host's with room for
 // more than within leads to no network in it, but away, as a default route does.
 func takenBy(root, tag string, within netip.Prefix) (taken []netip.Prefix, err error) {
-	own := Host{Tag: tag}.metric()
-	err = steady(root, func(k *netlink.Handle) error {
+	own := Metric(tag)
+	err = Steady(root, func(k *netlink.Handle) error {
 		taken = nil
-		return eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
-			d := destinationOf(r)
-			ours := r.Protocol == protocolRoutes && d.metric == own
-			away := r.Protocol != protocolRoutes && d.prefix.Bits() < within.Bits()
+		return EachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
+			p := destination(r)
+			ours := r.Protocol == ProtocolRoutes && r.Priority == own
+			away := r.Protocol != ProtocolRoutes && p.Bits() < within.Bits()
 			if !ours && !away && (r.Type == unix.RTN_BLACKHOLE || r.Type == unix.RTN_UNICAST) {
-				taken = append(taken, d.prefix)
+				taken = append(taken, p)
 			}
 		})
 	})
@@ -69,7 +70,7 @@ func subrange(p netip.Prefix, bits int, i uint32) netip.Prefix {
 
 // DefaultUplinks are the devices that the host's default routes lead over.
 func DefaultUplinks(root string) (names []string, err error) {
-	err = steady(root, func(k *netlink.Handle) error {
+	err = Steady(root, func(k *netlink.Handle) error {
 		names = nil
 		devices := map[int]string{}
 		links, err := k.LinkList()
@@ -79,12 +80,30 @@ func DefaultUplinks(root string) (names []string, err error) {
 		for _, l := range links {
 			devices[l.Attrs().Index] = l.Attrs().Name
 		}
-		return eachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
+		return EachRoute(k, netlink.FAMILY_V4, func(r netlink.Route) {
 			name := devices[r.LinkIndex]
-			if r.Table == tableMain && r.Type == unix.RTN_UNICAST && destinationOf(r).prefix.Bits() == 0 && name != "" && !slices.Contains(names, name) {
+			if r.Table == unix.RT_TABLE_MAIN && r.Type == unix.RTN_UNICAST && destination(r).Bits() == 0 && name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		})
 	})
 	return names, err
+}
+
+func destination(r netlink.Route) netip.Prefix {
+	if p := PrefixOf(r.Dst); p.IsValid() {
+		return p
+	}
+	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+}
+
+// ProtocolRoutes is the protocol of routes of all installations (rtnetlink(7),
+// rtm_protocol).
+const ProtocolRoutes = 110
+
+// Metric marks the routes of the installation with the tag, and makes them yield to all
+// others with the same destination.
+func Metric(tag string) int {
+	d := sha256.Sum256([]byte(tag))
+	return int(binary.BigEndian.Uint32(d[:]) | 1<<31)
 }

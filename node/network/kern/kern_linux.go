@@ -1,0 +1,144 @@
+// Package kern talks to the kernel of network namespaces: what packages of the network
+// need of netlink and /proc/sys, and knows nothing of VPCs.
+package kern
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"neargate/internal/netns"
+)
+
+// Observations is how often a look is repeated because something changed
+// meanwhile, such as the devices of a namespace that the kernel takes apart.
+const Observations = 20
+
+// Steady is Inside, again while what fn lists changes.
+func Steady(path string, fn func(*netlink.Handle) error) error {
+	return Inside(path, func(k *netlink.Handle) (err error) {
+		for range Observations {
+			if err = fn(k); !errors.Is(err, netlink.ErrDumpInterrupted) {
+				return err
+			}
+		}
+		return err
+	})
+}
+
+// Inside runs fn with a netlink socket in the namespace, and its thread there.
+func Inside(path string, fn func(*netlink.Handle) error) error {
+	return netns.Do(path, func() error {
+		k, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		return fn(k)
+	})
+}
+
+// Families are those to look at.
+func Families(six bool) []int {
+	if six {
+		return []int{netlink.FAMILY_V4, netlink.FAMILY_V6}
+	}
+	return []int{netlink.FAMILY_V4}
+}
+
+// EachRoute calls fn for the routes of a family in all tables.
+func EachRoute(k *netlink.Handle, family int, fn func(netlink.Route)) error {
+	return k.RouteListFilteredIter(family, &netlink.Route{}, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
+		fn(r)
+		return true
+	})
+}
+
+// PrefixOf is n; invalid without one.
+func PrefixOf(n *net.IPNet) netip.Prefix {
+	if n == nil {
+		return netip.Prefix{}
+	}
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(AddrOf(n.IP), bits)
+}
+
+// AddrOf is ip.
+func AddrOf(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}
+
+// SysctlPath is the file of a setting below /proc/sys/net.
+func SysctlPath(name string) string { return filepath.Join("/proc/sys/net", name) }
+
+// ReadSysctls reads those named in want, in the thread's namespace. One that the
+// kernel lacks is as wanted: a kernel without IPv6 needs no turning off, and none
+// without connection tracking takes the rules.
+func ReadSysctls(want, into map[string]string) error {
+	for name, value := range want {
+		b, err := os.ReadFile(SysctlPath(name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		switch {
+		case err == nil:
+			into[name] = strings.TrimSpace(string(b))
+		case strings.HasPrefix(name, "ipv6/"), strings.HasPrefix(name, "netfilter/"):
+			into[name] = value
+		}
+	}
+	return nil
+}
+
+// Permanent is a neighbour that nobody has to look for.
+func Permanent(link int, a netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
+	return &netlink.Neigh{LinkIndex: link, Family: netlink.FAMILY_V6, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac}
+}
+
+// Remove deletes a device, if it is there.
+func Remove(k *netlink.Handle, device string) error {
+	return Ignore(WithLink(k, device, k.LinkDel), unix.ENODEV)
+}
+
+// WithLink runs fn with a device; the error is ENODEV where there is none.
+func WithLink(k *netlink.Handle, name string, fn func(netlink.Link) error) error {
+	l, err := k.LinkByName(name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return unix.ENODEV
+	}
+	if err != nil {
+		return err
+	}
+	return fn(l)
+}
+
+// Hardware reads a hardware address; empty: none.
+func Hardware(mac string) (net.HardwareAddr, error) {
+	if mac == "" {
+		return nil, nil
+	}
+	return net.ParseMAC(mac)
+}
+
+// IPNet is p.
+func IPNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// Ignore is err unless it is errno.
+func Ignore(err error, errno unix.Errno) error {
+	if errors.Is(err, errno) {
+		return nil
+	}
+	return err
+}
+
+// Alone is the prefix of one address.
+func Alone(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
