@@ -18,14 +18,16 @@ func TestParse(t *testing.T) {
 		{"eni-1", "10.0.0.1:80", "tcp", "", ""},
 		{"eni-1", "eni-2:80", "udp", "10.0.0.9", ""},
 		{"eni-1", "10.0.0.1", "icmp", "", ""},
+		{"eni-1", "[3fff::1]:80", "tcp", "3fff::2", ""},
+		{"eni-1", "3fff::1", "icmp", "", ""},
 		{"eni-1", "10.0.0.1", "50", "", ""},
 		{"eni-1", "10.0.0.1", "tcp", "", "tcp wants a port: 10.0.0.1:PORT"},
 		{"eni-1", "10.0.0.1:0", "tcp", "", `"0" is no port`},
 		{"eni-1", "10.0.0.1:65536", "tcp", "", `"65536" is no port`},
-		{"eni-1", "example:80", "tcp", "", `"example" is neither an id nor an IPv4 address`},
+		{"eni-1", "example:80", "tcp", "", `"example" is neither an id nor an address`},
 		{"eni-1", "10.0.0.1:80", "xyz", "", `"xyz" is no protocol`},
 		{"eni-1", "10.0.0.1:80", "256", "", `"256" is no protocol`},
-		{"eni-1", "10.0.0.1:80", "tcp", "::1", `"::1" is no IPv4 address`},
+		{"eni-1", "10.0.0.1:80", "tcp", "::1", `"::1" is no address of the destination's family`},
 		{"", "10.0.0.1:80", "tcp", "", "a source and a destination are wanted"},
 	} {
 		r := Request{Protocol: c.protocol, From: c.from}
