@@ -136,6 +136,8 @@ func TestWhatIsRecorded(t *testing.T) {
 		{"refused by EC2", wire.Call{Service: "ec2", Operation: "CreateVpc", Account: account, Principal: user, Code: "UnauthorizedOperation", Status: 403}, []string{`"errorCode":"Client.UnauthorizedOperation"`}},
 		{"web identity", wire.Call{Service: "sts", Operation: "AssumeRoleWithWebIdentity", Input: &struct{ RoleArn, WebIdentityToken *string }{new("arn:aws:iam::123456789012:role/r"), new("jwt")}},
 			[]string{`"type":"WebIdentityUser"`, `"recipientAccountId":"123456789012"`, `"webIdentityToken":"HIDDEN_DUE_TO_SECURITY_REASONS"`}},
+		{"SAML", wire.Call{Service: "sts", Operation: "AssumeRoleWithSAML", Input: &struct{ RoleArn, SAMLAssertion *string }{new("arn:aws:iam::123456789012:role/r"), new("xml")}},
+			[]string{`"type":"SAMLUser"`, `"recipientAccountId":"123456789012"`, `Assertion":"HIDDEN_DUE_TO_SECURITY_REASONS"`, `"readOnly":true`}},
 		{"nobody", wire.Call{Service: "ecs", Operation: "RunTask", Code: "InvalidSignatureException"}, nil},
 		{"no operation", wire.Call{Service: "ecs", Account: account, Principal: root}, nil},
 		{"data plane", wire.Call{Service: "logs", Operation: "PutLogEvents", Account: account, Principal: root}, nil},

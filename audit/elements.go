@@ -23,7 +23,7 @@ const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 var secret = []string{
 	"SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "Password", "OldPassword", "NewPassword",
 	"SecretString", "SecretBinary", "RandomPassword", "Plaintext", "PrivateKeyPlaintext", "CiphertextForRecipient",
-	"AuthorizationToken", "Token", "TokenCode", "AddPrivateKey", "PrivateKey", "KeyMaterial", "UserData", "ClientSecret",
+	"AuthorizationToken", "Token", "TokenCode", "AuthenticationCode1", "AuthenticationCode2", "AddPrivateKey", "PrivateKey", "KeyMaterial", "UserData", "ClientSecret",
 }
 
 // valued are the structures whose value is secret while its name is not: environment

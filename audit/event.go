@@ -171,6 +171,9 @@ func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 func caller(tx store.Tx, c *wire.Call) (userIdentity, error) {
 	p, ok := c.Principal.(auth.Caller)
 	if !ok || p.Anonymous() {
+		if c.Operation == "AssumeRoleWithSAML" {
+			return userIdentity{Type: "SAMLUser"}, nil
+		}
 		return userIdentity{Type: "WebIdentityUser"}, nil
 	}
 	who := userIdentity{PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: c.AccessKeyID, Type: "IAMUser"}
