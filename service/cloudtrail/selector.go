@@ -6,6 +6,7 @@ import (
 
 	api "neargate/aws/cloudtrail"
 	"neargate/resource/trail"
+	"neargate/service/internal/member"
 	"neargate/store"
 )
 
@@ -83,10 +84,7 @@ func basic(in []api.EventSelector) (out []trail.Selector, err error) {
 				return nil, invalidSelector("Value " + source + " for ExcludeManagementEventSources is invalid. Valid values: kms.amazonaws.com, rdsdata.amazonaws.com.")
 			}
 		}
-		s := trail.Selector{ReadWrite: "All", None: e.IncludeManagementEvents != nil && !*e.IncludeManagementEvents, Exclude: e.ExcludeManagementEventSources}
-		if e.ReadWriteType != nil {
-			s.ReadWrite = *e.ReadWriteType
-		}
+		s := trail.Selector{ReadWrite: member.Or(e.ReadWriteType, "All"), None: !member.Or(e.IncludeManagementEvents, true), Exclude: e.ExcludeManagementEventSources}
 		some = some || !s.None
 		out = append(out, s)
 	}
@@ -99,7 +97,7 @@ func basic(in []api.EventSelector) (out []trail.Selector, err error) {
 func advanced(in []api.AdvancedEventSelector) (out []trail.Selector, err error) {
 	conditions := 0
 	for _, e := range in {
-		s := trail.Selector{Advanced: true, Name: text(e.Name)}
+		s := trail.Selector{Advanced: true, Name: member.Or(e.Name, "")}
 		category := ""
 		for _, f := range e.FieldSelectors {
 			field := trail.Field{Name: *f.Field, Equals: f.Equals, StartsWith: f.StartsWith, EndsWith: f.EndsWith,

@@ -9,6 +9,7 @@ import (
 	"neargate/arn"
 	api "neargate/aws/cloudtrail"
 	"neargate/resource/trail"
+	"neargate/service/internal/member"
 	"neargate/store"
 	"neargate/wire/shape"
 )
@@ -94,25 +95,20 @@ func missing(err error, id string) error {
 
 // merge gives tags new values, in the order of keys.
 func merge(old []trail.Tag, in []api.Tag) ([]trail.Tag, error) {
-	out := slices.Clone(old)
-	seen := map[string]bool{}
+	out, seen := slices.Clone(old), map[string]bool{}
 	for _, g := range in {
-		if seen[*g.Key] {
+		switch {
+		case seen[*g.Key]:
 			return nil, api.InvalidTagParameterException("Tag key " + *g.Key + " is given more than once.")
-		}
-		if seen[*g.Key] = true; strings.HasPrefix(strings.ToLower(*g.Key), "aws:") {
+		case member.ReservedTag(*g.Key):
 			return nil, api.InvalidTagParameterException("Tag keys that begin with aws: are reserved.")
 		}
-		t := trail.Tag{Key: *g.Key, Value: text(g.Value)}
-		i, ok := slices.BinarySearchFunc(out, t.Key, func(t trail.Tag, key string) int { return strings.Compare(t.Key, key) })
-		if ok {
-			out[i] = t
-		} else {
-			out = slices.Insert(out, i, t)
-		}
+		seen[*g.Key] = true
+		out = member.SetTag(out, *g.Key, member.Or(g.Value, ""))
 	}
 	if len(out) > trail.MaxTags {
 		return nil, api.TagsLimitExceededException(fmt.Sprintf("A trail can have at most %d tags.", trail.MaxTags))
 	}
+	member.SortTags(out)
 	return out, nil
 }

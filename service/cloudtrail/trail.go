@@ -10,6 +10,7 @@ import (
 	api "neargate/aws/cloudtrail"
 	"neargate/resource/objects"
 	"neargate/resource/trail"
+	"neargate/service/internal/member"
 	"neargate/store"
 	tables "neargate/store/tables/trails"
 )
@@ -42,13 +43,13 @@ type settings struct {
 // unbuilt refuses what is not here.
 func (in *settings) unbuilt() error {
 	switch {
-	case yes(in.organization):
+	case member.Or(in.organization, false):
 		return api.OrganizationsNotInUseException("The account is not a member of an organization.")
-	case text(in.logGroup) != "", text(in.logRole) != "":
+	case member.Or(in.logGroup, "") != "", member.Or(in.logRole, "") != "":
 		return api.UnsupportedOperationException("Delivery to CloudWatch Logs is not supported here.")
-	case text(in.topic) != "":
+	case member.Or(in.topic, "") != "":
 		return api.InsufficientSnsTopicPolicyException("SNS Topic does not exist or the topic policy is incorrect!")
-	case yes(in.validation):
+	case member.Or(in.validation, false):
 		return api.UnsupportedOperationException("Log file validation is not supported here.")
 	}
 	return nil
@@ -56,21 +57,8 @@ func (in *settings) unbuilt() error {
 
 // apply changes a trail as the settings say, and checks it.
 func (in *settings) apply(t *trail.Trail) error {
-	if in.bucket != nil {
-		t.Bucket = *in.bucket
-	}
-	if in.prefix != nil {
-		t.Prefix = *in.prefix
-	}
-	if in.key != nil {
-		t.Key = *in.key
-	}
-	if in.multiRegion != nil {
-		t.MultiRegion = *in.multiRegion
-	}
-	if in.global != nil {
-		t.Global = *in.global
-	}
+	t.Bucket, t.Prefix, t.Key = member.Or(in.bucket, t.Bucket), member.Or(in.prefix, t.Prefix), member.Or(in.key, t.Key)
+	t.MultiRegion, t.Global = member.Or(in.multiRegion, t.MultiRegion), member.Or(in.global, t.Global)
 	switch {
 	case t.Bucket == "":
 		return api.InvalidS3BucketNameException("Bucket name cannot be blank!")
@@ -226,7 +214,7 @@ func (s *Service) DescribeTrails(ctx context.Context, in *api.DescribeTrailsInpu
 		}
 		named = append(named, [2]string{region, name})
 	}
-	shadows := in.IncludeShadowTrails == nil || *in.IncludeShadowTrails
+	shadows := member.Or(in.IncludeShadowTrails, true)
 	out := &api.DescribeTrailsOutput{TrailList: []api.Trail{}}
 	return out, s.deps.Store.View(ctx, func(tx store.Tx) error {
 		for t, err := range tables.Trails.List(tx, c.Account) {
@@ -290,13 +278,4 @@ func shownTrail(t *trail.Trail) *api.Trail {
 		v.KmsKeyId = &t.Key
 	}
 	return v
-}
-
-func yes(b *bool) bool { return b != nil && *b }
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
