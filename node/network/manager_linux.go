@@ -43,8 +43,8 @@ type table struct {
 	ipv6        bool
 }
 
-// key is the table that r is the content of, in a namespace.
-func key(space string, r firewall.Ruleset) table { return table{space, r.Table, r.IPv6} }
+// tableOf is the table that r is the content of, in a namespace.
+func tableOf(space string, r firewall.Ruleset) table { return table{space, r.Table, r.IPv6} }
 
 // in is the table in the kernel.
 func (m *Manager) in(t table) nft.Table {
@@ -233,7 +233,7 @@ func (m *Manager) clear() (any bool, err error) {
 		if rules.IPv6 && !m.ipv6 {
 			continue
 		}
-		t := m.in(key("", rules))
+		t := m.in(tableOf("", rules))
 		tables, e := t.Tables()
 		if slices.Contains(tables, rules.Table) {
 			guarded = true
@@ -361,7 +361,7 @@ func (m *Manager) level(seen memory, vpcs []VPC, prune bool) (changed []string, 
 // guard makes the host's namespace judge packets of IPv6 as soon as a VPC has any.
 func (m *Manager) guard(changed []string, vpcs []VPC) ([]string, error) {
 	rules := firewall.RenderHostIPv6(m.host.firewall())
-	_, known := m.rules[key("", rules)]
+	_, known := m.rules[tableOf("", rules)]
 	any := slices.ContainsFunc(vpcs, func(v VPC) bool { return len(v.IPv6) > 0 && (v.Gateway || v.EgressOnly) })
 	if !m.host.Range.IsValid() || !any && !known {
 		return changed, nil
@@ -484,7 +484,7 @@ func (m *Manager) files() (map[string]bool, error) {
 // are still as they were left shows in the kernel's generation of rules; where others
 // change it too, in the rules' handles.
 func (m *Manager) setRules(space string, list ...firewall.Ruleset) (changed []string, err error) {
-	generation, err := m.in(key(space, list[0])).Generation()
+	generation, err := m.in(tableOf(space, list[0])).Generation()
 	if err != nil {
 		return nil, err
 	}
@@ -497,15 +497,15 @@ func (m *Manager) setRules(space string, list ...firewall.Ruleset) (changed []st
 		changed = append(changed, did...)
 	}
 	if len(changed) > 0 {
-		if now, err = m.in(key(space, list[0])).Generation(); err != nil {
+		if now, err = m.in(tableOf(space, list[0])).Generation(); err != nil {
 			m.forget(space)
 			return changed, err
 		}
 	}
 	for _, r := range list {
-		x := m.rules[key(space, r)]
+		x := m.rules[tableOf(space, r)]
 		x.generation = now
-		m.rules[key(space, r)] = x
+		m.rules[tableOf(space, r)] = x
 	}
 	return changed, nil
 }
@@ -513,7 +513,7 @@ func (m *Manager) setRules(space string, list ...firewall.Ruleset) (changed []st
 // setTable makes r the content of its table, while the namespace's rules have the
 // generation. The one after it is not noted yet.
 func (m *Manager) setTable(space string, r firewall.Ruleset, generation uint32) (changed []string, err error) {
-	key := key(space, r)
+	key := tableOf(space, r)
 	t := m.in(key)
 	old, known := m.rules[key]
 	intact := known && old.generation == generation
