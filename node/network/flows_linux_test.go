@@ -104,6 +104,7 @@ func TestFlows(t *testing.T) {
 	w.expect(c, "udp", "10.1.1.10:80", "")
 	v.Interfaces = slices.Clone(v.Interfaces[:len(v.Interfaces)-1])
 	w.update(m, v)
+	w.reconcile(m, v) // the link, if the kernel has yet to take it away
 	w.settled(m, v)
 	now := read()
 	if n := total(now.Sent, key("eni-1c", "10.1.2.10", "10.1.1.10", 17, 80)); n.Packets != 1 || now.Begun != counts.Begun {
