@@ -71,7 +71,7 @@ type gvisorContainer struct {
 	root  string
 	spec  api.Container
 	box   *container.Container
-	stdio [3]*os.File
+	stdio runtime.Stdio
 }
 
 // New is the runtime of a shim. It returns an error when gVisor refuses its flags.
@@ -190,7 +190,7 @@ func (g *gvisor) pause() api.Container {
 }
 
 // Create implements Runtime.
-func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
+func (g *gvisor) Create(c api.Container, stdio runtime.Stdio) error {
 	disk, err := g.Disk()
 	if err != nil {
 		return err
@@ -209,19 +209,15 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	return g.create(&gvisorContainer{id: id, root: root, spec: c, stdio: stdio})
 }
 
-// Restart implements Runtime.
-func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
+// Recreate implements Runtime.
+func (g *gvisor) Recreate(name string, stdio runtime.Stdio) error {
 	b := g.find(name)
 	if b.box != nil { // or the last try failed before
 		if err := b.box.Destroy(); err != nil { // with its gofer
 			return err
 		}
 	}
-	again := &gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio}
-	if err := g.create(again); err != nil {
-		return err
-	}
-	return g.Start(name)
+	return g.create(&gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio})
 }
 
 // create makes a container in a root file system.
@@ -258,7 +254,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	if g.rootErr != nil {
 		return g.rootErr
 	}
-	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
+	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console})
 	if err == nil && !g.Group.CloneInto() {
 		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
 	}
@@ -319,7 +315,9 @@ func (g *gvisor) start(b *gvisorContainer) error {
 	defer g.spawning.Unlock()
 	in, out, err := os.Stdin, os.Stdout, os.Stderr
 	defer func() { os.Stdin, os.Stdout, os.Stderr = in, out, err }()
-	os.Stdin, os.Stdout, os.Stderr = b.stdio[0], b.stdio[1], b.stdio[2]
+	if f := b.stdio.Files; f[0] != nil {
+		os.Stdin, os.Stdout, os.Stderr = f[0], f[1], f[2]
+	}
 	if err := b.box.Start(g.conf); err != nil {
 		return err
 	}

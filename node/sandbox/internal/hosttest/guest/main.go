@@ -70,6 +70,10 @@ func run(does string, args []string) (int, error) {
 		return 0, touch(args[0])
 	case "signals":
 		return 0, signals()
+	case "reads":
+		return 0, reads()
+	case "terminal":
+		return 0, terminal()
 	case "default":
 		return 0, byDefault()
 	case "ps":
