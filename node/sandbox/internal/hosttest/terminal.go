@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,34 +66,36 @@ func terminalAgain(t *testing.T, h *Host, _ Runtime) {
 	const times = 6
 	h.run(sandbox.Spec{Task: "t"}, h.withTerminal("a", "terminal"))
 	h.exits("t", "a", 0, false)
-	again := func(n int) {
+	for n := 1; n <= times; n++ {
 		h.ok(h.Restart(t.Context(), "t", "a", n))
 		h.exits("t", "a", 0, false)
-	}
-	again(1)
-	st := h.state("t")
-	shim, sandbox := open(st.Shim.PID), open(st.Sandbox.PID)
-	for n := 2; n <= times; n++ {
-		again(n)
 	}
 	if out, _ := h.Output("t", "a"); strings.Count(out, "to the terminal\r\n") != times+1 {
 		t.Errorf("output %q", out)
 	}
+	st := h.state("t")
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		s, b := open(st.Shim.PID), open(st.Sandbox.PID)
-		if s <= shim && b <= sandbox {
+		left := append(terminals(st.Shim.PID), terminals(st.Sandbox.PID)...)
+		if len(left) == 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("open files: %d of the shim, %d before; %d of the sandbox, %d before", s, shim, b, sandbox)
+			t.Fatalf("left open: %q", left)
 		}
 	}
 }
 
-// open is how many files a process has open.
-func open(pid int) int {
-	all, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	return len(all)
+// terminals are the terminals that a process has open.
+func terminals(pid int) []string {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	all, _ := os.ReadDir(dir)
+	var found []string
+	for _, e := range all {
+		if file, _ := os.Readlink(filepath.Join(dir, e.Name())); strings.HasPrefix(file, "/dev/pt") {
+			found = append(found, file)
+		}
+	}
+	return found
 }
 
 // terminalOfKilled kills the shim that has a terminal.
@@ -101,6 +104,10 @@ func terminalOfKilled(t *testing.T, h *Host, _ Runtime) {
 	c.Interactive = true
 	h.run(sandbox.Spec{Task: "t"}, c)
 	h.Until("t", "a", "ready\r\n")
-	h.ok(syscall.Kill(h.state("t").Shim.PID, syscall.SIGKILL))
+	pid := h.state("t").Shim.PID
+	if has := terminals(pid); len(has) != 1 {
+		t.Errorf("the shim has %q open", has)
+	}
+	h.ok(syscall.Kill(pid, syscall.SIGKILL))
 	h.exits("t", "a", 137, false)
 }
