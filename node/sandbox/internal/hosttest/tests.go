@@ -46,6 +46,8 @@ func Run(t *testing.T, rt Runtime) {
 		{"TerminalOfKilled", terminalOfKilled},
 		{"Process", process},
 		{"Init", inits},
+		{"Orphans", orphans},
+		{"Ulimits", ulimits},
 		{"Layers", layers},
 		{"Localhost", localhost},
 		{"Volume", volume},

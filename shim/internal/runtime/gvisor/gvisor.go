@@ -233,7 +233,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	c.Mounts = append(slices.Clone(c.Mounts), files...)
 	o := bundle.Options{
 		Root: b.root, NetNS: g.NetNS(), Hostname: g.Cfg.Spec.Hostname, InitBin: g.Cfg.InitBin, SharePID: g.Cfg.Spec.SharePID,
-		Rlimits: host.Nofile(), Processes: g.Cfg.Spec.Processes,
+		Rlimits: allLimits(), Processes: g.Cfg.Spec.Processes,
 		Volume: func(m api.Mount) (string, error) { return g.Volume(b.root, m) },
 	}
 	s, err := bundle.Spec(c, o)
