@@ -2,6 +2,7 @@ package hosttest
 
 import (
 	"encoding/json"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -14,7 +15,7 @@ func ulimits(t *testing.T, h *Host, _ Runtime) {
 	type limits [16][2]uint64 // by the kernel's numbers
 	numbers := map[string]int{"CPU": 0, "FSIZE": 1, "DATA": 2, "STACK": 3, "CORE": 4, "RSS": 5, "NPROC": 6, "NOFILE": 7, "MEMLOCK": 8,
 		"LOCKS": 10, "SIGPENDING": 11, "MSGQUEUE": 12, "NICE": 13, "RTPRIO": 14, "RTTIME": 15}
-	c := h.Container("b", "limits")
+	c := h.Container("b", "limited")
 	for name, n := range numbers {
 		l := sandbox.Ulimit{Name: "RLIMIT_" + name, Soft: uint64(10_000_000_000 + n), Hard: uint64(20_000_000_000 + n)}
 		if name == "NOFILE" {
@@ -25,9 +26,15 @@ func ulimits(t *testing.T, h *Host, _ Runtime) {
 		l.Soft, l.Hard = min(l.Soft, own.Max), min(l.Hard, own.Max)
 		c.Ulimits = append(c.Ulimits, l)
 	}
-	h.run(sandbox.Spec{Task: "t"}, h.Container("a", "limits"), c, h.Container("c", "limits"))
-	seen := func(name string) (l limits) {
-		h.ok(json.Unmarshal([]byte(h.exits("t", name, 0, false)), &l))
+	h.run(sandbox.Spec{Task: "t"}, h.Container("a", "limited"), c, h.Container("c", "limited"))
+	if code, err := h.Exec(t.Context(), "t", "a", []string{"/guest", "limits"}); code != 0 || err != nil {
+		t.Errorf("exec: %d, %v", code, err)
+	}
+	seen := func(name string) (l limits) { // at its end
+		h.Until("t", name, "ready")
+		h.ok(h.Signal(t.Context(), "t", name, syscall.SIGTERM))
+		_, now, _ := strings.Cut(h.exits("t", name, 0, false), "\n")
+		h.ok(json.Unmarshal([]byte(now), &l))
 		return l
 	}
 	before, given, after := seen("a"), seen("b"), seen("c")

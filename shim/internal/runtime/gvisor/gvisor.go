@@ -54,6 +54,8 @@ type gvisor struct {
 	spawning sync.Mutex
 	rootErr  error // of the sandbox's start; guarded by spawning
 
+	entering sync.Mutex // held while a process is started in the sandbox, for its limits
+
 	prepared bool // for Cfg.Spec, though it has no links yet
 
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
@@ -200,6 +202,9 @@ func (g *gvisor) Create(c api.Container, stdio runtime.Stdio) error {
 	if err == nil {
 		err = keepTmp(root)
 	}
+	if err == nil && c.ReadonlyRoot {
+		makeCwd(root, c.Cwd)
+	}
 	if err == nil && len(c.Sysctls) > 0 {
 		err = errors.Join(g.started(), g.sysctl(c.Sysctls))
 	}
@@ -286,6 +291,17 @@ func keepTmp(root string) error {
 	return f.Close()
 }
 
+// makeCwd makes the working directory, which gVisor cannot once the root is read-only.
+// Where it cannot be made, or is to be in a volume, gVisor has the last word.
+func makeCwd(root, dir string) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	_ = r.MkdirAll(filepath.Join(".", dir), 0o755)
+}
+
 // Start implements Runtime.
 func (g *gvisor) Start(name string) error {
 	b := g.find(name)
@@ -318,7 +334,7 @@ func (g *gvisor) start(b *gvisorContainer) error {
 	if f := b.stdio.Files; f[0] != nil {
 		os.Stdin, os.Stdout, os.Stderr = f[0], f[1], f[2]
 	}
-	if err := b.box.Start(g.conf); err != nil {
+	if err := g.apart(func() error { return b.box.Start(g.conf) }); err != nil {
 		return err
 	}
 	if pid := b.box.GoferPid.Load(); pid > 0 && !g.Group.CloneInto() {
@@ -364,7 +380,7 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 		e.ExtraKGIDs = append(e.ExtraKGIDs, auth.KGID(gid))
 	}
 	sandbox := b.box.Sandbox
-	pid, err := sandbox.Execute(g.conf, e)
+	pid, err := g.execute(e)
 	if err != nil {
 		if code := host.ExecCode(err); code != 0 {
 			return code, nil

@@ -74,6 +74,8 @@ func run(does string, args []string) (int, error) {
 		return 0, reads()
 	case "limits":
 		return 0, json.NewEncoder(os.Stdout).Encode(limits())
+	case "limited":
+		return 0, errors.Join(untilTerm(), json.NewEncoder(os.Stdout).Encode(limits()))
 	case "orphan":
 		return 0, orphan()
 	case "parent":
