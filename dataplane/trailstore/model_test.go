@@ -142,12 +142,9 @@ func TestModel(t *testing.T) {
 		if err := s.Append(batch); err != nil {
 			t.Fatal(err)
 		}
-		some, _, err := s.Arrived(t.Context(), m.last(), len(batch))
-		for after := m.last(); err == nil && len(some) > 0; some, _, err = s.Arrived(t.Context(), after, len(batch)) {
-			m.events, after = append(m.events, some...), some[len(some)-1].Position
-		}
-		if err != nil || m.events[len(m.events)-1].ID != batch[len(batch)-1].ID {
-			t.Fatal(err, len(m.events))
+		m.follow(t, s)
+		if m.events[len(m.events)-1].ID != batch[len(batch)-1].ID {
+			t.Fatal(len(m.events))
 		}
 		switch r.IntN(6) {
 		case 0:
@@ -172,11 +169,21 @@ func TestModel(t *testing.T) {
 	}
 }
 
-func (m *model) last() uint64 {
-	if len(m.events) == 0 {
-		return 0
+// follow adds to the list what has arrived since.
+func (m *model) follow(t *testing.T, s *Store) {
+	t.Helper()
+	for more := true; more; {
+		after := uint64(0)
+		if n := len(m.events); n > 0 {
+			after = m.events[n-1].Position
+		}
+		var some []trail.Arrival
+		var err error
+		if some, more, err = s.Arrived(t.Context(), after, 1000); err != nil {
+			t.Fatal(err)
+		}
+		m.events = append(m.events, some...)
 	}
-	return m.events[len(m.events)-1].Position
 }
 
 // spoil does what a process leaves that is killed while it writes: half a frame at the
