@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -25,7 +26,7 @@ const formerBatch = 1000
 // takeOver makes segments of what an earlier version kept, and deletes that. It may be
 // interrupted at any time: the segments get their name when they are complete.
 func takeOver(c Config) error {
-	former, err := filepath.Glob(filepath.Join(c.Dir, "MANIFEST-*"))
+	former, err := formerFiles(c.Dir)
 	if err != nil || len(former) == 0 {
 		return err
 	}
@@ -38,14 +39,42 @@ func takeOver(c Config) error {
 		if err := errors.Join(os.Rename(to+".new", to), syncDir(c.Dir)); err != nil {
 			return err
 		}
-	}
-	entries, err := os.ReadDir(c.Dir)
-	for _, e := range entries {
-		if e.Name() != folder {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(c.Dir, e.Name())))
+		if former, err = formerFiles(c.Dir); err != nil {
+			return err
 		}
 	}
-	return err
+	for _, path := range former {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manifest begins the names of the files that say that there is a former store.
+const manifest = "MANIFEST-"
+
+// formerFiles are all files of a former store, those that say that there is one last;
+// none, if there is none.
+func formerFiles(dir string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var last []string
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case strings.HasPrefix(e.Name(), manifest):
+			last = append(last, path)
+		case e.Name() != folder:
+			paths = append(paths, path)
+		}
+	}
+	if len(last) == 0 {
+		return nil, err
+	}
+	return append(paths, last...), err
 }
 
 // convert makes segments in a directory of the events in the former store.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -36,10 +35,11 @@ type segment struct {
 // segmentName is that of the segment whose first event has a position.
 func segmentName(first uint64) string { return fmt.Sprintf("%020d%s", first, suffix) }
 
-// position is what a segment is named for.
-func (g *segment) position() uint64 {
-	n, _ := strconv.ParseUint(strings.TrimSuffix(filepath.Base(g.path), suffix), 10, 64) // as names were when they were listed
-	return n
+// isSegment reports whether a file has a segment's name.
+func isSegment(name string) bool {
+	digits, ok := strings.CutSuffix(name, suffix)
+	first, err := strconv.ParseUint(digits, 10, 64)
+	return ok && err == nil && segmentName(first) == name
 }
 
 // add adds a frame that is at the end of the file.

@@ -45,7 +45,7 @@ func (s *Store) Run(ctx context.Context, log *slog.Logger) error {
 func (s *Store) Sweep(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file != nil && now.Sub(time.Unix(0, int64(s.segments[len(s.segments)-1].position()))) >= segmentAge {
+	if s.file != nil && now.Sub(time.Unix(0, int64(s.segments[len(s.segments)-1].first))) >= segmentAge {
 		if err := s.seal(); err != nil {
 			return err
 		}

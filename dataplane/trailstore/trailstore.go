@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -78,13 +77,13 @@ func openSegments(c Config, dir string) (*Store, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	paths, err := filepath.Glob(filepath.Join(s.dir, strings.Repeat("[0-9]", 20)+suffix))
+	entries, err := os.ReadDir(s.dir) // by name, and so by position
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(paths)
-	for i, path := range paths {
-		if err := s.openSegment(path, i == len(paths)-1); err != nil {
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !isSegment(e.Name()) })
+	for i, e := range entries {
+		if err := s.openSegment(filepath.Join(s.dir, e.Name()), i == len(entries)-1); err != nil {
 			return nil, err
 		}
 	}
@@ -178,7 +177,7 @@ func (s *Store) mark() {
 func (s *Store) room(first uint64) error {
 	if s.file != nil {
 		g := s.segments[len(s.segments)-1]
-		if g.size < s.segment && (first < g.first || first-g.first < uint64(segmentAge)) {
+		if len(g.pages) == 0 || g.size < s.segment && (first < g.first || first-g.first < uint64(segmentAge)) {
 			return nil
 		}
 		if err := s.seal(); err != nil {

@@ -46,7 +46,7 @@ func names(t *testing.T, s *Store, q trail.Query) (out []string) {
 // TestLookup pages through events newest first, by time and attribute, in one account
 // and region, also after another start.
 func TestLookup(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a[b]*?")
 	s := open(t, Config{Dir: dir})
 	var batch []trail.Event
 	for i := range 10 {
