@@ -54,6 +54,8 @@ type gvisor struct {
 	spawning sync.Mutex
 	rootErr  error // of the sandbox's start; guarded by spawning
 
+	entering sync.Mutex // held while a process is started in the sandbox, for its limits
+
 	prepared bool // for Cfg.Spec, though it has no links yet
 
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
@@ -61,8 +63,9 @@ type gvisor struct {
 
 	cpu split
 
-	mu  sync.Mutex
-	all map[string]*gvisorContainer
+	mu   sync.Mutex
+	all  map[string]*gvisorContainer
+	next *pending // the gofer of the next container; nil: not begun
 }
 
 type gvisorContainer struct {
@@ -71,7 +74,8 @@ type gvisorContainer struct {
 	root  string
 	spec  api.Container
 	box   *container.Container
-	stdio [3]*os.File
+	gofer *pending
+	stdio runtime.Stdio
 }
 
 // New is the runtime of a shim. It returns an error when gVisor refuses its flags.
@@ -116,10 +120,14 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	if err := g.shareDisk(); err != nil {
+		return err
+	}
 	g.makeDisk()
 	if err := g.Group.Create(g.limits()); err != nil {
 		return err
 	}
+	g.next = g.makeGofer()
 	namespace := g.NetNS()
 	if g.waits() {
 		namespace = "" // links that come while the sandbox starts are not for it yet
@@ -190,7 +198,7 @@ func (g *gvisor) pause() api.Container {
 }
 
 // Create implements Runtime.
-func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
+func (g *gvisor) Create(c api.Container, stdio runtime.Stdio) error {
 	disk, err := g.Disk()
 	if err != nil {
 		return err
@@ -199,6 +207,9 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err == nil {
 		err = keepTmp(root)
+	}
+	if err == nil && c.ReadonlyRoot {
+		makeCwd(root, c.Cwd)
 	}
 	if err == nil && len(c.Sysctls) > 0 {
 		err = errors.Join(g.started(), g.sysctl(c.Sysctls))
@@ -209,19 +220,15 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	return g.create(&gvisorContainer{id: id, root: root, spec: c, stdio: stdio})
 }
 
-// Restart implements Runtime.
-func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
+// Recreate implements Runtime.
+func (g *gvisor) Recreate(name string, stdio runtime.Stdio) error {
 	b := g.find(name)
 	if b.box != nil { // or the last try failed before
 		if err := b.box.Destroy(); err != nil { // with its gofer
 			return err
 		}
 	}
-	again := &gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio}
-	if err := g.create(again); err != nil {
-		return err
-	}
-	return g.Start(name)
+	return g.create(&gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio})
 }
 
 // create makes a container in a root file system.
@@ -237,7 +244,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	c.Mounts = append(slices.Clone(c.Mounts), files...)
 	o := bundle.Options{
 		Root: b.root, NetNS: g.NetNS(), Hostname: g.Cfg.Spec.Hostname, InitBin: g.Cfg.InitBin, SharePID: g.Cfg.Spec.SharePID,
-		Rlimits: host.Nofile(), Processes: g.Cfg.Spec.Processes,
+		Rlimits: allLimits(), Processes: g.Cfg.Spec.Processes,
 		Volume: func(m api.Mount) (string, error) { return g.Volume(b.root, m) },
 	}
 	s, err := bundle.Spec(c, o)
@@ -258,9 +265,8 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	if g.rootErr != nil {
 		return g.rootErr
 	}
-	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
-	if err == nil && !g.Group.CloneInto() {
-		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
+	if b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console}); err == nil {
+		b.gofer = g.takeGofer()
 	}
 	return err
 }
@@ -290,13 +296,25 @@ func keepTmp(root string) error {
 	return f.Close()
 }
 
+// makeCwd makes the working directory, which gVisor cannot once the root is read-only.
+// Where it cannot be made, or is to be in a volume, gVisor has the last word.
+func makeCwd(root, dir string) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	_ = r.MkdirAll(filepath.Join(".", dir), 0o755)
+}
+
 // Start implements Runtime.
 func (g *gvisor) Start(name string) error {
 	b := g.find(name)
 	if err := g.memory.keep(b); err != nil {
 		return err
 	}
-	if err := g.start(b); err != nil {
+	if err := g.serve(b); err != nil {
+		b.gofer.drop()
 		b.over.Store(true)
 		return host.StartError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
 	}
@@ -312,21 +330,6 @@ func (g *gvisor) tellLimit(b *gvisorContainer) error {
 		return nil
 	}
 	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), strconv.Itoa(b.spec.Memory<<20))
-}
-
-func (g *gvisor) start(b *gvisorContainer) error {
-	g.spawning.Lock()
-	defer g.spawning.Unlock()
-	in, out, err := os.Stdin, os.Stdout, os.Stderr
-	defer func() { os.Stdin, os.Stdout, os.Stderr = in, out, err }()
-	os.Stdin, os.Stdout, os.Stderr = b.stdio[0], b.stdio[1], b.stdio[2]
-	if err := b.box.Start(g.conf); err != nil {
-		return err
-	}
-	if pid := b.box.GoferPid.Load(); pid > 0 && !g.Group.CloneInto() {
-		g.moves.Go(func() { _ = g.Group.Add(pid) }) // it ends with the sandbox in any case
-	}
-	return nil
 }
 
 // Wait implements Runtime.
@@ -366,7 +369,7 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 		e.ExtraKGIDs = append(e.ExtraKGIDs, auth.KGID(gid))
 	}
 	sandbox := b.box.Sandbox
-	pid, err := sandbox.Execute(g.conf, e)
+	pid, err := g.execute(e)
 	if err != nil {
 		if code := host.ExecCode(err); code != 0 {
 			return code, nil
