@@ -61,8 +61,9 @@ type gvisor struct {
 
 	cpu split
 
-	mu  sync.Mutex
-	all map[string]*gvisorContainer
+	mu   sync.Mutex
+	all  map[string]*gvisorContainer
+	next *pending // the gofer of the next container; nil: not begun
 }
 
 type gvisorContainer struct {
@@ -71,6 +72,7 @@ type gvisorContainer struct {
 	root  string
 	spec  api.Container
 	box   *container.Container
+	gofer *pending
 	stdio [3]*os.File
 }
 
@@ -116,10 +118,14 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	if err := g.shareDisk(); err != nil {
+		return err
+	}
 	g.makeDisk()
 	if err := g.Group.Create(g.limits()); err != nil {
 		return err
 	}
+	g.next = g.makeGofer()
 	namespace := g.NetNS()
 	if g.waits() {
 		namespace = "" // links that come while the sandbox starts are not for it yet
@@ -258,9 +264,8 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	if g.rootErr != nil {
 		return g.rootErr
 	}
-	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir})
-	if err == nil && !g.Group.CloneInto() {
-		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
+	if b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir}); err == nil {
+		b.gofer = g.takeGofer()
 	}
 	return err
 }
@@ -296,7 +301,8 @@ func (g *gvisor) Start(name string) error {
 	if err := g.memory.keep(b); err != nil {
 		return err
 	}
-	if err := g.start(b); err != nil {
+	if err := g.serve(b); err != nil {
+		b.gofer.drop()
 		b.over.Store(true)
 		return host.StartError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
 	}
@@ -312,21 +318,6 @@ func (g *gvisor) tellLimit(b *gvisorContainer) error {
 		return nil
 	}
 	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), strconv.Itoa(b.spec.Memory<<20))
-}
-
-func (g *gvisor) start(b *gvisorContainer) error {
-	g.spawning.Lock()
-	defer g.spawning.Unlock()
-	in, out, err := os.Stdin, os.Stdout, os.Stderr
-	defer func() { os.Stdin, os.Stdout, os.Stderr = in, out, err }()
-	os.Stdin, os.Stdout, os.Stderr = b.stdio[0], b.stdio[1], b.stdio[2]
-	if err := b.box.Start(g.conf); err != nil {
-		return err
-	}
-	if pid := b.box.GoferPid.Load(); pid > 0 && !g.Group.CloneInto() {
-		g.moves.Go(func() { _ = g.Group.Add(pid) }) // it ends with the sandbox in any case
-	}
-	return nil
 }
 
 // Wait implements Runtime.
