@@ -8,6 +8,7 @@
 #   curl   curl
 #   ext4   mkfs.ext4, for disks with a quota
 #   zstd   zstd, beside which log events' size is measured
+#   openssl  openssl, by which a story's SAML provider signs
 #   skopeo  copies images between registries
 #   docker-registry  beside which pushes and pulls are measured
 #   docker   pushes an image in a story; beside it and podman tasks are measured
@@ -28,6 +29,7 @@ for what in "$@"; do
 	curl) command -v curl >/dev/null || missing+=(curl ca-certificates) ;;
 	ext4) command -v mkfs.ext4 >/dev/null || missing+=(e2fsprogs) ;;
 	zstd) command -v zstd >/dev/null || missing+=(zstd) ;;
+	openssl) command -v openssl >/dev/null || missing+=(openssl) ;;
 	skopeo) command -v skopeo >/dev/null || missing+=(skopeo) ;;
 	docker-registry) command -v docker-registry >/dev/null || missing+=(docker-registry) ;;
 	docker) command -v dockerd >/dev/null || missing+=(docker.io) ;;

@@ -20,6 +20,7 @@ type API interface {
 	GetInsightSelectors(context.Context, *GetInsightSelectorsInput) (*GetInsightSelectorsOutput, error)
 	GetTrail(context.Context, *GetTrailInput) (*GetTrailOutput, error)
 	GetTrailStatus(context.Context, *GetTrailStatusInput) (*GetTrailStatusOutput, error)
+	ListPublicKeys(context.Context, *ListPublicKeysInput) (*ListPublicKeysOutput, error)
 	ListTags(context.Context, *ListTagsInput) (*ListTagsOutput, error)
 	ListTrails(context.Context, *ListTrailsInput) (*ListTrailsOutput, error)
 	LookupEvents(context.Context, *LookupEventsInput) (*LookupEventsOutput, error)
@@ -49,6 +50,7 @@ func Describe(api API) shape.Service {
 			shape.Op("GetInsightSelectors", api.GetInsightSelectors),
 			shape.Op("GetTrail", api.GetTrail),
 			shape.Op("GetTrailStatus", api.GetTrailStatus),
+			shape.Op("ListPublicKeys", api.ListPublicKeys),
 			shape.Op("ListTags", api.ListTags),
 			shape.Op("ListTrails", api.ListTrails),
 			shape.Op("LookupEvents", api.LookupEvents),

@@ -177,6 +177,19 @@ type InsightSelector struct {
 	InsightType     *string  `aws:"InsightType"`
 }
 
+// ListPublicKeysInput is the AWS shape com.amazonaws.cloudtrail#ListPublicKeysRequest.
+type ListPublicKeysInput struct {
+	EndTime   *time.Time `aws:"EndTime"`
+	NextToken *string    `aws:"NextToken"`
+	StartTime *time.Time `aws:"StartTime"`
+}
+
+// ListPublicKeysOutput is the AWS shape com.amazonaws.cloudtrail#ListPublicKeysResponse.
+type ListPublicKeysOutput struct {
+	NextToken     *string     `aws:"NextToken"`
+	PublicKeyList []PublicKey `aws:"PublicKeyList"`
+}
+
 // ListTagsInput is the AWS shape com.amazonaws.cloudtrail#ListTagsRequest.
 type ListTagsInput struct {
 	NextToken      *string  `aws:"NextToken"`
@@ -220,6 +233,14 @@ type LookupEventsInput struct {
 type LookupEventsOutput struct {
 	Events    []Event `aws:"Events"`
 	NextToken *string `aws:"NextToken"`
+}
+
+// PublicKey is the AWS shape com.amazonaws.cloudtrail#PublicKey.
+type PublicKey struct {
+	Fingerprint       *string    `aws:"Fingerprint"`
+	ValidityEndTime   *time.Time `aws:"ValidityEndTime"`
+	ValidityStartTime *time.Time `aws:"ValidityStartTime"`
+	Value             []byte     `aws:"Value"`
 }
 
 // PutEventSelectorsInput is the AWS shape com.amazonaws.cloudtrail#PutEventSelectorsRequest.

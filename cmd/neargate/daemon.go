@@ -255,7 +255,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("audit", d.audit.Run)
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
-		return trails.New(d.store, d.trail, d.trailTo, time.Now).Run(ctx, d.log)
+		return trails.New(d.store, d.trail, d.trailTo, trails.Keys{Store: d.store, Secret: d.master}, time.Now).Run(ctx, d.log)
 	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)

@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"math/big"
@@ -38,9 +39,17 @@ type Events interface {
 
 // Buckets are where files go.
 type Buckets interface {
-	// Put writes a file unless there is one with the key. Failures whose cause is in
-	// how bucket or KMS key are set up are a Refused.
-	Put(ctx context.Context, t *trail.Trail, b *trail.Batch, key string, body []byte) error
+	// Put writes a file of a trail unless there is one with the key. Failures whose
+	// cause is in how bucket or KMS key are set up are a Refused.
+	Put(ctx context.Context, t *trail.Trail, f File) error
+}
+
+// File is a compressed file, and where it goes.
+type File struct {
+	Bucket, Key string
+	KMSKey      string // encrypts it; "" for the bucket's encryption
+	Metadata    map[string]string
+	Body        []byte
 }
 
 // Refused is why a file cannot be delivered: a code that GetTrailStatus shows.
@@ -54,12 +63,13 @@ type Deliverer struct {
 	store   store.Store
 	events  Events
 	buckets Buckets
+	keys    Keys
 	now     func() time.Time
 }
 
 // New makes a deliverer.
-func New(s store.Store, e Events, b Buckets, now func() time.Time) *Deliverer {
-	return &Deliverer{s, e, b, now}
+func New(s store.Store, e Events, b Buckets, k Keys, now func() time.Time) *Deliverer {
+	return &Deliverer{s, e, b, k, now}
 }
 
 // Run delivers every minute until ctx ends.
@@ -87,19 +97,28 @@ func (d *Deliverer) Deliver(ctx context.Context) error {
 		return err
 	})
 	for i := range all {
-		for more := true; more && ctx.Err() == nil; {
-			var failed error
-			if more, failed = d.step(ctx, &all[i]); failed != nil {
-				err = errors.Join(err, failed)
-				break
-			}
-		}
+		err = errors.Join(err, d.deliver(ctx, &all[i]))
 	}
 	return err
 }
 
-// step delivers one batch of a trail; more says that there may be another.
-func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more bool, err error) {
+// deliver delivers what has arrived for a trail, and the digest files that are due.
+func (d *Deliverer) deliver(ctx context.Context, t *trail.Trail) error {
+	for ctx.Err() == nil {
+		more, idle, err := d.step(ctx, t)
+		if err != nil {
+			return err
+		}
+		if !more {
+			return d.digests(ctx, t, idle)
+		}
+	}
+	return ctx.Err()
+}
+
+// step delivers one batch of a trail; more says that there may be another, and idle that
+// nothing is left.
+func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, err error) {
 	var at trail.Delivery
 	there := false
 	err = d.store.View(ctx, func(tx store.Tx) (err error) {
@@ -107,44 +126,54 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more bool, err er
 		return err
 	})
 	if err != nil || !there || at.Pending == nil && (t.Since == 0 || t.Done(at.Position)) {
-		return false, err
+		return false, true, err
 	}
 	events, more, err := d.events.Arrived(ctx, at.Position, atATime)
 	if err != nil || len(events) == 0 && at.Pending == nil {
-		return false, err
+		return false, true, err
 	}
 	if at.Pending != nil {
 		events = slices.DeleteFunc(events, func(a trail.Arrival) bool { return a.Position > at.Pending.To })
 		more = true
+	} else {
+		at.Pending = &trail.Batch{To: events[len(events)-1].Position, At: d.now().UTC(), By: new(*t)}
 	}
-	files := byRegion(t, events)
-	if at.Pending == nil {
-		at.Pending = &trail.Batch{To: events[len(events)-1].Position, At: d.now().UTC()}
-		if len(files) == 0 && !more {
-			return false, nil // they are read again, rather than that nothing is written down each minute
-		}
+	by := t
+	if at.Pending.By != nil {
+		by = at.Pending.By
 	}
+	files := byRegion(by, events)
 	if len(files) == 0 {
-		return more, d.save(ctx, t, trail.Delivery{Position: at.Pending.To, AttemptedAt: at.AttemptedAt, DeliveredAt: at.DeliveredAt, Error: at.Error})
+		if !more {
+			return false, true, nil // they are read again, rather than that nothing is written down each minute
+		}
+		at.Position, at.Pending = at.Pending.To, nil
+		return more, false, d.save(ctx, t, at, nil)
 	}
 	at.Pending.Bucket, at.Pending.Prefix, at.Pending.Key = t.Bucket, t.Prefix, t.Key
 	at.AttemptedAt = d.now().UTC()
-	if err := d.save(ctx, t, at); err != nil {
-		return false, err
+	if err := d.save(ctx, t, at, nil); err != nil {
+		return false, false, err
 	}
+	written := map[string]trail.LogFile{}
 	for _, f := range files {
 		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID, f.region, at.Position))
-		err := d.buckets.Put(ctx, t, at.Pending, key, f.pack())
+		text := f.text()
+		err := d.buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
 		if refused, ok := errors.AsType[Refused](err); ok {
 			at.Error = string(refused)
-			return false, d.save(ctx, t, at)
+			return false, false, d.save(ctx, t, at, nil)
 		}
 		if err != nil {
 			at.Error = "InternalError"
-			return false, errors.Join(err, d.save(ctx, t, at))
+			return false, false, errors.Join(err, d.save(ctx, t, at, nil))
+		}
+		if by.Validate {
+			written[f.region] = f.digest(at.Pending.Bucket, key, text)
 		}
 	}
-	return more, d.save(ctx, t, trail.Delivery{Position: at.Pending.To, AttemptedAt: at.AttemptedAt, DeliveredAt: at.AttemptedAt})
+	at.Position, at.Pending, at.DeliveredAt, at.Error = at.Pending.To, nil, at.AttemptedAt, ""
+	return more, false, d.save(ctx, t, at, written)
 }
 
 // load finds how far a trail has come. There is false when it has been deleted. The
@@ -163,15 +192,23 @@ func (d *Deliverer) load(tx store.Tx, t *trail.Trail) (at trail.Delivery, there 
 	return at, true, err
 }
 
-// save writes down how far a trail has come, unless it has been deleted.
-func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery) error {
-	at.Account, at.Region, at.Name, at.Trail = t.Account, t.Region, t.Name, t.ID
+// save writes down how far a trail has come, and what files it wrote, by region, unless it
+// has been deleted.
+func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery, written map[string]trail.LogFile) error {
 	return d.store.Update(ctx, func(tx store.Tx) error {
 		if now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name); err != nil || !ok || now.ID != t.ID {
 			return err
 		}
-		return tables.Deliveries.Put(tx, &at)
+		if err := delivered(tx, t, at.AttemptedAt, written); err != nil {
+			return err
+		}
+		return d.keep(tx, t, at)
 	})
+}
+
+func (d *Deliverer) keep(tx store.Tx, t *trail.Trail, at trail.Delivery) error {
+	at.Account, at.Region, at.Name, at.Trail = t.Account, t.Region, t.Name, t.ID
+	return tables.Deliveries.Put(tx, &at)
 }
 
 // file is what a file holds: events of one region.
@@ -195,18 +232,37 @@ func byRegion(t *trail.Trail, events []trail.Arrival) (files []file) {
 	return files
 }
 
-// pack is the file's content.
-func (f *file) pack() []byte {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b) // writing to memory never fails
-	z.Write([]byte(`{"Records":[`))
+// text is the file's content.
+func (f *file) text() []byte {
+	b := []byte(`{"Records":[`)
 	for i, e := range f.events {
 		if i > 0 {
-			z.Write([]byte{','})
+			b = append(b, ',')
 		}
-		z.Write([]byte(e.Text))
+		b = append(b, e.Text...)
 	}
-	z.Write([]byte("]}"))
+	return append(b, "]}"...)
+}
+
+// digest is what a digest file says of the file.
+func (f *file) digest(bucket, key string, text []byte) trail.LogFile {
+	sum := sha256.Sum256(text)
+	oldest, newest := f.events[0].Time, f.events[0].Time
+	for _, e := range f.events {
+		if e.Time.Before(oldest) {
+			oldest = e.Time
+		}
+		if e.Time.After(newest) {
+			newest = e.Time
+		}
+	}
+	return trail.LogFile{Bucket: bucket, Key: key, Hash: hex.EncodeToString(sum[:]), Oldest: oldest, Newest: newest}
+}
+
+func compressed(text []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b) // writing to memory never fails
+	z.Write(text)
 	z.Close()
 	return b.Bytes()
 }

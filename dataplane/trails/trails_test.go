@@ -26,15 +26,16 @@ var start = time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
 // bucket keeps files, and can end the process in the middle.
 type bucket struct {
 	files map[string]string // bucket/key → content
-	fail  func() error      // before and after a write
+	meta  map[string]map[string]string
+	fail  func() error // before and after a write
 	twice int
 }
 
-func (b *bucket) Put(_ context.Context, _ *trail.Trail, to *trail.Batch, key string, body []byte) error {
+func (b *bucket) Put(_ context.Context, _ *trail.Trail, f File) error {
 	if err := b.fail(); err != nil {
 		return err
 	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
+	z, err := gzip.NewReader(bytes.NewReader(f.Body))
 	if err != nil {
 		return err
 	}
@@ -42,12 +43,12 @@ func (b *bucket) Put(_ context.Context, _ *trail.Trail, to *trail.Batch, key str
 	if _, err := text.ReadFrom(z); err != nil {
 		return err
 	}
-	key = to.Bucket + "/" + key
+	key := f.Bucket + "/" + f.Key
 	if _, ok := b.files[key]; ok {
 		b.twice++
 		return b.fail()
 	}
-	b.files[key] = text.String()
+	b.files[key], b.meta[key] = text.String(), f.Metadata
 	return b.fail()
 }
 
@@ -56,7 +57,7 @@ func (b *bucket) ids(t *testing.T, part string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for key, text := range b.files {
-		if !strings.Contains(key, part) {
+		if !strings.Contains(key, part) || strings.Contains(key, "-Digest/") {
 			continue
 		}
 		var f struct{ Records []struct{ EventID string } }
@@ -74,6 +75,7 @@ type world struct {
 	*bucket
 	store  store.Store
 	events *trailstore.Store
+	now    time.Time
 	n      int
 }
 
@@ -89,7 +91,7 @@ func newWorld(t *testing.T, trails ...trail.Trail) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{bucket: &bucket{files: map[string]string{}, fail: func() error { return nil }}, store: s, events: events}
+	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, now: start}
 	for i := range trails {
 		w.put(t, &trails[i])
 	}
@@ -104,7 +106,7 @@ func (w *world) put(t *testing.T, tr *trail.Trail) {
 }
 
 func (w *world) deliverer() *Deliverer {
-	return New(w.store, w.events, w.bucket, func() time.Time { return start })
+	return New(w.store, w.events, w.bucket, Keys{Store: w.store}, func() time.Time { return w.now })
 }
 
 func (w *world) happen(t *testing.T, events ...trail.Event) {
@@ -246,18 +248,21 @@ func (k killed) Update(ctx context.Context, f func(store.Tx) error) error {
 // TestCrashes ends the delivery at random moments; in the end every event is in one
 // file of each trail that wants it.
 func TestCrashes(t *testing.T) {
+	regions := []string{"us-east-1", "eu-west-1", "ap-south-1"}
+	keys := someKeys(t, regions)
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		one, all := logging("one"), logging("all")
 		all.MultiRegion = true
+		one.Validate, all.Validate = true, true
 		w := newWorld(t, one, all)
+		w.copyKeys(t, keys)
 		fail := func() error {
 			if r.IntN(4) == 0 {
 				return errKilled
 			}
 			return nil
 		}
-		regions := []string{"us-east-1", "eu-west-1", "ap-south-1"}
 		want := map[string]int{}
 		for range 30 {
 			for range r.IntN(4) {
@@ -266,7 +271,8 @@ func TestCrashes(t *testing.T) {
 				want[fmt.Sprint("e", w.n)] = 1
 			}
 			w.fail = fail
-			if err := New(killed{w.store, fail}, w.events, w.bucket, func() time.Time { return start }).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
+			w.now = w.now.Add(20 * time.Minute)
+			if err := New(killed{w.store, fail}, w.events, w.bucket, Keys{Store: w.store}, func() time.Time { return w.now }).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
 				t.Fatal(err)
 			}
 		}
@@ -280,5 +286,18 @@ func TestCrashes(t *testing.T) {
 		if w.twice == 0 {
 			t.Errorf("seed %d: no file was tried twice: nothing was tested", seed)
 		}
+		// The last digest files come when the trails stop.
+		for _, tr := range []*trail.Trail{&one, &all} {
+			tr.Stop(w.now)
+			w.put(t, tr)
+		}
+		for range 2 { // the first may finish what was pending
+			w.now = w.now.Add(time.Minute)
+			if err := w.deliverer().Deliver(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.validate(t, "one/", 1)
+		w.validate(t, "all/", 3)
 	}
 }

@@ -38,12 +38,14 @@ type About struct {
 // DataKey encrypts content; nil for the installation's key.
 type DataKey []byte
 
-// Encryption is how content is encrypted with a key of AWS KMS.
+// Encryption is how content is encrypted with a key of AWS KMS, or of the customer's own.
 type Encryption struct {
-	Key       string // ARN
+	Key       string `json:",omitempty"` // ARN
 	Context   string `json:",omitempty"` // encryption context, as the writer sent it
 	BucketKey bool   `json:",omitempty"`
-	DataKey   []byte // encrypted
+	DataKey   []byte `json:",omitempty"` // encrypted
+	// Customer proves the customer's key; nil for keys of AWS KMS.
+	Customer []byte `json:",omitempty"`
 }
 
 // Version is a version of an object, or a delete marker.

@@ -26,6 +26,7 @@ type Trail struct {
 	Key                   string `json:",omitempty"` // ARN of the KMS key that encrypts files; "" for the bucket's encryption
 	MultiRegion           bool   `json:",omitempty"`
 	Global                bool   `json:",omitempty"` // events of services without regions too
+	Validate              bool   `json:",omitempty"` // digest files tell of its files
 	Custom                bool   `json:",omitempty"` // selectors were put
 	Selectors             []Selector
 	Tags                  []Tag  `json:",omitempty"` // by key
@@ -72,11 +73,14 @@ type Delivery struct {
 	AttemptedAt time.Time
 	DeliveredAt time.Time
 	Error       string `json:",omitempty"` // code of what the last attempt failed with
+	DigestAt    time.Time
+	DigestError string `json:",omitempty"` // likewise, of digest files
 }
 
 // Batch is a run of events in the order of arrival, and where its files go.
 type Batch struct {
 	To             uint64 // position of the last
+	By             *Trail `json:",omitempty"` // as it was then: what it wants is in the files
 	At             time.Time
 	Bucket, Prefix string
 	Key            string `json:",omitempty"`

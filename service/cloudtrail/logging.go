@@ -47,12 +47,16 @@ func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInpu
 	}
 	out := &api.GetTrailStatusOutput{
 		IsLogging: &t.Logging, StartLoggingTime: when(t.StartedAt), StopLoggingTime: when(t.StoppedAt), LatestDeliveryTime: when(d.DeliveredAt),
-		TimeLoggingStarted: stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
+		LatestDigestDeliveryTime: when(d.DigestAt),
+		TimeLoggingStarted:       stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
 		LatestDeliveryAttemptTime: stamped(d.AttemptedAt), LatestDeliveryAttemptSucceeded: stamped(d.DeliveredAt),
 		LatestNotificationAttemptTime: new(""), LatestNotificationAttemptSucceeded: new(""),
 	}
 	if d.Error != "" {
 		out.LatestDeliveryError = &d.Error
+	}
+	if d.DigestError != "" {
+		out.LatestDigestDeliveryError = &d.DigestError
 	}
 	return out, nil
 }

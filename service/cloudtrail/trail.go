@@ -49,8 +49,6 @@ func (in *settings) unbuilt() error {
 		return api.UnsupportedOperationException("Delivery to CloudWatch Logs is not supported here.")
 	case member.Or(in.topic, "") != "":
 		return api.InsufficientSnsTopicPolicyException("SNS Topic does not exist or the topic policy is incorrect!")
-	case member.Or(in.validation, false):
-		return api.UnsupportedOperationException("Log file validation is not supported here.")
 	}
 	return nil
 }
@@ -59,6 +57,7 @@ func (in *settings) unbuilt() error {
 func (in *settings) apply(t *trail.Trail) error {
 	t.Bucket, t.Prefix, t.Key = member.Or(in.bucket, t.Bucket), member.Or(in.prefix, t.Prefix), member.Or(in.key, t.Key)
 	t.MultiRegion, t.Global = member.Or(in.multiRegion, t.MultiRegion), member.Or(in.global, t.Global)
+	t.Validate = member.Or(in.validation, t.Validate)
 	switch {
 	case t.Bucket == "":
 		return api.InvalidS3BucketNameException("Bucket name cannot be blank!")
@@ -179,7 +178,7 @@ func (s *Service) UpdateTrail(ctx context.Context, in *api.UpdateTrailInput) (*a
 	}, nil
 }
 
-// DeleteTrail removes a trail; its files stay.
+// DeleteTrail removes a trail; its files stay. What no digest file tells of yet, none will.
 func (s *Service) DeleteTrail(ctx context.Context, in *api.DeleteTrailInput) (*api.DeleteTrailOutput, error) {
 	return &api.DeleteTrailOutput{}, s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		t, err := home(ctx, tx, *in.Name)
@@ -188,6 +187,15 @@ func (s *Service) DeleteTrail(ctx context.Context, in *api.DeleteTrailInput) (*a
 		}
 		if err := tables.Deliveries.Delete(tx, t.Account, t.Region, t.Name); err != nil {
 			return err
+		}
+		chains, err := store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))
+		if err != nil {
+			return err
+		}
+		for _, c := range chains {
+			if err := tables.Chains.Delete(tx, c.Account, c.Home, c.Name, c.Region); err != nil {
+				return err
+			}
 		}
 		return tables.Trails.Delete(tx, t.Account, t.Region, t.Name)
 	})
@@ -268,7 +276,7 @@ func (s *Service) ListTrails(ctx context.Context, in *api.ListTrailsInput) (*api
 func shownTrail(t *trail.Trail) *api.Trail {
 	v := &api.Trail{
 		Name: &t.Name, TrailARN: new(t.ARN()), HomeRegion: &t.Region, S3BucketName: &t.Bucket, IncludeGlobalServiceEvents: &t.Global,
-		IsMultiRegionTrail: &t.MultiRegion, IsOrganizationTrail: new(false), LogFileValidationEnabled: new(false),
+		IsMultiRegionTrail: &t.MultiRegion, IsOrganizationTrail: new(false), LogFileValidationEnabled: &t.Validate,
 		HasCustomEventSelectors: &t.Custom, HasInsightSelectors: new(false),
 	}
 	if t.Prefix != "" {

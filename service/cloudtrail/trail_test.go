@@ -155,7 +155,6 @@ func TestRefused(t *testing.T) {
 		"not global":       {"InvalidParameterCombinationException: Multi-Region trail must include global service events.", create(api.CreateTrailInput{IsMultiRegionTrail: new(true), IncludeGlobalServiceEvents: new(false)})},
 		"topic":            {"InsufficientSnsTopicPolicyException: ", create(api.CreateTrailInput{SnsTopicName: new("t")})},
 		"log group":        {"UnsupportedOperationException: ", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new("a")})},
-		"validation":       {"UnsupportedOperationException: ", create(api.CreateTrailInput{EnableLogFileValidation: new(true)})},
 		"organization":     {"OrganizationsNotInUseException: ", create(api.CreateTrailInput{IsOrganizationTrail: new(true)})},
 		"doubled tag":      {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("a")}, {Key: new("a")}}})},
 		"reserved tag":     {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("aws:a")}}})},
@@ -190,6 +189,14 @@ func TestRefused(t *testing.T) {
 		}},
 		"another page": {"InvalidTokenException: ", func() error {
 			_, err := w.ListTrails(ctx, &api.ListTrailsInput{NextToken: new("x")})
+			return err
+		}},
+		"another page of keys": {"InvalidTokenException: ", func() error {
+			_, err := w.ListPublicKeys(ctx, &api.ListPublicKeysInput{NextToken: new("x")})
+			return err
+		}},
+		"keys of no time": {"InvalidTimeRangeException: ", func() error {
+			_, err := w.ListPublicKeys(ctx, &api.ListPublicKeysInput{StartTime: new(start.Add(time.Hour))})
 			return err
 		}},
 		"insights": {"InsightNotEnabledException: ", func() error {

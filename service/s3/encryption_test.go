@@ -154,7 +154,7 @@ func TestKMSHeaders(t *testing.T) {
 		{[]string{kmsHeader, keyHeader + "11111111-2222-3333-4444-555555555555"}, 400, "<Code>KMS.NotFoundException</Code><Message>Key &#39;arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555&#39; does not exist</Message>"},
 		{[]string{kmsHeader, keyHeader + "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"}, 400, "<Code>KMS.NotFoundException</Code>"},
 		{[]string{"X-Amz-Server-Side-Encryption: aws:kms:dsse"}, 501, "<Code>NotImplemented</Code>"},
-		{[]string{"X-Amz-Server-Side-Encryption-Customer-Algorithm: AES256"}, 501, "<Code>NotImplemented</Code>"},
+		{[]string{"X-Amz-Server-Side-Encryption-Customer-Algorithm: AES256"}, 400, "must provide an appropriate secret key."},
 		{[]string{kmsHeader, keyHeader + arn, contextHeader + context}, 200, ""},
 		{[]string{kmsHeader}, 200, ""},
 	} {

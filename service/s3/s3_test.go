@@ -350,7 +350,7 @@ func TestObjects(t *testing.T) {
 		{"X-Amz-Checksum-Crc32: AA==", 400, "<Code>InvalidRequest</Code>"},
 		{"X-Amz-Checksum-Xxhash64: AA==", 400, "<Code>InvalidRequest</Code>"},
 		{"X-Amz-Server-Side-Encryption: aws:kms:dsse", 501, "<Code>NotImplemented</Code>"},
-		{"X-Amz-Server-Side-Encryption-Customer-Algorithm: AES256", 501, "<Code>NotImplemented</Code>"},
+		{"X-Amz-Server-Side-Encryption-Customer-Algorithm: AES256", 400, "<Code>InvalidArgument</Code>"},
 		{"X-Amz-Object-Lock-Mode: GOVERNANCE", 501, "<Code>NotImplemented</Code>"},
 		{"X-Amz-Acl: public-read", 400, "<Code>AccessControlListNotSupported</Code>"},
 		{"X-Amz-Acl: bucket-owner-full-control", 200, ""},

@@ -50,6 +50,9 @@ func (b Buckets) MayDeliver(ctx context.Context, t *trail.Trail) error {
 	if err == nil {
 		err = b.Inside.MayFor(ctx, agent(t), t.Bucket, "s3:PutObject", trail.Folder(t.Prefix, t.Account)+t.Region)
 	}
+	if err == nil && t.Validate {
+		err = b.Inside.MayFor(ctx, agent(t), t.Bucket, "s3:PutObject", trail.DigestFolder(t.Prefix, t.Account)+t.Region)
+	}
 	switch {
 	case errors.Is(err, s3.ErrNoBucket):
 		return cloudtrail.ErrNoBucket
@@ -72,9 +75,9 @@ func (b Buckets) MayDeliver(ctx context.Context, t *trail.Trail) error {
 }
 
 // Put implements trails.Buckets.
-func (b Buckets) Put(ctx context.Context, t *trail.Trail, to *trail.Batch, key string, body []byte) error {
-	about := objects.About{Headers: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}}
-	err := b.Inside.PutNewFor(ctx, agent(t), to.Bucket, key, about, wanted(t, to.Key), bytes.NewReader(body))
+func (b Buckets) Put(ctx context.Context, t *trail.Trail, f trails.File) error {
+	about := objects.About{Headers: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}, Metadata: f.Metadata}
+	err := b.Inside.PutNewFor(ctx, agent(t), f.Bucket, f.Key, about, wanted(t, f.KMSKey), bytes.NewReader(f.Body))
 	switch {
 	case s3.Refusal(err) != "":
 		return trails.Refused(s3.Refusal(err))

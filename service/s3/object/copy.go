@@ -41,7 +41,7 @@ func copyObject(x *request) error {
 	if a.New() == nil {
 		return call.ErrUnsupportedDigest
 	}
-	if err := x.Unlock(s.Content, &s.Bucket); err != nil {
+	if err := s.Unlock(x); err != nil {
 		return err
 	}
 	key, err := x.Encrypt(&w.About)
@@ -82,7 +82,7 @@ func copyAbout(x *request, s *call.Source) (objects.About, error) {
 		}
 	}
 	itself := s.Bucket.ID == x.Bucket.ID && s.Version.Key == x.Place.Key && s.Version.Latest
-	if itself && !replace["Metadata"] && a.Class == s.Version.Class && a.Headers["X-Amz-Website-Redirect-Location"] == "" && h.Get("X-Amz-Server-Side-Encryption") == "" {
+	if itself && !replace["Metadata"] && a.Class == s.Version.Class && a.Headers["X-Amz-Website-Redirect-Location"] == "" && h.Get("X-Amz-Server-Side-Encryption")+h.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") == "" {
 		return a, call.Fail("InvalidRequest", 400, "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "+
 			"storage call.Class, website redirect location or encryption attributes.")
 	}
@@ -176,6 +176,9 @@ func getObjectAttributes(x *request) error {
 		return x.Missing(&x.Bucket, err)
 	}
 	if err := x.Present(&v); err != nil {
+		return err
+	}
+	if err := x.Known(&v.About); err != nil {
 		return err
 	}
 	asked := map[string]bool{}

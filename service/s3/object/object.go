@@ -37,6 +37,9 @@ func Deliver(x *call.Request, c objects.Content) error {
 	if err := x.Present(&v); err != nil {
 		return err
 	}
+	if err := x.Known(&v.About); err != nil {
+		return err
+	}
 	if err := x.Conditions(&v); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func uploadPart(x *request) error {
 	if n > objects.MaxPut {
 		return call.ErrTooLarge
 	}
-	key, err := x.DataKey(&u.About, &x.Bucket, u.Key)
+	key, err := x.PartKey(&u)
 	if err != nil {
 		return err
 	}
@@ -157,10 +157,10 @@ func uploadPartCopy(x *request) error {
 	if length > objects.MaxPut {
 		return call.Fail("InvalidRequest", 400, "The specified copy call.Source is larger than the maximum allowable size for a copy call.Source: "+strconv.Itoa(objects.MaxPut))
 	}
-	if err := x.Unlock(s.Content, &s.Bucket); err != nil {
+	if err := s.Unlock(x); err != nil {
 		return err
 	}
-	key, err := x.DataKey(&u.About, &x.Bucket, u.Key)
+	key, err := x.PartKey(&u)
 	if err != nil {
 		return err
 	}

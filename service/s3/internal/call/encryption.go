@@ -69,6 +69,13 @@ func (x *Request) wanted() (*Wanted, error) {
 // Encrypt decides how an object is to be encrypted, by the request or by the bucket's
 // default, says so in a, and returns the key for its content, nil for Amazon S3's own.
 func (x *Request) Encrypt(a *objects.About) (objects.DataKey, error) {
+	own, err := x.given(customerHeader)
+	if err != nil {
+		return nil, err
+	}
+	if own != nil {
+		return own, x.byCustomer(own, a)
+	}
 	w, err := x.wanted()
 	if err != nil || w == nil {
 		return nil, err
@@ -142,9 +149,19 @@ func bound(e *objects.Encryption, b *objects.Bucket, key string) (map[string]str
 	return context, nil
 }
 
-// DataKey is the key of content that is in a bucket under a key, nil for Amazon S3's own,
+// PartKey is the key for the parts of an upload, nil for Amazon S3's own, if the caller may
+// use the KMS key that encrypts them, or brings the customer's.
+func (x *Request) PartKey(u *objects.Upload) (objects.DataKey, error) {
+	own, err := x.customer(&u.About, customerHeader, errPartKeyWanted, errOtherPartKey)
+	if own != nil || err != nil {
+		return own, err
+	}
+	return x.dataKey(&u.About, &x.Bucket, u.Key)
+}
+
+// dataKey is the key of content that is in a bucket under a key, nil for Amazon S3's own,
 // if the caller may use the KMS key that it is encrypted with.
-func (x *Request) DataKey(a *objects.About, b *objects.Bucket, key string) (objects.DataKey, error) {
+func (x *Request) dataKey(a *objects.About, b *objects.Bucket, key string) (objects.DataKey, error) {
 	if a.Encryption == nil {
 		return nil, nil
 	}
@@ -156,7 +173,10 @@ func (x *Request) DataKey(a *objects.About, b *objects.Bucket, key string) (obje
 
 // Reveal decrypts the key of content as the caller of the context.
 func (c *Config) Reveal(ctx context.Context, e *objects.Encryption, b *objects.Bucket, key string) (objects.DataKey, error) {
-	if c.Vault == nil {
+	switch {
+	case e.Customer != nil:
+		return nil, errKeyWanted
+	case c.Vault == nil:
 		return nil, ErrNotImplemented
 	}
 	context, err := bound(e, b, key)
@@ -169,8 +189,18 @@ func (c *Config) Reveal(ctx context.Context, e *objects.Encryption, b *objects.B
 
 // Unlock makes content readable for the caller.
 func (x *Request) Unlock(c objects.Content, b *objects.Bucket) error {
+	return x.unlock(c, b, customerHeader)
+}
+
+// Unlock makes the source of a copy readable for the caller.
+func (s *Source) Unlock(x *Request) error { return x.unlock(s.Content, &s.Bucket, sourceHeader) }
+
+func (x *Request) unlock(c objects.Content, b *objects.Bucket, headers string) error {
 	v := c.Version()
-	k, err := x.DataKey(&v.About, b, v.Key)
+	k, err := x.customer(&v.About, headers, errKeyWanted, errAccessDenied)
+	if err == nil && k == nil {
+		k, err = x.dataKey(&v.About, b, v.Key)
+	}
 	if err == nil && k != nil {
 		c.Unlock(k)
 	}
@@ -194,6 +224,13 @@ func (x *Request) Encryption(a *objects.About) {
 	e := a.Encryption
 	if e == nil {
 		x.Set("x-amz-server-side-encryption", "AES256")
+		return
+	}
+	if e.Customer != nil {
+		if sum := x.R.Header.Get(customerHeader + "Key-Md5"); sum != "" {
+			x.Set("x-amz-server-side-encryption-customer-algorithm", "AES256")
+			x.Set("x-amz-server-side-encryption-customer-key-MD5", sum)
+		}
 		return
 	}
 	x.Set("x-amz-server-side-encryption", "aws:kms")

@@ -32,9 +32,7 @@ var Classes = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE
 // unbuilt are headers that ask for what is not here. They are refused, never
 // ignored.
 var unbuilt = []string{
-	"X-Amz-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Server-Side-Encryption-Customer-Key",
-	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm", "X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date",
-	"X-Amz-Object-Lock-Legal-Hold", "X-Amz-Write-Offset-Bytes",
+	"X-Amz-Object-Lock-Mode", "X-Amz-Object-Lock-Retain-Until-Date", "X-Amz-Object-Lock-Legal-Hold", "X-Amz-Write-Offset-Bytes",
 }
 
 // About reads what a request says of an object beside its content.

@@ -85,7 +85,7 @@ func (x *Request) conditionKeys(b *objects.Bucket, action, key string) policy.Co
 		set("VersionId", x.Query.Get("versionId"))
 	}
 	for _, name := range []string{"x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-metadata-directive", "x-amz-storage-class",
-		"x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-object-ownership", "x-amz-website-redirect-location",
+		"x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-customer-algorithm", "x-amz-object-ownership", "x-amz-website-redirect-location",
 		"x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp", "x-amz-grant-write", "x-amz-grant-write-acp"} {
 		set(name, x.R.Header.Get(name))
 	}
