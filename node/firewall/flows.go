@@ -56,9 +56,9 @@ const (
 )
 
 // RenderFlows counts the flows of the interfaces with the names at either side of
-// the chains of Render that judge them. It decides nothing.
-func RenderFlows(interfaces []string) Ruleset {
-	r := Ruleset{Table: TableFlows}
+// the chains of Render that judge them, those of IPv6 or the others. It decides nothing.
+func RenderFlows(interfaces []string, ipv6 bool) Ruleset {
+	r := Ruleset{Table: TableFlows, IPv6: ipv6}
 	for _, x := range []struct {
 		name     string
 		look, op Op

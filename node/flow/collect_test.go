@@ -33,7 +33,7 @@ func TestCollector(t *testing.T) {
 	flows := func(at, since, packets, begun int) vpc.Flows {
 		f := vpc.Flows{Counts: out(n(80, packets), n(80, packets)), At: second(at), Counted: map[string]vpc.Counting{"eni-1": {Since: second(since)}},
 			Logs: []edge.FlowLog{{ID: "fl-1", Resource: "vpc-1", Traffic: "ALL", Format: "${interface-id} ${packets} ${start} ${end} ${log-status}"}}}
-		f.Counts.Begun = begun
+		f.Counts.Begun = [2]int{begun}
 		f.View.Interfaces = []record.NetworkInterface{{ID: "eni-1", Vpc: "vpc-1"}}
 		return f
 	}

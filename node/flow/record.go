@@ -7,6 +7,7 @@ package flow
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ type Meter struct {
 	last    data.FlowCounts
 	owed    map[side]amount // passed before they were seen to come, at the last look
 	at      time.Time
-	begun   int
+	begun   [2]int
 	skipped bool // flows since the last look are not told
 }
 
@@ -72,11 +73,18 @@ type amount struct {
 func NewMeter(at time.Time) *Meter { return &Meter{at: at} }
 
 // resume makes the meter go on with counts that are counted since a time, and that
-// began anew if the number is another than the last time.
-func (m *Meter) resume(since time.Time, begun int) {
-	if begun != m.begun {
-		m.last, m.owed, m.begun = data.FlowCounts{}, nil, begun
+// began anew if the number of their family is another than the last time.
+func (m *Meter) resume(since time.Time, begun [2]int) {
+	for i, six := range []bool{false, true} {
+		if begun[i] == m.begun[i] {
+			continue
+		}
+		for _, set := range []map[firewall.FlowKey]firewall.FlowCount{m.last.Sent, m.last.Left, m.last.Met, m.last.Got} {
+			maps.DeleteFunc(set, func(k firewall.FlowKey, _ firewall.FlowCount) bool { return k.Source.Is6() == six })
+		}
+		maps.DeleteFunc(m.owed, func(s side, _ amount) bool { return s.Source.Is6() == six })
 	}
+	m.begun = begun
 	if since.After(m.at) {
 		m.at = since
 	}

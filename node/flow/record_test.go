@@ -45,7 +45,8 @@ func TestMeter(t *testing.T) {
 		{"forgotten, and again", []network.FlowCounts{out(n(80, 5), n(80, 5)), out(nil, nil), out(n(80, 2), n(80, 2))},
 			[]string{"[ACCEPT 5 500]", "[NODATA]", "[ACCEPT 2 200]"}},
 		{"only the accepted forgotten", []network.FlowCounts{out(n(80, 5), n(80, 5)), out(n(80, 7), nil)}, []string{"[ACCEPT 5 500]", "[REJECT 2 200]"}},
-		{"counted anew", []network.FlowCounts{out(n(80, 5), n(80, 5)), {Sent: n(80, 6), Left: n(80, 6), Begun: 1}}, []string{"[ACCEPT 5 500]", "[ACCEPT 6 600]"}},
+		{"counted anew", []network.FlowCounts{out(n(80, 5), n(80, 5)), {Sent: n(80, 6), Left: n(80, 6), Begun: [2]int{1}}}, []string{"[ACCEPT 5 500]", "[ACCEPT 6 600]"}},
+		{"the other family counted anew", []network.FlowCounts{out(n(80, 5), n(80, 5)), {Sent: n(80, 6), Left: n(80, 6), Begun: [2]int{0, 1}}}, []string{"[ACCEPT 5 500]", "[ACCEPT 1 100]"}},
 		{"in", []network.FlowCounts{{Met: n(80, 2), Got: n(80, 1)}}, []string{"[ACCEPT 1 100 REJECT 1 100]"}},
 	} {
 		at := time.Unix(1000, 0)
@@ -78,15 +79,16 @@ func view() vpc.Flows {
 	return vpc.Flows{
 		Pool:   prefix("198.18.0.0/20"),
 		Abroad: map[string]bool{"pcx-2": true, "pcx-1": false},
-		VPC: network.VPC{ID: "vpc-1", CIDRs: []netip.Prefix{prefix("10.0.0.0/16")},
+		VPC: network.VPC{ID: "vpc-1", CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}, IPv6: []netip.Prefix{prefix("3fff:c61::/56")},
 			Gateways: []network.GatewayEndpoint{{ID: "vpce-1"}}, Peers: []network.Peer{{ID: "pcx-1"}, {ID: "pcx-2"}},
 			Subnets: []network.Subnet{{ID: "subnet-1", Routes: []network.Route{
 				{Destination: prefix("0.0.0.0/0"), Target: network.InternetGateway}, {Destination: prefix("198.18.0.16/28"), Target: network.Device, ID: "vpce-1"},
 				{Destination: prefix("10.1.0.0/16"), Target: network.Device, ID: "pcx-1"}, {Destination: prefix("10.2.0.0/16"), Target: network.Device, ID: "pcx-2"},
-				{Destination: prefix("192.0.2.0/24"), Target: network.Device, ID: "eni-9"}, {Destination: prefix("203.0.113.0/24")}}}},
+				{Destination: prefix("192.0.2.0/24"), Target: network.Device, ID: "eni-9"}, {Destination: prefix("203.0.113.0/24")},
+				{Destination: prefix("::/0"), Target: network.InternetGateway}, {Destination: prefix("2001:db8::/32"), Target: network.EgressOnlyGateway}}}},
 		},
 		View: vpc.View{Interfaces: []record.NetworkInterface{
-			{Account: "123456789012", Region: "us-east-1", Zone: "us-east-1a", ID: "eni-1", Vpc: "vpc-1", Subnet: "subnet-1", Addresses: []string{"10.0.1.5", "10.0.1.99"}},
+			{Account: "123456789012", Region: "us-east-1", Zone: "us-east-1a", ID: "eni-1", Vpc: "vpc-1", Subnet: "subnet-1", Addresses: []string{"10.0.1.5", "10.0.1.99"}, IPv6: []string{"3fff:c61::5", "3fff:c61::99"}},
 			{Account: "123456789012", Region: "us-east-1", Zone: "us-east-1b", ID: "eni-2", Vpc: "vpc-1", Subnet: "subnet-2", Addresses: []string{"10.0.2.6"}},
 		}},
 	}
@@ -152,6 +154,10 @@ func TestFields(t *testing.T) {
 		{"a peer", "10.0.1.5", "10.1.0.1", false, 0, here + "0 IPv4 10.0.1.5 10.0.1.5 10.1.0.1 10.1.0.1" + there + "- - egress 4 ACCEPT"},
 		{"a peer abroad", "10.0.1.5", "10.2.0.1", false, 0, here + "0 IPv4 10.0.1.5 10.0.1.5 10.2.0.1 10.2.0.1" + there + "- - egress 5 ACCEPT"},
 		{"an interface", "10.0.1.5", "192.0.2.1", false, 0, here + "0 IPv4 10.0.1.5 10.0.1.5 192.0.2.1 192.0.2.1" + there + "- - egress 1 ACCEPT"},
+		{"IPv6 in the VPC", "3fff:c61::99", "3fff:c61::6", false, 0, here + "0 IPv6 3fff:c61::99 3fff:c61::99 3fff:c61::6 3fff:c61::6" + there + "- - egress 1 ACCEPT"},
+		{"IPv6 out", "3fff:c61::5", "3fff:c61:1::6", false, 0, here + "0 IPv6 3fff:c61::5 3fff:c61::5 3fff:c61:1::6 3fff:c61:1::6" + there + "- - egress 8 ACCEPT"},
+		{"IPv6 out, no way in", "3fff:c61::5", "2001:db8::1", false, 0, here + "0 IPv6 3fff:c61::5 3fff:c61::5 2001:db8::1 2001:db8::1" + there + "- - egress - ACCEPT"},
+		{"IPv6 that is forwarded", "2001:db8::1", "2001:db8::2", true, 0, here + "0 IPv6 2001:db8::1 2001:db8::1 3fff:c61::5 2001:db8::2" + there + "- - ingress - ACCEPT"},
 		{"a black hole", "10.0.1.5", "203.0.113.1", false, 0, here + "0 IPv4 10.0.1.5 10.0.1.5 203.0.113.1 203.0.113.1" + there + "- - egress - ACCEPT"},
 	} {
 		r := Record{FlowKey: firewall.FlowKey{Interface: "eni-1", Source: netip.MustParseAddr(c.from), Destination: netip.MustParseAddr(c.to), Protocol: 6},

@@ -71,17 +71,17 @@ func (w *writer) about(name string, r *Record, e *network.NetworkInterface) stri
 }
 
 // value is the value of a field of a flow. The address on the interface's side is
-// always its primary one. Source: Amazon VPC User Guide, Flow log limitations.
+// always its primary one of IPv4. Source: Amazon VPC User Guide, Flow log limitations.
 func (w *writer) value(name string, r *Record, e *network.NetworkInterface) string {
 	switch name {
 	case "srcaddr":
 		if r.Egress {
-			return e.Primary()
+			return own(e, r.Source)
 		}
 		return r.Source.String()
 	case "dstaddr":
 		if !r.Egress {
-			return e.Primary()
+			return own(e, r.Destination)
 		}
 		return r.Destination.String()
 	case "pkt-srcaddr":
@@ -127,6 +127,18 @@ func (w *writer) value(name string, r *Record, e *network.NetworkInterface) stri
 	return ""
 }
 
+// own is the address that stands for one on the interface's side: of IPv6, the address
+// itself if it is the interface's, else its first.
+func own(e *network.NetworkInterface, a netip.Addr) string {
+	switch {
+	case a.Is4():
+		return e.Primary()
+	case slices.Contains(e.IPv6, a.String()) || len(e.IPv6) == 0:
+		return a.String()
+	}
+	return e.IPv6[0]
+}
+
 // service is the part of AWS that a public address is of.
 func (w *writer) service(a netip.Addr) string {
 	pool := w.flows.Pool
@@ -164,7 +176,7 @@ func (w *writer) path(to netip.Addr, e *network.NetworkInterface) string {
 			}
 		}
 	}
-	inside := slices.ContainsFunc(v.CIDRs, func(p netip.Prefix) bool {
+	inside := slices.ContainsFunc(slices.Concat(v.CIDRs, v.IPv6), func(p netip.Prefix) bool {
 		return p.Contains(to) && (!best.Destination.IsValid() || p.Bits() >= best.Destination.Bits())
 	})
 	switch {

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	wire "neargate/aws/ec2"
+	"neargate/resource/network"
 	"neargate/resource/network/edge"
+	"neargate/store/tables"
 	"neargate/store/tables/edges"
 )
 
@@ -183,4 +185,14 @@ func TestSecondaryAddressWithElasticIP(t *testing.T) {
 		t.Errorf("address %+v", shown)
 	}
 	must(b, b.ReleaseAddress, wire.ReleaseAddressInput{AllocationId: a.AllocationId})
+}
+
+// TestInterfacesOfTasksKeepTheirAddresses refuses addresses for what Fargate manages.
+func TestInterfacesOfTasksKeepTheirAddresses(t *testing.T) {
+	b := newBench(t)
+	f := b.defaults()
+	e := network.FargateInterface(&f.Subnets[0], "eni-01234567890123456", "eni-attach-1", "arn", nil, b.Deps.Now())
+	put(b, tables.NetworkInterfaces, e)
+	fails(b, b.AssignPrivateIpAddresses, wire.AssignPrivateIpAddressesInput{NetworkInterfaceId: &e.ID, SecondaryPrivateIpAddressCount: new(int32(1))}, "AuthFailure", "")
+	fails(b, b.AssignIpv6Addresses, wire.AssignIpv6AddressesInput{NetworkInterfaceId: &e.ID, Ipv6AddressCount: new(int32(1))}, "AuthFailure", "")
 }

@@ -112,7 +112,10 @@ func (x *index) addInterfaces(n *Network) {
 		for _, a := range addresses6(e) { // which are known everywhere
 			x.public[a] = e
 		}
-		for _, m := range e.Mappings() {
+		if a, ok := x.publicOf(e); ok {
+			x.public[a] = e
+		}
+		for _, m := range e.Mapped {
 			if a, err := netip.ParseAddr(m.PublicIP); err == nil {
 				x.public[a] = e
 			}
@@ -201,6 +204,9 @@ func (x *index) publicOf(e *network.NetworkInterface) (netip.Addr, bool) {
 
 // publicFor is the public address that stands for a private one of the interface's.
 func (x *index) publicFor(e *network.NetworkInterface, private netip.Addr) (netip.Addr, bool) {
+	if private == primary(e) {
+		return x.publicOf(e)
+	}
 	if g := x.natOf[e.ID]; g != nil && g.Private {
 		return netip.Addr{}, false
 	}
@@ -210,7 +216,7 @@ func (x *index) publicFor(e *network.NetworkInterface, private netip.Addr) (neti
 
 // privateFor is the private address that a public one of the interface's stands for.
 func privateFor(e *network.NetworkInterface, public netip.Addr) netip.Addr {
-	for _, m := range e.Mappings() {
+	for _, m := range e.Mapped {
 		if a, err := netip.ParseAddr(m.PrivateIP); err == nil && m.PublicIP == public.String() {
 			return a
 		}

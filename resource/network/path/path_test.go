@@ -19,6 +19,15 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func port(n int) Range { return Range{n, n} }
 
+// secondPrivate is a second address that secondPublic gives eni-web, with a public one.
+const secondPrivate = "10.0.1.99"
+
+func secondPublic(n *Network) {
+	e := interface1(n, "eni-web")
+	e.Addresses = append(slices.Clone(e.Addresses), secondPrivate)
+	e.Mapped = []network.Mapping{{PrivateIP: secondPrivate, PublicIP: "198.18.4.99"}}
+}
+
 // tags is short for the tag Name.
 func tags(name string) []network.Tag { return []network.Tag{{Key: nameTag, Value: name}} }
 
@@ -224,6 +233,14 @@ func TestFind(t *testing.T) {
 		{name: "AWS's services, wrong port", q: Query{Source: "eni-app", To: network.ServiceAddress(network.PublicRange()), Ports: port(22)}, want: ProtocolRestriction},
 		{name: "in by the gateway", q: Query{Source: "igw-1", Target: "eni-web", Ports: port(80)},
 			there: "igw-1 acl-open sg-web eni-web", answer: "eni-web sg-web acl-open rtb-public igw-1"},
+		{name: "in by a second public address", q: Query{Source: "igw-1", To: addr("198.18.4.99"), Ports: port(80)},
+			there: "igw-1 acl-open sg-web eni-web", answer: "eni-web sg-web acl-open rtb-public igw-1", change: secondPublic},
+		{name: "out by a second public address", q: Query{Source: "eni-web", From: addr(secondPrivate), To: addr("203.0.113.9"), Ports: port(443)}, change: secondPublic},
+		{name: "out by a second address without a public one", q: Query{Source: "eni-web", From: addr(secondPrivate), To: addr("203.0.113.9"), Ports: port(443)}, want: NoPublicSource,
+			change: func(n *Network) {
+				secondPublic(n)
+				interface1(n, "eni-web").Mapped = nil
+			}},
 		{name: "in, no answer", q: Query{Source: "igw-1", Target: "eni-cold", Ports: port(80)}, want: NoRoute,
 			change: func(n *Network) {
 				n.Rules = append(n.Rules, rule("sgr-x", "sg-app", false, "tcp", 80, 80, network.AnyIPv4))
