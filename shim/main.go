@@ -4,11 +4,14 @@
 //
 //	neargate-runsc shim DIR          a task's shim; api.Config on standard input,
 //	                                 DIR tells whose it is in a list of processes
+//	neargate-runsc gofer-await       a gofer, as soon as it is told what of
 //	neargate-runsc end DIR CGROUP    ends what a dead shim has left
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"gvisor.dev/gvisor/runsc/cli"
@@ -16,6 +19,8 @@ import (
 	"gvisor.dev/gvisor/runsc/cmd/sentry/sentrycmd"
 	"gvisor.dev/gvisor/runsc/cmd/util"
 
+	"neargate/shim/internal/filters"
+	"neargate/shim/internal/gofer"
 	"neargate/shim/internal/runtime/gvisor"
 	"neargate/shim/internal/sentry"
 	"neargate/shim/internal/task"
@@ -28,9 +33,19 @@ func main() {
 		err = task.Run(os.Stdin, os.Stdout, gvisor.New)
 	case len(args) == 3 && args[0] == "end":
 		err = task.End(args[1], args[2])
+	case len(args) == 1 && args[0] == gofer.Command:
+		if args, err = gofer.Await(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			break
+		}
+		os.Args = append(os.Args[:1], args...)
+		fallthrough
 	default:
 		sentry.Register()
-		cli.Run(nil, commands(), nil)
+		if err = filters.Register(); err == nil {
+			cli.Run(nil, commands(), nil)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "neargate-runsc:", err)

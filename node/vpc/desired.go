@@ -40,6 +40,7 @@ type reader struct {
 	pool                netip.Prefix        // public addresses of the installation
 	mine                map[string]plug     // the host's interfaces
 	space               func(string) string // the namespace of an interface or gateway endpoint
+	keep                bool                // also without interfaces of tasks
 
 	want       network.VPC
 	view       View
@@ -58,7 +59,7 @@ type peerVPC struct {
 }
 
 // read fills want and view. A VPC without interfaces of tasks on this host has
-// nothing else there.
+// nothing else there, unless it is kept.
 func (r *reader) read() error {
 	r.want = network.VPC{ID: r.id}
 	var ok bool
@@ -86,7 +87,7 @@ func (r *reader) read() error {
 		if err := step(); err != nil {
 			return err
 		}
-		if len(r.want.Interfaces) == 0 {
+		if len(r.want.Interfaces) == 0 && !r.keep {
 			break
 		}
 	}

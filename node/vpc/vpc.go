@@ -32,7 +32,8 @@ const (
 	// auditEvery is how often the kernel is compared with what is wanted although
 	// nothing changed.
 	auditEvery = 30 * time.Second
-	// linger is how long a VPC without interfaces stays: the next task may be near.
+	// linger is how long a VPC without interfaces of tasks stays, with all it has: the
+	// next task may be near.
 	linger = 3 * time.Second
 	// gather is how long more changes are waited for before they are acted on.
 	gather = 2 * time.Millisecond
@@ -86,7 +87,7 @@ type Keeper struct {
 	mu      sync.Mutex
 	mine    map[string]plug // by interface id
 	vpcs    map[string]vpc  // by id
-	emptyAt time.Time       // since when a VPC may be without interfaces; zero: none is
+	emptyAt time.Time       // since when a VPC may be without interfaces of tasks; zero: none is
 
 	starting bool    // what is found was there before this process
 	ended    []Flows // that nobody asked for yet
@@ -249,12 +250,12 @@ func (k *Keeper) Find(vpc string, a netip.Addr) (TaskKey, bool) {
 func (k *Keeper) refresh(ctx context.Context, id string) error {
 	v := k.vpcs[id]
 	old := v
-	want, err := k.build(ctx, id, &v)
+	want, err := k.build(ctx, id, &v, true)
 	if err != nil {
 		return err
 	}
 	v.counted = k.count(&old, want)
-	if len(want.Interfaces) == 0 && k.emptyAt.IsZero() {
+	if !slices.ContainsFunc(want.Interfaces, func(i network.Interface) bool { return i.Role == network.Task }) && k.emptyAt.IsZero() {
 		k.emptyAt = time.Now()
 	}
 	if !equal(want, v.is) {
@@ -277,7 +278,7 @@ func (k *Keeper) audit(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(k.vpcs)) {
 		v := k.vpcs[id]
 		old := v
-		want, err := k.build(ctx, id, &v)
+		want, err := k.build(ctx, id, &v, false)
 		if err != nil {
 			return err
 		}
@@ -342,9 +343,10 @@ func (k *Keeper) serve(v *vpc) error {
 	return nil
 }
 
-// build reads what is wanted of a VPC, and forgets interfaces that are gone.
-func (k *Keeper) build(ctx context.Context, id string, v *vpc) (network.VPC, error) {
-	r := reader{account: v.account, region: v.region, id: id, mine: k.mine, pool: k.cfg.Manager.Pool(), space: k.cfg.Manager.Namespace}
+// build reads what is wanted of a VPC, and forgets interfaces that are gone. One without
+// interfaces of tasks has nothing unless it is kept.
+func (k *Keeper) build(ctx context.Context, id string, v *vpc, keep bool) (network.VPC, error) {
+	r := reader{keep: keep, account: v.account, region: v.region, id: id, mine: k.mine, pool: k.cfg.Manager.Pool(), space: k.cfg.Manager.Namespace}
 	err := k.cfg.Store.View(ctx, func(tx store.Tx) error {
 		r.tx = tx
 		return r.read()

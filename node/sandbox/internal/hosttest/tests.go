@@ -75,6 +75,7 @@ func Run(t *testing.T, rt Runtime) {
 		{"Burst", burst},
 		{"ShimKilled", shimKilled},
 		{"SandboxKilled", sandboxKilled},
+		{"Gofers", gofers},
 		{"Restart", restart},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, NewHost(t, rt), rt) })

@@ -63,8 +63,9 @@ type gvisor struct {
 
 	cpu split
 
-	mu  sync.Mutex
-	all map[string]*gvisorContainer
+	mu   sync.Mutex
+	all  map[string]*gvisorContainer
+	next *pending // the gofer of the next container; nil: not begun
 }
 
 type gvisorContainer struct {
@@ -73,6 +74,7 @@ type gvisorContainer struct {
 	root  string
 	spec  api.Container
 	box   *container.Container
+	gofer *pending
 	stdio runtime.Stdio
 }
 
@@ -118,10 +120,14 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	if err := g.shareDisk(); err != nil {
+		return err
+	}
 	g.makeDisk()
 	if err := g.Group.Create(g.limits()); err != nil {
 		return err
 	}
+	g.next = g.makeGofer()
 	namespace := g.NetNS()
 	if g.waits() {
 		namespace = "" // links that come while the sandbox starts are not for it yet
@@ -259,9 +265,8 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	if g.rootErr != nil {
 		return g.rootErr
 	}
-	b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console})
-	if err == nil && !g.Group.CloneInto() {
-		b.box.Sandbox.CgroupJSON.Cgroup = nil // the gofer is moved after the start
+	if b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console}); err == nil {
+		b.gofer = g.takeGofer()
 	}
 	return err
 }
@@ -308,7 +313,8 @@ func (g *gvisor) Start(name string) error {
 	if err := g.memory.keep(b); err != nil {
 		return err
 	}
-	if err := g.start(b); err != nil {
+	if err := g.serve(b); err != nil {
+		b.gofer.drop()
 		b.over.Store(true)
 		return host.StartError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
 	}
@@ -324,23 +330,6 @@ func (g *gvisor) tellLimit(b *gvisorContainer) error {
 		return nil
 	}
 	return b.box.Sandbox.CgroupsWriteControlFile(b.file("memory", "memory.limit_in_bytes"), strconv.Itoa(b.spec.Memory<<20))
-}
-
-func (g *gvisor) start(b *gvisorContainer) error {
-	g.spawning.Lock()
-	defer g.spawning.Unlock()
-	in, out, err := os.Stdin, os.Stdout, os.Stderr
-	defer func() { os.Stdin, os.Stdout, os.Stderr = in, out, err }()
-	if f := b.stdio.Files; f[0] != nil {
-		os.Stdin, os.Stdout, os.Stderr = f[0], f[1], f[2]
-	}
-	if err := g.apart(func() error { return b.box.Start(g.conf) }); err != nil {
-		return err
-	}
-	if pid := b.box.GoferPid.Load(); pid > 0 && !g.Group.CloneInto() {
-		g.moves.Go(func() { _ = g.Group.Add(pid) }) // it ends with the sandbox in any case
-	}
-	return nil
 }
 
 // Wait implements Runtime.
