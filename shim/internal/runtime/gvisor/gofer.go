@@ -114,8 +114,8 @@ func (g *gvisor) serve(b *gvisorContainer) error {
 	if spec.Mounts, err = specutils.ReadMounts(mounts); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
-	var stdio []*os.File
-	if b.stdio.Console == "" { // or the sandbox has the terminal since the container was made
+	var stdio []*os.File // of a terminal, the sandbox has them since the container was created
+	if b.stdio.Files[0] != nil {
 		stdio = b.stdio.Files[:]
 	}
 	err = g.apart(func() error {
