@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,8 +141,12 @@ func (l *Library) forget(gone func(*record) bool) {
 func (l *Library) sweep(before time.Time, packed bool) (freed bool, err error) {
 	blobs, layers := l.wanted(packed)
 	remove := func(path string) error {
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a pull finished it, or threw it away
+		}
 		freed = true
-		return os.Remove(path)
+		return err
 	}
 	err = errors.Join(
 		l.sweepDir("blobs", before, blobs, remove),

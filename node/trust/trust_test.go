@@ -101,6 +101,7 @@ func show(t *testing.T, s *Store, layer string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.Sort(all) // a hash may come before or after what is beside it
 	return strings.Join(all, "\n")
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"neargate/node/sandbox"
+	"neargate/node/sandbox/internal/leftover"
 	"neargate/node/sandbox/sandboxtest"
 	"neargate/node/sandbox/shim"
 	"neargate/shim/api"
@@ -213,7 +213,7 @@ func (h *Host) finish() {
 			h.t.Error("close:", err)
 		}
 	}
-	if left := h.left(); len(left) > 0 {
+	if left := leftover.Of(h.Config.Dir, h.Config.Cgroup); len(left) > 0 {
 		h.t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 	}
 	if err := h.Retire(ctx); err != nil {
@@ -224,47 +224,6 @@ func (h *Host) finish() {
 			h.t.Errorf("left behind by the last: %s", found)
 		}
 	}
-}
-
-// left are the host's things that belong to tasks of this host: directories,
-// mounts, cgroups, loop devices, processes, and by those network namespaces.
-func (h *Host) left() []string {
-	var left []string
-	tasks, _ := filepath.Glob(h.Config.Dir + "/*")
-	left = slices.DeleteFunc(tasks, func(name string) bool { return strings.Contains(name, "/.disk-") }) // of all, until they retire
-	for _, pattern := range []string{"/sys/fs/cgroup/*" + h.Config.Cgroup + "/*", "/sys/fs/cgroup" + h.Config.Cgroup + "/*"} {
-		found, _ := filepath.Glob(pattern)
-		for _, f := range found {
-			if info, err := os.Stat(f); err == nil && info.IsDir() {
-				left = append(left, f)
-			}
-		}
-	}
-	mounts, _ := os.ReadFile("/proc/self/mounts")
-	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, h.Config.Dir) {
-			left = append(left, line)
-		}
-	}
-	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
-	for _, l := range loops {
-		if file, _ := os.ReadFile(l); bytes.HasPrefix(file, []byte(h.Config.Dir)) {
-			left = append(left, l+" "+string(file))
-		}
-	}
-	processes, _ := filepath.Glob("/proc/[0-9]*")
-	for _, p := range processes {
-		if stat, _ := os.ReadFile(p + "/stat"); bytes.Contains(stat, []byte(") Z ")) {
-			continue // init's to reap
-		}
-		cg, _ := os.ReadFile(p + "/cgroup")
-		cmd, _ := os.ReadFile(p + "/cmdline")
-		root, _ := os.Readlink(p + "/root")
-		if bytes.Contains(cg, []byte(h.Config.Cgroup)) || bytes.Contains(cmd, []byte(h.Config.Dir)) || strings.HasPrefix(root, h.Config.Dir) {
-			left = append(left, fmt.Sprintf("%s %s", p, bytes.ReplaceAll(cmd, []byte{0}, []byte{' '})))
-		}
-	}
-	return left
 }
 
 // Output is what a container wrote to standard output and error.
