@@ -2,7 +2,6 @@ package arn
 
 import (
 	"encoding/hex"
-	"fmt"
 	"io"
 	"math/big"
 )
@@ -40,7 +39,13 @@ func (s *Source) UUID() string {
 	b := s.bytes(16)
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+	id := []byte("00000000-0000-0000-0000-000000000000")
+	hex.Encode(id, b[:4])
+	hex.Encode(id[9:], b[4:6])
+	hex.Encode(id[14:], b[6:8])
+	hex.Encode(id[19:], b[8:10])
+	hex.Encode(id[24:], b[10:])
+	return string(id)
 }
 
 // Digits returns n decimal digits; the first may be zero.

@@ -88,16 +88,16 @@ func (p *printer) plan(t reflect.Type) *plan {
 	return x
 }
 
-// elements is an input or output as an event has it: names in lower camel case, and no
-// secrets. What there is none of is null.
-func (p *printer) elements(v any) json.RawMessage {
-	const null = "null"
+// appendElements prints an input or output as an event has it: names in lower camel
+// case, and no secrets. What there is none of, or too much, is null.
+func (p *printer) appendElements(b []byte, v any) []byte {
 	if v == nil {
-		return json.RawMessage(null)
+		return append(b, "null"...)
 	}
-	b, ok := p.append(nil, reflect.ValueOf(v))
-	if !ok || len(b) > maxElements || string(b) == "{}" {
-		return json.RawMessage(null)
+	start := len(b)
+	b, ok := p.append(b, reflect.ValueOf(v))
+	if n := len(b) - start; !ok || n > maxElements || n == len("{}") {
+		return append(b[:start], "null"...)
 	}
 	return b
 }
@@ -221,13 +221,16 @@ func (p *printer) appendOrNull(b []byte, v reflect.Value) []byte {
 // appendText prints a text as encoding/json does.
 func appendText(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if c := s[i]; c < ' ' || c >= 0x7f || special>>(c-' ')&1 != 0 {
 			quoted, _ := json.Marshal(s) // of a text that cannot fail
 			return append(b, quoted...)
 		}
 	}
 	return append(append(append(b, '"'), s...), '"')
 }
+
+// special has a bit for each character from ' ' on that is not printed as it is.
+const special = uint64(1)<<('"'-' ') | 1<<('&'-' ') | 1<<('<'-' ') | 1<<('>'-' ') | 1<<('\\'-' ')
 
 // camel is a name that begins with a lower-case letter, as vpcId, or with letters that
 // belong together, as awsServiceName.

@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"crypto/tls"
-	"encoding/json"
 	"reflect"
 	"slices"
 	"strconv"
@@ -12,42 +10,13 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	"neargate/resource/identity"
-	"neargate/resource/trail"
 	"neargate/store"
 	"neargate/store/tables"
 	"neargate/wire"
 )
 
-// version is that of CloudTrail's record format.
-const version = "1.11"
-
-// record is an event in CloudTrail's format.
-// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
-type record struct {
-	EventVersion       string          `json:"eventVersion"`
-	UserIdentity       userIdentity    `json:"userIdentity"`
-	EventTime          string          `json:"eventTime"`
-	EventSource        string          `json:"eventSource"`
-	EventName          string          `json:"eventName"`
-	AWSRegion          string          `json:"awsRegion"`
-	SourceIPAddress    string          `json:"sourceIPAddress"`
-	UserAgent          string          `json:"userAgent"`
-	ErrorCode          string          `json:"errorCode,omitempty"`
-	ErrorMessage       string          `json:"errorMessage,omitempty"`
-	RequestParameters  json.RawMessage `json:"requestParameters"`
-	ResponseElements   json.RawMessage `json:"responseElements"`
-	RequestID          string          `json:"requestID"`
-	EventID            string          `json:"eventID"`
-	ReadOnly           bool            `json:"readOnly"`
-	EventType          string          `json:"eventType"`
-	ManagementEvent    bool            `json:"managementEvent"`
-	RecipientAccountID string          `json:"recipientAccountId"`
-	VpcEndpointID      string          `json:"vpcEndpointId,omitempty"`
-	VpcEndpointAccount string          `json:"vpcEndpointAccountId,omitempty"`
-	EventCategory      string          `json:"eventCategory"`
-	TLSDetails         *tlsDetails     `json:"tlsDetails,omitempty"`
-}
-
+// userIdentity says who made a call, in CloudTrail's format.
+// Source: AWS CloudTrail User Guide, "CloudTrail userIdentity element".
 type userIdentity struct {
 	Type           string          `json:"type"`
 	PrincipalID    string          `json:"principalId,omitempty"`
@@ -78,12 +47,6 @@ type attributes struct {
 	MFAAuthenticated string `json:"mfaAuthenticated"`
 }
 
-type tlsDetails struct {
-	TLSVersion  string `json:"tlsVersion"`
-	CipherSuite string `json:"cipherSuite"`
-	Host        string `json:"clientProvidedHostHeader"`
-}
-
 // accountOf is whose trail a call belongs to: the caller's, or for one that proves
 // nothing but a token, that of the role it asks for. "" for nobody's.
 func accountOf(c *wire.Call) string {
@@ -95,50 +58,6 @@ func accountOf(c *wire.Call) string {
 	}
 	account, _, _ := identity.RoleName(text(c.Input, "RoleArn"))
 	return account
-}
-
-// event makes an event of a call.
-func (r *Recorder) event(tx store.Tx, c *wire.Call) (trail.Event, error) {
-	e := trail.Event{
-		ID: r.ids.UUID(), Account: accountOf(c), Region: c.Region, Time: c.Start, Name: c.Operation, Source: c.Service + ".amazonaws.com",
-		AccessKeyID: c.AccessKeyID, ReadOnly: readOnly(c.Service, c.Operation), Resources: r.print.resources(c.Input),
-	}
-	if c.Service == "iam" {
-		e.Region = arn.DefaultRegion // IAM is global
-	}
-	who, err := caller(tx, c)
-	if err != nil {
-		return e, err
-	}
-	e.Username = who.UserName
-	switch who.Type {
-	case "Root":
-		e.Username = "root"
-	case "AssumedRole", "FederatedUser":
-		_, e.Username, _ = strings.Cut(who.PrincipalID, ":")
-	}
-	rec := record{
-		EventVersion: version, UserIdentity: who, EventTime: date(c.Start), EventSource: e.Source, EventName: e.Name, AWSRegion: e.Region,
-		SourceIPAddress: c.SourceIP, UserAgent: c.UserAgent, RequestParameters: r.print.elements(c.Input), ResponseElements: []byte("null"),
-		RequestID: c.ID, EventID: e.ID, ReadOnly: e.ReadOnly, EventType: "AwsApiCall", ManagementEvent: true,
-		RecipientAccountID: e.Account, EventCategory: "Management",
-	}
-	if c.Code != "" {
-		rec.ErrorCode, rec.ErrorMessage = errorCode(c), c.Message
-	} else if !e.ReadOnly || c.Service == "sts" && strings.HasPrefix(c.Operation, "Assume") {
-		rec.ResponseElements = r.print.elements(c.Output)
-	}
-	if c.TLS != nil {
-		rec.TLSDetails = &tlsDetails{
-			strings.ReplaceAll(tls.VersionName(c.TLS.Version), "TLS 1", "TLSv1"), tls.CipherSuiteName(c.TLS.CipherSuite), c.Host,
-		}
-	}
-	if v := via(c); v != nil {
-		rec.VpcEndpointID, rec.VpcEndpointAccount = v.Endpoint, v.Account
-	}
-	text, _ := r.print.append(make([]byte, 0, 1<<10+len(rec.RequestParameters)+len(rec.ResponseElements)), reflect.ValueOf(rec))
-	e.Text = string(text)
-	return e, nil
 }
 
 // via is the VPC endpoint that a call came through; nil: none.

@@ -17,17 +17,17 @@ import (
 	"neargate/wire"
 )
 
-// Log keeps events.
+// Log keeps events. Append must not keep the list.
 type Log interface {
 	Append([]trail.Event) error
 	Lookup(context.Context, trail.Query) (trail.Page, error)
 }
 
-// flushEvery bounds how old an event gets before it is on disk: what a killed process
-// loses at most. backlog and maxWaiting are how many calls may wait for it, and how many
-// bytes of bodies with them; then callers wait.
+// flushEvery bounds how long a call waits until its event is with the operating system:
+// what a killed process loses at most. backlog and maxWaiting are how many calls may
+// wait for it, and how many bytes of bodies with them; then callers wait.
 const (
-	flushEvery = 500 * time.Millisecond
+	flushEvery = 20 * time.Millisecond
 	backlog    = 20_000
 	maxWaiting = 32 << 20
 	chunk      = 1000
@@ -37,20 +37,25 @@ const (
 type Recorder struct {
 	store store.Store
 	log   Log
-	ids   *arn.Source
 	errs  *slog.Logger
-	print printer
+	some  chan struct{} // has an element when calls began to wait
 
-	room  chan struct{} // a token for each waiting call
-	mu    sync.Mutex    // of waiting
+	mu    sync.Mutex // of what follows
+	room  sync.Cond  // there is room for another call
 	wait  []wire.Call
-	bytes int        // of the bodies of what waits
+	left  int // calls that have not been written
+	bytes int // of the bodies of what waits
+
 	out   sync.Mutex // held while events are written, so that their order is kept
+	maker maker
+	calls []wire.Call // to wait in next
 }
 
 // New makes a recorder that writes to log and looks sessions up in the store.
 func New(s store.Store, log Log, ids *arn.Source, errs *slog.Logger) *Recorder {
-	return &Recorder{store: s, log: log, ids: ids, errs: errs, room: make(chan struct{}, backlog)}
+	r := &Recorder{store: s, log: log, errs: errs, some: make(chan struct{}, 1), maker: maker{ids: ids}}
+	r.room.L = &r.mu
+	return r
 }
 
 // Observe takes note of a call, if CloudTrail would: it has an account, and is no call
@@ -59,19 +64,28 @@ func (r *Recorder) Observe(c wire.Call) {
 	if c.Operation == "" || accountOf(&c) == "" || ofData(c.Service, c.Operation) {
 		return
 	}
-	// What is longer than an event may be is not kept until then.
+	// What is not in the event, or longer than it may be, is not kept until then.
 	if c.Read > 2*maxElements {
 		c.Input = nil
 	}
-	if c.Wrote > 2*maxElements {
+	if c.Wrote > 2*maxElements || c.Code != "" || !answers(c.Service, c.Operation) {
 		c.Output = nil
 	}
-	r.room <- struct{}{}
 	r.mu.Lock()
+	for r.left >= backlog {
+		r.room.Wait()
+	}
 	r.wait = append(r.wait, c)
+	r.left++
 	r.bytes += c.Read + c.Wrote
-	full := r.bytes > maxWaiting
+	first, full := len(r.wait) == 1, r.bytes > maxWaiting
 	r.mu.Unlock()
+	if first {
+		select {
+		case r.some <- struct{}{}:
+		default:
+		}
+	}
 	if full {
 		r.Flush()
 	}
@@ -91,17 +105,19 @@ func ofData(service, operation string) bool {
 
 // Run writes events until ctx ends, and then those that are left.
 func (r *Recorder) Run(ctx context.Context) error {
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
-	for {
-		r.Flush()
+	soon := time.NewTimer(0)
+	defer soon.Stop()
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
+		case <-r.some:
+			soon.Reset(flushEvery)
+		case <-soon.C:
 			r.Flush()
-			return nil
-		case <-tick.C:
 		}
 	}
+	r.Flush()
+	return nil
 }
 
 // Flush writes what has been observed up to now.
@@ -110,30 +126,31 @@ func (r *Recorder) Flush() {
 	defer r.out.Unlock()
 	r.mu.Lock()
 	calls := r.wait
-	r.wait, r.bytes = nil, 0
+	r.wait, r.bytes = r.calls[:0], 0
 	r.mu.Unlock()
-	for len(calls) > 0 {
-		n := min(len(calls), chunk)
-		r.write(calls[:n])
-		calls = calls[n:]
-		for range n {
-			<-r.room
-		}
+	for rest := calls; len(rest) > 0; {
+		n := min(len(rest), chunk)
+		r.write(rest[:n])
+		rest = rest[n:]
+		r.mu.Lock()
+		r.left -= n
+		r.mu.Unlock()
+		r.room.Broadcast()
+	}
+	clear(calls)
+	if r.calls = calls; cap(calls) > keepCalls {
+		r.calls = nil
 	}
 }
 
+// keepCalls is the longest list of calls that is used again.
+const keepCalls = 2000
+
 func (r *Recorder) write(calls []wire.Call) {
-	events := make([]trail.Event, 0, len(calls))
-	err := r.store.View(context.Background(), func(tx store.Tx) error {
-		events = events[:0]
-		for i := range calls {
-			e, err := r.event(tx, &calls[i])
-			if err != nil {
-				return err
-			}
-			events = append(events, e)
-		}
-		return nil
+	var events []trail.Event
+	err := r.store.View(context.Background(), func(tx store.Tx) (err error) {
+		events, err = r.maker.make(tx, calls)
+		return err
 	})
 	if err == nil {
 		err = r.log.Append(events)

@@ -1,6 +1,8 @@
 package target
 
 import (
+	"slices"
+
 	"neargate/arn"
 	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
@@ -17,9 +19,14 @@ var edgeResources = merge(
 	each(Input.associated, "DisassociateAddress"),
 	each(func(in Input) []string {
 		return append(in.ec2("natgateway", nil, "*"),
-			append(in.ec2("subnet", nil, in.text("SubnetId")), in.ec2("elastic-ip", nil, in.text("AllocationId"))...)...)
+			append(in.ec2("subnet", nil, in.text("SubnetId")), in.ec2("elastic-ip", in.list("SecondaryAllocationIds"), in.text("AllocationId"))...)...)
 	}, "CreateNatGateway"),
-	each(func(in Input) []string { return in.ec2("natgateway", nil, in.text("NatGatewayId")) }, "DeleteNatGateway"),
+	each(func(in Input) []string { return in.ec2("natgateway", nil, in.text("NatGatewayId")) },
+		"DeleteNatGateway", "AssignPrivateNatGatewayAddress", "UnassignPrivateNatGatewayAddress"),
+	each(func(in Input) []string {
+		return append(in.ec2("natgateway", nil, in.text("NatGatewayId")), in.ec2("elastic-ip", in.list("AllocationIds"), "")...)
+	}, "AssociateNatGatewayAddress"),
+	each(Input.associatedNat, "DisassociateNatGatewayAddress"),
 	each(func(in Input) []string {
 		return append(append(in.ec2("vpc-endpoint", nil, "*"), in.ec2("vpc", nil, in.text("VpcId"))...), in.endpointParts()...)
 	}, "CreateVpcEndpoint"),
@@ -76,6 +83,19 @@ func (in Input) associated() []string {
 		}
 	}
 	return nil
+}
+
+// associatedNat are the gateway that a request names and the addresses of the
+// associations that it names.
+func (in Input) associatedNat() []string {
+	out := in.ec2("natgateway", nil, in.text("NatGatewayId"))
+	g, _, err := edges.NatGateways.Find(in.Tx, in.Caller.Account, in.Caller.Region, in.text("NatGatewayId"))
+	for _, a := range g.Addresses {
+		if err == nil && a.Association != "" && slices.Contains(in.list("AssociationIds"), a.Association) {
+			out = append(out, in.ec2("elastic-ip", nil, a.Allocation)...)
+		}
+	}
+	return out
 }
 
 // accepted are the connection that a request names and the VPC that it is to.

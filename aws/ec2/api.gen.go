@@ -16,8 +16,10 @@ type API interface {
 	AllocateAddress(context.Context, *AllocateAddressInput) (*AllocateAddressOutput, error)
 	AssignIpv6Addresses(context.Context, *AssignIpv6AddressesInput) (*AssignIpv6AddressesOutput, error)
 	AssignPrivateIpAddresses(context.Context, *AssignPrivateIpAddressesInput) (*AssignPrivateIpAddressesOutput, error)
+	AssignPrivateNatGatewayAddress(context.Context, *AssignPrivateNatGatewayAddressInput) (*AssignPrivateNatGatewayAddressOutput, error)
 	AssociateAddress(context.Context, *AssociateAddressInput) (*AssociateAddressOutput, error)
 	AssociateDhcpOptions(context.Context, *AssociateDhcpOptionsInput) (*AssociateDhcpOptionsOutput, error)
+	AssociateNatGatewayAddress(context.Context, *AssociateNatGatewayAddressInput) (*AssociateNatGatewayAddressOutput, error)
 	AssociateRouteTable(context.Context, *AssociateRouteTableInput) (*AssociateRouteTableOutput, error)
 	AssociateSubnetCidrBlock(context.Context, *AssociateSubnetCidrBlockInput) (*AssociateSubnetCidrBlockOutput, error)
 	AssociateVpcCidrBlock(context.Context, *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
@@ -93,6 +95,7 @@ type API interface {
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
 	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
 	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
+	DisassociateNatGatewayAddress(context.Context, *DisassociateNatGatewayAddressInput) (*DisassociateNatGatewayAddressOutput, error)
 	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
 	DisassociateSubnetCidrBlock(context.Context, *DisassociateSubnetCidrBlockInput) (*DisassociateSubnetCidrBlockOutput, error)
 	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
@@ -119,6 +122,7 @@ type API interface {
 	StartNetworkInsightsAnalysis(context.Context, *StartNetworkInsightsAnalysisInput) (*StartNetworkInsightsAnalysisOutput, error)
 	UnassignIpv6Addresses(context.Context, *UnassignIpv6AddressesInput) (*UnassignIpv6AddressesOutput, error)
 	UnassignPrivateIpAddresses(context.Context, *UnassignPrivateIpAddressesInput) (*UnassignPrivateIpAddressesOutput, error)
+	UnassignPrivateNatGatewayAddress(context.Context, *UnassignPrivateNatGatewayAddressInput) (*UnassignPrivateNatGatewayAddressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsEgress(context.Context, *UpdateSecurityGroupRuleDescriptionsEgressInput) (*UpdateSecurityGroupRuleDescriptionsEgressOutput, error)
 	UpdateSecurityGroupRuleDescriptionsIngress(context.Context, *UpdateSecurityGroupRuleDescriptionsIngressInput) (*UpdateSecurityGroupRuleDescriptionsIngressOutput, error)
 }
@@ -138,8 +142,10 @@ func Describe(api API) shape.Service {
 			shape.Op("AllocateAddress", api.AllocateAddress),
 			shape.Op("AssignIpv6Addresses", api.AssignIpv6Addresses),
 			shape.Op("AssignPrivateIpAddresses", api.AssignPrivateIpAddresses),
+			shape.Op("AssignPrivateNatGatewayAddress", api.AssignPrivateNatGatewayAddress),
 			shape.Op("AssociateAddress", api.AssociateAddress),
 			shape.Void("AssociateDhcpOptions", api.AssociateDhcpOptions),
+			shape.Op("AssociateNatGatewayAddress", api.AssociateNatGatewayAddress),
 			shape.Op("AssociateRouteTable", api.AssociateRouteTable),
 			shape.Op("AssociateSubnetCidrBlock", api.AssociateSubnetCidrBlock),
 			shape.Op("AssociateVpcCidrBlock", api.AssociateVpcCidrBlock),
@@ -215,6 +221,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
 			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
 			shape.Void("DisassociateAddress", api.DisassociateAddress),
+			shape.Op("DisassociateNatGatewayAddress", api.DisassociateNatGatewayAddress),
 			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
 			shape.Op("DisassociateSubnetCidrBlock", api.DisassociateSubnetCidrBlock),
 			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
@@ -241,6 +248,7 @@ func Describe(api API) shape.Service {
 			shape.Op("StartNetworkInsightsAnalysis", api.StartNetworkInsightsAnalysis),
 			shape.Op("UnassignIpv6Addresses", api.UnassignIpv6Addresses),
 			shape.Void("UnassignPrivateIpAddresses", api.UnassignPrivateIpAddresses),
+			shape.Op("UnassignPrivateNatGatewayAddress", api.UnassignPrivateNatGatewayAddress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsEgress", api.UpdateSecurityGroupRuleDescriptionsEgress),
 			shape.Op("UpdateSecurityGroupRuleDescriptionsIngress", api.UpdateSecurityGroupRuleDescriptionsIngress),
 		},

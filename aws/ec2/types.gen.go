@@ -215,6 +215,20 @@ type AssignPrivateIpAddressesOutput struct {
 	NetworkInterfaceId         *string                    `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
 }
 
+// AssignPrivateNatGatewayAddressInput is the AWS shape com.amazonaws.ec2#AssignPrivateNatGatewayAddressRequest.
+type AssignPrivateNatGatewayAddressInput struct {
+	DryRun                *bool    `aws:"DryRun"`
+	NatGatewayId          *string  `aws:"NatGatewayId,required"`
+	PrivateIpAddressCount *int32   `aws:"PrivateIpAddressCount,range=1:31"`
+	PrivateIpAddresses    []string `aws:"PrivateIpAddresses" form:"PrivateIpAddress"`
+}
+
+// AssignPrivateNatGatewayAddressOutput is the AWS shape com.amazonaws.ec2#AssignPrivateNatGatewayAddressResult.
+type AssignPrivateNatGatewayAddressOutput struct {
+	NatGatewayAddresses []NatGatewayAddress `aws:"NatGatewayAddresses" xml:"natGatewayAddressSet" item:"item"`
+	NatGatewayId        *string             `aws:"NatGatewayId" xml:"natGatewayId"`
+}
+
 // AssignedPrivateIpAddress is the AWS shape com.amazonaws.ec2#AssignedPrivateIpAddress.
 type AssignedPrivateIpAddress struct {
 	PrivateIpAddress *string `aws:"PrivateIpAddress" xml:"privateIpAddress"`
@@ -245,6 +259,22 @@ type AssociateDhcpOptionsInput struct {
 
 // AssociateDhcpOptionsOutput is empty: the model names no shape for it.
 type AssociateDhcpOptionsOutput struct{}
+
+// AssociateNatGatewayAddressInput is the AWS shape com.amazonaws.ec2#AssociateNatGatewayAddressRequest.
+type AssociateNatGatewayAddressInput struct {
+	AllocationIds      []string `aws:"AllocationIds,required" form:"AllocationId"`
+	AvailabilityZone   *string  `aws:"AvailabilityZone"`
+	AvailabilityZoneId *string  `aws:"AvailabilityZoneId"`
+	DryRun             *bool    `aws:"DryRun"`
+	NatGatewayId       *string  `aws:"NatGatewayId,required"`
+	PrivateIpAddresses []string `aws:"PrivateIpAddresses" form:"PrivateIpAddress"`
+}
+
+// AssociateNatGatewayAddressOutput is the AWS shape com.amazonaws.ec2#AssociateNatGatewayAddressResult.
+type AssociateNatGatewayAddressOutput struct {
+	NatGatewayAddresses []NatGatewayAddress `aws:"NatGatewayAddresses" xml:"natGatewayAddressSet" item:"item"`
+	NatGatewayId        *string             `aws:"NatGatewayId" xml:"natGatewayId"`
+}
 
 // AssociateRouteTableInput is the AWS shape com.amazonaws.ec2#AssociateRouteTableRequest.
 type AssociateRouteTableInput struct {
@@ -1452,6 +1482,20 @@ type DisassociateAddressInput struct {
 
 // DisassociateAddressOutput is empty: the model names no shape for it.
 type DisassociateAddressOutput struct{}
+
+// DisassociateNatGatewayAddressInput is the AWS shape com.amazonaws.ec2#DisassociateNatGatewayAddressRequest.
+type DisassociateNatGatewayAddressInput struct {
+	AssociationIds          []string `aws:"AssociationIds,required" form:"AssociationId"`
+	DryRun                  *bool    `aws:"DryRun"`
+	MaxDrainDurationSeconds *int32   `aws:"MaxDrainDurationSeconds,range=1:4000"`
+	NatGatewayId            *string  `aws:"NatGatewayId,required"`
+}
+
+// DisassociateNatGatewayAddressOutput is the AWS shape com.amazonaws.ec2#DisassociateNatGatewayAddressResult.
+type DisassociateNatGatewayAddressOutput struct {
+	NatGatewayAddresses []NatGatewayAddress `aws:"NatGatewayAddresses" xml:"natGatewayAddressSet" item:"item"`
+	NatGatewayId        *string             `aws:"NatGatewayId" xml:"natGatewayId"`
+}
 
 // DisassociateRouteTableInput is the AWS shape com.amazonaws.ec2#DisassociateRouteTableRequest.
 type DisassociateRouteTableInput struct {
@@ -2784,6 +2828,20 @@ type UnassignPrivateIpAddressesInput struct {
 
 // UnassignPrivateIpAddressesOutput is empty: the model names no shape for it.
 type UnassignPrivateIpAddressesOutput struct{}
+
+// UnassignPrivateNatGatewayAddressInput is the AWS shape com.amazonaws.ec2#UnassignPrivateNatGatewayAddressRequest.
+type UnassignPrivateNatGatewayAddressInput struct {
+	DryRun                  *bool    `aws:"DryRun"`
+	MaxDrainDurationSeconds *int32   `aws:"MaxDrainDurationSeconds,range=1:4000"`
+	NatGatewayId            *string  `aws:"NatGatewayId,required"`
+	PrivateIpAddresses      []string `aws:"PrivateIpAddresses,required" form:"PrivateIpAddress"`
+}
+
+// UnassignPrivateNatGatewayAddressOutput is the AWS shape com.amazonaws.ec2#UnassignPrivateNatGatewayAddressResult.
+type UnassignPrivateNatGatewayAddressOutput struct {
+	NatGatewayAddresses []NatGatewayAddress `aws:"NatGatewayAddresses" xml:"natGatewayAddressSet" item:"item"`
+	NatGatewayId        *string             `aws:"NatGatewayId" xml:"natGatewayId"`
+}
 
 // UnsuccessfulItem is the AWS shape com.amazonaws.ec2#UnsuccessfulItem.
 type UnsuccessfulItem struct {

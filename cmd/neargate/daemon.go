@@ -30,6 +30,7 @@ import (
 	"neargate/dataplane/trails"
 	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
+	"neargate/internal/headroom"
 	"neargate/internal/install"
 	"neargate/internal/muxtls"
 	"neargate/internal/profile"
@@ -58,6 +59,9 @@ type options struct {
 
 // grace is how long requests in progress may take when the daemon ends.
 const grace = 5 * time.Second
+
+// garbage is how much may gather before it is collected, beside what is in use.
+const garbage = 32 << 20
 
 // daemon is a running installation.
 type daemon struct {
@@ -129,6 +133,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		defer cancel()
 		err = errors.Join(err, d.tel.Close(last))
 	}()
+	defer headroom.Reserve(garbage)()
 	if err := d.readSecrets(); err != nil {
 		return err
 	}

@@ -102,12 +102,12 @@ func (s *vpcServer) Set(v vpc.View) {
 	}
 	s.doors.Set(v)
 	for _, i := range slices.Concat(v.Interfaces, v.Peers) {
-		private, err := netip.ParseAddr(i.Primary())
-		if err != nil {
-			continue
-		}
-		if public, err := netip.ParseAddr(i.PublicIP); err == nil {
-			c.Public[public] = private
+		for _, m := range i.Mappings() {
+			private, perr := netip.ParseAddr(m.PrivateIP)
+			public, err := netip.ParseAddr(m.PublicIP)
+			if perr == nil && err == nil {
+				c.Public[public] = private
+			}
 		}
 	}
 	s.resolver.Set(s.id, c)

@@ -28,19 +28,19 @@ type NatState struct {
 	Found     bool
 	Subnet    network.Subnet
 	HasSubnet bool
-	Internet  bool // an internet gateway is attached to the VPC
-	Address   record.ElasticIP
-	HasIP     bool // the Elastic IP address exists
+	Internet  bool                        // an internet gateway is attached to the VPC
+	Elastic   map[string]record.ElasticIP // those of its Elastic IP addresses that exist, by allocation
 }
 
-// NatAction is a decision about one NAT gateway: exactly one of Provide, Code,
+// NatAction is a decision about one NAT gateway: exactly one of Provide, Settle, Code,
 // Release and Forget.
 type NatAction struct {
 	Gateway       record.NatGateway
 	Subnet        network.Subnet
-	Address       record.ElasticIP
+	Elastic       map[string]record.ElasticIP
 	At            time.Time
 	Provide       bool   // take its interface and addresses
+	Settle        bool   // take addresses that come, return those that went
 	Code, Message string // why it cannot be
 	Release       bool   // return them
 	Forget        bool
@@ -65,7 +65,7 @@ func NatGateways(ids *arn.Source) loop.Runner {
 
 func loadNat(tx store.Tx, k Key) (s NatState, err error) {
 	s.Gateway, s.Found, err = edges.NatGateways.Find(tx, k.Account, k.Region, k.ID)
-	if err != nil || !s.Found || s.Gateway.State != record.Pending {
+	if err != nil || !s.Found || s.Gateway.State != record.Pending && s.Gateway.State != record.Available {
 		return s, err
 	}
 	s.Subnet, s.HasSubnet, err = tables.Subnets.Find(tx, k.Account, k.Region, s.Gateway.Subnet)
@@ -78,18 +78,33 @@ func loadNat(tx store.Tx, k Key) (s NatState, err error) {
 		}
 		s.Internet = s.Internet || g.Vpc == s.Gateway.Vpc
 	}
-	s.Address, s.HasIP, err = edges.ElasticIPs.Find(tx, k.Account, k.Region, s.Gateway.Addresses[0].Allocation)
-	return s, err
+	s.Elastic = map[string]record.ElasticIP{}
+	for _, a := range s.Gateway.Addresses {
+		ip, found, err := edges.ElasticIPs.Find(tx, k.Account, k.Region, a.Allocation)
+		if err != nil {
+			return s, err
+		}
+		if found {
+			s.Elastic[a.Allocation] = ip
+		}
+	}
+	return s, nil
 }
 
 // PlanNat decides for one NAT gateway. Source of the failures: Amazon VPC User
 // Guide, troubleshoot NAT gateways.
 func PlanNat(now time.Time, s NatState) ([]NatAction, time.Time) {
 	g := s.Gateway
-	a := NatAction{Gateway: g, Subnet: s.Subnet, Address: s.Address, At: now}
+	a := NatAction{Gateway: g, Subnet: s.Subnet, Elastic: s.Elastic, At: now}
 	switch {
-	case !s.Found || g.State == record.Available:
+	case !s.Found:
 		return nil, time.Time{}
+	case g.State == record.Available:
+		var next time.Time
+		if a.Settle, next = unsettled(now, &g); a.Settle {
+			return []NatAction{a}, time.Time{}
+		}
+		return nil, next
 	case g.State == record.Deleting:
 		a.Release = true
 		return []NatAction{a}, time.Time{}
@@ -100,7 +115,6 @@ func PlanNat(now time.Time, s NatState) ([]NatAction, time.Time) {
 		a.Forget = true
 		return []NatAction{a}, time.Time{}
 	}
-	allocation := g.Addresses[0].Allocation
 	switch {
 	case !s.HasSubnet:
 		a.Code, a.Message = "InvalidSubnetID.NotFound", fmt.Sprintf("The specified subnet %s does not exist or could not be found.", g.Subnet)
@@ -108,14 +122,26 @@ func PlanNat(now time.Time, s NatState) ([]NatAction, time.Time) {
 		a.Provide = true
 	case !s.Internet:
 		a.Code, a.Message = "Gateway.NotAttached", fmt.Sprintf("Network %s has no Internet gateway attached", g.Vpc)
-	case !s.HasIP:
-		a.Code, a.Message = "InvalidAllocationID.NotFound", fmt.Sprintf("Elastic IP address %s could not be associated with this NAT gateway", allocation)
-	case s.Address.ENI != "":
-		a.Code, a.Message = "Resource.AlreadyAssociated", fmt.Sprintf("Elastic IP address %s is already associated", allocation)
 	default:
-		a.Provide = true
+		for _, of := range g.Addresses {
+			if a.Code, a.Message = unusable(s.Elastic, of.Allocation); a.Code != "" {
+				break
+			}
+		}
+		a.Provide = a.Code == ""
 	}
 	return []NatAction{a}, time.Time{}
+}
+
+// unusable says why an Elastic IP address cannot be a gateway's.
+func unusable(elastic map[string]record.ElasticIP, allocation string) (code, message string) {
+	switch ip, found := elastic[allocation]; {
+	case !found:
+		return "InvalidAllocationID.NotFound", fmt.Sprintf("Elastic IP address %s could not be associated with this NAT gateway", allocation)
+	case ip.ENI != "":
+		return "Resource.AlreadyAssociated", fmt.Sprintf("Elastic IP address %s is already associated", allocation)
+	}
+	return "", ""
 }
 
 func (m natMinter) write(tx store.Tx, a NatAction) error {
@@ -132,6 +158,14 @@ func (m natMinter) write(tx store.Tx, a NatAction) error {
 		if err := m.provide(tx, &a); err != nil {
 			return err
 		}
+	case a.Settle:
+		e, err := tables.NetworkInterfaces.Get(tx, g.Account, g.Region, g.Addresses[0].ENI)
+		if err != nil {
+			return err
+		}
+		if err := m.settle(tx, &a, &e); err != nil {
+			return err
+		}
 	}
 	if a.Code != "" {
 		g.State, g.FailureCode, g.FailureMessage, g.DeletedAt = record.Failed, a.Code, a.Message, a.At
@@ -139,37 +173,18 @@ func (m natMinter) write(tx store.Tx, a NatAction) error {
 	return edges.NatGateways.Put(tx, g)
 }
 
-// provide takes the gateway's interface and addresses, or says in the action why
-// it cannot.
+// provide takes the gateway's interface and addresses, or says in the action why it
+// cannot have the first; of others, their status says it.
 func (m natMinter) provide(tx store.Tx, a *NatAction) error {
 	g := &a.Gateway
 	e := record.Interface(&a.Subnet, m.ids.EC2("eni"), m.ids.EC2(record.AttachmentPrefix), network.TypeNatGateway, g.ID, nil, a.At)
 	g.Addresses = slices.Clone(g.Addresses)
-	of := &g.Addresses[0]
-	ip, err := of.PrivateIP, error(nil)
-	if ip == "" {
-		ip, err = address.Allocate(tx, &a.Subnet, e.ID)
-	} else {
-		err = address.Take(tx, &a.Subnet, e.ID, ip)
-	}
-	switch {
-	case errors.Is(err, address.ErrExhausted):
-		a.Code, a.Message = "InsufficientFreeAddressesInSubnet", "Subnet has insufficient free addresses to create this NAT gateway"
-		return nil
-	case errors.Is(err, address.ErrInUse), errors.Is(err, address.ErrOutside):
-		a.Code, a.Message = "InvalidIPAddress.InUse", fmt.Sprintf("The private IP address %s is not available in the subnet", ip)
-		return nil
-	case err != nil:
+	var err error
+	if a.Code, a.Message, err = m.have(tx, a, &e, &g.Addresses[0]); a.Code != "" || err != nil {
 		return err
 	}
-	e.Addresses = []string{ip}
-	of.ENI, of.PrivateIP, g.State = e.ID, ip, record.Available
-	if g.Private {
-		return tables.NetworkInterfaces.Put(tx, &e)
-	}
-	a.Address.NatGateway = g.ID
-	of.PublicIP, of.Association = a.Address.Address, m.ids.EC2("eipassoc")
-	return address.Associate(tx, &a.Address, &e, of.Association)
+	g.State = record.Available
+	return m.settle(tx, a, &e)
 }
 
 // release returns the gateway's interfaces and addresses. Its Elastic IP addresses

@@ -2,69 +2,83 @@ package trailstore
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
-	"fmt"
-
-	"github.com/cockroachdb/pebble/v2"
+	"slices"
 
 	"neargate/resource/trail"
 )
 
-// spaceArrival begins the keys of events in the order of arrival. It sorts after all
-// accounts.
-const spaceArrival = 0xfe
-
 // arrivedBytes bounds the texts of the events that Arrived answers at a time.
 const arrivedBytes = 4 << 20
 
-func arrivalKey(seq uint64) []byte { return binary.BigEndian.AppendUint64([]byte{spaceArrival}, seq) }
-
-// lastArrival is the number of the event that came last, 0 for none.
-func (s *Store) lastArrival() (seq uint64, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceArrival}})
-	if err != nil {
-		return 0, err
-	}
-	if it.Last() {
-		seq = binary.BigEndian.Uint64(it.Key()[1:])
-	}
-	return seq, errors.Join(it.Error(), it.Close())
-}
-
 // Arrived reads events in the order in which they came, after a position, at most a
 // number of them and of bytes; more reports that there are others behind them. Events
-// that have been deleted meanwhile are left out.
+// that have been deleted meanwhile are left out. What it answers is on disk.
 func (s *Store) Arrived(ctx context.Context, after uint64, limit int) (out []trail.Arrival, more bool, err error) {
-	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: arrivalKey(after + 1), UpperBound: []byte{spaceArrival + 1}})
-	if err != nil {
+	if err := s.Sync(); err != nil {
 		return nil, false, err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
 	bytes := 0
-	for ok := it.First(); ok; ok = it.Next() {
+	for _, p := range s.located(func(p *page) bool { return p.last > after }) {
 		if len(out) == limit || bytes >= arrivedBytes {
 			return out, true, nil
 		}
-		k, err := it.ValueAndErr()
-		if err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
-		text, closer, err := s.db.Get(k)
-		if errors.Is(err, pebble.ErrNotFound) {
+		_, err := s.each(p, func(a *trail.Arrival) {
+			switch {
+			case a.Position <= after:
+			case len(out) == limit || bytes >= arrivedBytes:
+				more = true
+			default:
+				out = append(out, *a)
+				bytes += len(a.Text)
+			}
+		})
+		if err != nil || more {
+			return out, more, err
+		}
+	}
+	return out, false, nil
+}
+
+// located is a page and where it is.
+type located struct {
+	*segment
+	page
+}
+
+// located finds pages, in the order of arrival.
+func (s *Store) located(want func(*page) bool) (all []located) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.segments {
+		if len(g.pages) == 0 || !want(&page{summary: g.summary}) {
 			continue
 		}
-		if err != nil {
-			return nil, false, err
+		for i := range g.pages {
+			if want(&g.pages[i]) {
+				all = append(all, located{g, g.pages[i]})
+			}
 		}
-		a := trail.Arrival{Position: binary.BigEndian.Uint64(it.Key()[1:])}
-		bytes += len(text)
-		err = errors.Join(json.Unmarshal(text, &a.Event), closer.Close())
-		if err != nil {
-			return nil, false, fmt.Errorf("trailstore: stored event: %w", err)
-		}
-		out = append(out, a)
 	}
-	return out, false, it.Error()
+	return slices.Clip(all)
+}
+
+// each calls f for all events of a page, in the order of arrival, and returns how many
+// bytes it read. f must copy what it keeps. Frames that are damaged are left out.
+func (s *Store) each(p located, f func(*trail.Arrival)) (read int64, err error) {
+	b, err := p.read(&p.page)
+	for len(b) > 0 && err == nil {
+		n, body, ok := cut(b)
+		if !ok {
+			s.log.Error("CloudTrail events are damaged and left out", "file", p.path, "offset", p.offset+read)
+			return p.length, nil
+		}
+		if body == nil || unpack(body, f) != nil {
+			s.log.Error("CloudTrail events are damaged and left out", "file", p.path, "offset", p.offset+read)
+		}
+		b, read = b[n:], read+n
+	}
+	return read, err
 }

@@ -1,13 +1,13 @@
 package trailstore
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
+	"slices"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"neargate/resource/trail"
 )
@@ -15,85 +15,82 @@ import (
 // sweepEvery is how often old events are deleted. Lookups never see them.
 const sweepEvery = time.Hour
 
-// day is how much goes at a time when there is too much.
-const day = 24 * time.Hour
-
-// Run deletes old events now and every hour until ctx ends.
+// Run writes what is added to disk within half a second, and deletes old events now and
+// every hour, until ctx ends.
 func (s *Store) Run(ctx context.Context, log *slog.Logger) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		if err := s.Sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			log.Error("old CloudTrail events could not be deleted", "error", err)
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	report := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
+			log.Error(what, "error", err)
 		}
+	}
+	report("old CloudTrail events could not be deleted", s.Sweep(time.Now()))
+	sync := time.NewTicker(syncEvery)
+	defer sync.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-sync.C:
+			report("CloudTrail events could not be written to disk", s.Sync())
+		case <-sweep.C:
+			report("old CloudTrail events could not be deleted", s.Sweep(time.Now()))
 		}
 	}
 }
 
-// Sweep deletes what is older than trail.Keep, and the oldest days of events as long as
-// there are more bytes than may be.
-func (s *Store) Sweep(ctx context.Context, now time.Time) error {
-	cutoff := now.Add(-trail.Keep)
-	if _, err := s.drop(cutoff); err != nil {
-		return err
-	}
-	for ctx.Err() == nil {
-		used, err := s.used()
-		if err != nil || used <= s.max {
-			return err
-		}
-		oldest, err := s.drop(cutoff)
-		if err != nil || oldest.IsZero() {
-			return err
-		}
-		if cutoff = oldest.Add(day); cutoff.After(now) {
-			return nil // what is left is of today
-		}
-		if _, err := s.drop(cutoff); err != nil {
-			return err
-		}
-		if err := s.db.Compact(ctx, []byte{0}, []byte{0xff}, false); err != nil {
+// Sweep deletes the segments of which every event is older than trail.Keep, and the
+// oldest ones as long as there are more bytes than may be.
+func (s *Store) Sweep(now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file != nil && now.Sub(time.Unix(0, int64(s.segments[len(s.segments)-1].first))) >= segmentAge {
+		if err := s.seal(); err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
+	cutoff := nanos(now.Add(-trail.Keep))
+	err := s.drop(func(g *segment) bool { return g.newest.time < cutoff })
+	return errors.Join(err, s.trim())
 }
 
-// used is how many bytes the events in sorted files take. What is not yet in one is
-// bounded by its memory.
-func (s *Store) used() (uint64, error) { return s.db.EstimateDiskUsage([]byte{0}, []byte{0xff}) }
-
-// drop deletes events before a time and returns the time of the oldest that is left,
-// zero when none is.
-func (s *Store) drop(before time.Time) (oldest time.Time, err error) {
-	if err := s.db.DeleteRange(arrivalKey(0), arrivalKey(uint64(max(before.UnixNano(), 0))), pebble.NoSync); err != nil {
-		return oldest, err
-	}
-	it, err := s.db.NewIter(&pebble.IterOptions{UpperBound: []byte{spaceArrival}})
-	if err != nil {
-		return oldest, err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; {
-		p := prefixOf(it.Key())
-		end := append(bytes.Clone(p[:len(p)-1]), 1)
-		if err := s.db.DeleteRange(at(p, time.Unix(0, 0)), at(p, before), pebble.NoSync); err != nil {
-			return oldest, err
+// trim deletes the oldest segments as long as there are more bytes than may be.
+func (s *Store) trim() error {
+	used := s.used()
+	return s.drop(func(g *segment) bool {
+		if used <= s.max {
+			return false
 		}
-		if it.SeekGE(at(p, before)) && bytes.HasPrefix(it.Key(), p) {
-			t := time.Unix(0, int64(binary.BigEndian.Uint64(it.Key()[len(p):])))
-			if oldest.IsZero() || t.Before(oldest) {
-				oldest = t
-			}
-		}
-		ok = it.SeekGE(end)
-	}
-	return oldest, it.Error()
+		used -= g.size
+		return true
+	})
 }
 
-// prefixOf is the prefix of a key: all up to its time and number.
-func prefixOf(key []byte) []byte { return bytes.Clone(key[:len(key)-16]) }
+// used is how many bytes the events take.
+func (s *Store) used() (n int64) {
+	for _, g := range s.segments {
+		n += g.size
+	}
+	return n
+}
+
+// drop deletes segments, but never the active one.
+func (s *Store) drop(unwanted func(*segment) bool) (err error) {
+	active := len(s.segments)
+	if s.file != nil {
+		active--
+	}
+	var left []*segment // readers have the old list
+	for i, g := range s.segments {
+		if i >= active || !unwanted(g) {
+			left = append(left, g)
+			continue
+		}
+		if e := os.Remove(g.path); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			left, err = append(left, g), errors.Join(err, e)
+		}
+	}
+	s.segments = slices.Clip(left)
+	return err
+}

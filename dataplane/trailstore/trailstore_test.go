@@ -3,6 +3,7 @@ package trailstore
 import (
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func names(t *testing.T, s *Store, q trail.Query) (out []string) {
 // TestLookup pages through events newest first, by time and attribute, in one account
 // and region, also after another start.
 func TestLookup(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "a[b]*?")
 	s := open(t, Config{Dir: dir})
 	var batch []trail.Event
 	for i := range 10 {
@@ -89,68 +90,93 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// TestSweep deletes segments whose events are all too old to be looked up.
 func TestSweep(t *testing.T) {
 	s := open(t, Config{Dir: t.TempDir()})
 	defer s.Close()
 	now := start.Add(trail.Keep)
-	if err := s.Append([]trail.Event{
-		{ID: "old", Account: "1", Region: "a", Time: start.Add(-time.Second)},
-		{ID: "kept", Account: "1", Region: "a", Time: start.Add(time.Second)},
-		{ID: "old too", Account: "2", Region: "b", Time: start.Add(-time.Hour)},
-	}); err != nil {
-		t.Fatal(err)
+	add := func(at time.Time, events ...trail.Event) {
+		t.Helper()
+		n := uint64(at.UnixNano())
+		if err := s.add(events, func(int) uint64 { n++; return n }); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := s.Sweep(t.Context(), now); err != nil {
-		t.Fatal(err)
+	add(start.Add(-2*time.Hour), trail.Event{ID: "old", Account: "1", Region: "a", Time: start.Add(-2 * time.Hour)})
+	add(start.Add(21*time.Hour), trail.Event{ID: "kept", Account: "1", Region: "a", Time: start.Add(21 * time.Hour)},
+		trail.Event{ID: "old too", Account: "2", Region: "b", Time: start.Add(-time.Hour)})
+	add(start.Add(48*time.Hour), trail.Event{ID: "new", Account: "1", Region: "a", Time: start.Add(48 * time.Hour)})
+	for _, tt := range []struct {
+		now      time.Time
+		want     string
+		segments int
+	}{
+		{now, "new kept old", 2}, // what is old is in a segment with what is not, and found by who asks for it
+		{now.Add(23*time.Hour + 1), "new", 1},
+		{now.Add(49 * time.Hour), "", 0},
+	} {
+		if err := s.Sweep(tt.now); err != nil {
+			t.Fatal(err)
+		}
+		files, _ := filepath.Glob(filepath.Join(s.dir, "*"))
+		if got := strings.Join(names(t, s, trail.Query{Account: "1", Region: "a", To: now, Limit: 10}), " "); got != tt.want || len(files) != tt.segments || len(s.segments) != tt.segments {
+			t.Errorf("%v: %s in %v", tt.now, got, files)
+		}
 	}
-	all := trail.Query{Account: "1", Region: "a", To: now, Limit: 10}
-	if got := names(t, s, all); !slices.Equal(got, []string{"kept"}) {
-		t.Errorf("%v", got)
-	}
-	all.Account, all.Region = "2", "b"
-	if got := names(t, s, all); got != nil {
+	add(start.Add(72*time.Hour), trail.Event{ID: "again", Account: "1", Region: "a", Time: start})
+	if got := names(t, s, trail.Query{Account: "1", Region: "a", To: now, Limit: 10}); !slices.Equal(got, []string{"again"}) {
 		t.Errorf("%v", got)
 	}
 }
 
-// TestBounded fills the store beyond what it may take: the oldest days go, the newest
-// stay.
-func TestBounded(t *testing.T) {
-	s := open(t, Config{Dir: t.TempDir(), MaxBytes: 6 << 20})
-	defer s.Close()
-	noise := func(seed int) string {
-		b, x := make([]byte, 4096), uint32(seed+1)
-		for i := range b {
-			x = x*1664525 + 1013904223
-			b[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/"[x>>26]
-		}
-		return string(b)
+// noise is a text that cannot be compressed.
+func noise(seed int) string {
+	b, x := make([]byte, 4096), uint32(seed+1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/"[x>>26]
 	}
-	const days = 40
-	for d := range days {
+	return string(b)
+}
+
+// TestBounded fills the store beyond what it may take: the oldest events go, the newest
+// stay, also after another start.
+func TestBounded(t *testing.T) {
+	c := Config{Dir: t.TempDir(), MaxBytes: 6 << 20}
+	s := open(t, c)
+	const batches = 40
+	for d := range batches {
 		var batch []trail.Event
 		for i := range 100 {
-			batch = append(batch, trail.Event{ID: fmt.Sprint(d), Account: "1", Region: "a", Time: start.Add(time.Duration(d) * day), Text: noise(d*100 + i)})
+			batch = append(batch, trail.Event{ID: fmt.Sprint(d*100 + i), Account: "1", Region: "a", Time: start.Add(time.Duration(d) * time.Hour), Text: noise(d*100 + i)})
 		}
 		if err := s.Append(batch); err != nil {
 			t.Fatal(err)
 		}
+		if used := s.used(); used > 7<<20 {
+			t.Fatalf("%d bytes", used)
+		}
 	}
-	if err := s.db.Flush(); err != nil {
+	all := trail.Query{Account: "1", Region: "a", To: start.Add(batches * time.Hour), Limit: 1000}
+	got := names(t, s, all)
+	for i, id := range got {
+		if want := fmt.Sprint(batches*100 - 1 - i); id != want {
+			t.Fatalf("event %d is %s, want %s", i, id, want)
+		}
+	}
+	if len(got) < 1000 || len(got) > batches*100/2 {
+		t.Errorf("%d events are left", len(got))
+	}
+	files, _ := filepath.Glob(filepath.Join(s.dir, "*"))
+	if len(files) != len(s.segments) || len(files) < leastShare/2 {
+		t.Errorf("%d files, %d segments", len(files), len(s.segments))
+	}
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	before, err := s.used()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Sweep(t.Context(), start.Add(days*day)); err != nil {
-		t.Fatal(err)
-	}
-	got := names(t, s, trail.Query{Account: "1", Region: "a", To: start.Add(days * day), Limit: 1000})
-	if len(got) == 0 || len(got) == days*100 || got[0] != fmt.Sprint(days-1) || len(got)%100 != 0 {
-		t.Errorf("%d events are left of %d", len(got), days*100)
-	}
-	if after, err := s.used(); err != nil || after > 6<<20 || before <= 6<<20 {
-		t.Errorf("%d bytes before, %d after", before, after)
+	s = open(t, c)
+	defer s.Close()
+	if again := names(t, s, all); !slices.Equal(again, got) {
+		t.Errorf("%d events after another start, %d before", len(again), len(got))
 	}
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 var signals = map[string]syscall.Signal{
@@ -206,6 +208,26 @@ func facts([]string) error {
 		f["processes"] = n
 	}
 	return json.NewEncoder(os.Stdout).Encode(f)
+}
+
+// terminal says which of the standard files are terminals, and of what kind.
+func terminal() {
+	for fd, name := range []string{"input", "output", "error"} {
+		is := "is no terminal"
+		var attributes [64]byte // struct termios
+		if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TCGETS, uintptr(unsafe.Pointer(&attributes))); e == 0 {
+			is = "is a terminal"
+		}
+		fmt.Println(name, is)
+	}
+	fmt.Printf("TERM=%s\n", os.Getenv("TERM"))
+}
+
+func input(args []string) error {
+	fmt.Println(strings.Join(args, " "))
+	_, err := io.Copy(io.Discard, os.Stdin)
+	fmt.Println("end of input")
+	return err
 }
 
 func statusOf(key string) string {

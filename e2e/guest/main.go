@@ -76,6 +76,8 @@ func verbs() map[string]verb {
 		"remove":   {"FILE", 1, func(a []string) error { return os.Remove(a[0]) }},
 		"list":     {"DIR", 1, list},
 		"facts":    {"", 0, facts},
+		"terminal": {"", 0, func([]string) error { terminal(); return nil }},
+		"input":    {"[TEXT]: prints it, reads standard input to the end", 0, input},
 		"alloc":    {"MIB [DURATION]: takes and holds", 1, alloc},
 		"spin":     {"THREADS DURATION", 2, spin},
 		"threads":  {"COUNT", 1, threads},

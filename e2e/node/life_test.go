@@ -26,7 +26,7 @@ func TestTasks(t *testing.T) {
 				tell func(*testing.T, *tenant)
 			}{
 				{"ExitCodes", exitCodes}, {"FailedStarts", failedStarts}, {"ImageErrors", imageErrors}, {"Stops", stops}, {"StopOrder", stopOrder},
-				{"Dependencies", dependencies}, {"Health", health}, {"Restarts", restarts}, {"Process", process}, {"Overrides", overrides},
+				{"Dependencies", dependencies}, {"Health", health}, {"Restarts", restarts}, {"Process", process}, {"Terminals", terminals}, {"Members", members}, {"Overrides", overrides},
 				{"Volumes", volumes}, {"SharedTask", sharedTask},
 				{"SecurityGroups", securityGroups}, {"GroupReference", groupReference}, {"Egress", egress}, {"Names", names},
 				{"RegistryPulls", registryPulls}, {"Logs", logLines}, {"LogOptions", logOptions}, {"LogFailures", logFailures}, {"Metadata", metadata}, {"Secrets", secrets},

@@ -54,8 +54,12 @@ func Container(t *compute.Task, def *taskdef.Definition, name string, images map
 	if err != nil {
 		return sandbox.Container{}, err
 	}
+	if value(d.PseudoTerminal) {
+		v.Default = append([]string{"TERM=xterm"}, v.Default...)
+	}
 	c := sandbox.Container{
 		Name: name, Image: d.Image, Layers: img.Layers,
+		Interactive: value(d.Interactive), Terminal: value(d.PseudoTerminal),
 		Env:          environment(Hostname(t), img.Config.Env, d.Environment, over.Environment, v),
 		ReadonlyRoot: value(d.ReadonlyRootFilesystem),
 		Ulimits:      ulimits(d.Ulimits),

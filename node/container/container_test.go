@@ -125,8 +125,8 @@ func full() *taskdef.Definition {
 				MountPoints: []taskdef.MountPoint{
 					{SourceVolume: "data", ContainerPath: "/srv/data/", ReadOnly: new(true)}, {SourceVolume: "logs", ContainerPath: "/var/log"},
 				},
-				ReadonlyRootFilesystem: new(true),
-				Ulimits:                []taskdef.Ulimit{{Name: "nofile", SoftLimit: 1024, HardLimit: 4096}, {Name: "core", SoftLimit: -1, HardLimit: -1}},
+				ReadonlyRootFilesystem: new(true), PseudoTerminal: new(true), Interactive: new(true),
+				Ulimits: []taskdef.Ulimit{{Name: "nofile", SoftLimit: 1024, HardLimit: 4096}, {Name: "core", SoftLimit: -1, HardLimit: -1}},
 				LinuxParameters: &taskdef.LinuxParameters{InitProcessEnabled: new(true),
 					Capabilities: &taskdef.Capabilities{Add: []string{"SYS_PTRACE"}, Drop: []string{"ALL", "CAP_CHOWN"}}},
 				SystemControls: []taskdef.SystemControl{{Namespace: new("net.core.somaxconn"), Value: new("1024")}},
@@ -431,7 +431,7 @@ var elsewhere = map[string]string{
 	"Image": "node/image", "Name": "the container's identity", "MemoryReservation": "a hint to the scheduler",
 	"CredentialSpecs": "refused", "DisableNetworking": "refused", "DnsSearchDomains": "refused", "DnsServers": "refused",
 	"DockerSecurityOptions": "refused", "EnvironmentFiles": "refused", "ExtraHosts": "refused", "FirelensConfiguration": "refused",
-	"Hostname": "refused", "Interactive": "refused", "Links": "refused", "Privileged": "refused", "PseudoTerminal": "refused",
+	"Hostname": "refused", "Links": "refused", "Privileged": "refused",
 	"RepositoryCredentials": "refused", "ResourceRequirements": "refused", "Secrets": "refused", "VersionConsistency": "refused",
 }
 

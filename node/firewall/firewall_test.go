@@ -71,7 +71,9 @@ func TestGolden(t *testing.T) {
 	routed.Services = nil
 	routed.Routed = true
 	for name, r := range map[string]Ruleset{
-		"vpc": Render(sample()), "edges": Render(edges()), "nat": RenderNAT(addr("10.0.1.20")), "service": RenderService(), "flows": RenderFlows([]string{"edb", "eweb"}), "isolated": Render(Policy{CIDRs: sample().CIDRs}),
+		"vpc": Render(sample()), "edges": Render(edges()), "nat": RenderNAT([]netip.Addr{addr("10.0.1.20")}, []netip.Addr{addr("10.0.1.20")}),
+		"nats":    RenderNAT([]netip.Addr{addr("10.0.1.20"), addr("10.0.1.21"), addr("10.0.1.22")}, []netip.Addr{addr("10.0.1.20"), addr("10.0.1.22")}),
+		"service": RenderService(), "flows": RenderFlows([]string{"edb", "eweb"}), "isolated": Render(Policy{CIDRs: sample().CIDRs}),
 		"host": RenderHost(host), "routed": RenderHost(routed), "opened": RenderOpened("ng*", []string{"eth0"}),
 		"vpc6": Render(six(dual)), "host6": RenderHostIPv6(host),
 	} {

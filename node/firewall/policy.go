@@ -58,12 +58,24 @@ type Interface struct {
 	Name      string // of the device in the VPC's namespace
 	Addresses []netip.Addr
 	Public    netip.Addr // stands for the first address beyond the gateway; invalid: none
+	Mapped    []Mapping  // public addresses of others
 	Groups    []string   // ids
 	Subnet    netip.Prefix
 	ACL       string // id; empty: everything passes
 	Forwards  bool   // sends under other addresses than its own: no source check
 	Open      bool   // no security group applies, as with NAT gateways
 	Tracked   bool   // every connection is, as with NAT gateways and VPC endpoints
+}
+
+// Mapping is a public address that stands for a private one beyond the gateway.
+type Mapping struct{ Private, Public netip.Addr }
+
+// mappings are all public addresses of the interface.
+func (i *Interface) mappings() []Mapping {
+	if !i.Public.IsValid() || len(i.Addresses) == 0 {
+		return i.Mapped
+	}
+	return append([]Mapping{{i.Addresses[0], i.Public}}, i.Mapped...)
 }
 
 // Group is a security group. A permission that is not about the policy's family or
@@ -206,7 +218,7 @@ func (p *Policy) public(i *Interface, a netip.Addr) bool {
 	if p.IPv6 {
 		return slices.Contains(i.Addresses, a)
 	}
-	return i.Public.IsValid() && i.Addresses[0] == a
+	return slices.ContainsFunc(i.mappings(), func(m Mapping) bool { return m.Private == a })
 }
 
 // sends reports whether the packet's source is one that its input may send from.

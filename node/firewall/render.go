@@ -178,10 +178,10 @@ func sets(p Policy) []Set {
 			verdict(&aclOut, i.Name, jump(name+suffixOut))
 			verdict(&aclIn, i.Name, jump(name+suffixIn))
 		}
-		if i.Public.IsValid() && len(i.Addresses) > 0 {
-			public = append(public, Element{Address: i.Addresses[0], To: i.Public})
-			private = append(private, Element{Address: i.Public, To: i.Addresses[0]})
-			routable = append(routable, Element{Interface: i.Name, Address: i.Addresses[0]})
+		for _, m := range i.mappings() {
+			public = append(public, Element{Address: m.Private, To: m.Public})
+			private = append(private, Element{Address: m.Public, To: m.Private})
+			routable = append(routable, Element{Interface: i.Name, Address: m.Private})
 		}
 	}
 	if p.Gateway != "" {

@@ -34,12 +34,14 @@ const (
 	Verdicts                       // Interface -> Verdict
 	Translations                   // Address -> To
 	Flows                          // filled by packets; see FlowKey
+	Choices                        // Number -> To
 )
 
 // Element is a member of a set.
 type Element struct {
 	Interface   string
 	Address, To netip.Addr
+	Number      int
 	Verdict     Verdict
 }
 
@@ -99,11 +101,11 @@ const (
 type Statement struct {
 	Op      Op
 	Verdict Verdict    // Decide
-	Set     string     // the map of Lookup…, SNAT and DNAT; the set of Count…
+	Set     string     // the map of Lookup…, SNAT…, DNAT; the set of Count…
 	Ports   bool       // Count…: by ports
 	Flags   bool       // Count…: by FlowFlags, with TCP
 	To      netip.Addr // SNATTo
-	Size    int        // ClampMSS
+	Size    int        // ClampMSS; SNATSpread: how many numbers Set has, from 0
 }
 
 // Op is the kind of a Statement.
@@ -117,6 +119,7 @@ const (
 	SNAT            // new source by Set
 	DNAT            // new destination by Set
 	SNATTo          // new source To
+	SNATSpread      // new source by Set, each number in its turn
 	Masquerade      // new source: the address of the interface it leaves by
 	CountInput      // count in a set of Flows, by the interface the packet came in by
 	CountOutput     // … it leaves by
@@ -163,7 +166,7 @@ func compareElements(a, b Element) int {
 	if c := strings.Compare(a.Interface, b.Interface); c != 0 {
 		return c
 	}
-	return cmp.Or(a.To.Compare(b.To), cmp.Compare(a.Verdict.Code, b.Verdict.Code), cmp.Compare(a.Verdict.Chain, b.Verdict.Chain))
+	return cmp.Or(cmp.Compare(a.Number, b.Number), a.To.Compare(b.To), cmp.Compare(a.Verdict.Code, b.Verdict.Code), cmp.Compare(a.Verdict.Chain, b.Verdict.Chain))
 }
 
 func newSet(name string, kind Kind, elements []Element) Set {
@@ -203,7 +206,8 @@ func (s Set) text() string {
 	var b strings.Builder
 	head := [...]string{"set %s {\n\t\ttype ipv4_addr\n", "set %s {\n\t\ttype ifname . ipv4_addr\n",
 		"map %s {\n\t\ttype ifname : verdict\n", "map %s {\n\t\ttype ipv4_addr : ipv4_addr\n",
-		"set %s {\n\t\ttypeof iifname . ip saddr . ip daddr . meta l4proto . @th,0,32\n\t\tflags dynamic,timeout\n"}[s.Kind]
+		"set %s {\n\t\ttypeof iifname . ip saddr . ip daddr . meta l4proto . @th,0,32\n\t\tflags dynamic,timeout\n",
+		"map %s {\n\t\ttypeof numgen inc mod 2 : ip saddr\n"}[s.Kind]
 	fmt.Fprintf(&b, "\t"+head, s.Name)
 	var list []string
 	for _, e := range s.Elements {
@@ -212,6 +216,8 @@ func (s Set) text() string {
 			func(e Element) string { return fmt.Sprintf("%q . %s", e.Interface, e.Address) },
 			func(e Element) string { return fmt.Sprintf("%q : %s", e.Interface, e.Verdict) },
 			func(e Element) string { return fmt.Sprintf("%s : %s", e.Address, e.To) },
+			nil,
+			func(e Element) string { return fmt.Sprintf("%d : %s", e.Number, e.To) },
 		}[s.Kind](e))
 	}
 	if list != nil {
@@ -290,6 +296,8 @@ func (s Statement) String() string {
 		return "dnat to ip daddr map @" + s.Set
 	case SNATTo:
 		return "snat to " + s.To.String()
+	case SNATSpread:
+		return fmt.Sprintf("snat to numgen inc mod %d map @%s", s.Size, s.Set)
 	case Masquerade:
 		return "masquerade"
 	case CountInput:

@@ -39,8 +39,10 @@ func (p *Policy) Cuts(old *Policy) func(Flow) bool {
 				dead[a] = true
 			}
 		}
-		if before.Public.IsValid() && (after == nil || after.Public != before.Public || after.Addresses[0] != before.Addresses[0]) {
-			dead[before.Public] = true
+		for _, m := range before.mappings() {
+			if after == nil || !slices.Contains(after.mappings(), m) {
+				dead[m.Public] = true
+			}
 		}
 		if after == nil || before.Open || before.Tracked {
 			continue

@@ -62,7 +62,8 @@ func deltaOf(old, v VPC) (d delta, ok bool) {
 }
 
 func equalInterfaces(a, b *Interface) bool {
-	return a.MAC == b.MAC && a.Public == b.Public && a.Subnet == b.Subnet && a.Role == b.Role && a.Forwards == b.Forwards &&
+	return a.MAC == b.MAC && a.Public == b.Public && slices.Equal(a.Mapped, b.Mapped) && slices.Equal(a.Draining, b.Draining) &&
+		a.Subnet == b.Subnet && a.Role == b.Role && a.Forwards == b.Forwards &&
 		a.Flows == b.Flows && a.Namespace == b.Namespace && slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.IPv6, b.IPv6) &&
 		slices.Equal(a.Groups, b.Groups)
 }
@@ -104,9 +105,7 @@ func names(list []Interface) (all []netip.Addr) {
 	for _, i := range list {
 		all = append(all, i.Addresses...)
 		all = append(all, i.IPv6...)
-		if i.Public.IsValid() {
-			all = append(all, i.Public)
-		}
+		all = append(all, i.publics()...)
 	}
 	return all
 }

@@ -116,11 +116,13 @@ const (
 type Interface struct {
 	ID        string
 	MAC       string
-	Addresses []netip.Addr // private, the primary first; only that one is set inside
-	IPv6      []netip.Addr // of tasks; those it has when it is plugged are set inside
-	Public    netip.Addr   // of the primary address; invalid: none
-	Subnet    string       // id
-	Groups    []string     // of a NAT gateway: none, and none applies
+	Addresses []netip.Addr       // private, the primary first; only that one is set inside
+	IPv6      []netip.Addr       // of tasks; those it has when it is plugged are set inside
+	Public    netip.Addr         // of the primary address; invalid: none
+	Mapped    []firewall.Mapping // public addresses of secondary ones
+	Draining  []netip.Addr       // of a NAT gateway: those of Addresses that no connection takes any more
+	Subnet    string             // id
+	Groups    []string           // of a NAT gateway: none, and none applies
 	Role      Role
 	Forwards  bool // its source/destination check is off
 	Flows     bool // its flows are counted, see Manager.Flows
@@ -135,11 +137,27 @@ type Role int
 // The roles.
 const (
 	Task    Role = iota
-	NAT          // a NAT gateway, which forwards under its primary address
+	NAT          // a NAT gateway, which forwards under its addresses
 	Service      // who listens in Manager.Namespace on ports 443 and 80 is reached
 )
 
 func (i *Interface) forwards() bool { return i.Forwards || i.Role == NAT }
+
+// sources are the addresses of a NAT gateway that connections take.
+func (i *Interface) sources() []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(i.Addresses), func(a netip.Addr) bool { return slices.Contains(i.Draining, a) })
+}
+
+// publics are the public addresses of the interface.
+func (i *Interface) publics() (all []netip.Addr) {
+	if i.Public.IsValid() {
+		all = append(all, i.Public)
+	}
+	for _, m := range i.Mapped {
+		all = append(all, m.Public)
+	}
+	return all
+}
 
 // MTU of the network inside a VPC, and through an internet gateway. Source:
 // Amazon EC2 User Guide, Network maximum transmission unit.
@@ -258,7 +276,7 @@ func (v VPC) policy(all map[string]VPC) firewall.Policy {
 	for _, i := range v.Interfaces {
 		s := v.subnet(i.Subnet)
 		p.Interfaces = append(p.Interfaces, firewall.Interface{Name: Name(i.ID), Addresses: i.Addresses,
-			Public: i.Public, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT, Tracked: i.Role != Task})
+			Public: i.Public, Mapped: i.Mapped, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT, Tracked: i.Role != Task})
 	}
 	return p
 }
@@ -282,7 +300,7 @@ func (v VPC) rulesets(all map[string]VPC) map[string][]firewall.Ruleset {
 		switch {
 		case len(i.Addresses) == 0:
 		case i.Role == NAT:
-			list[Name(i.ID)] = []firewall.Ruleset{firewall.RenderNAT(i.Addresses[0])}
+			list[Name(i.ID)] = []firewall.Ruleset{firewall.RenderNAT(i.Addresses, i.sources())}
 		case i.Role == Service:
 			list[Name(i.ID)] = []firewall.Ruleset{firewall.RenderService()}
 		}

@@ -1,39 +1,21 @@
 package network
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
 	"neargate/node/firewall"
 	"neargate/node/network/kern"
+	"neargate/node/network/kern/sysctl"
 	"neargate/resource/network/ipv6"
 )
-
-// sysctlsDual are sysctlsVPC for a VPC with IPv6: nobody in its namespace has or makes
-// addresses but those given, and nobody is asked for neighbours.
-var sysctlsDual = dual(map[string]string{
-	"ipv6/conf/all/disable_ipv6":      "0",
-	"ipv6/conf/default/disable_ipv6":  "0",
-	"ipv6/conf/all/addr_gen_mode":     "1", // no link-local addresses
-	"ipv6/conf/default/addr_gen_mode": "1",
-	"ipv6/conf/all/forwarding":        "1",
-	"ipv6/conf/default/forwarding":    "1",
-	"ipv6/conf/default/accept_dad":    "0",
-})
-
-func dual(six map[string]string) map[string]string {
-	all := maps.Clone(sysctlsVPC)
-	maps.Copy(all, six)
-	return all
-}
 
 // sysctls are those of the VPC's namespace.
 func (v VPC) sysctls() map[string]string {
 	if len(v.IPv6) > 0 {
-		return sysctlsDual
+		return sysctl.Dual
 	}
-	return sysctlsVPC
+	return sysctl.Router
 }
 
 // plain is v without IPv6, for kernels without.

@@ -18,6 +18,7 @@ import (
 	"neargate/node/firewall"
 	"neargate/node/firewall/nft"
 	"neargate/node/network/kern"
+	"neargate/node/network/kern/sysctl"
 )
 
 // Manager levels the kernel with what is wanted of one installation's network.
@@ -290,7 +291,7 @@ func (m *Manager) observe(vpcs []VPC) (seen memory, err error) {
 		return seen, err
 	}
 	for _, name := range m.host.services() {
-		if seen.spaces[name], err = observeSpace(m.path(name), sysctlsService, false); err != nil {
+		if seen.spaces[name], err = observeSpace(m.path(name), sysctl.Service, false); err != nil {
 			return seen, err
 		}
 	}

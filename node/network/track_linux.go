@@ -6,6 +6,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"neargate/internal/netns"
 	"neargate/node/firewall"
 	"neargate/node/network/kern"
 )
@@ -36,8 +37,28 @@ func (m *Manager) cut(v VPC, existed bool) error {
 	if err := m.end(v, pick, v.Interfaces); err != nil {
 		return err
 	}
+	for _, i := range v.Interfaces {
+		at := slices.IndexFunc(old.Interfaces, func(o Interface) bool { return o.ID == i.ID })
+		if i.Role != NAT || known && (at < 0 || slices.Equal(old.Interfaces[at].Addresses, i.Addresses)) || !known && !existed {
+			continue
+		}
+		if err := m.drop(&i); err != nil {
+			return err
+		}
+	}
 	m.ruled[v.ID] = v
 	return nil
+}
+
+// drop ends the connections through a NAT gateway under addresses that it has no more.
+func (m *Manager) drop(i *Interface) error {
+	path := m.Namespace(i.ID)
+	if !netns.Mounted(path) {
+		return nil
+	}
+	return kern.ForgetConnections(path, false, flows(func(f firewall.Flow) bool {
+		return !slices.ContainsFunc(f.Names, func(a netip.Addr) bool { return slices.Contains(i.Addresses, a) })
+	}))
 }
 
 // cuts picks the connections that end when v follows old.

@@ -5,49 +5,9 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+
+	"neargate/node/network/kern/sysctl"
 )
-
-// sysctlsVPC makes a namespace a router that answers ARP for everyone and
-// believes no one's redirects.
-var sysctlsVPC = map[string]string{
-	"ipv4/ip_forward":                  "1",
-	"ipv4/conf/all/rp_filter":          "0", // package firewall knows who may send what
-	"ipv4/conf/default/rp_filter":      "0",
-	"ipv4/conf/all/proxy_arp":          "1",
-	"ipv4/conf/all/send_redirects":     "0",
-	"ipv4/conf/default/send_redirects": "0",
-	"ipv4/conf/all/accept_redirects":   "0",
-	"ipv6/conf/all/disable_ipv6":       "1",
-	"ipv6/conf/default/disable_ipv6":   "1",
-	// A connection that ended is not taken up again in the middle.
-	"netfilter/nf_conntrack_tcp_loose": "0",
-}
-
-// sysctlsNAT makes a namespace with one device forward from it to it. It forgets
-// connections that are idle for 350 seconds. Source: Amazon VPC User Guide,
-// Troubleshoot NAT gateways.
-var sysctlsNAT = map[string]string{
-	"ipv4/ip_forward":                  "1",
-	"ipv4/conf/all/rp_filter":          "0",
-	"ipv4/conf/default/rp_filter":      "0",
-	"ipv4/conf/all/send_redirects":     "0",
-	"ipv4/conf/default/send_redirects": "0",
-	"ipv4/conf/all/accept_redirects":   "0",
-	"ipv6/conf/all/disable_ipv6":       "1",
-	"ipv6/conf/default/disable_ipv6":   "1",
-
-	"netfilter/nf_conntrack_tcp_loose":               "0",
-	"netfilter/nf_conntrack_tcp_timeout_established": "350",
-	"netfilter/nf_conntrack_udp_timeout_stream":      "350",
-}
-
-// sysctlsService leaves a namespace a host.
-var sysctlsService = map[string]string{
-	"ipv4/ip_forward":                "0",
-	"ipv4/conf/all/accept_redirects": "0",
-	"ipv6/conf/all/disable_ipv6":     "1",
-	"ipv6/conf/default/disable_ipv6": "1",
-}
 
 // wantedHost is what the VPCs need of the host's namespace, which is as host says.
 func wantedHost(h Host, vpcs []VPC, host space) space {
@@ -76,8 +36,8 @@ func wantedHost(h Host, vpcs []VPC, host space) space {
 		s.links[name] = link{peer: peer{space: nameVPC(v.ID), device: deviceGateway, mac: mac}, mac: mac, mtu: mtuGateway, up: true}
 		s.sysctls[forwardingName(name)] = "1"
 		for _, i := range v.Interfaces {
-			if i.Public.IsValid() {
-				s.routes[destination{tableMain, h.metric(), host32(i.Public)}] = hop{name, linkLocal}
+			for _, a := range i.publics() {
+				s.routes[destination{tableMain, h.metric(), host32(a)}] = hop{name, linkLocal}
 			}
 		}
 	}
@@ -88,7 +48,7 @@ func wantedHost(h Host, vpcs []VPC, host space) space {
 func wantedServices(h Host) map[string]space {
 	spaces := map[string]space{}
 	for _, name := range h.services() {
-		s := emptySpace(sysctlsService)
+		s := emptySpace(sysctl.Service)
 		s.ends[deviceTask] = true
 		s.routes[destination{table: tableMain, prefix: everywhere}] = hop{deviceTask, linkLocal}
 		for _, a := range h.Services {
@@ -135,7 +95,7 @@ func wantedVPC(v VPC, all map[string]VPC) map[string]space {
 		}
 	}
 	for _, g := range v.Gateways {
-		own := emptySpace(sysctlsService)
+		own := emptySpace(sysctl.Service)
 		own.routes[destination{table: tableLocal, prefix: g.Range}] = hop{device: deviceLocal}
 		s.links[Name(g.ID)] = addService(spaces, own, g.ID, "")
 	}
@@ -216,9 +176,9 @@ func (v VPC) addInterface(spaces map[string]space, i *Interface) {
 			s.links[name] = l
 		}
 	default:
-		own := emptySpace(sysctlsService)
+		own := emptySpace(sysctl.Service)
 		if i.Role == NAT {
-			own.sysctls = sysctlsNAT
+			own.sysctls = sysctl.NAT
 		}
 		for _, a := range i.Addresses {
 			own.addresses[located{deviceLocal, a}] = true
@@ -267,13 +227,13 @@ func (v VPC) services() map[string]map[string]string {
 	for _, i := range v.Interfaces {
 		switch i.Role {
 		case NAT:
-			list[Name(i.ID)] = sysctlsNAT
+			list[Name(i.ID)] = sysctl.NAT
 		case Service:
-			list[Name(i.ID)] = sysctlsService
+			list[Name(i.ID)] = sysctl.Service
 		}
 	}
 	for _, g := range v.Gateways {
-		list[Name(g.ID)] = sysctlsService
+		list[Name(g.ID)] = sysctl.Service
 	}
 	return list
 }

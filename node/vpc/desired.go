@@ -165,12 +165,20 @@ func interfaceOf(e *record.NetworkInterface) (network.Interface, error) {
 		}
 		i.IPv6 = append(i.IPv6, a)
 	}
-	if e.PublicIP == "" {
-		return i, nil
-	}
-	var err error
-	if i.Public, err = netip.ParseAddr(e.PublicIP); err != nil {
-		return i, fmt.Errorf("%s: %w", e.ID, err)
+	for _, m := range e.Mappings() {
+		private, err := netip.ParseAddr(m.PrivateIP)
+		if err != nil {
+			return i, fmt.Errorf("%s: %w", e.ID, err)
+		}
+		public, err := netip.ParseAddr(m.PublicIP)
+		switch {
+		case err != nil:
+			return i, fmt.Errorf("%s: %w", e.ID, err)
+		case m.PrivateIP == e.Primary():
+			i.Public = public
+		default:
+			i.Mapped = append(i.Mapped, firewall.Mapping{Private: private, Public: public})
+		}
 	}
 	return i, nil
 }

@@ -45,6 +45,12 @@ func (r *reader) readNATs() error {
 		if err := r.add(&nat, network.NAT, ""); err != nil {
 			return err
 		}
+		own := &r.want.Interfaces[len(r.want.Interfaces)-1]
+		for _, a := range g.Addresses {
+			if ip, err := netip.ParseAddr(a.PrivateIP); err == nil && a.Goes() {
+				own.Draining = append(own.Draining, ip)
+			}
+		}
 	}
 	return nil
 }

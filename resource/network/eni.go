@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,13 +18,14 @@ type NetworkInterface struct {
 	Vpc, Subnet, Zone   string
 	Description         string
 	MAC                 string
-	Addresses           []string // private IPv4 addresses, the primary first
-	IPv6                []string `json:",omitempty"` // IPv6 addresses, in the order they were assigned
-	Type                string   `json:",omitempty"` // one of the Type constants; empty: TypeInterface
-	PublicIP            string   `json:",omitempty"` // of the primary address: lent by Amazon, or an Elastic IP
-	Allocation          string   `json:",omitempty"` // eipalloc-… when PublicIP is an Elastic IP
-	Association         string   `json:",omitempty"` // eipassoc-… when PublicIP is an Elastic IP
-	Groups              []string // ids of security groups
+	Addresses           []string  // private IPv4 addresses, the primary first
+	IPv6                []string  `json:",omitempty"` // IPv6 addresses, in the order they were assigned
+	Type                string    `json:",omitempty"` // one of the Type constants; empty: TypeInterface
+	PublicIP            string    `json:",omitempty"` // of the primary address: lent by Amazon, or an Elastic IP
+	Allocation          string    `json:",omitempty"` // eipalloc-… when PublicIP is an Elastic IP
+	Association         string    `json:",omitempty"` // eipassoc-… when PublicIP is an Elastic IP
+	Mapped              []Mapping `json:",omitempty"` // Elastic IPs of secondary private addresses
+	Groups              []string  // ids of security groups
 	SourceDestCheck     bool
 	RequesterID         string
 	RequesterManaged    bool                 // belongs to an AWS service; the customer may only look
@@ -32,6 +34,43 @@ type NetworkInterface struct {
 	Token               string               `json:",omitempty"`
 	RequestTags         []Tag                `json:",omitempty"` // what a replay of the creation answers
 	Tags                []Tag                `json:",omitempty"`
+}
+
+// Mapping is a public address of one of an interface's private addresses.
+type Mapping struct {
+	PrivateIP, PublicIP     string
+	Allocation, Association string // empty: lent by Amazon
+}
+
+// Mappings are the public addresses of all the interface's private ones.
+func (e *NetworkInterface) Mappings() []Mapping {
+	if e.PublicIP == "" {
+		return e.Mapped
+	}
+	return append([]Mapping{{e.Primary(), e.PublicIP, e.Allocation, e.Association}}, e.Mapped...)
+}
+
+// MappingOf is the public address of a private one of the interface's; none: empty.
+func (e *NetworkInterface) MappingOf(private string) Mapping {
+	for _, m := range e.Mappings() {
+		if m.PrivateIP == private {
+			return m
+		}
+	}
+	return Mapping{PrivateIP: private}
+}
+
+// Map gives one of the interface's private addresses a public one in place of what it
+// had; an empty one is none.
+func (e *NetworkInterface) Map(m Mapping) {
+	if m.PrivateIP == e.Primary() {
+		e.PublicIP, e.Allocation, e.Association = m.PublicIP, m.Allocation, m.Association
+		return
+	}
+	e.Mapped = slices.DeleteFunc(slices.Clone(e.Mapped), func(o Mapping) bool { return o.PrivateIP == m.PrivateIP })
+	if m.PublicIP != "" {
+		e.Mapped = append(e.Mapped, m)
+	}
 }
 
 // Types of network interfaces, as DescribeNetworkInterfaces shows them.

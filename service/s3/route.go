@@ -16,6 +16,9 @@ import (
 // Serves reports whether a request is for Amazon S3: its signature says so, or,
 // where there is none, the host.
 func Serves(r *http.Request) bool {
+	if plainlyOthers(r) {
+		return false
+	}
 	if _, old := sigv2.Parse(r.URL.Query()); old || oldHeader(r) {
 		return true
 	}
@@ -27,6 +30,13 @@ func Serves(r *http.Request) bool {
 		return strings.Contains(r.Header.Get("Authorization"), "/s3/") || strings.Contains(r.URL.RawQuery, "%2Fs3%2F") || ofS3(r.Host)
 	}
 	return ofS3(r.Host)
+}
+
+// plainlyOthers reports whether a request is for another service, without reading its
+// signature: it is signed in the header, and nothing says S3 there or in the host.
+func plainlyOthers(r *http.Request) bool {
+	signed := r.Header.Get("Authorization")
+	return r.URL.RawQuery == "" && strings.HasPrefix(signed, "AWS4-") && !strings.Contains(signed, "/s3/") && !strings.Contains(strings.ToLower(r.Host), "s3")
 }
 
 // oldHeader reports whether a request is signed in the header the old way, as only

@@ -57,6 +57,8 @@ type Container struct {
 	Init            bool // a small init is process 1: it forwards signals and reaps
 	CPUShares       int  // weight among the task's containers; 0: the least. Kept by runc only.
 	Memory          int  // MiB, hard; 0: only the task's
+	Interactive     bool // standard input stays open, and nothing comes; else it is empty
+	Terminal        bool // the standard files are a terminal, whose output is Log's standard output
 	Log             Log
 }
 

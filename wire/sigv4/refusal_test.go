@@ -115,7 +115,7 @@ func TestSigningKeysAreBounded(t *testing.T) {
 	want := string(derive(first))
 	for i := range 1000 {
 		s.get(keyName{"id", "secret", "20150830", string(rune('a' + i)), "ecs"})
-		if string(s.get(first)) != want {
+		if string(s.get(first).bytes) != want {
 			t.Fatal("wrong key")
 		}
 	}

@@ -3,6 +3,7 @@ package sigv4
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"hash"
 	"sync"
 )
 
@@ -12,7 +13,26 @@ import (
 type signingKeys struct {
 	mu         sync.RWMutex
 	max        int
-	young, old map[keyName][]byte
+	young, old map[keyName]*signingKey
+}
+
+// signingKey is a derived key, with MACs that have been made for it.
+type signingKey struct {
+	bytes []byte
+	macs  sync.Pool // of hash.Hash
+}
+
+// mac is the MAC of data.
+func (k *signingKey) mac(data []byte) (sum [sha256.Size]byte) {
+	h, ok := k.macs.Get().(hash.Hash)
+	if !ok {
+		h = hmac.New(sha256.New, k.bytes)
+	}
+	defer k.macs.Put(h)
+	h.Reset()
+	h.Write(data)
+	h.Sum(sum[:0])
+	return sum
 }
 
 // keyName has everything the derivation depends on, so that an entry can never
@@ -20,10 +40,10 @@ type signingKeys struct {
 type keyName struct{ id, secret, date, region, service string }
 
 func newSigningKeys(max int) *signingKeys {
-	return &signingKeys{max: max, young: map[keyName][]byte{}}
+	return &signingKeys{max: max, young: map[keyName]*signingKey{}}
 }
 
-func (s *signingKeys) get(n keyName) []byte {
+func (s *signingKeys) get(n keyName) *signingKey {
 	s.mu.RLock()
 	k, ok := s.young[n]
 	s.mu.RUnlock()
@@ -34,10 +54,10 @@ func (s *signingKeys) get(n keyName) []byte {
 	defer s.mu.Unlock()
 	k, ok = s.old[n]
 	if !ok {
-		k = derive(n)
+		k = &signingKey{bytes: derive(n)}
 	}
 	if len(s.young) >= s.max {
-		s.old, s.young = s.young, map[keyName][]byte{}
+		s.old, s.young = s.young, map[keyName]*signingKey{}
 	}
 	s.young[n] = k
 	return k

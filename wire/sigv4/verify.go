@@ -78,17 +78,18 @@ func (v *Verifier) prove(ctx context.Context, r *http.Request, c *Claim, payload
 		!slices.ContainsFunc(variants(r, c), func(f variant) bool { return v.matches(r, c, payload, signing, f) }) {
 		return Key{}, nil, &Error{Mismatch, msgMismatch}
 	}
-	return key, signing, nil
+	return key, signing.bytes, nil
 }
 
 // matches reports whether the claimed signature is that of r in the given form.
-func (v *Verifier) matches(r *http.Request, c *Claim, payload string, signing []byte, form variant) bool {
+func (v *Verifier) matches(r *http.Request, c *Claim, payload string, signing *signingKey, form variant) bool {
 	buf := v.scratch.Get().(*[]byte)
 	defer v.scratch.Put(buf)
 	*buf = appendCanonical((*buf)[:0], r, c, payload, form)
 	sum := sha256.Sum256(*buf)
 	*buf = appendStringToSign((*buf)[:0], c, sum)
-	*buf = hex.AppendEncode((*buf)[:0], mac(signing, *buf))
+	proof := signing.mac(*buf)
+	*buf = hex.AppendEncode((*buf)[:0], proof[:])
 	return subtle.ConstantTimeCompare(*buf, []byte(c.signature)) == 1
 }
 

@@ -269,6 +269,8 @@ func newSet(table *nftables.Table, s firewall.Set) *nftables.Set {
 		set.KeyType, set.IsMap, set.DataType = nftables.TypeIFName, true, nftables.TypeVerdict
 	case firewall.Translations:
 		set.IsMap, set.DataType = true, addr
+	case firewall.Choices:
+		set.KeyType, set.IsMap, set.DataType = nftables.TypeMark, true, addr // a number of four bytes
 	case firewall.Flows:
 		set.KeyType, set.Concatenation = nftables.MustConcatSetType(nftables.TypeIFName, addr, addr,
 			nftables.TypeInetProto, nftables.TypeMark), true // both ports are one number
@@ -289,6 +291,8 @@ func elements(kind firewall.Kind, list []firewall.Element) []nftables.SetElement
 			out[i].Key, out[i].VerdictData = name(e.Interface), verdict(e.Verdict)
 		case firewall.Translations:
 			out[i].Key, out[i].Val = e.Address.AsSlice(), e.To.AsSlice()
+		case firewall.Choices:
+			out[i].Key, out[i].Val = binaryutil.NativeEndian.PutUint32(uint32(e.Number)), e.To.AsSlice()
 		}
 	}
 	return out
@@ -436,6 +440,10 @@ func (h header) statement(s firewall.Statement) []expr.Any {
 		return h.translate(expr.NATTypeDestNAT, h.destination, s.Set)
 	case firewall.SNATTo:
 		return []expr.Any{&expr.Immediate{Register: 1, Data: s.To.AsSlice()},
+			&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1}}
+	case firewall.SNATSpread:
+		return []expr.Any{&expr.Numgen{Register: 1, Modulus: uint32(s.Size), Type: unix.NFT_NG_INCREMENTAL},
+			&expr.Lookup{SourceRegister: 1, DestRegister: 1, IsDestRegSet: true, SetName: s.Set},
 			&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1}}
 	case firewall.Masquerade:
 		return []expr.Any{&expr.Masq{}}

@@ -17,6 +17,8 @@ func script(_ string, c sandbox.Container) fake.Behaviour {
 	switch c.Args[0] {
 	case "deaf":
 		return fake.Behaviour{Deaf: true}
+	case "reads":
+		return fake.Behaviour{Reads: true}
 	case "broken":
 		return fake.Behaviour{StartError: errors.New("no such file")}
 	case "exit":
@@ -40,6 +42,7 @@ func TestConformance(t *testing.T) {
 			Sandbox: fake.New(script),
 			Polite:  func(name string) sandbox.Container { return container(name, "polite") },
 			Deaf:    func(name string) sandbox.Container { return container(name, "deaf") },
+			Reads:   func(name string) sandbox.Container { return container(name, "reads") },
 			Broken:  func(name string) sandbox.Container { return container(name, "broken") },
 			Exits: func(name string, code int32) sandbox.Container {
 				return container(name, "exit", strconv.Itoa(int(code)))

@@ -23,6 +23,7 @@ type Behaviour struct {
 	StopTakes               time.Duration // from SIGTERM to the exit
 	StopCode                int32         // exit code after SIGTERM
 	Deaf                    bool          // ignores SIGTERM
+	Reads                   bool          // exits with Code when its standard input ends
 	Sick                    bool          // Exec returns 1
 }
 
@@ -126,6 +127,10 @@ func (h *Host) Restart(task, name string, n int, now time.Time) error {
 // start begins a container's life.
 func (c *container) start(now time.Time) {
 	c.started = true
+	if c.does.Reads && !c.spec.Interactive && !c.spec.Terminal {
+		c.endsAt, c.endCode = now, c.does.Code
+		return
+	}
 	if c.does.Life > 0 || c.does.OOM {
 		c.endsAt, c.endCode = now.Add(c.does.Life), c.does.Code
 		if c.does.OOM {

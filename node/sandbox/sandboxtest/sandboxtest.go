@@ -24,8 +24,9 @@ type Kit struct {
 	Polite func(name string) sandbox.Container             // runs until SIGTERM, exits 0 then
 	Deaf   func(name string) sandbox.Container             // runs and ignores SIGTERM
 	Exits  func(name string, code int32) sandbox.Container // exits at once
+	Reads  func(name string) sandbox.Container             // runs until its standard input ends, exits 0 then
 	Broken func(name string) sandbox.Container             // cannot be started
-	Ready  func(task, name string)                         // waits until a Polite or Deaf is prepared for signals; nil: from its start
+	Ready  func(task, name string)                         // waits until a Polite, Deaf or Reads is prepared for signals; nil: from its start
 }
 
 // patience bounds every wait of a test.
@@ -47,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Kit) {
 		{"Broken", broken},
 		{"Exec", execs},
 		{"Restart", restart},
+		{"Input", input},
 		{"Stats", stats},
 		{"Neighbours", neighbours},
 	} {
@@ -218,6 +220,31 @@ func restart(t *testing.T, ctx context.Context, k Kit) {
 	ok(t, k.Sandbox.Signal(ctx, "t1", "b", syscall.SIGKILL))
 	if e := wait(t, ctx, k, "t1", "b"); e.Code != 137 {
 		t.Errorf("exit %+v after a kill", e)
+	}
+}
+
+// input reads from nothing, from an open standard input, and from a terminal.
+func input(t *testing.T, ctx context.Context, k Kit) {
+	open, terminal, both := k.Reads("b"), k.Reads("c"), k.Reads("d")
+	open.Interactive, terminal.Terminal = true, true
+	both.Interactive, both.Terminal = true, true
+	all := []sandbox.Container{open, terminal, both}
+	run(t, ctx, k, "t1", append(all, k.Reads("a"))...)
+	if e := wait(t, ctx, k, "t1", "a"); e.Code != 0 {
+		t.Errorf("exit %+v without input, want code 0", e)
+	}
+	for _, c := range all {
+		ready(k, "t1", c.Name)
+		still(t, ctx, k, "t1", c.Name)
+	}
+	ok(t, k.Sandbox.Signal(ctx, "t1", "b", syscall.SIGTERM))
+	ok(t, k.Sandbox.Signal(ctx, "t1", "c", syscall.SIGKILL))
+	for name, code := range map[string]int32{"b": 0, "c": 137} {
+		if e := wait(t, ctx, k, "t1", name); e.Code != code {
+			t.Errorf("exit %+v of %s, want code %d", e, name, code)
+		}
+		ok(t, k.Sandbox.Restart(ctx, "t1", name, 1))
+		still(t, ctx, k, "t1", name)
 	}
 }
 

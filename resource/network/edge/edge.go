@@ -48,9 +48,31 @@ type NatGateway struct {
 // NatAddress is an address of a NAT gateway.
 type NatAddress struct {
 	ENI, PrivateIP          string
-	Allocation, Association string `json:",omitempty"`
-	PublicIP                string `json:",omitempty"`
+	Allocation, Association string    `json:",omitempty"`
+	PublicIP                string    `json:",omitempty"`
+	Status                  string    `json:",omitempty"` // of one that comes, goes or cannot be had; empty: it is there
+	FailureMessage          string    `json:",omitempty"`
+	Until                   time.Time `json:",omitzero"` // when one that goes is gone, or one that failed is forgotten
 }
+
+// What becomes of an address of a NAT gateway. Source: Amazon EC2 API Reference,
+// NatGatewayAddress.
+const (
+	Associating    = "associating" // an Elastic IP address and a private one
+	Assigning      = "assigning"   // a private address
+	Disassociating = "disassociating"
+	Unassigning    = "unassigning"
+	Succeeded      = "succeeded"
+)
+
+// Comes reports whether the address is still to be had.
+func (a *NatAddress) Comes() bool { return a.Status == Associating || a.Status == Assigning }
+
+// Goes reports whether no connection takes the address any more.
+func (a *NatAddress) Goes() bool { return a.Status == Disassociating || a.Status == Unassigning }
+
+// Works reports whether packets have the address.
+func (a *NatAddress) Works() bool { return a.PrivateIP != "" && !a.Comes() && a.Status != Failed }
 
 // EgressOnlyGateway lets IPv6 traffic out and answers in.
 type EgressOnlyGateway struct {

@@ -142,8 +142,8 @@ func (w *walk) leave(e *network.NetworkInterface, g *network.InternetGateway, p 
 	if p.from.Is6() {
 		return w.leave6(e, g, p)
 	}
-	public, ok := w.publicOf(e)
-	if ok = ok && p.from == primary(e); !ok || !w.plugged(e) {
+	public, ok := w.publicFor(e, p.from)
+	if !ok || !w.plugged(e) {
 		w.refuse(Explanation{Code: NoPublicSource, Direction: Egress, Header: p.header(),
 			About: []Component{w.component(KindInterface, e.ID)},
 			Text:  fmt.Sprintf("%s of %s has no public address in use, so the internet gateway drops it", p.from, e.ID)})
@@ -260,7 +260,7 @@ func (w *walk) comeIn(g *network.InternetGateway, p packet) (at place, next devi
 	h := &w.hops[len(w.hops)-1]
 	got = p
 	if p.to.Is4() {
-		got.to = primary(e)
+		got.to = privateFor(e, p.to)
 	}
 	h.Vpc, h.Out = new(w.component(KindVpc, g.Vpc)), got.header()
 	if !w.plugged(e) {

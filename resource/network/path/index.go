@@ -112,8 +112,10 @@ func (x *index) addInterfaces(n *Network) {
 		for _, a := range addresses6(e) { // which are known everywhere
 			x.public[a] = e
 		}
-		if a, ok := x.publicOf(e); ok {
-			x.public[a] = e
+		for _, m := range e.Mappings() {
+			if a, err := netip.ParseAddr(m.PublicIP); err == nil {
+				x.public[a] = e
+			}
 		}
 	}
 }
@@ -195,6 +197,25 @@ func (x *index) publicOf(e *network.NetworkInterface) (netip.Addr, bool) {
 	}
 	a, err := netip.ParseAddr(s)
 	return a, err == nil
+}
+
+// publicFor is the public address that stands for a private one of the interface's.
+func (x *index) publicFor(e *network.NetworkInterface, private netip.Addr) (netip.Addr, bool) {
+	if g := x.natOf[e.ID]; g != nil && g.Private {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(e.MappingOf(private.String()).PublicIP)
+	return a, err == nil
+}
+
+// privateFor is the private address that a public one of the interface's stands for.
+func privateFor(e *network.NetworkInterface, public netip.Addr) netip.Addr {
+	for _, m := range e.Mappings() {
+		if a, err := netip.ParseAddr(m.PrivateIP); err == nil && m.PublicIP == public.String() {
+			return a
+		}
+	}
+	return primary(e)
 }
 
 // near reports whether the address is one of the interface's subnet.

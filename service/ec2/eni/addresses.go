@@ -11,6 +11,7 @@ import (
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/order"
 	"neargate/store/tables"
+	"neargate/store/tables/address"
 	"neargate/wire/shape"
 )
 
@@ -98,8 +99,11 @@ func freeSecondary(sc call.Scope, subnet *network.Subnet, ip string) error {
 	return dropAddress(sc, &e, ip)
 }
 
-// dropAddress takes a secondary address from the interface.
+// dropAddress takes a secondary address from the interface, and its Elastic IP address.
 func dropAddress(sc call.Scope, e *network.NetworkInterface, ip string) error {
+	if err := address.LetGo(sc.Tx, e, ip); err != nil {
+		return err
+	}
 	e.Addresses = slices.DeleteFunc(slices.Clone(e.Addresses), func(a string) bool { return a == ip })
 	if err := tables.PrivateAddresses.Delete(sc.Tx, e.Account, e.Region, e.Subnet, ip); err != nil {
 		return err

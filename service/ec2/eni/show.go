@@ -38,18 +38,14 @@ func renderInterface(sc call.Scope, e *network.NetworkInterface) (wire.NetworkIn
 	if err != nil {
 		return w, err
 	}
-	if e.PublicIP != "" {
-		w.Association = &wire.NetworkInterfaceAssociation{IpOwnerId: new("amazon"), PublicIp: &e.PublicIP, PublicDnsName: new("")}
-		if e.Allocation != "" {
-			w.Association.IpOwnerId, w.Association.AllocationId, w.Association.AssociationId = &e.Account, &e.Allocation, &e.Association
-		}
-		if vpc.DNSHostnames {
-			w.Association.PublicDnsName = new(network.PublicDNSName(e.Region, e.PublicIP))
-			w.PublicDnsName = w.Association.PublicDnsName
-		}
-	}
 	for i, ip := range e.Addresses {
-		w.PrivateIpAddresses = append(w.PrivateIpAddresses, privateAddress(e, &vpc, i, ip, w.Association))
+		w.PrivateIpAddresses = append(w.PrivateIpAddresses, privateAddress(e, &vpc, i, ip))
+	}
+	if len(e.Addresses) > 0 {
+		w.Association = w.PrivateIpAddresses[0].Association
+	}
+	if w.Association != nil && vpc.DNSHostnames {
+		w.PublicDnsName = w.Association.PublicDnsName
 	}
 	if len(w.PrivateIpAddresses) > 0 {
 		w.PrivateDnsName = w.PrivateIpAddresses[0].PrivateDnsName
@@ -60,16 +56,29 @@ func renderInterface(sc call.Scope, e *network.NetworkInterface) (wire.NetworkIn
 
 // privateAddress shows the interface's i-th address. In a VPC without DNS host
 // names the primary has no name and the others an empty one.
-func privateAddress(e *network.NetworkInterface, vpc *network.Vpc, i int, ip string, public *wire.NetworkInterfaceAssociation) wire.NetworkInterfacePrivateIpAddress {
-	w := wire.NetworkInterfacePrivateIpAddress{Primary: new(i == 0), PrivateIpAddress: new(ip)}
-	if i == 0 {
-		w.Association = public
-	}
+func privateAddress(e *network.NetworkInterface, vpc *network.Vpc, i int, ip string) wire.NetworkInterfacePrivateIpAddress {
+	w := wire.NetworkInterfacePrivateIpAddress{Primary: new(i == 0), PrivateIpAddress: new(ip), Association: association(e, vpc, ip)}
 	switch {
 	case vpc.DNSHostnames:
 		w.PrivateDnsName = new(network.PrivateDNSName(e.Region, ip))
 	case i > 0:
 		w.PrivateDnsName = new("")
+	}
+	return w
+}
+
+// association shows the public address of a private one.
+func association(e *network.NetworkInterface, vpc *network.Vpc, ip string) *wire.NetworkInterfaceAssociation {
+	m := e.MappingOf(ip)
+	if m.PublicIP == "" {
+		return nil
+	}
+	w := &wire.NetworkInterfaceAssociation{IpOwnerId: new("amazon"), PublicIp: &m.PublicIP, PublicDnsName: new("")}
+	if m.Allocation != "" {
+		w.IpOwnerId, w.AllocationId, w.AssociationId = &e.Account, &m.Allocation, &m.Association
+	}
+	if vpc.DNSHostnames {
+		w.PublicDnsName = new(network.PublicDNSName(e.Region, m.PublicIP))
 	}
 	return w
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -133,19 +134,19 @@ func (s *Handler) AssociateAddress(ctx context.Context, in *wire.AssociateAddres
 		if err != nil {
 			return err
 		}
-		e, err := mappable(sc, in)
+		e, private, err := mappable(sc, in)
 		switch {
 		case err != nil:
 			return err
 		case a.NatGateway != "":
 			return taken(&a)
-		case a.ENI == e.ID:
+		case a.ENI == e.ID && a.PrivateIP == private:
 			association = a.Association
 			return nil
 		case a.ENI != "" && in.AllowReassociation != nil && !*in.AllowReassociation:
 			return taken(&a)
 		}
-		return address.Associate(sc.Tx, &a, &e, association)
+		return address.Associate(sc.Tx, &a, &e, private, association)
 	})
 	if err != nil {
 		return nil, err
@@ -157,36 +158,34 @@ func taken(a *edge.ElasticIP) error {
 	return shape.Errorf("Resource.AlreadyAssociated", "resource %s is already associated with associate-id %s", a.ID, a.Association)
 }
 
-// mappable is the interface that a request wants to give an address.
-func mappable(sc call.Scope, in *wire.AssociateAddressInput) (network.NetworkInterface, error) {
-	var e network.NetworkInterface
+// mappable is the interface that a request wants to give an address, and to which of
+// its private ones: the primary if it does not say.
+func mappable(sc call.Scope, in *wire.AssociateAddressInput) (e network.NetworkInterface, private string, err error) {
 	switch {
 	case in.InstanceId != nil && in.NetworkInterfaceId != nil:
-		return e, shape.Errorf("InvalidParameterCombination", "You may specify either an instance id or a network interface id, but not both in the same call")
+		return e, "", shape.Errorf("InvalidParameterCombination", "You may specify either an instance id or a network interface id, but not both in the same call")
 	case in.InstanceId != nil:
-		return e, shape.Errorf("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", *in.InstanceId)
+		return e, "", shape.Errorf("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", *in.InstanceId)
 	case in.NetworkInterfaceId == nil:
-		return e, shape.Errorf("MissingParameter", "Either 'InstanceId' or 'NetworkInterfaceId' must be specified")
+		return e, "", shape.Errorf("MissingParameter", "Either 'InstanceId' or 'NetworkInterfaceId' must be specified")
 	}
-	e, err := call.Interfaces.Get(sc, *in.NetworkInterfaceId)
+	e, err = call.Interfaces.Get(sc, *in.NetworkInterfaceId)
 	if err != nil {
-		return e, err
+		return e, "", err
 	}
 	attached, err := hasGateway(sc, e.Vpc)
 	wanted := call.Val(in.PrivateIpAddress)
 	switch {
 	case err != nil:
-		return e, err
+		return e, "", err
 	case e.RequesterManaged:
-		return e, call.NotYours()
+		return e, "", call.NotYours()
 	case wanted != "" && !slices.Contains(e.Addresses, wanted):
-		return e, call.Invalid("The private IP address %s is not assigned to network interface %s", wanted, e.ID)
-	case wanted != "" && wanted != e.Primary():
-		return e, shape.Errorf("UnsupportedOperation", "Only the primary private IP address of an interface can have an Elastic IP address.")
+		return e, "", call.Invalid("The private IP address %s is not assigned to network interface %s", wanted, e.ID)
 	case !attached:
-		return e, notAttached(e.Vpc)
+		return e, "", notAttached(e.Vpc)
 	}
-	return e, nil
+	return e, cmp.Or(wanted, e.Primary()), nil
 }
 
 func notAttached(vpc string) error {

@@ -28,6 +28,10 @@ func (s *Handler) CreateNatGateway(ctx context.Context, in *wire.CreateNatGatewa
 	if err != nil {
 		return nil, err
 	}
+	secondary, err := secondaries(in, private)
+	if err != nil {
+		return nil, err
+	}
 	tags, err := tag.Specified(in.TagSpecifications, call.NatGateways.Type)
 	if err != nil {
 		return nil, err
@@ -36,13 +40,13 @@ func (s *Handler) CreateNatGateway(ctx context.Context, in *wire.CreateNatGatewa
 	if err != nil {
 		return nil, err
 	}
-	hash, err := call.Hash(in.SubnetId, in.AllocationId, in.PrivateIpAddress, private, tags)
+	hash, err := call.Hash(in.SubnetId, in.AllocationId, in.PrivateIpAddress, private, secondary, tags)
 	if err != nil {
 		return nil, err
 	}
 	g := edge.NatGateway{
 		ID: s.Deps.IDs.EC2(call.NatGateways.Prefix), Private: private, State: edge.Pending, CreatedAt: s.Deps.Now(), Tags: tags,
-		Addresses: []edge.NatAddress{{PrivateIP: call.Val(in.PrivateIpAddress), Allocation: call.Val(in.AllocationId)}},
+		Addresses: append([]edge.NatAddress{{PrivateIP: call.Val(in.PrivateIpAddress), Allocation: call.Val(in.AllocationId)}}, secondary...),
 	}
 	if key != "" {
 		g.Token, g.TokenHash = key, hash
@@ -62,7 +66,10 @@ func (s *Handler) CreateNatGateway(ctx context.Context, in *wire.CreateNatGatewa
 			out, err = renderNat(sc, &old)
 			return err
 		}
-		if err := checkNat(sc, &subnet, call.Val(in.PrivateIpAddress)); err != nil {
+		if err := checkNat(sc, &subnet); err != nil {
+			return err
+		}
+		if err := checkAddresses(&subnet, g.Addresses); err != nil {
 			return err
 		}
 		if err := edges.NatGateways.Put(sc.Tx, &g); err != nil {
@@ -116,14 +123,8 @@ func replayed(sc call.Scope, key, hash, token string) (g edge.NatGateway, found 
 	return g, false, nil
 }
 
-// checkNat refuses a gateway more than the zone may have, and a private address
-// that the subnet cannot give.
-func checkNat(sc call.Scope, subnet *network.Subnet, wanted string) error {
-	if wanted != "" {
-		if err := call.CheckAddress(subnet, wanted); err != nil {
-			return err
-		}
-	}
+// checkNat refuses a gateway more than the zone may have.
+func checkNat(sc call.Scope, subnet *network.Subnet) error {
 	in := 0
 	for g, err := range edges.NatGateways.List(sc.Tx, subnet.Account, subnet.Region) {
 		if err != nil {
@@ -177,7 +178,15 @@ func (s *Handler) DeleteNatGateway(ctx context.Context, in *wire.DeleteNatGatewa
 // addressStatus is what is becoming of a gateway's addresses, by the gateway's
 // state.
 var addressStatus = map[string]string{
-	edge.Pending: "associating", edge.Available: "succeeded", edge.Failed: "failed", edge.Deleting: "disassociating", edge.Deleted: "succeeded",
+	edge.Pending: edge.Associating, edge.Available: edge.Succeeded, edge.Failed: "failed", edge.Deleting: edge.Disassociating, edge.Deleted: edge.Succeeded,
+}
+
+// statusOf is what is becoming of an address of a gateway.
+func statusOf(g *edge.NatGateway, a *edge.NatAddress) string {
+	if g.State == edge.Available && a.Status != "" {
+		return a.Status
+	}
+	return addressStatus[g.State]
 }
 
 func renderNat(sc call.Scope, g *edge.NatGateway) (wire.NatGateway, error) {
@@ -200,7 +209,7 @@ func renderNat(sc call.Scope, g *edge.NatGateway) (wire.NatGateway, error) {
 		shown := wire.NatGatewayAddress{
 			AllocationId: call.Optional(a.Allocation), AssociationId: call.Optional(a.Association), IsPrimary: new(i == 0),
 			NetworkInterfaceId: call.Optional(a.ENI), PrivateIp: call.Optional(a.PrivateIP), PublicIp: call.Optional(a.PublicIP),
-			Status: new(addressStatus[g.State]), AvailabilityZone: call.Optional(subnet.Zone), AvailabilityZoneId: call.Optional(subnet.ZoneID),
+			Status: new(statusOf(g, &a)), FailureMessage: call.Optional(a.FailureMessage), AvailabilityZone: call.Optional(subnet.Zone), AvailabilityZoneId: call.Optional(subnet.ZoneID),
 		}
 		w.NatGatewayAddresses = append(w.NatGatewayAddresses, shown)
 	}

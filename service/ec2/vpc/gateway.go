@@ -175,7 +175,7 @@ func (s *Handler) DetachInternetGateway(ctx context.Context, in *wire.DetachInte
 // NAT gateways are among them.
 func hasPublic(sc call.Scope, v *network.Vpc) (bool, error) {
 	for e, err := range tables.NetworkInterfaces.By(sc.Tx, tables.InterfacesByVpc, v.Account, v.Region, v.ID) {
-		if err != nil || e.PublicIP != "" {
+		if err != nil || len(e.Mappings()) > 0 {
 			return true, err
 		}
 	}

@@ -22,8 +22,6 @@ var unbuilt = []struct {
 	{"enableFaultInjection", "AWS Fault Injection Service", func(d *taskdef.Definition) bool { return deref(d.EnableFaultInjection) }},
 	{"resourceRequirements", "accelerator devices", anyContainer(func(c *taskdef.Container) bool { return len(c.ResourceRequirements) > 0 })},
 	{"credentialSpecs", "Active Directory", anyContainer(func(c *taskdef.Container) bool { return len(c.CredentialSpecs) > 0 })},
-	{"interactive", "standard input", anyContainer(func(c *taskdef.Container) bool { return deref(c.Interactive) })},
-	{"pseudoTerminal", "a terminal", anyContainer(func(c *taskdef.Container) bool { return deref(c.PseudoTerminal) })},
 	{"versionConsistency", "resolving the images of a deployment once", anyContainer(func(c *taskdef.Container) bool { return deref(c.VersionConsistency) == "enabled" })},
 	{"firelensConfiguration", "FireLens", anyContainer(func(c *taskdef.Container) bool { return c.FirelensConfiguration != nil })},
 	{"logDriver awsfirelens", "FireLens", logsTo("awsfirelens")},

@@ -114,7 +114,7 @@ func Process(c api.Container, o Options) *specs.Process {
 		cwd = "/"
 	}
 	return &specs.Process{
-		Args: args, Env: env, Cwd: cwd,
+		Args: args, Env: env, Cwd: cwd, Terminal: c.Terminal,
 		User:         specs.User{UID: c.User.UID, GID: c.User.GID, AdditionalGids: c.User.Additional},
 		Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: have, Permitted: have},
 		Rlimits:      rlimits(c, o),

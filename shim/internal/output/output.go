@@ -1,9 +1,12 @@
-// Package output copies what a container writes into its log.
+// Package output keeps the other ends of a container's standard files, and copies
+// what it writes into its log.
 package output
 
 import (
 	"bytes"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"neargate/shim/api"
+	"neargate/shim/internal/runtime"
 )
 
 // Drain is how long output is waited for after a container's end: a pipe that
@@ -24,10 +28,12 @@ const remainder = 8 << 20
 // retry is how often a container that waits for room in its log is looked at.
 const retry = 5 * time.Millisecond
 
-// Output is where a container's standard output and error go: a pipe for each,
-// copied into one log; or nowhere.
+// Output is where a container's standard output and error go: a pipe for each, or
+// a terminal for both, copied into one log; or nowhere.
 type Output struct {
-	Stdio   [3]*os.File // the container's ends
+	Stdio   runtime.Stdio     // the container's ends
+	input   *os.File          // of a standard input that stays open; nobody writes
+	console *net.UnixListener // where the terminal comes
 	readers []*os.File
 	waits   bool // for room in the log
 	copies  sync.WaitGroup
@@ -37,10 +43,11 @@ type Output struct {
 	log *segments
 }
 
-// Open makes what a container writes to; its log is in a directory.
-func Open(dir string, l api.Log) (*Output, error) {
-	o := &Output{waits: l.Mode == api.Blocking, over: make(chan struct{})}
-	err := o.open(dir, l)
+// Open makes the standard files of a container. Its log is in a directory; a
+// terminal comes through a socket that is made in another and removed again.
+func Open(c api.Container, logDir, runDir string) (*Output, error) {
+	o := &Output{waits: c.Log.Mode == api.Blocking, over: make(chan struct{})}
+	err := o.open(c, logDir, runDir)
 	if err != nil {
 		o.Close()
 		return nil, err
@@ -48,17 +55,30 @@ func Open(dir string, l api.Log) (*Output, error) {
 	return o, nil
 }
 
-func (o *Output) open(dir string, l api.Log) (err error) {
-	for i := range o.Stdio {
-		if o.Stdio[i], err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+func (o *Output) open(c api.Container, logDir, runDir string) (err error) {
+	if c.Log.Mode != api.Discard {
+		if o.log, err = openSegments(logDir, c.Log.Buffer); err != nil {
 			return err
 		}
 	}
-	if l.Mode == api.Discard {
-		return nil
+	if c.Terminal {
+		return o.listen(runDir)
 	}
-	if o.log, err = openSegments(dir, l.Buffer); err != nil {
-		return err
+	for i := range o.Stdio.Files {
+		if o.Stdio.Files[i], err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+			return err
+		}
+	}
+	if c.Interactive {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		o.input = w
+		o.give(0, r)
+	}
+	if o.log == nil {
+		return nil
 	}
 	for i := range 2 {
 		var fds [2]int
@@ -68,19 +88,28 @@ func (o *Output) open(dir string, l api.Log) (err error) {
 		if err := unix.SetNonblock(fds[0], true); err != nil { // for deadlines; the container's end blocks
 			return errors.Join(err, unix.Close(fds[0]), unix.Close(fds[1]))
 		}
-		o.Stdio[i+1].Close()
-		o.Stdio[i+1] = os.NewFile(uintptr(fds[1]), "stdio")
+		o.give(i+1, os.NewFile(uintptr(fds[1]), "stdio"))
 		o.readers = append(o.readers, os.NewFile(uintptr(fds[0]), "output"))
 	}
 	return nil
 }
 
+// give makes a file one of the container's standard files.
+func (o *Output) give(i int, f *os.File) {
+	o.Stdio.Files[i].Close()
+	o.Stdio.Files[i] = f
+}
+
 // Started closes the container's ends and begins to copy.
 func (o *Output) Started() {
-	for _, f := range o.Stdio {
+	for _, f := range o.Stdio.Files {
 		f.Close()
 	}
 	for i, r := range o.readers {
+		if o.log == nil { // a terminal that nobody reads would fill up
+			o.copies.Go(func() { _, _ = io.Copy(io.Discard, r) })
+			continue
+		}
 		c := copier{Output: o, isError: i == 1}
 		o.copies.Go(func() { c.copy(r) })
 	}
@@ -103,8 +132,11 @@ func (o *Output) Ended() {
 
 // Close closes everything.
 func (o *Output) Close() {
-	for _, f := range append(o.Stdio[:], o.readers...) {
+	for _, f := range append(append(o.Stdio.Files[:], o.input), o.readers...) {
 		f.Close() // of a nil file: an error
+	}
+	if o.console != nil {
+		o.console.Close()
 	}
 	if o.log != nil && o.log.file != nil {
 		o.log.close()

@@ -28,13 +28,13 @@ type pipes struct {
 
 func openPipes(t *testing.T, dir string, l api.Log) *pipes {
 	t.Helper()
-	o, err := Open(dir, l)
+	o, err := Open(api.Container{Log: l}, dir, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &pipes{Output: o, t: t, dir: dir}
 	for i, end := range []**os.File{&p.out, &p.err} {
-		fd, err := unix.Dup(int(o.Stdio[i+1].Fd()))
+		fd, err := unix.Dup(int(o.Stdio.Files[i+1].Fd()))
 		if err != nil {
 			t.Fatal(err)
 		}

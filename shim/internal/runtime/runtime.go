@@ -16,14 +16,13 @@ import (
 type Runtime interface {
 	// Open makes the sandbox, with its cgroup.
 	Open() error
-	// Create makes a container. Its standard input, output and error are held
-	// open by the caller until the Start, or the failure.
-	Create(c api.Container, stdio [3]*os.File) error
+	// Create makes a container.
+	Create(c api.Container, stdio Stdio) error
 	// Start starts a container's process.
 	Start(name string) error
-	// Restart makes and starts a container that is over once more, in the file
-	// system it left. Its standard files are as Create's.
-	Restart(name string, stdio [3]*os.File) error
+	// Recreate makes a container that is over once more, in the file system it
+	// left, to be started.
+	Recreate(name string, stdio Stdio) error
 	// Wait returns how a started container's process ended.
 	Wait(name string) Status
 	// Signal sends a signal; nil if the process is over.
@@ -40,6 +39,16 @@ type Runtime interface {
 	Settle()
 	// Process is a container's process 1, zero where the host does not see it.
 	Process(name string) api.Process
+}
+
+// Stdio is where a container's standard files come from.
+type Stdio struct {
+	// Files are standard input, output and error, which the caller holds open until
+	// the Start, or the failure.
+	Files [3]*os.File
+	// Console is, of a container with a terminal, the path of a Unix socket instead:
+	// the runtime makes the terminal and sends its master there before it returns.
+	Console string
 }
 
 // Status is how a process ended.

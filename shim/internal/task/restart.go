@@ -3,11 +3,9 @@ package task
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"neargate/shim/api"
-	"neargate/shim/internal/output"
 )
 
 // startAgain starts a container for the n-th time after its first: nothing to do
@@ -32,11 +30,18 @@ func (s *shim) startAgain(name string, n int) error {
 	case c.Exit == nil:
 		return errors.New("the container has not ended")
 	}
-	o, err := output.Open(filepath.Join(s.cfg.Dir, api.LogDir, name), c.Container.Log)
+	o, err := s.output(c.Container)
 	if err != nil {
 		return err
 	}
-	if err := s.rt.Restart(name, o.Stdio); err != nil {
+	err = s.rt.Recreate(name, o.Stdio)
+	if err == nil {
+		err = o.Created()
+	}
+	if err == nil {
+		err = s.rt.Start(name)
+	}
+	if err != nil {
 		o.Close()
 		return err
 	}

@@ -265,10 +265,14 @@ func (s *shim) create(c api.Container) error {
 		return nil
 	}
 	var err error
-	if l.output, err = output.Open(filepath.Join(s.cfg.Dir, api.LogDir, c.Name), c.Log); err != nil {
+	if l.output, err = s.output(c); err != nil {
 		return err
 	}
 	if err := s.rt.Create(c, l.output.Stdio); err != nil {
+		l.output.Close()
+		return err
+	}
+	if err := l.output.Created(); err != nil {
 		l.output.Close()
 		return err
 	}
@@ -278,6 +282,11 @@ func (s *shim) create(c api.Container) error {
 	s.state.Containers = append(s.state.Containers, api.ContainerState{Container: c, Process: s.rt.Process(c.Name)})
 	s.save(false)
 	return nil
+}
+
+// output makes the standard files of a container's next run.
+func (s *shim) output(c api.Container) (*output.Output, error) {
+	return output.Open(c, filepath.Join(s.cfg.Dir, api.LogDir, c.Name), filepath.Join(s.cfg.Dir, host.RunDir))
 }
 
 func (s *shim) start(name string) error {

@@ -87,8 +87,10 @@ func DeleteInterface(tx store.Tx, e *network.NetworkInterface) error {
 			return err
 		}
 	}
-	if err := letGo(tx, e); err != nil {
-		return err
+	for _, m := range e.Mappings() {
+		if err := LetGo(tx, e, m.PrivateIP); err != nil {
+			return err
+		}
 	}
 	return tables.NetworkInterfaces.Delete(tx, e.Account, e.Region, e.ID)
 }

@@ -16,22 +16,25 @@ func AllocateElastic(tx store.Tx, pool network.Pool, account, region, allocation
 	})
 }
 
-// Associate gives the Elastic IP address to the interface's primary private
-// address. What either had before is let go: a displaced Elastic IP address stays
-// allocated, one that Amazon lent is released. Both records are written.
-func Associate(tx store.Tx, a *edge.ElasticIP, e *network.NetworkInterface, association string) error {
-	if a.ENI != "" && a.ENI != e.ID {
+// Associate gives the Elastic IP address to one of the interface's private addresses.
+// What either had before is let go: a displaced Elastic IP address stays allocated,
+// one that Amazon lent is released. Both records are written.
+func Associate(tx store.Tx, a *edge.ElasticIP, e *network.NetworkInterface, private, association string) error {
+	switch {
+	case a.ENI == e.ID && a.PrivateIP != private:
+		e.Map(network.Mapping{PrivateIP: a.PrivateIP})
+	case a.ENI != "" && a.ENI != e.ID:
 		if err := Disassociate(tx, a); err != nil {
 			return err
 		}
 	}
-	if e.Allocation != a.ID {
-		if err := letGo(tx, e); err != nil {
+	if e.MappingOf(private).Allocation != a.ID {
+		if err := LetGo(tx, e, private); err != nil {
 			return err
 		}
 	}
-	a.Association, a.ENI, a.PrivateIP = association, e.ID, e.Primary()
-	e.PublicIP, e.Allocation, e.Association = a.Address, a.ID, association
+	a.Association, a.ENI, a.PrivateIP = association, e.ID, private
+	e.Map(network.Mapping{PrivateIP: private, PublicIP: a.Address, Allocation: a.ID, Association: association})
 	if err := putElastic(tx, a); err != nil {
 		return err
 	}
@@ -46,8 +49,8 @@ func Disassociate(tx store.Tx, a *edge.ElasticIP) error {
 		if err != nil {
 			return err
 		}
-		if ok && e.Allocation == a.ID {
-			e.PublicIP, e.Allocation, e.Association = "", "", ""
+		if ok && e.MappingOf(a.PrivateIP).Allocation == a.ID {
+			e.Map(network.Mapping{PrivateIP: a.PrivateIP})
 			if err := tables.NetworkInterfaces.Put(tx, &e); err != nil {
 				return err
 			}
@@ -65,15 +68,18 @@ func ReleaseElastic(tx store.Tx, a *edge.ElasticIP) error {
 	return edges.ElasticIPs.Delete(tx, a.Account, a.Region, a.ID)
 }
 
-// letGo frees the interface's public address in the other records, not in e.
-func letGo(tx store.Tx, e *network.NetworkInterface) error {
+// LetGo frees the public address of one of the interface's private addresses, if it has
+// one. The interface is changed, not written.
+func LetGo(tx store.Tx, e *network.NetworkInterface, private string) error {
+	m := e.MappingOf(private)
+	e.Map(network.Mapping{PrivateIP: private})
 	switch {
-	case e.PublicIP == "":
+	case m.PublicIP == "":
 		return nil
-	case e.Allocation == "":
-		return tables.PublicAddresses.Delete(tx, e.PublicIP)
+	case m.Allocation == "":
+		return tables.PublicAddresses.Delete(tx, m.PublicIP)
 	}
-	a, ok, err := edges.ElasticIPs.Find(tx, e.Account, e.Region, e.Allocation)
+	a, ok, err := edges.ElasticIPs.Find(tx, e.Account, e.Region, m.Allocation)
 	if err != nil || !ok {
 		return err
 	}

@@ -1,14 +1,9 @@
 package hosttest
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,6 +14,7 @@ import (
 	"time"
 
 	"neargate/node/sandbox"
+	"neargate/node/sandbox/internal/hosttest/raw"
 )
 
 // benchSpec is a task as the benchmarks run it.
@@ -33,13 +29,13 @@ func BenchStart(b *testing.B, kinds map[string]Runtime) {
 	for kind, rt := range kinds {
 		hosts[kind] = NewHost(b, rt)
 	}
-	raw := newRaw(hosts["cold"])
+	peer := hosts["cold"].raw()
 	took := map[string][]time.Duration{}
 	for i := range b.N {
 		for _, h := range hosts {
 			h.full(b.Context())
 		}
-		first, whole := raw.run(i)
+		first, whole := peer.Run(i)
 		took["raw-line"], took["raw"] = append(took["raw-line"], first), append(took["raw"], whole)
 		for kind, h := range hosts {
 			id := fmt.Sprintf("%032d", i)
@@ -91,11 +87,11 @@ func BenchBurst(b *testing.B, rt Runtime) {
 	const parallel = 16
 	n := number("NEARGATE_BENCH_BURST", 20)
 	h := NewHost(b, rt)
-	raw := newRaw(h)
+	peer := h.raw()
 	var ours, theirs, cpu, rawCPU time.Duration
 	for range b.N {
 		begin, before := time.Now(), childrenCPU()
-		h.workers(n, parallel, func(i int) { raw.run(i) })
+		h.workers(n, parallel, func(i int) { peer.Run(i) })
 		theirs, rawCPU = theirs+time.Since(begin), rawCPU+childrenCPU()-before
 		begin, before = time.Now(), childrenCPU()
 		h.workers(n, parallel, func(i int) { h.startOne(b.Context(), fmt.Sprintf("%032d", i)) })
@@ -208,71 +204,14 @@ func number(env string, otherwise int) int {
 	return otherwise
 }
 
-// raw is what a task is compared to: the runtime itself running one container to
-// its end, started from here.
-type raw struct {
-	h    *Host
-	dir  string
-	args []string
-	spec map[string]any
-}
-
-func newRaw(h *Host) raw {
-	dir := filepath.Join(h.Config.Dir, "..", "raw")
-	h.ok(os.MkdirAll(dir, 0o755))
-	args := []string{h.Config.RuncBin, "--root", dir + "/state"}
+// raw is the runtime by itself.
+func (h *Host) raw() *raw.Runtime {
+	program, flags := h.Config.RuncBin, []string(nil)
 	if h.rt.Gvisor {
-		args = []string{h.Config.Bin, "--root", dir + "/state", "--host-settings=ignore", "--overlay2=root:memory"}
-		h.t.Cleanup(func() { h.ok(exec.Command("umount", dir+"/state/null-netns").Run()) })
+		program, flags = h.Config.Bin, []string{"--host-settings=ignore", "--overlay2=root:memory"}
 	}
-	return raw{h, dir, args, h.rawSpec(dir)}
-}
-
-// run returns what a run took to its container's first line, and to its end.
-func (r raw) run(i int) (first, whole time.Duration) {
-	id := fmt.Sprintf("%032d", i)
-	bundle := filepath.Join(r.dir, id)
-	r.h.ok(os.MkdirAll(bundle, 0o755))
-	b, err := json.Marshal(r.spec)
-	r.h.ok(err)
-	b = bytes.ReplaceAll(b, []byte(rawGroup), []byte(r.h.Config.Cgroup+"/"+id))
-	r.h.ok(os.WriteFile(filepath.Join(bundle, "config.json"), b, 0o644))
-
-	begin := time.Now()
-	cmd := exec.Command(r.args[0], slices.Concat(r.args[1:], []string{"run", "--bundle", bundle, id})...)
-	out, err := cmd.StdoutPipe()
-	r.h.ok(err)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	r.h.ok(cmd.Start())
-	in := bufio.NewReader(out)
-	if _, err := in.ReadString('\n'); err != nil {
-		r.h.t.Errorf("raw run: %v %s", err, said.String())
-	}
-	first = time.Since(begin)
-	_, _ = io.Copy(io.Discard, in)
-	if err := cmd.Wait(); err != nil {
-		r.h.t.Errorf("raw run: %v %s", err, said.String())
-	}
-	return first, time.Since(begin)
-}
-
-// rawGroup stands for a cgroup in rawSpec.
-const rawGroup = "/the-cgroup"
-
-// rawSpec is the configuration that runc suggests, for a guest that says something
-// and exits.
-func (h *Host) rawSpec(dir string) map[string]any {
-	h.t.Helper()
-	h.ok(exec.Command(h.Config.RuncBin, "spec", "--bundle", dir).Run())
-	file := filepath.Join(dir, "config.json")
-	b, err := os.ReadFile(file)
-	h.ok(err)
-	var spec map[string]any
-	h.ok(json.Unmarshal(b, &spec))
-	process := spec["process"].(map[string]any)
-	process["args"], process["terminal"] = []string{"/guest", "greet"}, false
-	spec["root"] = map[string]any{"path": h.Root}
-	spec["linux"].(map[string]any)["cgroupsPath"] = rawGroup
-	return spec
+	return raw.New(h.t, raw.Config{
+		Program: program, Flags: flags, Spec: h.Config.RuncBin, Dir: filepath.Join(h.Config.Dir, "..", "raw"), Root: h.Root,
+		Cgroup: h.Config.Cgroup, Args: []string{"/guest", "greet"},
+	})
 }

@@ -191,6 +191,7 @@ func (h *Host) Kit() sandboxtest.Kit {
 		Exits: func(name string, code int32) sandbox.Container {
 			return h.Container(name, "exit", strconv.Itoa(int(code)))
 		},
+		Reads: func(name string) sandbox.Container { return h.Container(name, "reads") },
 		Broken: func(name string) sandbox.Container {
 			return sandbox.Container{Name: name, Layers: []string{h.Root}, Args: []string{"/absent"}}
 		},

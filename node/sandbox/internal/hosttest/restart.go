@@ -72,7 +72,7 @@ func buildAndRun(m *testing.M) int {
 
 // restart kills a daemon that runs a task; the next one finds the task.
 func restart(t *testing.T, h *Host, rt Runtime) {
-	b, err := json.Marshal(order{Config: h.Config, Run: []sandbox.Container{h.Container("a", "polite"), h.Container("b", "exit", "5")}})
+	b, err := json.Marshal(order{Config: h.Config, Run: []sandbox.Container{h.Container("a", "polite"), h.Container("b", "exit", "5"), h.withTerminal("c", "signals")}})
 	h.ok(err)
 	daemon := exec.Command("/proc/self/exe")
 	daemon.Env = append(os.Environ(), daemonEnv+"="+string(b))
@@ -93,7 +93,7 @@ func restart(t *testing.T, h *Host, rt Runtime) {
 
 	next := rt.New(h.Config)
 	l, err := next.List(t.Context())
-	if err != nil || len(l) != 1 || l[0].Task != "t" || len(l[0].Containers) != 2 || !l[0].Containers[0].Started {
+	if err != nil || len(l) != 1 || l[0].Task != "t" || len(l[0].Containers) != 3 || !l[0].Containers[0].Started {
 		t.Fatalf("listed %+v, %v", l, err)
 	}
 	h.exits("t", "b", 5, false)
@@ -103,4 +103,9 @@ func restart(t *testing.T, h *Host, rt Runtime) {
 	h.Until("t", "a", "ready")
 	h.ok(next.Signal(t.Context(), "t", "a", syscall.SIGTERM))
 	h.exits("t", "a", 0, false)
+	h.Until("t", "c", "ready\r\n")
+	h.ok(next.Signal(t.Context(), "t", "c", syscall.SIGTERM))
+	if out := h.exits("t", "c", 0, false); out != "ready\r\n<15>\r\n" {
+		t.Errorf("the terminal said %q", out)
+	}
 }

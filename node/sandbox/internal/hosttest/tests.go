@@ -41,8 +41,13 @@ func Run(t *testing.T, rt Runtime) {
 		{"Blocking", blocking},
 		{"NonBlocking", nonBlocking},
 		{"LogOfKilled", logOfKilled},
+		{"Terminal", terminal},
+		{"TerminalAgain", terminalAgain},
+		{"TerminalOfKilled", terminalOfKilled},
 		{"Process", process},
 		{"Init", inits},
+		{"Orphans", orphans},
+		{"Ulimits", ulimits},
 		{"Layers", layers},
 		{"Localhost", localhost},
 		{"Volume", volume},
@@ -136,6 +141,7 @@ func process(t *testing.T, h *Host, rt Runtime) {
 	c.Ulimits = []sandbox.Ulimit{{Name: "RLIMIT_NOFILE", Soft: 1024, Hard: 4096}}
 	root := h.Container("b", "facts")
 	root.CapDrop, root.CapAdd, root.ReadonlyRoot = []string{"CAP_CHOWN"}, []string{"CAP_SYS_PTRACE"}, true
+	root.Cwd = "/made/for/it"
 	h.run(sandbox.Spec{Task: "t", Memory: 256, Hostname: "ip-10-0-0-1"}, c, root, h.Container("c", "facts"))
 	fact := func(name string) (f view.Facts) {
 		h.ok(json.Unmarshal([]byte(h.exits("t", name, 0, false)), &f))
@@ -152,6 +158,9 @@ func process(t *testing.T, h *Host, rt Runtime) {
 	}
 	if a.CapEff != "0000000000000000" || b.CapEff != "00000000a80c25fa" || plain.CapEff != "00000000a80425fb" {
 		t.Errorf("capabilities %s, %s, %s", a.CapEff, b.CapEff, plain.CapEff)
+	}
+	if b.Cwd != root.Cwd {
+		t.Errorf("b: %+v", b)
 	}
 	if b.RootWritable || !plain.RootWritable {
 		t.Errorf("writable: %v, %v", b.RootWritable, plain.RootWritable)

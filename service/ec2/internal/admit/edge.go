@@ -4,7 +4,8 @@ package admit
 // in the form of refused.
 var refusedEdge = map[string][]string{
 	"AllocateAddressInput":            {"Address", "CustomerOwnedIpv4Pool", "IpamPoolId"},
-	"CreateNatGatewayInput":           {"AvailabilityZoneAddresses", "SecondaryAllocationIds", "SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddresses", "VpcId"},
+	"CreateNatGatewayInput":           {"AvailabilityZoneAddresses", "VpcId"},
+	"AssociateNatGatewayAddressInput": {"AvailabilityZone", "AvailabilityZoneId"},
 	"CreateVpcEndpointInput":          endpoint("ResourceConfigurationArn", "ServiceNetworkArn"),
 	"CreateFlowLogsInput":             {"DeliverCrossAccountRole", "TagFieldSpecifications"},
 	"ModifyVpcEndpointInput":          endpoint(),

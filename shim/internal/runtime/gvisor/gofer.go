@@ -114,7 +114,14 @@ func (g *gvisor) serve(b *gvisorContainer) error {
 	if spec.Mounts, err = specutils.ReadMounts(mounts); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
-	if err := b.box.Sandbox.StartSubcontainer(spec, g.conf, b.id, b.stdio[:], near[1:], nil, nil, confs); err != nil {
+	var stdio []*os.File // of a terminal, the sandbox has them since the container was created
+	if b.stdio.Files[0] != nil {
+		stdio = b.stdio.Files[:]
+	}
+	err = g.apart(func() error {
+		return b.box.Sandbox.StartSubcontainer(spec, g.conf, b.id, stdio, near[1:], nil, nil, confs)
+	})
+	if err != nil {
 		return err
 	}
 	b.box.Status, b.box.GoferMountConfs = container.Running, confs

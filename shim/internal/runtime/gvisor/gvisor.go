@@ -54,6 +54,8 @@ type gvisor struct {
 	spawning sync.Mutex
 	rootErr  error // of the sandbox's start; guarded by spawning
 
+	entering sync.Mutex // held while a process is started in the sandbox, for its limits
+
 	prepared bool // for Cfg.Spec, though it has no links yet
 
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
@@ -73,7 +75,7 @@ type gvisorContainer struct {
 	spec  api.Container
 	box   *container.Container
 	gofer *pending
-	stdio [3]*os.File
+	stdio runtime.Stdio
 }
 
 // New is the runtime of a shim. It returns an error when gVisor refuses its flags.
@@ -196,7 +198,7 @@ func (g *gvisor) pause() api.Container {
 }
 
 // Create implements Runtime.
-func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
+func (g *gvisor) Create(c api.Container, stdio runtime.Stdio) error {
 	disk, err := g.Disk()
 	if err != nil {
 		return err
@@ -205,6 +207,9 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
 	if err == nil {
 		err = keepTmp(root)
+	}
+	if err == nil && c.ReadonlyRoot {
+		makeCwd(root, c.Cwd)
 	}
 	if err == nil && len(c.Sysctls) > 0 {
 		err = errors.Join(g.started(), g.sysctl(c.Sysctls))
@@ -215,19 +220,15 @@ func (g *gvisor) Create(c api.Container, stdio [3]*os.File) error {
 	return g.create(&gvisorContainer{id: id, root: root, spec: c, stdio: stdio})
 }
 
-// Restart implements Runtime.
-func (g *gvisor) Restart(name string, stdio [3]*os.File) error {
+// Recreate implements Runtime.
+func (g *gvisor) Recreate(name string, stdio runtime.Stdio) error {
 	b := g.find(name)
 	if b.box != nil { // or the last try failed before
 		if err := b.box.Destroy(); err != nil { // with its gofer
 			return err
 		}
 	}
-	again := &gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio}
-	if err := g.create(again); err != nil {
-		return err
-	}
-	return g.Start(name)
+	return g.create(&gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio})
 }
 
 // create makes a container in a root file system.
@@ -243,7 +244,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	c.Mounts = append(slices.Clone(c.Mounts), files...)
 	o := bundle.Options{
 		Root: b.root, NetNS: g.NetNS(), Hostname: g.Cfg.Spec.Hostname, InitBin: g.Cfg.InitBin, SharePID: g.Cfg.Spec.SharePID,
-		Rlimits: host.Nofile(), Processes: g.Cfg.Spec.Processes,
+		Rlimits: allLimits(), Processes: g.Cfg.Spec.Processes,
 		Volume: func(m api.Mount) (string, error) { return g.Volume(b.root, m) },
 	}
 	s, err := bundle.Spec(c, o)
@@ -264,7 +265,7 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	if g.rootErr != nil {
 		return g.rootErr
 	}
-	if b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir}); err == nil {
+	if b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console}); err == nil {
 		b.gofer = g.takeGofer()
 	}
 	return err
@@ -293,6 +294,17 @@ func keepTmp(root string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// makeCwd makes the working directory, which gVisor cannot once the root is read-only.
+// Where it cannot be made, or is to be in a volume, gVisor has the last word.
+func makeCwd(root, dir string) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	_ = r.MkdirAll(filepath.Join(".", dir), 0o755)
 }
 
 // Start implements Runtime.
@@ -357,7 +369,7 @@ func (g *gvisor) Exec(ctx context.Context, name string, args []string) (int32, e
 		e.ExtraKGIDs = append(e.ExtraKGIDs, auth.KGID(gid))
 	}
 	sandbox := b.box.Sandbox
-	pid, err := sandbox.Execute(g.conf, e)
+	pid, err := g.execute(e)
 	if err != nil {
 		if code := host.ExecCode(err); code != 0 {
 			return code, nil

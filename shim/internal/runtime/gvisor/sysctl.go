@@ -74,7 +74,7 @@ func (g *gvisor) runInRoot(args []string, capabilities ...string) (int32, error)
 		return 0, err
 	}
 	sandbox := g.root.Sandbox
-	pid, err := sandbox.Execute(g.conf, &control.ExecArgs{
+	pid, err := g.execute(&control.ExecArgs{
 		Argv: args, Envv: []string{"PATH=/"}, WorkingDirectory: "/", ContainerID: sandboxID, Capabilities: caps,
 		FilePayload: control.NewFilePayload(map[int]*os.File{0: null, 1: null, 2: null}, nil),
 	})

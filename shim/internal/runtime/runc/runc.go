@@ -85,7 +85,7 @@ func (r *runc) openPID() error {
 	}
 	pause := &runcContainer{id: sandboxID}
 	c := api.Container{Args: []string{"/pause"}, ReadonlyRoot: true}
-	if err := r.create(pause, c, bundle.Options{Root: root, NetNS: r.NetNS()}, [3]*os.File{}); err != nil {
+	if err := r.create(pause, c, bundle.Options{Root: root, NetNS: r.NetNS()}, runtime.Stdio{}); err != nil {
 		return err
 	}
 	r.pause = pause.process
@@ -93,7 +93,7 @@ func (r *runc) openPID() error {
 }
 
 // Create implements Runtime.
-func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
+func (r *runc) Create(c api.Container, stdio runtime.Stdio) error {
 	disk, err := r.Disk()
 	if err != nil {
 		return err
@@ -106,20 +106,17 @@ func (r *runc) Create(c api.Container, stdio [3]*os.File) error {
 	return r.make(&runcContainer{id: id, root: root, spec: c}, stdio)
 }
 
-// Restart implements Runtime.
-func (r *runc) Restart(name string, stdio [3]*os.File) error {
+// Recreate implements Runtime.
+func (r *runc) Recreate(name string, stdio runtime.Stdio) error {
 	b := r.find(name)
 	if err := r.command(context.Background(), "delete", "--force", b.id).run(); err != nil {
 		return err
 	}
-	if err := r.make(&runcContainer{id: r.NextID(), root: b.root, spec: b.spec}, stdio); err != nil {
-		return err
-	}
-	return r.Start(name)
+	return r.make(&runcContainer{id: r.NextID(), root: b.root, spec: b.spec}, stdio)
 }
 
 // make makes a container in a root file system.
-func (r *runc) make(b *runcContainer, stdio [3]*os.File) error {
+func (r *runc) make(b *runcContainer, stdio runtime.Stdio) error {
 	r.mu.Lock()
 	r.all[b.spec.Name] = b
 	r.mu.Unlock()
@@ -143,7 +140,7 @@ func (r *runc) make(b *runcContainer, stdio [3]*os.File) error {
 	return r.create(b, c, o, stdio)
 }
 
-func (r *runc) create(b *runcContainer, c api.Container, o bundle.Options, stdio [3]*os.File) error {
+func (r *runc) create(b *runcContainer, c api.Container, o bundle.Options, stdio runtime.Stdio) error {
 	o.CgroupPath = r.Group.Sub(b.id).Path()
 	s, err := bundle.Spec(c, o)
 	if err != nil {
@@ -155,9 +152,13 @@ func (r *runc) create(b *runcContainer, c api.Container, o bundle.Options, stdio
 		return err
 	}
 	pidFile := filepath.Join(dir, "pid")
-	cmd := r.command(context.Background(), "create", "--bundle", dir, "--pid-file", pidFile, b.id)
-	if stdio[0] != nil {
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdio[0], stdio[1], stdio[2]
+	args := []string{"create", "--bundle", dir, "--pid-file", pidFile}
+	if stdio.Console != "" {
+		args = append(args, "--console-socket", stdio.Console)
+	}
+	cmd := r.command(context.Background(), append(args, b.id)...)
+	if f := stdio.Files; f[0] != nil {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = f[0], f[1], f[2]
 	}
 	if err := cmd.run(); err != nil {
 		return err

@@ -70,6 +70,23 @@ func run(does string, args []string) (int, error) {
 		return 0, touch(args[0])
 	case "signals":
 		return 0, signals()
+	case "reads":
+		return 0, reads()
+	case "limits":
+		return 0, json.NewEncoder(os.Stdout).Encode(limits())
+	case "limited":
+		return 0, errors.Join(untilTerm(), json.NewEncoder(os.Stdout).Encode(limits()))
+	case "orphan":
+		return 0, orphan()
+	case "parent":
+		return 0, exec.Command("/proc/self/exe", "child", strconv.Itoa(os.Getpid())).Start()
+	case "child":
+		for args[0] == strconv.Itoa(os.Getppid()) {
+			time.Sleep(time.Millisecond)
+		}
+		return 0, nil
+	case "terminal":
+		return 0, terminal()
 	case "default":
 		return 0, byDefault()
 	case "ps":

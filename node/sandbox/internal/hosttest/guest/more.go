@@ -172,3 +172,41 @@ func bomb() error {
 		}
 	}
 }
+
+// limits are all resource limits, soft and hard, by their numbers.
+func limits() (all [16][2]uint64) {
+	for i := range all {
+		var l syscall.Rlimit
+		if syscall.Getrlimit(i, &l) == nil {
+			all[i] = [2]uint64{l.Cur, l.Max}
+		}
+	}
+	return all
+}
+
+// orphan makes a process whose parent ends before it does, and waits until nothing
+// is left of it.
+func orphan() error {
+	if err := exec.Command("/proc/self/exe", "parent").Run(); err != nil {
+		return err
+	}
+	var left []string
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		all, err := filepath.Glob("/proc/[0-9]*")
+		if err != nil {
+			return err
+		}
+		left = left[:0]
+		for _, p := range all {
+			stat, _ := os.ReadFile(p + "/stat")
+			command, _ := os.ReadFile(p + "/cmdline")
+			if bytes.Contains(stat, []byte(") Z ")) || bytes.Contains(command, []byte("\x00child\x00")) {
+				left = append(left, string(stat))
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("left: %q", left)
+}

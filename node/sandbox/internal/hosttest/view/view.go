@@ -15,3 +15,11 @@ type Facts struct {
 	Links, Routes string
 	RootWritable  bool
 }
+
+// Terminal is what a process sees of its terminal.
+type Terminal struct {
+	Is         [3]bool // standard input, output and error
+	Size       [2]int  // rows and columns
+	Foreground bool    // the process's group is the terminal's
+	Term       string
+}

@@ -1,0 +1,193 @@
+package audit
+
+import (
+	"crypto/tls"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"neargate/arn"
+	"neargate/auth"
+	"neargate/resource/trail"
+	"neargate/store"
+	"neargate/wire"
+)
+
+// version is that of CloudTrail's record format.
+const version = "1.11"
+
+// maker makes events of calls. What many calls have in common it makes once, and the
+// texts of all events are in one piece.
+type maker struct {
+	ids   *arn.Source
+	print printer
+	ops   map[[2]string]*operation // by service and name
+
+	text   []byte
+	ends   []int // of the texts
+	events []trail.Event
+	people map[person]*shown // as they are in one view of the store
+	second int64             // of date
+	date   []byte
+}
+
+// operation is what the events of an operation have in common.
+type operation struct {
+	source   string
+	readOnly bool
+	answers  bool // the answer is in events
+	head     []byte
+}
+
+// person tells callers apart.
+type person struct{ accessKey, account, arn, user, operation string }
+
+// shown is a caller as events show it.
+type shown struct {
+	username string
+	text     []byte
+}
+
+const (
+	keepText   = 4 << 20 // the largest buffer that is used again
+	keepPeople = 1000
+)
+
+// make makes the events of calls. They are the maker's until it is asked again.
+func (m *maker) make(tx store.Tx, calls []wire.Call) ([]trail.Event, error) {
+	if cap(m.text) > keepText {
+		m.text = nil
+	}
+	m.text, m.ends, m.events = m.text[:0], m.ends[:0], m.events[:0]
+	clear(m.people)
+	if m.people == nil {
+		m.people, m.ops = map[person]*shown{}, map[[2]string]*operation{}
+	}
+	for i := range calls {
+		if err := m.add(tx, &calls[i]); err != nil {
+			return nil, err
+		}
+	}
+	text, from := string(m.text), 0
+	for i := range m.events {
+		m.events[i].Text, from = text[from:m.ends[i]], m.ends[i]
+	}
+	return m.events, nil
+}
+
+// add makes the event of a call.
+// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
+func (m *maker) add(tx store.Tx, c *wire.Call) error {
+	who, err := m.identity(tx, c)
+	if err != nil {
+		return err
+	}
+	op := m.operation(c)
+	e := trail.Event{
+		ID: m.ids.UUID(), Account: accountOf(c), Region: c.Region, Time: c.Start, Name: c.Operation, Source: op.source, Username: who.username,
+		AccessKeyID: c.AccessKeyID, ReadOnly: op.readOnly, Resources: m.print.resources(c.Input),
+	}
+	if c.Service == "iam" {
+		e.Region = arn.DefaultRegion // IAM is global
+	}
+	b := append(m.text, `{"eventVersion":"`+version+`","userIdentity":`...)
+	b = append(append(b, who.text...), `,"eventTime":`...)
+	b = append(m.appendDate(b, c), op.head...)
+	b = appendMember(b, `,"awsRegion":`, e.Region)
+	b = appendMember(b, `,"sourceIPAddress":`, c.SourceIP)
+	b = appendMember(b, `,"userAgent":`, c.UserAgent)
+	if c.Code != "" {
+		b = appendMember(b, `,"errorCode":`, errorCode(c))
+		b = appendOptional(b, `,"errorMessage":`, c.Message)
+	}
+	b = m.print.appendElements(append(b, `,"requestParameters":`...), c.Input)
+	b = append(b, `,"responseElements":`...)
+	if c.Code == "" && op.answers {
+		b = m.print.appendElements(b, c.Output)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = appendMember(b, `,"requestID":`, c.ID)
+	b = appendMember(b, `,"eventID":`, e.ID)
+	b = strconv.AppendBool(append(b, `,"readOnly":`...), op.readOnly)
+	b = append(b, `,"eventType":"AwsApiCall","managementEvent":true`...)
+	b = appendMember(b, `,"recipientAccountId":`, e.Account)
+	if v := via(c); v != nil {
+		b = appendOptional(b, `,"vpcEndpointId":`, v.Endpoint)
+		b = appendOptional(b, `,"vpcEndpointAccountId":`, v.Account)
+	}
+	b = append(b, `,"eventCategory":"Management"`...)
+	if c.TLS != nil {
+		b = appendMember(b, `,"tlsDetails":{"tlsVersion":`, strings.ReplaceAll(tls.VersionName(c.TLS.Version), "TLS 1", "TLSv1"))
+		b = appendMember(b, `,"cipherSuite":`, tls.CipherSuiteName(c.TLS.CipherSuite))
+		b = append(appendMember(b, `,"clientProvidedHostHeader":`, c.Host), '}')
+	}
+	m.text = append(b, '}')
+	m.ends, m.events = append(m.ends, len(m.text)), append(m.events, e)
+	return nil
+}
+
+func appendMember(b []byte, name, value string) []byte {
+	return appendText(append(b, name...), value)
+}
+
+// appendOptional prints a member unless it is empty.
+func appendOptional(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendMember(b, name, value)
+}
+
+// appendDate prints when a call began. Most begin in the second of the one before.
+func (m *maker) appendDate(b []byte, c *wire.Call) []byte {
+	if s := c.Start.Unix(); s != m.second || m.date == nil {
+		m.second, m.date = s, appendText(m.date[:0], date(c.Start))
+	}
+	return append(b, m.date...)
+}
+
+func (m *maker) operation(c *wire.Call) *operation {
+	k := [2]string{c.Service, c.Operation}
+	op := m.ops[k]
+	if op == nil {
+		op = &operation{source: c.Service + ".amazonaws.com", readOnly: readOnly(c.Service, c.Operation), answers: answers(c.Service, c.Operation)}
+		op.head = appendMember(nil, `,"eventSource":`, op.source)
+		op.head = appendMember(op.head, `,"eventName":`, c.Operation)
+		m.ops[k] = op
+	}
+	return op
+}
+
+// answers reports whether the answer of an operation is in its events.
+func answers(service, operation string) bool {
+	return !readOnly(service, operation) || service == "sts" && strings.HasPrefix(operation, "Assume")
+}
+
+func (m *maker) identity(tx store.Tx, c *wire.Call) (*shown, error) {
+	k := person{accessKey: c.AccessKeyID}
+	if p, ok := c.Principal.(auth.Caller); ok && !p.Anonymous() {
+		k.account, k.arn, k.user = p.Account, p.ARN, p.UserID
+	} else {
+		k.operation = c.Operation
+	}
+	if who := m.people[k]; who != nil {
+		return who, nil
+	}
+	u, err := caller(tx, c)
+	if err != nil {
+		return nil, err
+	}
+	who := &shown{username: u.UserName}
+	switch u.Type {
+	case "Root":
+		who.username = "root"
+	case "AssumedRole", "FederatedUser":
+		_, who.username, _ = strings.Cut(u.PrincipalID, ":")
+	}
+	who.text, _ = m.print.append(nil, reflect.ValueOf(u))
+	if len(m.people) < keepPeople {
+		m.people[k] = who
+	}
+	return who, nil
+}
