@@ -2,7 +2,7 @@ package target
 
 import (
 	"neargate/arn"
-	tags "neargate/auth/target/tagged"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 )
 
@@ -27,7 +27,7 @@ var budgetsRules = rules{
 			"TagResource", "UntagResource", "ListTagsForResource"),
 	),
 	tags: func(in Input, resource string) ([]identity.Tag, error) {
-		return tags.Budget(in.Tx, in.Caller.Account, resource)
+		return tagged.Budget(in.Tx, in.Caller.Account, resource)
 	},
 }
 

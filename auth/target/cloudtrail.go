@@ -3,7 +3,7 @@ package target
 import (
 	"neargate/arn"
 	"neargate/auth/policy"
-	tags "neargate/auth/target/tagged"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 )
 
@@ -30,7 +30,7 @@ var trailRules = rules{
 			keys.Set("aws:TagKeys", names...)
 		}
 	},
-	tags: func(in Input, resource string) ([]identity.Tag, error) { return tags.Trail(in.Tx, resource) },
+	tags: func(in Input, resource string) ([]identity.Tag, error) { return tagged.Trail(in.Tx, resource) },
 }
 
 // trail is the ARN of a trail given by name or ARN.

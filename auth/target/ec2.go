@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"neargate/arn"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 	"neargate/store/tables"
 )
@@ -77,31 +78,31 @@ func (in Input) ec2Tags(resource string) ([]identity.Tag, error) {
 	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
 	case "vpc":
 		r, _, err := tables.Vpcs.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "subnet":
 		r, _, err := tables.Subnets.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "sg":
 		r, _, err := tables.SecurityGroups.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "sgr":
 		r, _, err := tables.SecurityGroupRules.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "eni":
 		r, _, err := tables.NetworkInterfaces.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "rtb":
 		r, _, err := tables.RouteTables.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "igw":
 		r, _, err := tables.InternetGateways.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "acl":
 		r, _, err := tables.NetworkAcls.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "dopt":
 		r, _, err := tables.DhcpOptions.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "nip", "nia":
 		return in.insightTags(a, prefix, id)
 	default:

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"neargate/arn"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 	"neargate/store/tables/edges"
 )
@@ -112,31 +113,31 @@ func (in Input) edgeTags(a arn.ARN, prefix, id string) ([]identity.Tag, error) {
 	switch prefix {
 	case "eipalloc":
 		r, _, err := edges.ElasticIPs.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "nat":
 		r, _, err := edges.NatGateways.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "eigw":
 		r, _, err := edges.EgressOnlyGateways.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "vpce":
 		r, _, err := edges.Endpoints.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "pl":
 		r, _, err := edges.PrefixLists.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "fl":
 		r, _, err := edges.FlowLogs.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "pcx":
 		r, ok, err := edges.Peerings.Find(in.Tx, id)
 		switch {
 		case !ok || err != nil:
 			return nil, err
 		case r.Requester.Account == a.Account && r.Requester.Region == a.Region:
-			return tagged(r.Tags), nil
+			return tagged.Of(r.Tags), nil
 		case r.Accepter.Account == a.Account && r.Accepter.Region == a.Region:
-			return tagged(r.AccepterTags), nil
+			return tagged.Of(r.AccepterTags), nil
 		}
 	}
 	return nil, nil

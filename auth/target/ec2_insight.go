@@ -2,6 +2,7 @@ package target
 
 import (
 	"neargate/arn"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 	"neargate/store/tables/edges"
 )
@@ -23,10 +24,10 @@ func (in Input) insightTags(a arn.ARN, prefix, id string) ([]identity.Tag, error
 	switch prefix {
 	case "nip":
 		r, _, err := edges.Paths.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	case "nia":
 		r, _, err := edges.Analyses.Find(in.Tx, a.Account, a.Region, id)
-		return tagged(r.Tags), err
+		return tagged.Of(r.Tags), err
 	}
 	return nil, nil
 }

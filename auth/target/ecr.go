@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"neargate/arn"
+	"neargate/auth/target/tagged"
 	"neargate/store"
 	"neargate/store/tables/repositories"
 )
@@ -83,7 +84,7 @@ func Repository(tx store.Tx, a arn.ARN) (r Resource, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.Tags = tagged(repo.Labels)
+	r.Tags = tagged.Of(repo.Labels)
 	r.Policy, err = joined(repo.Policy, g.Policy)
 	return r, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth/policy"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 	"neargate/store/tables"
 )
@@ -143,16 +144,16 @@ func (in Input) ecsTags(resource string) ([]identity.Tag, error) {
 	switch p := a.Path(); {
 	case p[0] == "cluster" && len(p) == 2:
 		c, _, err := tables.Clusters.Find(in.Tx, a.Account, a.Region, p[1])
-		return tagged(c.Tags), err
+		return tagged.Of(c.Tags), err
 	case p[0] == "service" && len(p) == 3:
 		s, _, err := tables.Services.Find(in.Tx, a.Account, a.Region, p[1], p[2])
-		return tagged(s.Tags), err
+		return tagged.Of(s.Tags), err
 	case p[0] == "task" && len(p) == 3:
 		t, _, err := tables.Tasks.Find(in.Tx, a.Account, a.Region, p[1], p[2])
-		return tagged(t.Tags), err
+		return tagged.Of(t.Tags), err
 	case p[0] == "container-instance" && len(p) == 3:
 		i, _, err := tables.Instances.Find(in.Tx, a.Account, a.Region, p[1], p[2])
-		return tagged(i.Tags), err
+		return tagged.Of(i.Tags), err
 	case p[0] == "task-definition" && len(p) == 2:
 		family, number, _ := strings.Cut(p[1], ":")
 		revision, err := strconv.Atoi(number)
@@ -160,7 +161,7 @@ func (in Input) ecsTags(resource string) ([]identity.Tag, error) {
 			return nil, nil // a family alone has no tags
 		}
 		d, _, err := tables.TaskDefinitions.Find(in.Tx, a.Account, a.Region, family, tables.Number(revision))
-		return tagged(d.Tags), err
+		return tagged.Of(d.Tags), err
 	}
 	return nil, nil
 }

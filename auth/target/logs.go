@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"neargate/arn"
+	"neargate/auth/target/tagged"
 	"neargate/resource/identity"
 	"neargate/store/tables"
 )
@@ -65,5 +66,5 @@ func (in Input) logTags(resource string) ([]identity.Tag, error) {
 	}
 	name, _, _ = strings.Cut(name, ":")
 	g, _, err := tables.LogGroups.Find(in.Tx, a.Account, a.Region, name)
-	return tagged(g.Tags), err
+	return tagged.Of(g.Tags), err
 }

@@ -122,15 +122,6 @@ func each(f func(Input) []string, operations ...string) map[string]func(Input) [
 	return m
 }
 
-// tagged are the tags of a record.
-func tagged[T ~struct{ Key, Value string }](tags []T) []identity.Tag {
-	out := make([]identity.Tag, len(tags))
-	for i, t := range tags {
-		out[i] = identity.Tag(t)
-	}
-	return out
-}
-
 func merge(parts ...map[string]func(Input) []string) map[string]func(Input) []string {
 	all := map[string]func(Input) []string{}
 	for _, p := range parts {

@@ -80,7 +80,7 @@ func (c Config) Hidden(v VPC) func(name string) (zone string, addresses []netip.
 // In is the lookup of one VPC.
 func (c Config) In(v VPC) Lookup {
 	services, objects := []netip.Addr{network.ServiceAddress(c.Pool)}, []netip.Addr{network.ObjectRange(c.Pool).Addr()}
-	var hidden []private
+	hidden := c.Hidden(v)
 	own, wild := map[string][]netip.Addr{}, map[string][]netip.Addr{}
 	for _, e := range v.Endpoints {
 		s, ok := edge.ServiceNamed(v.Region, e.Service, e.Type)
@@ -94,15 +94,10 @@ func (c Config) In(v VPC) Lookup {
 				wild[name] = a
 			}
 		}
-		if e.PrivateDNS && len(all) > 0 {
-			hidden = append(hidden, private{s, all})
-		}
 	}
 	return func(name string) ([]netip.Addr, bool) {
-		for _, p := range hidden {
-			if p.service.Serves(name) {
-				return p.addresses, true
-			}
+		if _, all := hidden(name); all != nil {
+			return all, true
 		}
 		if a, ok := own[name]; ok {
 			return a, true

@@ -43,6 +43,7 @@ type Bucket struct {
 	MinimumSize     string `json:",omitempty"` // default minimum object size of transitions, as sent
 	CORS            []CORS `json:",omitempty"`
 	BucketKey       bool   `json:",omitempty"` // BucketKeyEnabled, as sent
+	CustomerKeys    bool   `json:",omitempty"` // SSE-C is not blocked, as it is in a new bucket
 	// Encryption is what encrypts objects whose writers name nothing; nil for Amazon S3's own keys.
 	Encryption *DefaultEncryption `json:",omitempty"`
 }

@@ -24,10 +24,51 @@ func with(headers, key string) []string {
 
 var one, two = strings.Repeat("1", 32), strings.Repeat("2", 32)
 
+// blocking is the encryption of a bucket that blocks a kind of it.
+func blocking(kind string) string {
+	return `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>` + kind + `</Rule></ServerSideEncryptionConfiguration>`
+}
+
+const (
+	blocked   = "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>"
+	unblocked = "<BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType></BlockedEncryptionTypes>"
+)
+
+// unblocked makes a bucket that lets writers use keys of their own.
+func (w *world) unblocked() {
+	w.t.Helper()
+	w.must(w.do("root", "PUT /bkt", ""), 200, "")
+	w.must(w.do("root", "PUT /bkt?encryption", blocking(unblocked)), 200, "")
+}
+
+// TestCustomerKeysBlocked has a bucket block such keys until it is told not to, and what
+// is there stays readable.
+func TestCustomerKeysBlocked(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.do("root", "PUT /bkt", ""), 200, "")
+	w.must(w.do("root", "GET /bkt?encryption", ""), 200, blocked)
+	key := with(customer, one)
+	w.must(w.do("root", "PUT /bkt/k", "x", key...), 403, "<Code>AccessDenied</Code>")
+	w.must(w.do("root", "POST /bkt/k?uploads", "", key...), 403, "<Code>AccessDenied</Code>")
+	for _, bad := range []string{"<BlockedEncryptionTypes></BlockedEncryptionTypes>", strings.Replace(blocked, "SSE-C", "SSE-S3", 1), strings.Replace(blocked, "<Enc", "<EncryptionType>NONE</EncryptionType><Enc", 1)} {
+		w.must(w.do("root", "PUT /bkt?encryption", blocking(bad)), 400, "<Code>MalformedXML</Code>")
+	}
+	w.must(w.do("root", "PUT /bkt?encryption", blocking(unblocked)), 200, "")
+	w.must(w.do("root", "PUT /bkt?encryption", blocking("")), 200, "")
+	w.must(w.do("root", "GET /bkt?encryption", ""), 200, unblocked)
+	w.must(w.do("root", "PUT /bkt/k", "x", key...), 200, "")
+	w.must(w.do("root", "PUT /bkt?encryption", blocking(blocked)), 200, "")
+	w.must(w.do("root", "PUT /bkt/k", "y", key...), 403, "")
+	w.must(w.do("root", "GET /bkt/k", "", key...), 200, "x")
+	w.must(w.do("root", "PUT /bkt?encryption", blocking(unblocked)), 200, "")
+	w.must(w.do("root", "DELETE /bkt?encryption", ""), 204, "")
+	w.must(w.do("root", "GET /bkt?encryption", ""), 200, blocked)
+}
+
 // TestCustomerKeys writes, reads and copies with keys that the customer keeps.
 func TestCustomerKeys(t *testing.T) {
 	w := newWorld(t)
-	w.must(w.do("root", "PUT /bkt", ""), 200, "")
+	w.unblocked()
 	long := strings.Repeat("a secret of some length ", 20000)
 	for name, text := range map[string]string{"small": "a short secret", "large": long} {
 		put := w.must(w.do("root", "PUT /bkt/"+name, text, with(customer, one)...), 200, "", customer+"Algorithm: AES256")
@@ -76,7 +117,7 @@ func TestCustomerKeys(t *testing.T) {
 // TestCustomerKeyOfUpload has all parts of an upload encrypted with one key.
 func TestCustomerKeyOfUpload(t *testing.T) {
 	w := newWorld(t)
-	w.must(w.do("root", "PUT /bkt", ""), 200, "")
+	w.unblocked()
 	part := strings.Repeat("part of a secret", 5<<16)
 	w.must(w.do("root", "PUT /bkt/source", part, with(customer, two)...), 200, "")
 	begun := element(w.must(w.do("root", "POST /bkt/k?uploads", "", with(customer, one)...), 200, "", customer+"Algorithm: AES256"), "UploadId")
@@ -104,7 +145,7 @@ func TestCustomerKeyOfUpload(t *testing.T) {
 // TestCustomerHeaders refuses what is no key, and keeps what was there.
 func TestCustomerHeaders(t *testing.T) {
 	w := newWorld(t)
-	w.must(w.do("root", "PUT /bkt", ""), 200, "")
+	w.unblocked()
 	w.must(w.do("root", "PUT /bkt/k", "before"), 200, "")
 	good := with(customer, one)
 	for _, tt := range []struct {

@@ -16,7 +16,6 @@ import (
 	"neargate/resource/identity"
 	"neargate/service/sts/internal/saml"
 	"neargate/store"
-	"neargate/store/tables"
 	"neargate/store/tables/identities"
 )
 
@@ -29,7 +28,7 @@ var sessionName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`)
 // AssumeRoleWithSAML issues temporary credentials of a role to whoever has a response of a
 // SAML 2.0 provider that the role trusts. It needs no signature.
 func (s *Service) AssumeRoleWithSAML(ctx context.Context, in *api.AssumeRoleWithSAMLInput) (*api.AssumeRoleWithSAMLOutput, error) {
-	account, name, ok := identity.RoleName(*in.RoleArn)
+	account, _, ok := identity.RoleName(*in.RoleArn)
 	if !ok {
 		return nil, invalid("%s is invalid", *in.RoleArn)
 	}
@@ -42,33 +41,7 @@ func (s *Service) AssumeRoleWithSAML(ctx context.Context, in *api.AssumeRoleWith
 	if err != nil {
 		return nil, err
 	}
-	if err := checkInput(as); err != nil {
-		return nil, err
-	}
-	own := samlKeys(provider, a)
-	var minted, session identity.Session
-	secret := minted.Issue(s.deps.IDs)
-	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
-		role, ok, err := tables.Roles.Find(tx, account, identity.Fold(name))
-		if err != nil {
-			return err
-		}
-		if !ok || role.ARN() != *in.RoleArn {
-			return notAuthorized(samlAction)
-		}
-		if session, err = newSession(as, &role, nil, now); err != nil {
-			return err
-		}
-		session.Provider = provider.ARN()
-		if err := trusted(&role, samlAction, provider.ARN(), own, as, &session, now); err != nil {
-			return err
-		}
-		if err := checkPolicies(tx, role.Account, session.PolicyARNs); err != nil {
-			return err
-		}
-		session.ID, session.Secret, session.TokenHash = minted.ID, minted.Secret, minted.TokenHash
-		return tables.Sessions.Put(tx, &session)
-	})
+	session, secret, err := s.federate(ctx, samlAction, provider.ARN(), samlKeys(provider, a), as, now)
 	if err != nil {
 		return nil, err
 	}

@@ -8,26 +8,21 @@ import (
 	"strings"
 	"time"
 
-	"neargate/arn"
-	"neargate/auth"
 	"neargate/auth/policy"
 	api "neargate/aws/sts"
 	"neargate/resource/identity"
 	"neargate/service/sts/internal/oidc"
 	"neargate/store"
-	"neargate/store/tables"
 	"neargate/store/tables/identities"
 )
 
 // webAction is what a trust policy has to allow.
 const webAction = "sts:AssumeRoleWithWebIdentity"
 
-func notAuthorized(action string) error { return accessDenied("Not authorized to perform " + action) }
-
 // AssumeRoleWithWebIdentity issues temporary credentials of a role to whoever has a
 // token of an OpenID Connect provider that the role trusts. It needs no signature.
 func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeRoleWithWebIdentityInput) (*api.AssumeRoleWithWebIdentityOutput, error) {
-	account, name, ok := identity.RoleName(*in.RoleArn)
+	account, _, ok := identity.RoleName(*in.RoleArn)
 	if !ok {
 		return nil, invalid("%s is invalid", *in.RoleArn)
 	}
@@ -41,32 +36,7 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *api.AssumeR
 		return nil, err
 	}
 	as := asked(in, &token.Claims)
-	if err := checkInput(as); err != nil {
-		return nil, err
-	}
-	var minted, session identity.Session
-	secret := minted.Issue(s.deps.IDs)
-	err = s.deps.Store.Update(ctx, func(tx store.Tx) error {
-		role, ok, err := tables.Roles.Find(tx, account, identity.Fold(name))
-		if err != nil {
-			return err
-		}
-		if !ok || role.ARN() != *in.RoleArn {
-			return notAuthorized(webAction)
-		}
-		if session, err = newSession(as, &role, nil, now); err != nil {
-			return err
-		}
-		session.Provider = provider.ARN()
-		if err := trusted(&role, webAction, provider.ARN(), webKeys(provider, &token.Claims), as, &session, now); err != nil {
-			return err
-		}
-		if err := checkPolicies(tx, role.Account, session.PolicyARNs); err != nil {
-			return err
-		}
-		session.ID, session.Secret, session.TokenHash = minted.ID, minted.Secret, minted.TokenHash
-		return tables.Sessions.Put(tx, &session)
-	})
+	session, secret, err := s.federate(ctx, webAction, provider.ARN(), webKeys(provider, &token.Claims), as, now)
 	if err != nil {
 		return nil, err
 	}
@@ -161,31 +131,4 @@ func webKeys(provider *identity.OIDCProvider, c *oidc.Claims) policy.Context {
 		keys.Set(provider.URL+":oaud", c.Audience...)
 	}
 	return keys
-}
-
-// trusted refuses a session that the role's trust policy does not give to whom the
-// provider vouches for by an action; own are the condition keys of how it does.
-func trusted(role *identity.Role, action, provider string, own policy.Context, as *api.AssumeRoleInput, session *identity.Session, now time.Time) error {
-	trust, err := policy.Parse(role.Trust)
-	if err != nil {
-		return errors.Join(errors.New("sts: stored trust policy"), err)
-	}
-	keys := auth.ConditionKeys(auth.Caller{Secure: true, Region: arn.DefaultRegion}, now)
-	requestKeys(keys, as, session)
-	keys.Set("aws:FederatedProvider", provider)
-	maps.Copy(keys, own)
-	actions := []string{action}
-	if len(as.Tags) > 0 || len(as.TransitiveTagKeys) > 0 {
-		actions = append(actions, "sts:TagSession")
-	}
-	if session.SourceIdentity != "" {
-		actions = append(actions, "sts:SetSourceIdentity")
-	}
-	for _, needed := range actions {
-		r := policy.Request{Action: needed, Resource: role.ARN(), Context: keys, Principals: []policy.Principal{{Type: "Federated", ID: provider}}}
-		if trust.Evaluate(&r) != policy.Allow {
-			return notAuthorized(action)
-		}
-	}
-	return nil
 }

@@ -1,5 +1,5 @@
-// Package tagged finds the tags of resources that have tags and no policies, for rules
-// that need nothing else of their records.
+// Package tagged finds tags of resources: of those that have tags and no policies, for
+// rules that need nothing else of their records.
 package tagged
 
 import (
@@ -16,7 +16,7 @@ import (
 func Budget(tx store.Tx, account, resource string) ([]identity.Tag, error) {
 	_, name, _ := strings.Cut(resource, ":budget/")
 	b, _, err := budgets.Budgets.Find(tx, account, name)
-	return of(b.Tags), err
+	return Of(b.Tags), err
 }
 
 // Trail are the tags of a trail, given by ARN; none for what is no trail.
@@ -27,10 +27,11 @@ func Trail(tx store.Tx, resource string) ([]identity.Tag, error) {
 		return nil, nil
 	}
 	t, _, err := trails.Trails.Find(tx, a.Account, a.Region, name)
-	return of(t.Tags), err
+	return Of(t.Tags), err
 }
 
-func of[T ~struct{ Key, Value string }](tags []T) []identity.Tag {
+// Of are tags of any kind as those of IAM.
+func Of[T ~struct{ Key, Value string }](tags []T) []identity.Tag {
 	out := make([]identity.Tag, len(tags))
 	for i, t := range tags {
 		out[i] = identity.Tag(t)

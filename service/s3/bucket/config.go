@@ -186,10 +186,25 @@ type encryptionRule struct {
 		KMSMasterKeyID string `xml:",omitempty"`
 	} `xml:"ApplyServerSideEncryptionByDefault"`
 	BucketKeyEnabled bool
+	Blocked          *blockedTypes `xml:"BlockedEncryptionTypes"`
 }
 
+// blockedTypes are the kinds of encryption that writers may not ask for.
+type blockedTypes struct {
+	EncryptionType []string
+}
+
+// The two that there can be.
+const (
+	blocksNone     = "NONE"
+	blocksCustomer = "SSE-C"
+)
+
 func getBucketEncryption(x *request) error {
-	rule := encryptionRule{BucketKeyEnabled: x.Bucket.BucketKey}
+	rule := encryptionRule{BucketKeyEnabled: x.Bucket.BucketKey, Blocked: &blockedTypes{[]string{blocksCustomer}}}
+	if x.Bucket.CustomerKeys {
+		rule.Blocked.EncryptionType[0] = blocksNone
+	}
 	rule.Default.SSEAlgorithm = "AES256"
 	if e := x.Bucket.Encryption; e != nil {
 		rule.Default.SSEAlgorithm, rule.Default.KMSMasterKeyID = "aws:kms", e.Key
@@ -217,8 +232,15 @@ func putBucketEncryption(x *request) error {
 	default:
 		return call.ErrMalformedXML
 	}
+	blocked := in.Rules[0].Blocked
+	if blocked != nil && (len(blocked.EncryptionType) != 1 || blocked.EncryptionType[0] != blocksNone && blocked.EncryptionType[0] != blocksCustomer) {
+		return call.ErrMalformedXML
+	}
 	err := x.Update(func(b *objects.Bucket) error {
 		b.Encryption, b.BucketKey = encryption, in.Rules[0].BucketKeyEnabled
+		if blocked != nil {
+			b.CustomerKeys = blocked.EncryptionType[0] == blocksNone
+		}
 		return nil
 	})
 	if err != nil {

@@ -12,13 +12,15 @@ import (
 	"neargate/service/s3/internal/call"
 )
 
-func dropTags(b *objects.Bucket)       { b.Tags = nil }
-func dropPolicy(b *objects.Bucket)     { b.Policy = "" }
-func dropBlock(b *objects.Bucket)      { b.Block = nil }
-func dropOwnership(b *objects.Bucket)  { b.Ownership = "" }
-func dropCORS(b *objects.Bucket)       { b.CORS = nil }
-func dropLifecycle(b *objects.Bucket)  { b.Rules, b.MinimumSize = nil, "" }
-func dropEncryption(b *objects.Bucket) { b.Encryption, b.BucketKey = nil, false }
+func dropTags(b *objects.Bucket)      { b.Tags = nil }
+func dropPolicy(b *objects.Bucket)    { b.Policy = "" }
+func dropBlock(b *objects.Bucket)     { b.Block = nil }
+func dropOwnership(b *objects.Bucket) { b.Ownership = "" }
+func dropCORS(b *objects.Bucket)      { b.CORS = nil }
+func dropLifecycle(b *objects.Bucket) { b.Rules, b.MinimumSize = nil, "" }
+func dropEncryption(b *objects.Bucket) {
+	b.Encryption, b.BucketKey, b.CustomerKeys = nil, false, false
+}
 
 type lifecycleDocument struct {
 	XMLName call.XMLName    `xml:"LifecycleConfiguration"`

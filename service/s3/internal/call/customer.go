@@ -81,11 +81,16 @@ func proves(proof []byte, key objects.DataKey) bool {
 	return len(proof) > saltLen && hmac.Equal(prove(proof[:saltLen], key), proof)
 }
 
-// byCustomer says of an object that it is encrypted with a customer's key.
+// byCustomer says of an object that it is encrypted with a customer's key, if its bucket
+// lets it.
+// Source: Amazon S3 User Guide, "Blocking or unblocking SSE-C for a general purpose bucket".
 func (x *Request) byCustomer(key objects.DataKey, a *objects.About) error {
 	h := x.R.Header
 	if h.Get(sseHeader)+h.Get(sseKeyHeader)+h.Get(sseContextHeader) != "" {
 		return InvalidArgument("Server Side Encryption with Customer provided key is incompatible with the encryption method specified", "x-amz-server-side-encryption", h.Get(sseHeader))
+	}
+	if !x.Bucket.CustomerKeys {
+		return errAccessDenied
 	}
 	a.Encryption = &objects.Encryption{Customer: prove(x.IDs.Bytes(saltLen), key)}
 	return nil
