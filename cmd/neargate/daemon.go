@@ -61,7 +61,7 @@ type options struct {
 const grace = 5 * time.Second
 
 // garbage is how much may gather before it is collected, beside what is in use.
-const garbage = 32 << 20
+const garbage = 8 << 20
 
 // daemon is a running installation.
 type daemon struct {
@@ -133,7 +133,6 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 		defer cancel()
 		err = errors.Join(err, d.tel.Close(last))
 	}()
-	defer headroom.Reserve(garbage)()
 	if err := d.readSecrets(); err != nil {
 		return err
 	}
@@ -193,6 +192,7 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
+	defer headroom.Reserve(garbage)()
 	return d.run(ctx)
 }
 
