@@ -52,8 +52,9 @@ func New(t testing.TB, c Config) *Runtime {
 	spec["linux"].(map[string]any)["cgroupsPath"] = group
 	r.spec, err = json.Marshal(spec)
 	r.ok(err)
-	t.Cleanup(func() {
-		if pinned := filepath.Join(c.Dir, "state", "null-netns"); exec.Command("mountpoint", "-q", pinned).Run() == nil {
+	t.Cleanup(func() { // runs at once may have pinned it, one over the other
+		pinned := filepath.Join(c.Dir, "state", "null-netns")
+		for exec.Command("mountpoint", "-q", pinned).Run() == nil {
 			r.ok(exec.Command("umount", pinned).Run())
 		}
 	})
