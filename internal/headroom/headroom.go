@@ -1,7 +1,7 @@
 // Package headroom lets a process with a small heap collect its garbage less often. Go
 // collects when the heap has doubled, which a busy process with little in it does many
-// times a second. What is reserved counts as in use, and is never written to, so that it
-// takes no memory itself: it lets as much garbage gather.
+// times a second. What is reserved counts as in use, and lets as much garbage gather. Nobody
+// writes to it: it takes memory itself only where the runtime clears what it used before.
 package headroom
 
 import (
