@@ -4,7 +4,7 @@
 //
 // Which interfaces are on the host is known by the tasks that run on it: Plug
 // adds the one of a task, and it goes when its record does. A VPC is on the host
-// while one of its interfaces is.
+// while one of its interfaces is, and a little longer.
 package vpc
 
 import (
