@@ -1,7 +1,6 @@
 // Package filters has gVisor's seccomp filters, of the sandbox and of its gofers, compiled
 // in advance. gVisor has a place for such, which is empty where it is built as a Go
-// module, and compiles them in each process otherwise: the largest part of a gofer's
-// start. A filter is looked up by all that it depends on; one that is not here is compiled.
+// module, and compiles them in each process otherwise, which a gofer's start waits for. A filter is looked up by all that it depends on; one that is not here is compiled.
 package filters
 
 import (
@@ -17,12 +16,12 @@ import (
 
 //go:generate go run ./generate
 
-// Platform is the name of the platform of sandboxes that Sentry is about.
-const Platform = "systrap"
+// systrap is the platform of the sandboxes that neargate starts.
+const systrap = "systrap"
 
 // Sentry is the configuration of the sandboxes that neargate starts.
 func Sentry() (sentry.Options, error) {
-	c, err := platform.Lookup(Platform)
+	c, err := platform.Lookup(systrap)
 	if err != nil {
 		return sentry.Options{}, err
 	}

@@ -59,6 +59,17 @@ func TestFilters(t *testing.T) {
 	same(o.ConfigKey(), got, err, rules, deny, sentryconfig.SeccompOptions(o))
 }
 
+// BenchmarkCompile is what a gofer pays without them.
+func BenchmarkCompile(b *testing.B) {
+	for b.Loop() {
+		rules, deny := goferconfig.Rules(Gofers()[0])
+		p := seccomp.Program{RuleSets: []seccomp.RuleSet{{Rules: deny}, {Rules: rules, Action: seccomp.Allow}}}
+		if _, _, err := p.Build(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkRegister is what a process pays for the filters.
 func BenchmarkRegister(b *testing.B) {
 	for b.Loop() {

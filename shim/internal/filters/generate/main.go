@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	_ "gvisor.dev/gvisor/pkg/sentry/platform/platforms"
 	"os"
 	"runtime"
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/seccomp/precompiledseccomp"
+	_ "gvisor.dev/gvisor/pkg/sentry/platform/platforms" // which have filters of their own
 	sentry "gvisor.dev/gvisor/runsc/boot/filter/config"
 	gofer "gvisor.dev/gvisor/runsc/fsgofer/filter/config"
 
