@@ -3,6 +3,7 @@ package leak
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"neargate/internal/netns"
 )
 
 // network lists what the host's own network namespace has.
@@ -20,7 +23,13 @@ func (s Snapshot) network() error {
 		return err
 	}
 	defer h.Close()
-	return errors.Join(s.links(h), s.routes(h), s.rules(h), s.tables())
+	var now Snapshot
+	err = netns.Steady(func() error {
+		now = Snapshot{}
+		return errors.Join(now.links(h), now.routes(h), now.rules(h), now.tables())
+	})
+	maps.Copy(s, now)
+	return err
 }
 
 func (s Snapshot) links(h *netlink.Handle) error {

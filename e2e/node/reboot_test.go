@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"neargate/e2e/leak"
+	"neargate/internal/netns"
 )
 
 // reboot takes everything of a world that a restart of the machine takes: its
@@ -90,8 +91,11 @@ func removeTable(t *testing.T, name string) {
 // removeRoutes removes those of the world's public addresses, its own among them.
 func removeRoutes(t *testing.T, w *world) {
 	t.Helper()
-	all, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE) // of every table
-	ok(t, err)
+	var all []netlink.Route
+	ok(t, netns.Steady(func() (err error) {
+		all, err = netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE) // of every table
+		return err
+	}))
 	for _, r := range all {
 		if r.Dst != nil && in(w.pool, r.Dst.IP) {
 			_ = netlink.RouteDel(&r)

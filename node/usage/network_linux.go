@@ -22,12 +22,10 @@ func ReadNetwork(namespace string) (map[string]Traffic, error) {
 			return err
 		}
 		defer k.Close()
-		for range 5 {
-			if links, err = k.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-				break
-			}
-		}
-		return err
+		return netns.Steady(func() (err error) {
+			links, err = k.LinkList()
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err

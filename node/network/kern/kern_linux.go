@@ -16,19 +16,10 @@ import (
 	"neargate/internal/netns"
 )
 
-// Observations is how often a look is repeated because something changed
-// meanwhile, such as the devices of a namespace that the kernel takes apart.
-const Observations = 20
-
 // Steady is Inside, again while what fn lists changes.
 func Steady(path string, fn func(*netlink.Handle) error) error {
-	return Inside(path, func(k *netlink.Handle) (err error) {
-		for range Observations {
-			if err = fn(k); !errors.Is(err, netlink.ErrDumpInterrupted) {
-				return err
-			}
-		}
-		return err
+	return Inside(path, func(k *netlink.Handle) error {
+		return netns.Steady(func() error { return fn(k) })
 	})
 }
 

@@ -1,8 +1,6 @@
 package kern
 
 import (
-	"errors"
-
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -19,12 +17,10 @@ func ForgetConnections(path string, six bool, pick netlink.CustomConntrackFilter
 		}
 		defer k.Close()
 		for _, family := range Families(six) {
-			for range Observations {
-				_, err = k.ConntrackDeleteFilters(netlink.ConntrackTable, netlink.InetFamily(family), pick)
-				if !errors.Is(err, netlink.ErrDumpInterrupted) {
-					break
-				}
-			}
+			err := netns.Steady(func() error {
+				_, err := k.ConntrackDeleteFilters(netlink.ConntrackTable, netlink.InetFamily(family), pick)
+				return err
+			})
 			if err != nil {
 				return err
 			}

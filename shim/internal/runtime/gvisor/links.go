@@ -41,6 +41,30 @@ func (l *links) attach(socket string, conf *config.Config) error {
 			f.Close()
 		}
 	}()
+	var err error
+	for range 20 { // what is listed may change meanwhile
+		if err = l.collectAll(conf, &args); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := client.ConnectTo(socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Call(createLinks, &args, nil)
+}
+
+// collectAll makes args, and the addresses to take and give back, those of all links
+// that are up.
+func (l *links) collectAll(conf *config.Config, args *boot.CreateLinksAndRoutesArgs) error {
+	for _, f := range args.Files {
+		f.Close()
+	}
+	l.addresses, *args = nil, boot.CreateLinksAndRoutesArgs{}
 	all, err := netlink.LinkList()
 	if err != nil {
 		return fmt.Errorf("links: %w", err)
@@ -49,16 +73,11 @@ func (l *links) attach(socket string, conf *config.Config) error {
 		if link.Attrs().Flags&net.FlagUp == 0 {
 			continue
 		}
-		if err := l.collect(link, conf, &args); err != nil {
+		if err := l.collect(link, conf, args); err != nil {
 			return fmt.Errorf("link %s: %w", link.Attrs().Name, err)
 		}
 	}
-	conn, err := client.ConnectTo(socket)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Call(createLinks, &args, nil)
+	return nil
 }
 
 // collect adds a link to what the sandbox is told.
