@@ -17,8 +17,9 @@ func TestVpcPermissions(t *testing.T) {
 		Tags         []tag
 	}
 	type part struct {
-		VpcId, SubnetId, RouteTableId, NetworkAclId, InternetGatewayId, AssociationId *string
-		TagSpecifications                                                             []spec
+		VpcId, SubnetId, RouteTableId, NetworkAclId, InternetGatewayId, AssociationId    *string
+		NetworkInterfaceId, AwsAccountId, Permission, GatewayId, ServiceId, AllocationId *string
+		TagSpecifications                                                                []spec
 	}
 	const here = `arn:aws:ec2:us-east-1:123456789012:`
 	allow := func(action, resource, condition string) string {
@@ -48,6 +49,14 @@ func TestVpcPermissions(t *testing.T) {
 		{"tags at another creation", allow("ec2:CreateSubnet", `"*"`, "") + "," + allow("ec2:CreateTags", `"*"`, `"StringEquals":{"ec2:CreateAction":"CreateVpc"}`), "CreateSubnet", part{VpcId: new("vpc-1"), TagSpecifications: dev}, false},
 		{"the tags asked for", allow("ec2:*", `"*"`, `"StringEquals":{"aws:RequestTag/stage":"dev"},"ForAllValues:StringEquals":{"aws:TagKeys":["stage"]}`), "CreateSubnet", part{VpcId: new("vpc-1"), TagSpecifications: dev}, true},
 		{"other tags", allow("ec2:*", `"*"`, `"StringEquals":{"aws:RequestTag/stage":"prod"}`), "CreateSubnet", part{VpcId: new("vpc-1"), TagSpecifications: dev}, false},
+		{"a permission", allow("ec2:CreateNetworkInterfacePermission", `"`+here+`network-interface/eni-1"`, `"StringEquals":{"ec2:Permission":"EIP-ASSOCIATE"},"ArnEquals":{"ec2:AuthorizedUser":"arn:aws:iam::210987654321:root"}`), "CreateNetworkInterfacePermission", part{NetworkInterfaceId: new("eni-1"), AwsAccountId: new("210987654321"), Permission: new("EIP-ASSOCIATE")}, true},
+		{"a permission for another", allow("ec2:*", `"*"`, `"ArnEquals":{"ec2:AuthorizedUser":"arn:aws:iam::210987654321:root"}`), "CreateNetworkInterfacePermission", part{NetworkInterfaceId: new("eni-1"), AwsAccountId: new("333333333333"), Permission: new("EIP-ASSOCIATE")}, false},
+		{"another permission", allow("ec2:*", `"*"`, `"StringEquals":{"ec2:Permission":"EIP-ASSOCIATE"}`), "CreateNetworkInterfacePermission", part{NetworkInterfaceId: new("eni-1"), AwsAccountId: new("210987654321"), Permission: new("INSTANCE-ATTACH")}, false},
+		{"a reverse name", allow("ec2:ModifyAddressAttribute", `"`+here+`elastic-ip/eipalloc-1"`, ""), "ModifyAddressAttribute", part{AllocationId: new("eipalloc-1")}, true},
+		{"another's reverse name", allow("ec2:ResetAddressAttribute", `"`+here+`elastic-ip/eipalloc-1"`, ""), "ResetAddressAttribute", part{AllocationId: new("eipalloc-2")}, false},
+		{"propagation into a table", allow("ec2:EnableVgwRoutePropagation", `["`+here+`route-table/rtb-1","`+here+`vpn-gateway/*"]`, ""), "EnableVgwRoutePropagation", part{RouteTableId: new("rtb-1"), GatewayId: new("vgw-1")}, true},
+		{"propagation without the gateway", allow("ec2:DisableVgwRoutePropagation", `"`+here+`route-table/rtb-1"`, ""), "DisableVgwRoutePropagation", part{RouteTableId: new("rtb-1"), GatewayId: new("vgw-1")}, false},
+		{"a service's connections", allow("ec2:RejectVpcEndpointConnections", `"`+here+`vpc-endpoint-service/vpce-svc-1"`, ""), "RejectVpcEndpointConnections", part{ServiceId: new("vpce-svc-1")}, true},
 		{"no tags", allow("ec2:CreateSubnet", `["`+here+`subnet/*","`+here+`vpc/vpc-1"]`, ""), "CreateSubnet", part{VpcId: new("vpc-1")}, true},
 	} {
 		w := newWorld(t, identity.Grants{Inline: []identity.Inline{{Name: "p", Document: `{"Version":"2012-10-17","Statement":[` + tt.statements + `]}`}}})

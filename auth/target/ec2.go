@@ -38,6 +38,7 @@ var ec2Rules = rules{
 		}, "CreateTags", "DeleteTags"),
 		vpcResources,
 		groupResources,
+		grantResources,
 		insightResources,
 		flowResources,
 	),

@@ -114,8 +114,9 @@ func (in Input) filteredBy() []string {
 
 // ec2Keys sets the condition keys of Amazon EC2 and, from tags given at a creation,
 // those of the request's tags.
-func (in Input) ec2Keys(_ string, keys policy.Context) {
+func (in Input) ec2Keys(operation string, keys policy.Context) {
 	keys.Set("ec2:Region", in.Caller.Region)
+	in.grantKeys(operation, keys)
 	if vpc := in.vpcOf(); vpc != "" {
 		keys.Set("ec2:VpcID", vpc)
 		keys.Set("ec2:Vpc", arn.New("ec2", in.Caller.Region, in.Caller.Account, "vpc/"+vpc))

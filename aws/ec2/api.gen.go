@@ -12,6 +12,7 @@ import (
 
 // API answers the operations.
 type API interface {
+	AcceptVpcEndpointConnections(context.Context, *AcceptVpcEndpointConnectionsInput) (*AcceptVpcEndpointConnectionsOutput, error)
 	AcceptVpcPeeringConnection(context.Context, *AcceptVpcPeeringConnectionInput) (*AcceptVpcPeeringConnectionOutput, error)
 	AllocateAddress(context.Context, *AllocateAddressInput) (*AllocateAddressOutput, error)
 	AssignIpv6Addresses(context.Context, *AssignIpv6AddressesInput) (*AssignIpv6AddressesOutput, error)
@@ -40,6 +41,7 @@ type API interface {
 	CreateNetworkAclEntry(context.Context, *CreateNetworkAclEntryInput) (*CreateNetworkAclEntryOutput, error)
 	CreateNetworkInsightsPath(context.Context, *CreateNetworkInsightsPathInput) (*CreateNetworkInsightsPathOutput, error)
 	CreateNetworkInterface(context.Context, *CreateNetworkInterfaceInput) (*CreateNetworkInterfaceOutput, error)
+	CreateNetworkInterfacePermission(context.Context, *CreateNetworkInterfacePermissionInput) (*CreateNetworkInterfacePermissionOutput, error)
 	CreateRoute(context.Context, *CreateRouteInput) (*CreateRouteOutput, error)
 	CreateRouteTable(context.Context, *CreateRouteTableInput) (*CreateRouteTableOutput, error)
 	CreateSecurityGroup(context.Context, *CreateSecurityGroupInput) (*CreateSecurityGroupOutput, error)
@@ -60,6 +62,7 @@ type API interface {
 	DeleteNetworkInsightsAnalysis(context.Context, *DeleteNetworkInsightsAnalysisInput) (*DeleteNetworkInsightsAnalysisOutput, error)
 	DeleteNetworkInsightsPath(context.Context, *DeleteNetworkInsightsPathInput) (*DeleteNetworkInsightsPathOutput, error)
 	DeleteNetworkInterface(context.Context, *DeleteNetworkInterfaceInput) (*DeleteNetworkInterfaceOutput, error)
+	DeleteNetworkInterfacePermission(context.Context, *DeleteNetworkInterfacePermissionInput) (*DeleteNetworkInterfacePermissionOutput, error)
 	DeleteRoute(context.Context, *DeleteRouteInput) (*DeleteRouteOutput, error)
 	DeleteRouteTable(context.Context, *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
 	DeleteSecurityGroup(context.Context, *DeleteSecurityGroupInput) (*DeleteSecurityGroupOutput, error)
@@ -83,6 +86,7 @@ type API interface {
 	DescribeNetworkInsightsAnalyses(context.Context, *DescribeNetworkInsightsAnalysesInput) (*DescribeNetworkInsightsAnalysesOutput, error)
 	DescribeNetworkInsightsPaths(context.Context, *DescribeNetworkInsightsPathsInput) (*DescribeNetworkInsightsPathsOutput, error)
 	DescribeNetworkInterfaceAttribute(context.Context, *DescribeNetworkInterfaceAttributeInput) (*DescribeNetworkInterfaceAttributeOutput, error)
+	DescribeNetworkInterfacePermissions(context.Context, *DescribeNetworkInterfacePermissionsInput) (*DescribeNetworkInterfacePermissionsOutput, error)
 	DescribeNetworkInterfaces(context.Context, *DescribeNetworkInterfacesInput) (*DescribeNetworkInterfacesOutput, error)
 	DescribePrefixLists(context.Context, *DescribePrefixListsInput) (*DescribePrefixListsOutput, error)
 	DescribeRegions(context.Context, *DescribeRegionsInput) (*DescribeRegionsOutput, error)
@@ -95,22 +99,27 @@ type API interface {
 	DescribeSubnets(context.Context, *DescribeSubnetsInput) (*DescribeSubnetsOutput, error)
 	DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
 	DescribeVpcAttribute(context.Context, *DescribeVpcAttributeInput) (*DescribeVpcAttributeOutput, error)
+	DescribeVpcEndpointConnections(context.Context, *DescribeVpcEndpointConnectionsInput) (*DescribeVpcEndpointConnectionsOutput, error)
 	DescribeVpcEndpointServices(context.Context, *DescribeVpcEndpointServicesInput) (*DescribeVpcEndpointServicesOutput, error)
 	DescribeVpcEndpoints(context.Context, *DescribeVpcEndpointsInput) (*DescribeVpcEndpointsOutput, error)
 	DescribeVpcPeeringConnections(context.Context, *DescribeVpcPeeringConnectionsInput) (*DescribeVpcPeeringConnectionsOutput, error)
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
+	DescribeVpnGateways(context.Context, *DescribeVpnGatewaysInput) (*DescribeVpnGatewaysOutput, error)
 	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
 	DetachNetworkInterface(context.Context, *DetachNetworkInterfaceInput) (*DetachNetworkInterfaceOutput, error)
+	DisableVgwRoutePropagation(context.Context, *DisableVgwRoutePropagationInput) (*DisableVgwRoutePropagationOutput, error)
 	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
 	DisassociateNatGatewayAddress(context.Context, *DisassociateNatGatewayAddressInput) (*DisassociateNatGatewayAddressOutput, error)
 	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
 	DisassociateSecurityGroupVpc(context.Context, *DisassociateSecurityGroupVpcInput) (*DisassociateSecurityGroupVpcOutput, error)
 	DisassociateSubnetCidrBlock(context.Context, *DisassociateSubnetCidrBlockInput) (*DisassociateSubnetCidrBlockOutput, error)
 	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
+	EnableVgwRoutePropagation(context.Context, *EnableVgwRoutePropagationInput) (*EnableVgwRoutePropagationOutput, error)
 	GetManagedPrefixListAssociations(context.Context, *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
 	GetManagedPrefixListEntries(context.Context, *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
 	GetSecurityGroupsForVpc(context.Context, *GetSecurityGroupsForVpcInput) (*GetSecurityGroupsForVpcOutput, error)
 	GetSubnetCidrReservations(context.Context, *GetSubnetCidrReservationsInput) (*GetSubnetCidrReservationsOutput, error)
+	ModifyAddressAttribute(context.Context, *ModifyAddressAttributeInput) (*ModifyAddressAttributeOutput, error)
 	ModifyManagedPrefixList(context.Context, *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error)
 	ModifyNetworkInterfaceAttribute(context.Context, *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules(context.Context, *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
@@ -119,12 +128,14 @@ type API interface {
 	ModifyVpcEndpoint(context.Context, *ModifyVpcEndpointInput) (*ModifyVpcEndpointOutput, error)
 	ModifyVpcPeeringConnectionOptions(context.Context, *ModifyVpcPeeringConnectionOptionsInput) (*ModifyVpcPeeringConnectionOptionsOutput, error)
 	ModifyVpcTenancy(context.Context, *ModifyVpcTenancyInput) (*ModifyVpcTenancyOutput, error)
+	RejectVpcEndpointConnections(context.Context, *RejectVpcEndpointConnectionsInput) (*RejectVpcEndpointConnectionsOutput, error)
 	RejectVpcPeeringConnection(context.Context, *RejectVpcPeeringConnectionInput) (*RejectVpcPeeringConnectionOutput, error)
 	ReleaseAddress(context.Context, *ReleaseAddressInput) (*ReleaseAddressOutput, error)
 	ReplaceNetworkAclAssociation(context.Context, *ReplaceNetworkAclAssociationInput) (*ReplaceNetworkAclAssociationOutput, error)
 	ReplaceNetworkAclEntry(context.Context, *ReplaceNetworkAclEntryInput) (*ReplaceNetworkAclEntryOutput, error)
 	ReplaceRoute(context.Context, *ReplaceRouteInput) (*ReplaceRouteOutput, error)
 	ReplaceRouteTableAssociation(context.Context, *ReplaceRouteTableAssociationInput) (*ReplaceRouteTableAssociationOutput, error)
+	ResetAddressAttribute(context.Context, *ResetAddressAttributeInput) (*ResetAddressAttributeOutput, error)
 	ResetNetworkInterfaceAttribute(context.Context, *ResetNetworkInterfaceAttributeInput) (*ResetNetworkInterfaceAttributeOutput, error)
 	RestoreManagedPrefixListVersion(context.Context, *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
@@ -148,6 +159,7 @@ func Describe(api API) shape.Service {
 		Protocol:    shape.EC2,
 		Namespace:   "http://ec2.amazonaws.com/doc/2016-11-15/",
 		Operations: []shape.Operation{
+			shape.Op("AcceptVpcEndpointConnections", api.AcceptVpcEndpointConnections),
 			shape.Op("AcceptVpcPeeringConnection", api.AcceptVpcPeeringConnection),
 			shape.Op("AllocateAddress", api.AllocateAddress),
 			shape.Op("AssignIpv6Addresses", api.AssignIpv6Addresses),
@@ -176,6 +188,7 @@ func Describe(api API) shape.Service {
 			shape.Void("CreateNetworkAclEntry", api.CreateNetworkAclEntry),
 			shape.Op("CreateNetworkInsightsPath", api.CreateNetworkInsightsPath),
 			shape.Op("CreateNetworkInterface", api.CreateNetworkInterface),
+			shape.Op("CreateNetworkInterfacePermission", api.CreateNetworkInterfacePermission),
 			shape.Op("CreateRoute", api.CreateRoute),
 			shape.Op("CreateRouteTable", api.CreateRouteTable),
 			shape.Op("CreateSecurityGroup", api.CreateSecurityGroup),
@@ -196,6 +209,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DeleteNetworkInsightsAnalysis", api.DeleteNetworkInsightsAnalysis),
 			shape.Op("DeleteNetworkInsightsPath", api.DeleteNetworkInsightsPath),
 			shape.Void("DeleteNetworkInterface", api.DeleteNetworkInterface),
+			shape.Op("DeleteNetworkInterfacePermission", api.DeleteNetworkInterfacePermission),
 			shape.Void("DeleteRoute", api.DeleteRoute),
 			shape.Void("DeleteRouteTable", api.DeleteRouteTable),
 			shape.Op("DeleteSecurityGroup", api.DeleteSecurityGroup),
@@ -219,6 +233,7 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeNetworkInsightsAnalyses", api.DescribeNetworkInsightsAnalyses),
 			shape.Op("DescribeNetworkInsightsPaths", api.DescribeNetworkInsightsPaths),
 			shape.Op("DescribeNetworkInterfaceAttribute", api.DescribeNetworkInterfaceAttribute),
+			shape.Op("DescribeNetworkInterfacePermissions", api.DescribeNetworkInterfacePermissions),
 			shape.Op("DescribeNetworkInterfaces", api.DescribeNetworkInterfaces),
 			shape.Op("DescribePrefixLists", api.DescribePrefixLists),
 			shape.Op("DescribeRegions", api.DescribeRegions),
@@ -231,22 +246,27 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeSubnets", api.DescribeSubnets),
 			shape.Op("DescribeTags", api.DescribeTags),
 			shape.Op("DescribeVpcAttribute", api.DescribeVpcAttribute),
+			shape.Op("DescribeVpcEndpointConnections", api.DescribeVpcEndpointConnections),
 			shape.Op("DescribeVpcEndpointServices", api.DescribeVpcEndpointServices),
 			shape.Op("DescribeVpcEndpoints", api.DescribeVpcEndpoints),
 			shape.Op("DescribeVpcPeeringConnections", api.DescribeVpcPeeringConnections),
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
+			shape.Op("DescribeVpnGateways", api.DescribeVpnGateways),
 			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
 			shape.Void("DetachNetworkInterface", api.DetachNetworkInterface),
+			shape.Void("DisableVgwRoutePropagation", api.DisableVgwRoutePropagation),
 			shape.Void("DisassociateAddress", api.DisassociateAddress),
 			shape.Op("DisassociateNatGatewayAddress", api.DisassociateNatGatewayAddress),
 			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
 			shape.Op("DisassociateSecurityGroupVpc", api.DisassociateSecurityGroupVpc),
 			shape.Op("DisassociateSubnetCidrBlock", api.DisassociateSubnetCidrBlock),
 			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
+			shape.Void("EnableVgwRoutePropagation", api.EnableVgwRoutePropagation),
 			shape.Op("GetManagedPrefixListAssociations", api.GetManagedPrefixListAssociations),
 			shape.Op("GetManagedPrefixListEntries", api.GetManagedPrefixListEntries),
 			shape.Op("GetSecurityGroupsForVpc", api.GetSecurityGroupsForVpc),
 			shape.Op("GetSubnetCidrReservations", api.GetSubnetCidrReservations),
+			shape.Op("ModifyAddressAttribute", api.ModifyAddressAttribute),
 			shape.Op("ModifyManagedPrefixList", api.ModifyManagedPrefixList),
 			shape.Void("ModifyNetworkInterfaceAttribute", api.ModifyNetworkInterfaceAttribute),
 			shape.Op("ModifySecurityGroupRules", api.ModifySecurityGroupRules),
@@ -255,12 +275,14 @@ func Describe(api API) shape.Service {
 			shape.Op("ModifyVpcEndpoint", api.ModifyVpcEndpoint),
 			shape.Op("ModifyVpcPeeringConnectionOptions", api.ModifyVpcPeeringConnectionOptions),
 			shape.Op("ModifyVpcTenancy", api.ModifyVpcTenancy),
+			shape.Op("RejectVpcEndpointConnections", api.RejectVpcEndpointConnections),
 			shape.Op("RejectVpcPeeringConnection", api.RejectVpcPeeringConnection),
 			shape.Void("ReleaseAddress", api.ReleaseAddress),
 			shape.Op("ReplaceNetworkAclAssociation", api.ReplaceNetworkAclAssociation),
 			shape.Void("ReplaceNetworkAclEntry", api.ReplaceNetworkAclEntry),
 			shape.Void("ReplaceRoute", api.ReplaceRoute),
 			shape.Op("ReplaceRouteTableAssociation", api.ReplaceRouteTableAssociation),
+			shape.Op("ResetAddressAttribute", api.ResetAddressAttribute),
 			shape.Void("ResetNetworkInterfaceAttribute", api.ResetNetworkInterfaceAttribute),
 			shape.Op("RestoreManagedPrefixListVersion", api.RestoreManagedPrefixListVersion),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),

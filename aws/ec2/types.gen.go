@@ -4,6 +4,18 @@ package ec2
 
 import "time"
 
+// AcceptVpcEndpointConnectionsInput is the AWS shape com.amazonaws.ec2#AcceptVpcEndpointConnectionsRequest.
+type AcceptVpcEndpointConnectionsInput struct {
+	DryRun         *bool    `aws:"DryRun"`
+	ServiceId      *string  `aws:"ServiceId,required"`
+	VpcEndpointIds []string `aws:"VpcEndpointIds,required" form:"VpcEndpointId"`
+}
+
+// AcceptVpcEndpointConnectionsOutput is the AWS shape com.amazonaws.ec2#AcceptVpcEndpointConnectionsResult.
+type AcceptVpcEndpointConnectionsOutput struct {
+	Unsuccessful []UnsuccessfulItem `aws:"Unsuccessful" xml:"unsuccessful" item:"item"`
+}
+
 // AcceptVpcPeeringConnectionInput is the AWS shape com.amazonaws.ec2#AcceptVpcPeeringConnectionRequest.
 type AcceptVpcPeeringConnectionInput struct {
 	DryRun                 *bool   `aws:"DryRun"`
@@ -696,6 +708,20 @@ type CreateNetworkInterfaceOutput struct {
 	NetworkInterface *NetworkInterface `aws:"NetworkInterface" xml:"networkInterface"`
 }
 
+// CreateNetworkInterfacePermissionInput is the AWS shape com.amazonaws.ec2#CreateNetworkInterfacePermissionRequest.
+type CreateNetworkInterfacePermissionInput struct {
+	AwsAccountId       *string `aws:"AwsAccountId"`
+	AwsService         *string `aws:"AwsService"`
+	DryRun             *bool   `aws:"DryRun"`
+	NetworkInterfaceId *string `aws:"NetworkInterfaceId,required"`
+	Permission         *string `aws:"Permission,required,enum=EIP-ASSOCIATE|INSTANCE-ATTACH"`
+}
+
+// CreateNetworkInterfacePermissionOutput is the AWS shape com.amazonaws.ec2#CreateNetworkInterfacePermissionResult.
+type CreateNetworkInterfacePermissionOutput struct {
+	InterfacePermission *NetworkInterfacePermission `aws:"InterfacePermission" xml:"interfacePermission"`
+}
+
 // CreateRouteInput is the AWS shape com.amazonaws.ec2#CreateRouteRequest.
 type CreateRouteInput struct {
 	CarrierGatewayId            *string `aws:"CarrierGatewayId"`
@@ -976,6 +1002,18 @@ type DeleteNetworkInterfaceInput struct {
 
 // DeleteNetworkInterfaceOutput is empty: the model names no shape for it.
 type DeleteNetworkInterfaceOutput struct{}
+
+// DeleteNetworkInterfacePermissionInput is the AWS shape com.amazonaws.ec2#DeleteNetworkInterfacePermissionRequest.
+type DeleteNetworkInterfacePermissionInput struct {
+	DryRun                       *bool   `aws:"DryRun"`
+	Force                        *bool   `aws:"Force"`
+	NetworkInterfacePermissionId *string `aws:"NetworkInterfacePermissionId,required"`
+}
+
+// DeleteNetworkInterfacePermissionOutput is the AWS shape com.amazonaws.ec2#DeleteNetworkInterfacePermissionResult.
+type DeleteNetworkInterfacePermissionOutput struct {
+	Return *bool `aws:"Return" xml:"return"`
+}
 
 // DeleteRouteInput is the AWS shape com.amazonaws.ec2#DeleteRouteRequest.
 type DeleteRouteInput struct {
@@ -1280,6 +1318,20 @@ type DescribeNetworkInterfaceAttributeOutput struct {
 	SourceDestCheck          *AttributeBooleanValue      `aws:"SourceDestCheck" xml:"sourceDestCheck"`
 }
 
+// DescribeNetworkInterfacePermissionsInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfacePermissionsRequest.
+type DescribeNetworkInterfacePermissionsInput struct {
+	Filters                       []Filter `aws:"Filters" form:"Filter"`
+	MaxResults                    *int32   `aws:"MaxResults,range=5:255"`
+	NetworkInterfacePermissionIds []string `aws:"NetworkInterfacePermissionIds" form:"NetworkInterfacePermissionId"`
+	NextToken                     *string  `aws:"NextToken"`
+}
+
+// DescribeNetworkInterfacePermissionsOutput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfacePermissionsResult.
+type DescribeNetworkInterfacePermissionsOutput struct {
+	NetworkInterfacePermissions []NetworkInterfacePermission `aws:"NetworkInterfacePermissions" xml:"networkInterfacePermissions" item:"item"`
+	NextToken                   *string                      `aws:"NextToken" xml:"nextToken"`
+}
+
 // DescribeNetworkInterfacesInput is the AWS shape com.amazonaws.ec2#DescribeNetworkInterfacesRequest.
 type DescribeNetworkInterfacesInput struct {
 	DryRun                  *bool    `aws:"DryRun"`
@@ -1453,6 +1505,20 @@ type DescribeVpcAttributeOutput struct {
 	VpcId                            *string                `aws:"VpcId" xml:"vpcId"`
 }
 
+// DescribeVpcEndpointConnectionsInput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointConnectionsRequest.
+type DescribeVpcEndpointConnectionsInput struct {
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
+	MaxResults *int32   `aws:"MaxResults"`
+	NextToken  *string  `aws:"NextToken"`
+}
+
+// DescribeVpcEndpointConnectionsOutput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointConnectionsResult.
+type DescribeVpcEndpointConnectionsOutput struct {
+	NextToken              *string                 `aws:"NextToken" xml:"nextToken"`
+	VpcEndpointConnections []VpcEndpointConnection `aws:"VpcEndpointConnections" xml:"vpcEndpointConnectionSet" item:"item"`
+}
+
 // DescribeVpcEndpointServicesInput is the AWS shape com.amazonaws.ec2#DescribeVpcEndpointServicesRequest.
 type DescribeVpcEndpointServicesInput struct {
 	DryRun         *bool    `aws:"DryRun"`
@@ -1515,6 +1581,18 @@ type DescribeVpcsOutput struct {
 	Vpcs      []Vpc   `aws:"Vpcs" xml:"vpcSet" item:"item"`
 }
 
+// DescribeVpnGatewaysInput is the AWS shape com.amazonaws.ec2#DescribeVpnGatewaysRequest.
+type DescribeVpnGatewaysInput struct {
+	DryRun        *bool    `aws:"DryRun"`
+	Filters       []Filter `aws:"Filters" form:"Filter"`
+	VpnGatewayIds []string `aws:"VpnGatewayIds" form:"VpnGatewayId"`
+}
+
+// DescribeVpnGatewaysOutput is the AWS shape com.amazonaws.ec2#DescribeVpnGatewaysResult.
+type DescribeVpnGatewaysOutput struct {
+	VpnGateways []VpnGateway `aws:"VpnGateways" xml:"vpnGatewaySet" item:"item"`
+}
+
 // DestinationOptionsRequest is the AWS shape com.amazonaws.ec2#DestinationOptionsRequest.
 type DestinationOptionsRequest struct {
 	FileFormat               *string `aws:"FileFormat,enum=parquet|plain-text"`
@@ -1562,6 +1640,16 @@ type DhcpOptions struct {
 	OwnerId            *string             `aws:"OwnerId" xml:"ownerId"`
 	Tags               []Tag               `aws:"Tags" xml:"tagSet" item:"item"`
 }
+
+// DisableVgwRoutePropagationInput is the AWS shape com.amazonaws.ec2#DisableVgwRoutePropagationRequest.
+type DisableVgwRoutePropagationInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	GatewayId    *string `aws:"GatewayId,required"`
+	RouteTableId *string `aws:"RouteTableId,required"`
+}
+
+// DisableVgwRoutePropagationOutput is empty: the model names no shape for it.
+type DisableVgwRoutePropagationOutput struct{}
 
 // DisassociateAddressInput is the AWS shape com.amazonaws.ec2#DisassociateAddressRequest.
 type DisassociateAddressInput struct {
@@ -1670,6 +1758,16 @@ type EnaSrdSpecification struct {
 type EnaSrdUdpSpecification struct {
 	EnaSrdUdpEnabled *bool `aws:"EnaSrdUdpEnabled"`
 }
+
+// EnableVgwRoutePropagationInput is the AWS shape com.amazonaws.ec2#EnableVgwRoutePropagationRequest.
+type EnableVgwRoutePropagationInput struct {
+	DryRun       *bool   `aws:"DryRun"`
+	GatewayId    *string `aws:"GatewayId,required"`
+	RouteTableId *string `aws:"RouteTableId,required"`
+}
+
+// EnableVgwRoutePropagationOutput is empty: the model names no shape for it.
+type EnableVgwRoutePropagationOutput struct{}
 
 // Explanation is the AWS shape com.amazonaws.ec2#Explanation.
 type Explanation struct {
@@ -1948,6 +2046,18 @@ type ManagedPrefixList struct {
 	StateMessage                      *string `aws:"StateMessage" xml:"stateMessage"`
 	Tags                              []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
 	Version                           *int64  `aws:"Version" xml:"version"`
+}
+
+// ModifyAddressAttributeInput is the AWS shape com.amazonaws.ec2#ModifyAddressAttributeRequest.
+type ModifyAddressAttributeInput struct {
+	AllocationId *string `aws:"AllocationId,required"`
+	DomainName   *string `aws:"DomainName"`
+	DryRun       *bool   `aws:"DryRun"`
+}
+
+// ModifyAddressAttributeOutput is the AWS shape com.amazonaws.ec2#ModifyAddressAttributeResult.
+type ModifyAddressAttributeOutput struct {
+	Address *AddressAttribute `aws:"Address" xml:"address"`
 }
 
 // ModifyManagedPrefixListInput is the AWS shape com.amazonaws.ec2#ModifyManagedPrefixListRequest.
@@ -2266,6 +2376,22 @@ type NetworkInterfaceIpv6Address struct {
 	PublicIpv6DnsName *string `aws:"PublicIpv6DnsName" xml:"publicIpv6DnsName"`
 }
 
+// NetworkInterfacePermission is the AWS shape com.amazonaws.ec2#NetworkInterfacePermission.
+type NetworkInterfacePermission struct {
+	AwsAccountId                 *string                          `aws:"AwsAccountId" xml:"awsAccountId"`
+	AwsService                   *string                          `aws:"AwsService" xml:"awsService"`
+	NetworkInterfaceId           *string                          `aws:"NetworkInterfaceId" xml:"networkInterfaceId"`
+	NetworkInterfacePermissionId *string                          `aws:"NetworkInterfacePermissionId" xml:"networkInterfacePermissionId"`
+	Permission                   *string                          `aws:"Permission" xml:"permission"`
+	PermissionState              *NetworkInterfacePermissionState `aws:"PermissionState" xml:"permissionState"`
+}
+
+// NetworkInterfacePermissionState is the AWS shape com.amazonaws.ec2#NetworkInterfacePermissionState.
+type NetworkInterfacePermissionState struct {
+	State         *string `aws:"State" xml:"state"`
+	StatusMessage *string `aws:"StatusMessage" xml:"statusMessage"`
+}
+
 // NetworkInterfacePrivateIpAddress is the AWS shape com.amazonaws.ec2#NetworkInterfacePrivateIpAddress.
 type NetworkInterfacePrivateIpAddress struct {
 	Association      *NetworkInterfaceAssociation `aws:"Association" xml:"association"`
@@ -2453,6 +2579,18 @@ type RegionGeography struct {
 	Name *string `aws:"Name" xml:"name"`
 }
 
+// RejectVpcEndpointConnectionsInput is the AWS shape com.amazonaws.ec2#RejectVpcEndpointConnectionsRequest.
+type RejectVpcEndpointConnectionsInput struct {
+	DryRun         *bool    `aws:"DryRun"`
+	ServiceId      *string  `aws:"ServiceId,required"`
+	VpcEndpointIds []string `aws:"VpcEndpointIds,required" form:"VpcEndpointId"`
+}
+
+// RejectVpcEndpointConnectionsOutput is the AWS shape com.amazonaws.ec2#RejectVpcEndpointConnectionsResult.
+type RejectVpcEndpointConnectionsOutput struct {
+	Unsuccessful []UnsuccessfulItem `aws:"Unsuccessful" xml:"unsuccessful" item:"item"`
+}
+
 // RejectVpcPeeringConnectionInput is the AWS shape com.amazonaws.ec2#RejectVpcPeeringConnectionRequest.
 type RejectVpcPeeringConnectionInput struct {
 	DryRun                 *bool   `aws:"DryRun"`
@@ -2551,6 +2689,18 @@ type ReplaceRouteTableAssociationOutput struct {
 type RequestFilterPortRange struct {
 	FromPort *int32 `aws:"FromPort,range=0:65535"`
 	ToPort   *int32 `aws:"ToPort,range=0:65535"`
+}
+
+// ResetAddressAttributeInput is the AWS shape com.amazonaws.ec2#ResetAddressAttributeRequest.
+type ResetAddressAttributeInput struct {
+	AllocationId *string `aws:"AllocationId,required"`
+	Attribute    *string `aws:"Attribute,required,enum=domain-name"`
+	DryRun       *bool   `aws:"DryRun"`
+}
+
+// ResetAddressAttributeOutput is the AWS shape com.amazonaws.ec2#ResetAddressAttributeResult.
+type ResetAddressAttributeOutput struct {
+	Address *AddressAttribute `aws:"Address" xml:"address"`
 }
 
 // ResetNetworkInterfaceAttributeInput is the AWS shape com.amazonaws.ec2#ResetNetworkInterfaceAttributeRequest.
@@ -3067,6 +3217,12 @@ type Vpc struct {
 	VpcId                       *string                       `aws:"VpcId" xml:"vpcId"`
 }
 
+// VpcAttachment is the AWS shape com.amazonaws.ec2#VpcAttachment.
+type VpcAttachment struct {
+	State *string `aws:"State" xml:"state"`
+	VpcId *string `aws:"VpcId" xml:"vpcId"`
+}
+
 // VpcCidrBlockAssociation is the AWS shape com.amazonaws.ec2#VpcCidrBlockAssociation.
 type VpcCidrBlockAssociation struct {
 	AssociationId  *string            `aws:"AssociationId" xml:"associationId"`
@@ -3156,6 +3312,23 @@ type VpcEndpoint struct {
 	VpcId                    *string                    `aws:"VpcId" xml:"vpcId"`
 }
 
+// VpcEndpointConnection is the AWS shape com.amazonaws.ec2#VpcEndpointConnection.
+type VpcEndpointConnection struct {
+	CreationTimestamp       *time.Time                 `aws:"CreationTimestamp" xml:"creationTimestamp"`
+	DnsEntries              []DnsEntry                 `aws:"DnsEntries" xml:"dnsEntrySet" item:"item"`
+	GatewayLoadBalancerArns []string                   `aws:"GatewayLoadBalancerArns" xml:"gatewayLoadBalancerArnSet" item:"item"`
+	IpAddressType           *string                    `aws:"IpAddressType" xml:"ipAddressType"`
+	NetworkLoadBalancerArns []string                   `aws:"NetworkLoadBalancerArns" xml:"networkLoadBalancerArnSet" item:"item"`
+	PayerResponsibilities   []PayerResponsibilityEntry `aws:"PayerResponsibilities" xml:"payerResponsibilitySet" item:"item"`
+	ServiceId               *string                    `aws:"ServiceId" xml:"serviceId"`
+	Tags                    []Tag                      `aws:"Tags" xml:"tagSet" item:"item"`
+	VpcEndpointConnectionId *string                    `aws:"VpcEndpointConnectionId" xml:"vpcEndpointConnectionId"`
+	VpcEndpointId           *string                    `aws:"VpcEndpointId" xml:"vpcEndpointId"`
+	VpcEndpointOwner        *string                    `aws:"VpcEndpointOwner" xml:"vpcEndpointOwner"`
+	VpcEndpointRegion       *string                    `aws:"VpcEndpointRegion" xml:"vpcEndpointRegion"`
+	VpcEndpointState        *string                    `aws:"VpcEndpointState" xml:"vpcEndpointState"`
+}
+
 // VpcIpv6CidrBlockAssociation is the AWS shape com.amazonaws.ec2#VpcIpv6CidrBlockAssociation.
 type VpcIpv6CidrBlockAssociation struct {
 	AssociationId        *string            `aws:"AssociationId" xml:"associationId"`
@@ -3199,4 +3372,15 @@ type VpcPeeringConnectionVpcInfo struct {
 	PeeringOptions   *VpcPeeringConnectionOptionsDescription `aws:"PeeringOptions" xml:"peeringOptions"`
 	Region           *string                                 `aws:"Region" xml:"region"`
 	VpcId            *string                                 `aws:"VpcId" xml:"vpcId"`
+}
+
+// VpnGateway is the AWS shape com.amazonaws.ec2#VpnGateway.
+type VpnGateway struct {
+	AmazonSideAsn    *int64          `aws:"AmazonSideAsn" xml:"amazonSideAsn"`
+	AvailabilityZone *string         `aws:"AvailabilityZone" xml:"availabilityZone"`
+	State            *string         `aws:"State" xml:"state"`
+	Tags             []Tag           `aws:"Tags" xml:"tagSet" item:"item"`
+	Type             *string         `aws:"Type" xml:"type"`
+	VpcAttachments   []VpcAttachment `aws:"VpcAttachments" xml:"attachments" item:"item"`
+	VpnGatewayId     *string         `aws:"VpnGatewayId" xml:"vpnGatewayId"`
 }

@@ -50,6 +50,9 @@ type Zones interface {
 	// Within is the name of the private zone that holds a name, with the last dot;
 	// empty: none does.
 	Within(ctx context.Context, name string) (zone string, err error)
+	// Reverse is the name that its owner gave an Elastic IP address, with the last dot;
+	// empty: none.
+	Reverse(ctx context.Context, a netip.Addr) (name string, err error)
 }
 
 // Upstream answers what is not known here. It returns within its context, and an

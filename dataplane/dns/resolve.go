@@ -21,6 +21,9 @@ func (r *Resolver) resolve(ctx context.Context, from client, c *Config, q *dns.M
 	}
 	reply, outside, err := c.privateZones(ctx, q)
 	if reply == nil && err == nil {
+		reply, err = c.given(ctx, q)
+	}
+	if reply == nil && err == nil {
 		if own := c.own(q); own != nil {
 			return own
 		}
@@ -82,6 +85,23 @@ func (c *Config) privateZones(ctx context.Context, q *dns.Msg) (reply *dns.Msg, 
 		return nil, "", nil
 	}
 	return c.Zones.Private(ctx, q.Question[0])
+}
+
+// given answers the reverse name of an Elastic IP address whose owner gave it one.
+func (c *Config) given(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
+	name := strings.ToLower(strings.TrimSuffix(q.Question[0].Name, "."))
+	if c.Zones == nil || !under(name, "in-addr.arpa") {
+		return nil, nil
+	}
+	a, full := reversed(name)
+	if !full || !c.Pool.Contains(a) {
+		return nil, nil
+	}
+	owner, err := c.Zones.Reverse(ctx, a)
+	if owner == "" || err != nil {
+		return nil, err
+	}
+	return pointer(q, owner), nil
 }
 
 func (c *Config) publicZones(ctx context.Context, q *dns.Msg) (reply *dns.Msg, outside string, err error) {

@@ -42,6 +42,7 @@ func newWorld(t testing.TB) *world {
 	for _, vpc := range []string{"vpc-1", "vpc-2", "vpc-3"} {
 		r.Set(vpc, resolver.Config{
 			Region: "us-east-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}, Support: true, Hostnames: vpc != "vpc-3",
+			Pool: netip.MustParsePrefix("198.18.0.0/15"), Public: map[netip.Addr]netip.Addr{netip.MustParseAddr("198.18.0.9"): netip.MustParseAddr("10.0.0.9")},
 			Names: func(name string) ([]netip.Addr, bool) {
 				return []netip.Addr{netip.MustParseAddr("198.18.0.1")}, name == "ecs.us-east-1.amazonaws.com"
 			},

@@ -27,6 +27,7 @@ type ElasticIP struct {
 	Association         string        `json:",omitempty"` // eipassoc-…; empty: of no interface
 	ENI, PrivateIP      string        `json:",omitempty"`
 	NatGateway          string        `json:",omitempty"` // the NAT gateway that has it, which alone may let it go
+	Reverse             string        `json:",omitempty"` // domain name that its owner gave it, with the last dot
 	Tags                []network.Tag `json:",omitempty"`
 }
 

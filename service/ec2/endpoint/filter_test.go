@@ -12,6 +12,7 @@ func TestFilters(t *testing.T) {
 	check[wire.VpcEndpoint](t, describeEndpoints.Filters)
 	check[wire.ServiceDetail](t, serviceFilters)
 	check[wire.PrefixList](t, prefixFilters)
+	check[wire.VpcEndpointConnection](t, connectionFilters)
 }
 
 func check[W any](t *testing.T, s filter.Set) {

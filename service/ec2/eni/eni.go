@@ -13,6 +13,7 @@ import (
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
+	"neargate/store/tables/grants"
 	"neargate/store/tables/ranges"
 	"neargate/wire/shape"
 )
@@ -164,6 +165,9 @@ func (s *Handler) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNet
 			return call.Invalid("Network interface '%s' is currently in use.", e.ID)
 		case e.RequesterManaged:
 			return call.NotYours()
+		}
+		if err := grants.Drop(sc.Tx, &e); err != nil {
+			return err
 		}
 		return ranges.DeleteInterface(sc.Tx, &e)
 	})

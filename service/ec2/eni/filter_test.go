@@ -10,6 +10,7 @@ import (
 // TestFilters looks up what every filter names, in what is answered.
 func TestFilters(t *testing.T) {
 	check[wire.NetworkInterface](t, describeInterfaces.Filters)
+	check[wire.NetworkInterfacePermission](t, describePermissions.Filters)
 }
 
 func check[W any](t *testing.T, s filter.Set) {

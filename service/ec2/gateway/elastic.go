@@ -99,6 +99,8 @@ func (s *Handler) ReleaseAddress(ctx context.Context, in *wire.ReleaseAddressInp
 			return err
 		case a.ENI != "":
 			return shape.Errorf("InvalidIPAddress.InUse", "Address %s is in use.", a.Address)
+		case a.Reverse != "":
+			return stillNamed(&a)
 		}
 		if err := usages.End(sc.Tx, billing.OfAddress(&a), s.Deps.Now()); err != nil {
 			return err
@@ -322,26 +324,4 @@ func named(sc call.Scope, in *wire.DescribeAddressesInput) ([]edge.ElasticIP, er
 	return slices.DeleteFunc(all, func(a edge.ElasticIP) bool {
 		return !slices.Contains(in.AllocationIds, a.ID) && !slices.Contains(in.PublicIps, a.Address)
 	}), nil
-}
-
-// describeAttributes lists addresses with what can be set of their reverse names.
-// None can be set yet, so none is shown.
-var describeAttributes = call.Listing[edge.ElasticIP, wire.AddressAttribute]{
-	Op: "DescribeAddressesAttribute", Kind: call.ElasticIPs, IDs: "AllocationIds",
-	Render: func(_ call.Scope, a *edge.ElasticIP) (wire.AddressAttribute, error) {
-		return wire.AddressAttribute{AllocationId: &a.ID, PublicIp: &a.Address}, nil
-	},
-}
-
-// DescribeAddressesAttribute shows the reverse names of addresses, of which there
-// are none.
-func (s *Handler) DescribeAddressesAttribute(ctx context.Context, in *wire.DescribeAddressesAttributeInput) (*wire.DescribeAddressesAttributeOutput, error) {
-	if err := admit.Check(in); err != nil {
-		return nil, err
-	}
-	if in.Attribute != nil && *in.Attribute != "domain-name" {
-		return nil, call.Invalid("Value (%s) for parameter attribute is invalid.", *in.Attribute)
-	}
-	out, next, err := describeAttributes.Run(ctx, s.Env, call.Page(in.AllocationIds, nil, in.MaxResults, in.NextToken))
-	return &wire.DescribeAddressesAttributeOutput{Addresses: out, NextToken: next}, err
 }

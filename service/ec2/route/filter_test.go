@@ -10,6 +10,7 @@ import (
 // TestFilters looks up what every filter names, in what is answered.
 func TestFilters(t *testing.T) {
 	check[wire.RouteTable](t, describeRouteTables.Filters)
+	check[wire.VpnGateway](t, vpnGatewayFilters)
 }
 
 func check[W any](t *testing.T, s filter.Set) {
