@@ -14,7 +14,7 @@ var edgeResources = merge(
 	each(func(in Input) []string { return in.ec2("elastic-ip", nil, "*") }, "AllocateAddress"),
 	each(func(in Input) []string { return in.ec2("elastic-ip", nil, in.text("AllocationId")) }, "ReleaseAddress"),
 	each(func(in Input) []string {
-		return append(in.ec2("elastic-ip", nil, in.text("AllocationId")), in.ec2("network-interface", nil, in.text("NetworkInterfaceId"))...)
+		return append(in.ec2("elastic-ip", nil, in.text("AllocationId")), in.interfaceFor("EIP-ASSOCIATE")...)
 	}, "AssociateAddress"),
 	each(Input.associated, "DisassociateAddress"),
 	each(func(in Input) []string {
@@ -79,7 +79,7 @@ func (in Input) associated() []string {
 	id := in.text("AssociationId")
 	for a, err := range edges.ElasticIPs.List(in.Tx, in.Caller.Account, in.Caller.Region) {
 		if err == nil && id != "" && a.Association == id {
-			return append(in.ec2("elastic-ip", nil, a.ID), in.ec2("network-interface", nil, a.ENI)...)
+			return append(in.ec2("elastic-ip", nil, a.ID), arn.New("ec2", a.Region, a.Holder(), "network-interface/"+a.ENI))
 		}
 	}
 	return nil

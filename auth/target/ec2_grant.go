@@ -3,6 +3,7 @@ package target
 import (
 	"neargate/arn"
 	"neargate/auth/policy"
+	"neargate/store/tables/grants"
 )
 
 // grantResources are those of operations on permissions on interfaces, on the reverse
@@ -33,4 +34,18 @@ func (in Input) grantKeys(operation string, keys policy.Context) {
 	if a := in.text("AwsAccountId"); a != "" {
 		keys.Set("ec2:AuthorizedUser", arn.New("iam", "", a, "root"))
 	}
+}
+
+// interfaceFor is the interface that a request names: the caller's, or one whose owner
+// lets the caller do what typ says.
+func (in Input) interfaceFor(typ string) []string {
+	id := in.text("NetworkInterfaceId")
+	if id == "" {
+		return nil
+	}
+	owner := in.Caller.Account
+	if p, ok, err := grants.Find(in.Tx, owner, in.Caller.Region, id, typ); ok && err == nil {
+		owner = p.Account
+	}
+	return []string{arn.New("ec2", in.Caller.Region, owner, "network-interface/"+id)}
 }

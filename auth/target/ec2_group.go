@@ -9,7 +9,7 @@ var groupResources = merge(
 		return append(in.ec2("security-group", nil, in.text("GroupId")), in.ec2("vpc", nil, in.text("VpcId"))...)
 	}, "AssociateSecurityGroupVpc", "DisassociateSecurityGroupVpc"),
 	each(func(in Input) []string {
-		return append(in.ec2("instance", nil, in.text("InstanceId")), in.ec2("network-interface", nil, in.text("NetworkInterfaceId"))...)
+		return append(in.ec2("instance", nil, in.text("InstanceId")), in.interfaceFor("INSTANCE-ATTACH")...)
 	}, "AttachNetworkInterface"),
 	each(Input.attached, "DetachNetworkInterface"),
 	each(func(in Input) []string { return in.ec2("network-interface", nil, in.text("NetworkInterfaceId")) }, "ResetNetworkInterfaceAttribute"),

@@ -24,6 +24,7 @@ type NetworkInterface struct {
 	PublicIP            string    `json:",omitempty"` // of the primary address: lent by Amazon, or an Elastic IP
 	Allocation          string    `json:",omitempty"` // eipalloc-… when PublicIP is an Elastic IP
 	Association         string    `json:",omitempty"` // eipassoc-… when PublicIP is an Elastic IP
+	Lender              string    `json:",omitempty"` // account of the Elastic IP, if not Account
 	Mapped              []Mapping `json:",omitempty"` // Elastic IPs of secondary private addresses
 	Groups              []string  // ids of security groups
 	SourceDestCheck     bool
@@ -40,6 +41,7 @@ type NetworkInterface struct {
 type Mapping struct {
 	PrivateIP, PublicIP     string
 	Allocation, Association string // empty: lent by Amazon
+	Lender                  string `json:",omitempty"` // account of the Elastic IP, if not the interface's
 }
 
 // Mappings are the public addresses of all the interface's private ones.
@@ -47,7 +49,7 @@ func (e *NetworkInterface) Mappings() []Mapping {
 	if e.PublicIP == "" {
 		return e.Mapped
 	}
-	return append([]Mapping{{e.Primary(), e.PublicIP, e.Allocation, e.Association}}, e.Mapped...)
+	return append([]Mapping{{e.Primary(), e.PublicIP, e.Allocation, e.Association, e.Lender}}, e.Mapped...)
 }
 
 // MappingOf is the public address of a private one of the interface's; none: empty.
@@ -64,7 +66,7 @@ func (e *NetworkInterface) MappingOf(private string) Mapping {
 // had; an empty one is none.
 func (e *NetworkInterface) Map(m Mapping) {
 	if m.PrivateIP == e.Primary() {
-		e.PublicIP, e.Allocation, e.Association = m.PublicIP, m.Allocation, m.Association
+		e.PublicIP, e.Allocation, e.Association, e.Lender = m.PublicIP, m.Allocation, m.Association, m.Lender
 		return
 	}
 	e.Mapped = slices.DeleteFunc(slices.Clone(e.Mapped), func(o Mapping) bool { return o.PrivateIP == m.PrivateIP })

@@ -164,3 +164,62 @@ func TestInterfacePermissionPages(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignElasticIP gives an interface the address of an account that may do so.
+func TestForeignElasticIP(t *testing.T) {
+	b := newBench(t)
+	o := b.other()
+	eni := b.interfaceIn(b.defaults().Subnets[0].ID)
+	o.defaults()
+	address := func() *wire.AllocateAddressOutput { return must(o, o.AllocateAddress, wire.AllocateAddressInput{}) }
+	a, again := address(), address()
+	on := wire.AssociateAddressInput{AllocationId: a.AllocationId, NetworkInterfaceId: &eni}
+	fails(o, o.AssociateAddress, on, "InvalidNetworkInterfaceID.NotFound", "")
+	b.allow(eni, otherAccount, "INSTANCE-ATTACH")
+	fails(o, o.AssociateAddress, on, "InvalidNetworkInterfaceID.NotFound", "")
+	id := b.allow(eni, otherAccount, "EIP-ASSOCIATE")
+	association := must(o, o.AssociateAddress, on).AssociationId
+
+	shown := must(b, b.DescribeNetworkInterfaces, wire.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}).NetworkInterfaces[0].Association
+	if *shown.IpOwnerId != otherAccount || *shown.PublicIp != *a.PublicIp || *shown.AssociationId != *association || *shown.AllocationId != *a.AllocationId {
+		t.Errorf("the interface has %+v", shown)
+	}
+	held := must(o, o.DescribeAddresses, wire.DescribeAddressesInput{AllocationIds: []string{*a.AllocationId}}).Addresses[0]
+	if *held.NetworkInterfaceId != eni || *held.NetworkInterfaceOwnerId != testAccount || held.SubnetId == nil {
+		t.Errorf("the address is of %+v", held)
+	}
+	fails(o, o.ReleaseAddress, wire.ReleaseAddressInput{AllocationId: a.AllocationId}, "InvalidIPAddress.InUse", "")
+	fails(b, b.DisassociateAddress, wire.DisassociateAddressInput{AssociationId: association}, "InvalidAssociationID.NotFound", "")
+
+	// Another address takes its place; either way out gives it back to its owner.
+	second := must(o, o.AssociateAddress, wire.AssociateAddressInput{AllocationId: again.AllocationId, NetworkInterfaceId: &eni}).AssociationId
+	must(o, o.ReleaseAddress, wire.ReleaseAddressInput{AllocationId: a.AllocationId})
+	must(b, b.DeleteNetworkInterfacePermission, wire.DeleteNetworkInterfacePermissionInput{NetworkInterfacePermissionId: &id})
+	must(o, o.DisassociateAddress, wire.DisassociateAddressInput{AssociationId: second})
+	if e := must(b, b.DescribeNetworkInterfaces, wire.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{eni}}).NetworkInterfaces[0]; e.Association != nil {
+		t.Errorf("the interface still has %+v", e.Association)
+	}
+	on.AllocationId = again.AllocationId
+	fails(o, o.AssociateAddress, on, "InvalidNetworkInterfaceID.NotFound", "")
+	b.allow(eni, otherAccount, "EIP-ASSOCIATE")
+	must(o, o.AssociateAddress, on)
+
+	// The owner's own address displaces it, and a deleted interface lets it go.
+	own := b.address()
+	must(b, b.AssociateAddress, wire.AssociateAddressInput{AllocationId: own.AllocationId, NetworkInterfaceId: &eni})
+	free := func() bool {
+		return must(o, o.DescribeAddresses, wire.DescribeAddressesInput{}).Addresses[0].NetworkInterfaceId == nil
+	}
+	if !free() {
+		t.Error("a displaced address is still associated")
+	}
+	must(o, o.AssociateAddress, on)
+	if shown := must(b, b.DescribeAddresses, wire.DescribeAddressesInput{}).Addresses[0]; shown.NetworkInterfaceId != nil {
+		t.Errorf("the displaced address is of %+v", shown)
+	}
+	must(b, b.DeleteNetworkInterface, wire.DeleteNetworkInterfaceInput{NetworkInterfaceId: &eni})
+	if !free() {
+		t.Error("a deleted interface keeps the address")
+	}
+	must(o, o.ReleaseAddress, wire.ReleaseAddressInput{AllocationId: again.AllocationId})
+}

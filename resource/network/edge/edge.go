@@ -5,6 +5,7 @@
 package edge
 
 import (
+	"cmp"
 	"time"
 
 	"neargate/resource/network"
@@ -26,9 +27,26 @@ type ElasticIP struct {
 	Address             string
 	Association         string        `json:",omitempty"` // eipassoc-…; empty: of no interface
 	ENI, PrivateIP      string        `json:",omitempty"`
+	Borrower            string        `json:",omitempty"` // account of the interface, if not Account
 	NatGateway          string        `json:",omitempty"` // the NAT gateway that has it, which alone may let it go
 	Reverse             string        `json:",omitempty"` // domain name that its owner gave it, with the last dot
 	Tags                []network.Tag `json:",omitempty"`
+}
+
+// Holder is the account of the interface that has the address.
+func (a *ElasticIP) Holder() string { return cmp.Or(a.Borrower, a.Account) }
+
+// Lend gives the address to one of an interface's private addresses, in the record only.
+func (a *ElasticIP) Lend(e *network.NetworkInterface, private, association string) {
+	a.Association, a.ENI, a.PrivateIP, a.Borrower = association, e.ID, private, ""
+	if e.Account != a.Account {
+		a.Borrower = e.Account
+	}
+}
+
+// Return takes the address back, in the record only.
+func (a *ElasticIP) Return() {
+	a.Association, a.ENI, a.PrivateIP, a.Borrower, a.NatGateway = "", "", "", "", ""
 }
 
 // NatGateway translates what a VPC's private subnets send.

@@ -1,6 +1,7 @@
 package eni
 
 import (
+	"cmp"
 	"context"
 
 	"neargate/arn"
@@ -75,7 +76,7 @@ func association(e *network.NetworkInterface, vpc *network.Vpc, ip string) *wire
 	}
 	w := &wire.NetworkInterfaceAssociation{IpOwnerId: new("amazon"), PublicIp: &m.PublicIP, PublicDnsName: new("")}
 	if m.Allocation != "" {
-		w.IpOwnerId, w.AllocationId, w.AssociationId = &e.Account, &m.Allocation, &m.Association
+		w.IpOwnerId, w.AllocationId, w.AssociationId = new(cmp.Or(m.Lender, e.Account)), &m.Allocation, &m.Association
 	}
 	if vpc.DNSHostnames {
 		w.PublicDnsName = new(network.PublicDNSName(e.Region, m.PublicIP))

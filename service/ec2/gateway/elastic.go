@@ -11,6 +11,7 @@ import (
 	"neargate/resource/billing"
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
+	"neargate/resource/network/grant"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
@@ -117,7 +118,8 @@ func bothSelectors() error {
 // elastic is the caller's Elastic IP address with the id.
 func elastic(sc call.Scope, id string) (edge.ElasticIP, error) { return call.ElasticIPs.Get(sc, id) }
 
-// AssociateAddress gives an Elastic IP address to an interface.
+// AssociateAddress gives an Elastic IP address to an interface of the caller, or of an
+// account that lets the caller do so.
 func (s *Handler) AssociateAddress(ctx context.Context, in *wire.AssociateAddressInput) (*wire.AssociateAddressOutput, error) {
 	if err := admit.Check(in); err != nil {
 		return nil, err
@@ -171,11 +173,11 @@ func mappable(sc call.Scope, in *wire.AssociateAddressInput) (e network.NetworkI
 	case in.NetworkInterfaceId == nil:
 		return e, "", shape.Errorf("MissingParameter", "Either 'InstanceId' or 'NetworkInterfaceId' must be specified")
 	}
-	e, err = call.Interfaces.Get(sc, *in.NetworkInterfaceId)
+	e, err = call.InterfaceFor(sc, *in.NetworkInterfaceId, grant.Associate)
 	if err != nil {
 		return e, "", err
 	}
-	attached, err := hasGateway(sc, e.Vpc)
+	attached, err := hasGateway(sc, &e)
 	wanted := call.Val(in.PrivateIpAddress)
 	switch {
 	case err != nil:
@@ -194,11 +196,10 @@ func notAttached(vpc string) error {
 	return shape.Errorf("Gateway.NotAttached", "Network %s is not attached to any internet gateway", vpc)
 }
 
-// hasGateway reports whether an internet gateway is attached to the VPC.
-func hasGateway(sc call.Scope, vpc string) (bool, error) {
-	account, region := sc.Tenant()
-	for g, err := range tables.InternetGateways.List(sc.Tx, account, region) {
-		if err != nil || g.Vpc == vpc {
+// hasGateway reports whether an internet gateway is attached to the interface's VPC.
+func hasGateway(sc call.Scope, e *network.NetworkInterface) (bool, error) {
+	for g, err := range tables.InternetGateways.List(sc.Tx, e.Account, e.Region) {
+		if err != nil || g.Vpc == e.Vpc {
 			return err == nil, err
 		}
 	}
@@ -245,8 +246,8 @@ func renderElastic(sc call.Scope, a *edge.ElasticIP) (wire.Address, error) {
 	if a.ENI == "" {
 		return w, nil
 	}
-	w.NetworkInterfaceOwnerId = &a.Account
-	e, found, err := tables.NetworkInterfaces.Find(sc.Tx, a.Account, a.Region, a.ENI)
+	w.NetworkInterfaceOwnerId = new(a.Holder())
+	e, found, err := tables.NetworkInterfaces.Find(sc.Tx, a.Holder(), a.Region, a.ENI)
 	if found {
 		w.SubnetId = &e.Subnet
 	}

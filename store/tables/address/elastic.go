@@ -1,6 +1,8 @@
 package address
 
 import (
+	"cmp"
+
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
 	"neargate/store"
@@ -33,8 +35,12 @@ func Associate(tx store.Tx, a *edge.ElasticIP, e *network.NetworkInterface, priv
 			return err
 		}
 	}
-	a.Association, a.ENI, a.PrivateIP = association, e.ID, private
-	e.Map(network.Mapping{PrivateIP: private, PublicIP: a.Address, Allocation: a.ID, Association: association})
+	a.Lend(e, private, association)
+	m := network.Mapping{PrivateIP: private, PublicIP: a.Address, Allocation: a.ID, Association: association}
+	if a.Borrower != "" {
+		m.Lender = a.Account
+	}
+	e.Map(m)
 	if err := putElastic(tx, a); err != nil {
 		return err
 	}
@@ -45,7 +51,7 @@ func Associate(tx store.Tx, a *edge.ElasticIP, e *network.NetworkInterface, priv
 // any.
 func Disassociate(tx store.Tx, a *edge.ElasticIP) error {
 	if a.ENI != "" {
-		e, ok, err := tables.NetworkInterfaces.Find(tx, a.Account, a.Region, a.ENI)
+		e, ok, err := tables.NetworkInterfaces.Find(tx, a.Holder(), a.Region, a.ENI)
 		if err != nil {
 			return err
 		}
@@ -56,7 +62,7 @@ func Disassociate(tx store.Tx, a *edge.ElasticIP) error {
 			}
 		}
 	}
-	a.Association, a.ENI, a.PrivateIP, a.NatGateway = "", "", "", ""
+	a.Return()
 	return putElastic(tx, a)
 }
 
@@ -79,11 +85,11 @@ func LetGo(tx store.Tx, e *network.NetworkInterface, private string) error {
 	case m.Allocation == "":
 		return tables.PublicAddresses.Delete(tx, m.PublicIP)
 	}
-	a, ok, err := edges.ElasticIPs.Find(tx, e.Account, e.Region, m.Allocation)
+	a, ok, err := edges.ElasticIPs.Find(tx, cmp.Or(m.Lender, e.Account), e.Region, m.Allocation)
 	if err != nil || !ok {
 		return err
 	}
-	a.Association, a.ENI, a.PrivateIP, a.NatGateway = "", "", "", ""
+	a.Return()
 	return putElastic(tx, &a)
 }
 
