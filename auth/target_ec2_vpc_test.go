@@ -5,7 +5,9 @@ import (
 
 	"neargate/resource/identity"
 	"neargate/resource/network"
+	"neargate/resource/network/grant"
 	"neargate/store/tables"
+	"neargate/store/tables/edges"
 )
 
 // TestVpcPermissions decides about calls that build VPCs by policies that name
@@ -52,6 +54,9 @@ func TestVpcPermissions(t *testing.T) {
 		{"a permission", allow("ec2:CreateNetworkInterfacePermission", `"`+here+`network-interface/eni-1"`, `"StringEquals":{"ec2:Permission":"EIP-ASSOCIATE"},"ArnEquals":{"ec2:AuthorizedUser":"arn:aws:iam::210987654321:root"}`), "CreateNetworkInterfacePermission", part{NetworkInterfaceId: new("eni-1"), AwsAccountId: new("210987654321"), Permission: new("EIP-ASSOCIATE")}, true},
 		{"a permission for another", allow("ec2:*", `"*"`, `"ArnEquals":{"ec2:AuthorizedUser":"arn:aws:iam::210987654321:root"}`), "CreateNetworkInterfacePermission", part{NetworkInterfaceId: new("eni-1"), AwsAccountId: new("333333333333"), Permission: new("EIP-ASSOCIATE")}, false},
 		{"another permission", allow("ec2:*", `"*"`, `"StringEquals":{"ec2:Permission":"EIP-ASSOCIATE"}`), "CreateNetworkInterfacePermission", part{NetworkInterfaceId: new("eni-1"), AwsAccountId: new("210987654321"), Permission: new("INSTANCE-ATTACH")}, false},
+		{"an interface of an account that lets one", allow("ec2:AssociateAddress", `["`+here+`elastic-ip/*","arn:aws:ec2:us-east-1:210987654321:network-interface/eni-9"]`, ""), "AssociateAddress", part{AllocationId: new("eipalloc-1"), NetworkInterfaceId: new("eni-9")}, true},
+		{"only interfaces of one's own", allow("ec2:AssociateAddress", `["`+here+`elastic-ip/*","`+here+`network-interface/*"]`, ""), "AssociateAddress", part{AllocationId: new("eipalloc-1"), NetworkInterfaceId: new("eni-9")}, false},
+		{"an interface of one's own", allow("ec2:AssociateAddress", `["`+here+`elastic-ip/*","`+here+`network-interface/eni-1"]`, ""), "AssociateAddress", part{AllocationId: new("eipalloc-1"), NetworkInterfaceId: new("eni-1")}, true},
 		{"a reverse name", allow("ec2:ModifyAddressAttribute", `"`+here+`elastic-ip/eipalloc-1"`, ""), "ModifyAddressAttribute", part{AllocationId: new("eipalloc-1")}, true},
 		{"another's reverse name", allow("ec2:ResetAddressAttribute", `"`+here+`elastic-ip/eipalloc-1"`, ""), "ResetAddressAttribute", part{AllocationId: new("eipalloc-2")}, false},
 		{"propagation into a table", allow("ec2:EnableVgwRoutePropagation", `["`+here+`route-table/rtb-1","`+here+`vpn-gateway/*"]`, ""), "EnableVgwRoutePropagation", part{RouteTableId: new("rtb-1"), GatewayId: new("vgw-1")}, true},
@@ -70,6 +75,8 @@ func TestVpcPermissions(t *testing.T) {
 			Associations: []network.NetworkAclAssociation{{ID: "aclassoc-1", Subnet: "subnet-1"}}})
 		put(t, w.store, tables.Vpcs, &network.Vpc{Account: account, Region: "us-east-1", ID: "vpc-1", CIDRAssociation: "vpc-cidr-assoc-1",
 			Secondary: []network.CIDRBlock{{Association: "vpc-cidr-assoc-2", CIDR: "10.1.0.0/16"}}})
+		put(t, w.store, edges.Permissions, &grant.Permission{Account: "210987654321", Region: "us-east-1", ID: "eni-perm-1", Interface: "eni-9",
+			Grantee: account, Type: grant.Associate})
 		cred, err := w.Lookup(t.Context(), w.alice.ID, "")
 		if err != nil {
 			t.Fatal(err)

@@ -3,7 +3,7 @@ package target
 import (
 	"neargate/arn"
 	"neargate/auth/policy"
-	"neargate/store/tables/grants"
+	"neargate/store/tables/edges"
 )
 
 // grantResources are those of operations on permissions on interfaces, on the reverse
@@ -44,7 +44,7 @@ func (in Input) interfaceFor(typ string) []string {
 		return nil
 	}
 	owner := in.Caller.Account
-	if p, ok, err := grants.Find(in.Tx, owner, in.Caller.Region, id, typ); ok && err == nil {
+	if p, ok, err := edges.Permitted(in.Tx, owner, in.Caller.Region, id, typ); ok && err == nil {
 		owner = p.Account
 	}
 	return []string{arn.New("ec2", in.Caller.Region, owner, "network-interface/"+id)}

@@ -36,7 +36,7 @@ func TestInterfacePermissions(t *testing.T) {
 	made := must(b, b.CreateNetworkInterfacePermission, wire.CreateNetworkInterfacePermissionInput{
 		NetworkInterfaceId: &one, AwsAccountId: new(otherAccount), Permission: new("INSTANCE-ATTACH"),
 	}).InterfacePermission
-	if *made.PermissionState.State != "granted" || *made.AwsAccountId != otherAccount || *made.NetworkInterfaceId != one ||
+	if *made.PermissionState.State != "GRANTED" || *made.AwsAccountId != otherAccount || *made.NetworkInterfaceId != one ||
 		*made.Permission != "INSTANCE-ATTACH" || made.AwsService != nil {
 		t.Errorf("made %+v", made)
 	}

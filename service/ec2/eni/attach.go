@@ -6,7 +6,6 @@ import (
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
-	"neargate/resource/network/grant"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/store/tables"
@@ -33,7 +32,7 @@ func (s *Handler) AttachNetworkInterface(ctx context.Context, in *wire.AttachNet
 		return nil, call.Missing("deviceIndex")
 	}
 	err := s.View(ctx, func(sc call.Scope) error {
-		if _, err := call.InterfaceFor(sc, *in.NetworkInterfaceId, grant.Attach); err != nil {
+		if _, err := sc.Attachable(*in.NetworkInterfaceId); err != nil {
 			return err
 		}
 		if err := instanceIDs.Check(*in.InstanceId); err != nil {

@@ -13,7 +13,7 @@ import (
 	"neargate/service/ec2/internal/tag"
 	"neargate/store"
 	"neargate/store/tables"
-	"neargate/store/tables/grants"
+	"neargate/store/tables/edges"
 	"neargate/store/tables/ranges"
 	"neargate/wire/shape"
 )
@@ -166,7 +166,7 @@ func (s *Handler) DeleteNetworkInterface(ctx context.Context, in *wire.DeleteNet
 		case e.RequesterManaged:
 			return call.NotYours()
 		}
-		if err := grants.Drop(sc.Tx, &e); err != nil {
+		if err := edges.Forbid(sc.Tx, &e); err != nil {
 			return err
 		}
 		return ranges.DeleteInterface(sc.Tx, &e)

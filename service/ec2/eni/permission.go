@@ -9,7 +9,7 @@ import (
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
-	"neargate/store/tables/grants"
+	"neargate/store/tables/edges"
 	"neargate/wire/shape"
 )
 
@@ -21,16 +21,20 @@ const (
 
 // permissions is the kind of permissions on interfaces. They have no tags.
 var permissions = call.Kind[grant.Permission]{
-	Table: grants.Permissions, Prefix: "eni-perm",
+	Table: edges.Permissions, Prefix: "eni-perm",
 	NotFound: "InvalidPermissionID.NotFound", Absent: "The permission ID '%s' does not exist",
 	Malformed: "InvalidPermissionID.Malformed",
 	ID:        func(p *grant.Permission) string { return p.ID },
 }
 
+// granted is the state of a permission from its creation on, as AWS writes it, not as
+// its API reference does. Source: AWS CLI Command Reference, examples.
+const granted = "GRANTED"
+
 func renderPermission(_ call.Scope, p *grant.Permission) (wire.NetworkInterfacePermission, error) {
 	return wire.NetworkInterfacePermission{
 		AwsAccountId: &p.Grantee, NetworkInterfaceId: &p.Interface, NetworkInterfacePermissionId: &p.ID, Permission: &p.Type,
-		PermissionState: &wire.NetworkInterfacePermissionState{State: new("granted")},
+		PermissionState: &wire.NetworkInterfacePermissionState{State: new(granted)},
 	}, nil
 }
 
@@ -61,7 +65,7 @@ func (s *Handler) CreateNetworkInterfacePermission(ctx context.Context, in *wire
 			return err
 		}
 		p.Account, p.Region, p.Interface = e.Account, e.Region, e.ID
-		switch _, twice, err := grants.Find(sc.Tx, p.Grantee, p.Region, p.Interface, p.Type); {
+		switch _, twice, err := edges.Permitted(sc.Tx, p.Grantee, p.Region, p.Interface, p.Type); {
 		case err != nil:
 			return err
 		case twice:
@@ -70,7 +74,7 @@ func (s *Handler) CreateNetworkInterfacePermission(ctx context.Context, in *wire
 		if out, err = renderPermission(sc, &p); err != nil {
 			return err
 		}
-		return grants.Permissions.Put(sc.Tx, &p)
+		return edges.Permissions.Put(sc.Tx, &p)
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func (s *Handler) DeleteNetworkInterfacePermission(ctx context.Context, in *wire
 		if err != nil {
 			return err
 		}
-		return grants.Permissions.Delete(sc.Tx, p.Account, p.Region, p.ID)
+		return edges.Permissions.Delete(sc.Tx, p.Account, p.Region, p.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func (s *Handler) DeleteNetworkInterfacePermission(ctx context.Context, in *wire
 
 var describePermissions = call.Listing[grant.Permission, wire.NetworkInterfacePermission]{
 	Op: "DescribeNetworkInterfacePermissions", Kind: permissions, IDs: "NetworkInterfacePermissionIds", Render: renderPermission,
-	Narrow: map[string]string{"network-interface-permission.network-interface-id": grants.ByInterface},
+	Narrow: map[string]string{"network-interface-permission.network-interface-id": edges.PermissionsByInterface},
 	Filters: filter.Set{Fields: map[string]string{
 		"network-interface-permission.aws-account-id":                  "AwsAccountId",
 		"network-interface-permission.aws-service":                     "AwsService",

@@ -11,7 +11,6 @@ import (
 	"neargate/resource/billing"
 	"neargate/resource/network"
 	"neargate/resource/network/edge"
-	"neargate/resource/network/grant"
 	"neargate/service/ec2/internal/admit"
 	"neargate/service/ec2/internal/call"
 	"neargate/service/ec2/internal/filter"
@@ -173,7 +172,7 @@ func mappable(sc call.Scope, in *wire.AssociateAddressInput) (e network.NetworkI
 	case in.NetworkInterfaceId == nil:
 		return e, "", shape.Errorf("MissingParameter", "Either 'InstanceId' or 'NetworkInterfaceId' must be specified")
 	}
-	e, err = call.InterfaceFor(sc, *in.NetworkInterfaceId, grant.Associate)
+	e, err = sc.Associable(*in.NetworkInterfaceId)
 	if err != nil {
 		return e, "", err
 	}

@@ -1,5 +1,6 @@
-// Package edges names the tables of what leads out of a VPC and of what is found out
-// about it, and says whether a route leads anywhere.
+// Package edges names the tables of what leads out of a VPC, of what is found out about
+// it and of what other accounts may do with its interfaces, and says whether a route
+// leads anywhere.
 package edges
 
 import (

@@ -2,20 +2,30 @@ package call
 
 import (
 	"neargate/resource/network"
+	"neargate/resource/network/grant"
 	"neargate/store/tables"
-	"neargate/store/tables/grants"
+	"neargate/store/tables/edges"
 	"neargate/wire/shape"
 )
 
-// InterfaceFor is the interface with the id if it is the caller's, or if its owner lets
-// the caller do what typ says; else AWS's error.
-func InterfaceFor(s Scope, id, typ string) (network.NetworkInterface, error) {
+// Attachable is the interface with the id if it is the caller's, or if its owner lets
+// the caller attach it; else AWS's error.
+func (s Scope) Attachable(id string) (network.NetworkInterface, error) {
+	return s.permitted(id, grant.Attach)
+}
+
+// Associable is Attachable for giving the interface an Elastic IP address.
+func (s Scope) Associable(id string) (network.NetworkInterface, error) {
+	return s.permitted(id, grant.Associate)
+}
+
+func (s Scope) permitted(id, typ string) (network.NetworkInterface, error) {
 	e, absent := Interfaces.Get(s, id)
 	if !shape.IsCode(absent, Interfaces.NotFound) {
 		return e, absent
 	}
 	account, region := s.Tenant()
-	p, found, err := grants.Find(s.Tx, account, region, id, typ)
+	p, found, err := edges.Permitted(s.Tx, account, region, id, typ)
 	switch {
 	case err != nil:
 		return e, err
