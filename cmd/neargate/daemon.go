@@ -77,7 +77,7 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
-	trail   *trailstore.Store
+	trail   *trailstore.Store // of management events
 	trailTo trailbuckets.Buckets
 	audit   *audit.Recorder
 	ids     *arn.Source
@@ -88,7 +88,8 @@ type daemon struct {
 	pool    netip.Prefix
 	tasks   *tasksHost
 
-	listener  net.Listener // of the front door
+	trailData *trailstore.Store // of data events
+	listener  net.Listener      // of the front door
 	authority *ca.CA
 	door      http.Handler
 	doors     *awsdoor.Doors // of tasks
@@ -207,15 +208,20 @@ func (d *daemon) readSecrets() (err error) {
 
 // openTrail opens what records calls.
 func (d *daemon) openTrail() (err error) {
-	d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log})
-	d.audit = audit.New(d.store, d.trail, d.ids, d.log)
-	return err
+	if d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log}); err != nil {
+		return err
+	}
+	if d.trailData, err = trailstore.Open(trailstore.Config{Dir: d.dir.TrailData(), Log: d.log}); err != nil {
+		return errors.Join(err, d.trail.Close())
+	}
+	d.audit = audit.New(d.store, d.trail, d.trailData, d.ids, d.log)
+	return nil
 }
 
 // closeTrail records the last calls.
 func (d *daemon) closeTrail() error {
 	d.audit.Flush()
-	return d.trail.Close()
+	return errors.Join(d.trail.Close(), d.trailData.Close())
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -254,8 +260,10 @@ func (d *daemon) run(ctx context.Context) error {
 	d.runLogs(part)
 	part("audit", d.audit.Run)
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
+	part("CloudTrail data events", func(ctx context.Context) error { return d.trailData.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
-		return trails.New(d.store, d.trail, d.trailTo, trails.Keys{Store: d.store, Secret: d.master}, time.Now).Run(ctx, d.log)
+		keys := trails.Keys{Store: d.store, Secret: d.master}
+		return trails.New(trails.Config{Store: d.store, Management: d.trail, Data: d.trailData, Buckets: d.trailTo, Keys: keys, Now: time.Now}).Run(ctx, d.log)
 	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)

@@ -103,9 +103,9 @@ func newChain(t *trail.Trail, region string, since time.Time) trail.Chain {
 // left to deliver. A chain ends with its last file when the trail stops, or asks for no
 // more.
 func (d *Deliverer) digests(ctx context.Context, t *trail.Trail, idle bool) error {
-	now := d.now().UTC().Truncate(time.Second)
+	now := d.Now().UTC().Truncate(time.Second)
 	var chains []trail.Chain
-	err := d.store.View(ctx, func(tx store.Tx) (err error) {
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
 		chains, err = store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))
 		return err
 	})
@@ -142,7 +142,7 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 	if !p.End.After(c.Since) {
 		return nil
 	}
-	key, fingerprint, err := d.keys.key(ctx, c.Region, p.Fingerprint, now)
+	key, fingerprint, err := d.Keys.key(ctx, c.Region, p.Fingerprint, now)
 	if err != nil {
 		return err
 	}
@@ -164,14 +164,14 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 	if p.Signature, err = sign(key, strings.Join([]string{stamp(p.End), p.Bucket + "/" + p.Key, p.Hash, before}, "\n")); err != nil {
 		return err
 	}
-	err = d.buckets.Put(ctx, t, File{Bucket: p.Bucket, Key: p.Key, KMSKey: t.Key, Body: compressed(text),
+	err = d.Buckets.Put(ctx, t, File{Bucket: p.Bucket, Key: p.Key, KMSKey: t.Key, Body: compressed(text),
 		Metadata: map[string]string{"signature": p.Signature, "signature-algorithm": algorithm}})
 	refused, ok := errors.AsType[Refused](err)
 	if err != nil && !ok {
 		return err
 	}
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		at, there, err := d.load(tx, t)
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		at, there, err := d.load(tx, t, trail.LaneManagement)
 		if err != nil || !there {
 			return err
 		}
@@ -192,8 +192,8 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 
 // put writes a chain down, unless its trail has been deleted.
 func (d *Deliverer) put(ctx context.Context, t *trail.Trail, c *trail.Chain) error {
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		if _, there, err := d.load(tx, t); err != nil || !there {
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		if _, there, err := d.load(tx, t, trail.LaneManagement); err != nil || !there {
 			return err
 		}
 		return tables.Chains.Put(tx, c)

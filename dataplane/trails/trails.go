@@ -58,18 +58,30 @@ type Refused string
 // Error implements error.
 func (r Refused) Error() string { return "trails: " + string(r) }
 
+// Config says what a Deliverer delivers from where to where.
+type Config struct {
+	Store            store.Store
+	Management, Data Events
+	Buckets          Buckets
+	Keys             Keys
+	Now              func() time.Time
+}
+
 // Deliverer delivers the events of all trails.
 type Deliverer struct {
-	store   store.Store
-	events  Events
-	buckets Buckets
-	keys    Keys
-	now     func() time.Time
+	Config
+	lanes []lane
+}
+
+// lane is events of one kind on their way. Each comes as far as it comes.
+type lane struct {
+	name   string
+	events Events
 }
 
 // New makes a deliverer.
-func New(s store.Store, e Events, b Buckets, k Keys, now func() time.Time) *Deliverer {
-	return &Deliverer{s, e, b, k, now}
+func New(c Config) *Deliverer {
+	return &Deliverer{c, []lane{{trail.LaneManagement, c.Management}, {trail.LaneData, c.Data}}}
 }
 
 // Run delivers every minute until ctx ends.
@@ -92,7 +104,7 @@ func (d *Deliverer) Run(ctx context.Context, log *slog.Logger) error {
 // the others.
 func (d *Deliverer) Deliver(ctx context.Context) error {
 	var all []trail.Trail
-	err := d.store.View(ctx, func(tx store.Tx) (err error) {
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
 		all, err = store.Collect(tables.Trails.List(tx))
 		return err
 	})
@@ -104,31 +116,35 @@ func (d *Deliverer) Deliver(ctx context.Context) error {
 
 // deliver delivers what has arrived for a trail, and the digest files that are due.
 func (d *Deliverer) deliver(ctx context.Context, t *trail.Trail) error {
-	for ctx.Err() == nil {
-		more, idle, err := d.step(ctx, t)
-		if err != nil {
-			return err
-		}
-		if !more {
-			return d.digests(ctx, t, idle)
+	all := true
+	for i := range d.lanes {
+		for {
+			more, idle, err := d.step(ctx, t, &d.lanes[i])
+			if err = cmp.Or(err, ctx.Err()); err != nil {
+				return err
+			}
+			if !more {
+				all = all && idle
+				break
+			}
 		}
 	}
-	return ctx.Err()
+	return d.digests(ctx, t, all)
 }
 
-// step delivers one batch of a trail; more says that there may be another, and idle that
-// nothing is left.
-func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, err error) {
+// step delivers one batch of a trail in a lane; more says that there may be another, and
+// idle that nothing is left.
+func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, idle bool, err error) {
 	var at trail.Delivery
 	there := false
-	err = d.store.View(ctx, func(tx store.Tx) (err error) {
-		at, there, err = d.load(tx, t)
+	err = d.Store.View(ctx, func(tx store.Tx) (err error) {
+		at, there, err = d.load(tx, t, l.name)
 		return err
 	})
-	if err != nil || !there || at.Pending == nil && (t.Since == 0 || t.Done(at.Position)) {
+	if err != nil || !there || at.Pending == nil && (t.Since == 0 || t.Done(at.Position) || l.name == trail.LaneData && !t.SelectsData()) {
 		return false, true, err
 	}
-	events, more, err := d.events.Arrived(ctx, at.Position, atATime)
+	events, more, err := l.events.Arrived(ctx, at.Position, atATime)
 	if err != nil || len(events) == 0 && at.Pending == nil {
 		return false, true, err
 	}
@@ -136,7 +152,7 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, 
 		events = slices.DeleteFunc(events, func(a trail.Arrival) bool { return a.Position > at.Pending.To })
 		more = true
 	} else {
-		at.Pending = &trail.Batch{To: events[len(events)-1].Position, At: d.now().UTC(), By: new(*t)}
+		at.Pending = &trail.Batch{To: events[len(events)-1].Position, At: d.Now().UTC(), By: new(*t)}
 	}
 	by := t
 	if at.Pending.By != nil {
@@ -151,15 +167,15 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, 
 		return more, false, d.save(ctx, t, at, nil)
 	}
 	at.Pending.Bucket, at.Pending.Prefix, at.Pending.Key = t.Bucket, t.Prefix, t.Key
-	at.AttemptedAt = d.now().UTC()
+	at.AttemptedAt = d.Now().UTC()
 	if err := d.save(ctx, t, at, nil); err != nil {
 		return false, false, err
 	}
 	written := map[string]trail.LogFile{}
 	for _, f := range files {
-		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID, f.region, at.Position))
+		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID+l.name, f.region, at.Position))
 		text := f.text()
-		err := d.buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
+		err := d.Buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
 		if refused, ok := errors.AsType[Refused](err); ok {
 			at.Error = string(refused)
 			return false, false, d.save(ctx, t, at, nil)
@@ -176,26 +192,26 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, 
 	return more, false, d.save(ctx, t, at, written)
 }
 
-// load finds how far a trail has come. There is false when it has been deleted. The
-// trail is brought up to date.
-func (d *Deliverer) load(tx store.Tx, t *trail.Trail) (at trail.Delivery, there bool, err error) {
+// load finds how far a trail has come in a lane. There is false when it has been deleted.
+// The trail is brought up to date.
+func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane string) (at trail.Delivery, there bool, err error) {
 	now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name)
 	if err != nil || !ok || now.ID != t.ID {
 		return at, false, err
 	}
 	*t = now
-	at, ok, err = tables.Deliveries.Find(tx, t.Account, t.Region, t.Name)
+	at, ok, err = tables.FindDelivery(tx, t, lane)
 	if !ok || at.Trail != t.ID {
-		at = trail.Delivery{}
+		at = trail.Delivery{Lane: lane}
 	}
-	at.Position = max(at.Position, t.Since)
+	at.Position = max(at.Position, t.From(lane))
 	return at, true, err
 }
 
 // save writes down how far a trail has come, and what files it wrote, by region, unless it
 // has been deleted.
 func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery, written map[string]trail.LogFile) error {
-	return d.store.Update(ctx, func(tx store.Tx) error {
+	return d.Store.Update(ctx, func(tx store.Tx) error {
 		if now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name); err != nil || !ok || now.ID != t.ID {
 			return err
 		}

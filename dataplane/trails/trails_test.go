@@ -75,13 +75,13 @@ type world struct {
 	*bucket
 	store  store.Store
 	events *trailstore.Store
+	data   *trailstore.Store
 	now    time.Time
 	n      int
 }
 
-func newWorld(t *testing.T, trails ...trail.Trail) *world {
+func newEvents(t *testing.T) *trailstore.Store {
 	t.Helper()
-	s := mem.New()
 	events, err := trailstore.Open(trailstore.Config{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,14 @@ func newWorld(t *testing.T, trails ...trail.Trail) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, now: start}
+	return events
+}
+
+func newWorld(t *testing.T, trails ...trail.Trail) *world {
+	t.Helper()
+	s := mem.New()
+	events, data := newEvents(t), newEvents(t)
+	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, data: data, now: start}
 	for i := range trails {
 		w.put(t, &trails[i])
 	}
@@ -105,8 +112,10 @@ func (w *world) put(t *testing.T, tr *trail.Trail) {
 	}
 }
 
-func (w *world) deliverer() *Deliverer {
-	return New(w.store, w.events, w.bucket, Keys{Store: w.store}, func() time.Time { return w.now })
+func (w *world) deliverer() *Deliverer { return w.delivererOn(w.store) }
+
+func (w *world) delivererOn(s store.Store) *Deliverer {
+	return New(Config{Store: s, Management: w.events, Data: w.data, Buckets: w.bucket, Keys: Keys{Store: w.store}, Now: func() time.Time { return w.now }})
 }
 
 func (w *world) happen(t *testing.T, events ...trail.Event) {
@@ -116,10 +125,47 @@ func (w *world) happen(t *testing.T, events ...trail.Event) {
 		w.n++
 		e.ID, e.Account = fmt.Sprint("e", w.n), "123456789012"
 		e.Text = `{"eventID":"` + e.ID + `"}`
+		to := w.events
+		if e.Data {
+			to = w.data
+		}
+		if err := to.Append(events[i : i+1]); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := w.events.Append(events); err != nil {
+}
+
+func object(key string) trail.Event {
+	return trail.Event{Region: "us-east-1", Time: start, Data: true, Name: "PutObject", Source: "s3.amazonaws.com", Resources: []trail.Resource{{Type: "AWS::S3::Object", Name: "arn:aws:s3:::b/" + key}}}
+}
+
+// TestData delivers data events to the trails that select them, from when on they do.
+func TestData(t *testing.T) {
+	one, some, late := logging("one"), logging("some"), logging("late")
+	some.Choose([]trail.Selector{{ReadWrite: "All", None: true, Data: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3:::b/in/"}}}}}, start)
+	some.DataSince, some.Validate = 0, true
+	w := newWorld(t, one, some, late)
+	d := w.deliverer()
+	w.happen(t, object("in/a"), object("out/b"), trail.Event{Region: "us-east-1", Time: start}, object("in/c"))
+	if err := d.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	late.Choose(some.Selectors, time.Now())
+	w.put(t, &late)
+	w.happen(t, object("in/d"))
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/"), w.ids(t, "some/"), w.ids(t, "late/")), "map[e3:1] map[e1:1 e4:1 e5:1] map[e3:1 e5:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	some.Stop(start.Add(time.Minute))
+	w.put(t, &some)
+	w.now = w.now.Add(time.Hour)
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.validate(t, "some/", 1)
 }
 
 func (w *world) delivery(t *testing.T, name string) (d trail.Delivery) {
@@ -255,6 +301,7 @@ func TestCrashes(t *testing.T) {
 		one, all := logging("one"), logging("all")
 		all.MultiRegion = true
 		one.Validate, all.Validate = true, true
+		all.Selectors = []trail.Selector{{ReadWrite: "All", Data: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3"}}}}}
 		w := newWorld(t, one, all)
 		w.copyKeys(t, keys)
 		fail := func() error {
@@ -267,12 +314,15 @@ func TestCrashes(t *testing.T) {
 		for range 30 {
 			for range r.IntN(4) {
 				e := trail.Event{Region: regions[r.IntN(3)], Time: start}
+				if r.IntN(2) == 0 {
+					e.Data, e.Resources = true, object("k").Resources
+				}
 				w.happen(t, e)
 				want[fmt.Sprint("e", w.n)] = 1
 			}
 			w.fail = fail
 			w.now = w.now.Add(20 * time.Minute)
-			if err := New(killed{w.store, fail}, w.events, w.bucket, Keys{Store: w.store}, func() time.Time { return w.now }).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
+			if err := w.delivererOn(killed{w.store, fail}).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
 				t.Fatal(err)
 			}
 		}

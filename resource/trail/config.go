@@ -2,7 +2,6 @@ package trail
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"neargate/arn"
@@ -32,6 +31,7 @@ type Trail struct {
 	Tags                  []Tag  `json:",omitempty"` // by key
 	Logging               bool   `json:",omitempty"`
 	Since                 uint64 `json:",omitempty"` // position in the order of arrival from which it logs
+	DataSince             uint64 `json:",omitempty"` // likewise, from which it selects data events
 	StartedAt, StoppedAt  time.Time
 	Pauses                []Pause `json:",omitempty"` // between stops and starts, the last few
 }
@@ -63,9 +63,27 @@ func (t *Trail) Stop(now time.Time) {
 	}
 }
 
-// Delivery is how far a trail's files have come. Only the delivery writes it.
+// Lanes in which events are delivered, each by itself.
+const (
+	LaneManagement = ""
+	LaneData       = "data"
+)
+
+// Lanes are all lanes.
+func Lanes() []string { return []string{LaneManagement, LaneData} }
+
+// From is the position from which events of a lane are delivered.
+func (t *Trail) From(lane string) uint64 {
+	if lane == LaneData {
+		return max(t.Since, t.DataSince)
+	}
+	return t.Since
+}
+
+// Delivery is how far a trail's files have come in a lane. Only the delivery writes it.
 type Delivery struct {
 	Account, Region, Name string
+	Lane                  string `json:",omitempty"`
 	Trail                 string // id
 	Position              uint64 // of the last event that is in a file, or is for none
 	// Pending is what was to be written when the process ended, nil for nothing.
@@ -102,7 +120,7 @@ func (t *Trail) Wants(e *Event) bool {
 		return false
 	case !t.Logging && e.Time.After(t.StoppedAt), slices.ContainsFunc(t.Pauses, func(p Pause) bool { return e.Time.After(p.From) && e.Time.Before(p.To) }):
 		return false
-	case !t.Global && e.Region == arn.DefaultRegion && slices.Contains(globals, e.Source):
+	case !t.Global && !e.Data && e.Region == arn.DefaultRegion && slices.Contains(globals, e.Source):
 		return false
 	}
 	return slices.ContainsFunc(t.Selectors, func(s Selector) bool { return s.matches(e) })
@@ -115,74 +133,6 @@ const Grace = 15 * time.Second
 // after a position.
 func (t *Trail) Done(position uint64) bool {
 	return !t.Logging && (t.Since == 0 || position >= uint64(t.StoppedAt.Add(Grace).UnixNano()))
-}
-
-// Selector selects management events: all fields must match.
-type Selector struct {
-	Name     string  `json:",omitempty"`
-	Advanced bool    `json:",omitempty"` // was put as an advanced event selector
-	Fields   []Field `json:",omitempty"`
-	// What a basic event selector says.
-	ReadWrite string   `json:",omitempty"` // All, ReadOnly, WriteOnly
-	None      bool     `json:",omitempty"` // no management events
-	Exclude   []string `json:",omitempty"` // event sources
-}
-
-// Everything selects all management events, as a new trail does.
-func Everything() []Selector { return []Selector{{ReadWrite: "All"}} }
-
-// Field is a condition of an advanced event selector. Of each list, one must match, or
-// of those that begin with Not, none.
-type Field struct {
-	Name                          string
-	Equals, StartsWith, EndsWith  []string `json:",omitempty"`
-	NotEquals, NotStarts, NotEnds []string `json:",omitempty"`
-}
-
-func (s *Selector) matches(e *Event) bool {
-	if s.Advanced {
-		for i := range s.Fields {
-			if !s.Fields[i].matches(e.field(s.Fields[i].Name)) {
-				return false
-			}
-		}
-		return true
-	}
-	return !s.None && !slices.Contains(s.Exclude, e.Source) && (s.ReadWrite != "ReadOnly" || e.ReadOnly) && (s.ReadWrite != "WriteOnly" || !e.ReadOnly)
-}
-
-// field is what an advanced event selector asks for by a name.
-func (e *Event) field(name string) string {
-	switch name {
-	case "eventCategory":
-		return "Management"
-	case "eventName":
-		return e.Name
-	case "eventSource":
-		return e.Source
-	case "eventType":
-		return "AwsApiCall"
-	}
-	if e.ReadOnly {
-		return "true"
-	}
-	return "false" // of readOnly
-}
-
-// FieldNames are the fields of management events that can be selected by.
-func FieldNames() []string {
-	return []string{"eventCategory", "eventName", "eventSource", "eventType", "readOnly"}
-}
-
-func (f *Field) matches(v string) bool {
-	any := func(list []string, is func(s, part string) bool) bool {
-		return slices.ContainsFunc(list, func(p string) bool { return is(v, p) })
-	}
-	same := func(a, b string) bool { return a == b }
-	if len(f.Equals)+len(f.StartsWith)+len(f.EndsWith) > 0 && !any(f.Equals, same) && !any(f.StartsWith, strings.HasPrefix) && !any(f.EndsWith, strings.HasSuffix) {
-		return false
-	}
-	return !any(f.NotEquals, same) && !any(f.NotStarts, strings.HasPrefix) && !any(f.NotEnds, strings.HasSuffix)
 }
 
 // Folder is what begins the keys of a trail's files, in the bucket with a prefix.

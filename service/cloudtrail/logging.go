@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -36,14 +37,19 @@ func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInpu
 		if t, err = find(ctx, tx, *in.Name); err != nil {
 			return err
 		}
-		d, _, err = tables.Deliveries.Find(tx, t.Account, t.Region, t.Name)
-		return err
+		for _, lane := range trail.Lanes() {
+			one, ok, err := tables.FindDelivery(tx, &t, lane)
+			if err != nil {
+				return err
+			}
+			if ok && one.Trail == t.ID {
+				d = latest(d, one)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
-	}
-	if d.Trail != t.ID {
-		d = trail.Delivery{}
 	}
 	out := &api.GetTrailStatusOutput{
 		IsLogging: &t.Logging, StartLoggingTime: when(t.StartedAt), StopLoggingTime: when(t.StoppedAt), LatestDeliveryTime: when(d.DeliveredAt),
@@ -59,6 +65,19 @@ func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInpu
 		out.LatestDigestDeliveryError = &d.DigestError
 	}
 	return out, nil
+}
+
+// latest is how far a trail has come in two lanes together.
+func latest(a, b trail.Delivery) trail.Delivery {
+	later := func(x, y time.Time) time.Time {
+		if y.After(x) {
+			return y
+		}
+		return x
+	}
+	a.AttemptedAt, a.DeliveredAt, a.DigestAt = later(a.AttemptedAt, b.AttemptedAt), later(a.DeliveredAt, b.DeliveredAt), later(a.DigestAt, b.DigestAt)
+	a.Error, a.DigestError = cmp.Or(a.Error, b.Error), cmp.Or(a.DigestError, b.DigestError)
+	return a
 }
 
 func when(t time.Time) *time.Time {

@@ -185,7 +185,7 @@ func (s *Service) DeleteTrail(ctx context.Context, in *api.DeleteTrailInput) (*a
 		if err != nil {
 			return err
 		}
-		if err := tables.Deliveries.Delete(tx, t.Account, t.Region, t.Name); err != nil {
+		if err := tables.DeleteDeliveries(tx, &t); err != nil {
 			return err
 		}
 		chains, err := store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,9 @@ func TestRefused(t *testing.T) {
 			return err
 		}
 	}
+	data := func(kind string, values ...string) func() error {
+		return put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{DataResources: []api.DataResource{{Type: &kind, Values: values}}}}})
+	}
 	advanced := func(fields ...api.AdvancedFieldSelector) func() error {
 		return put(api.PutEventSelectorsInput{AdvancedEventSelectors: []api.AdvancedEventSelector{{FieldSelectors: fields}}})
 	}
@@ -140,37 +144,48 @@ func TestRefused(t *testing.T) {
 		want string
 		call func() error
 	}{
-		"again":            {"TrailAlreadyExistsException: Trail main already exists for customer: 123456789012", create(api.CreateTrailInput{Name: new("main")})},
-		"short":            {"InvalidTrailNameException: Trail name too short. Minimum allowed length: 3 characters. Specified name length: 2 characters.", create(api.CreateTrailInput{Name: new("ab")})},
-		"long":             {"InvalidTrailNameException: Trail name too long.", create(api.CreateTrailInput{Name: new(strings.Repeat("a", 129))})},
-		"characters":       {"InvalidTrailNameException: Trail name or ARN can only contain", create(api.CreateTrailInput{Name: new("a b c")})},
-		"start":            {"InvalidTrailNameException: Trail name must starts", create(api.CreateTrailInput{Name: new("-abc")})},
-		"end":              {"InvalidTrailNameException: Trail name must ends", create(api.CreateTrailInput{Name: new("abc-")})},
-		"doubled":          {"InvalidTrailNameException: Trail name can not contain adjacent", create(api.CreateTrailInput{Name: new("a._b")})},
-		"address":          {"InvalidTrailNameException: Trail name can not be in IP address format.", create(api.CreateTrailInput{Name: new("10.0.0.1")})},
-		"no bucket":        {"S3BucketDoesNotExistException: S3 bucket gone does not exist!", create(api.CreateTrailInput{S3BucketName: new("gone")})},
-		"policy":           {"InsufficientS3BucketPolicyException: Incorrect S3 bucket policy is detected for bucket: closed", create(api.CreateTrailInput{S3BucketName: new("closed")})},
-		"bucket name":      {"InvalidS3BucketNameException: ", create(api.CreateTrailInput{S3BucketName: new("No")})},
-		"prefix":           {"InvalidS3PrefixException: ", create(api.CreateTrailInput{S3KeyPrefix: new(strings.Repeat("a", 201))})},
-		"not global":       {"InvalidParameterCombinationException: Multi-Region trail must include global service events.", create(api.CreateTrailInput{IsMultiRegionTrail: new(true), IncludeGlobalServiceEvents: new(false)})},
-		"topic":            {"InsufficientSnsTopicPolicyException: ", create(api.CreateTrailInput{SnsTopicName: new("t")})},
-		"log group":        {"UnsupportedOperationException: ", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new("a")})},
-		"organization":     {"OrganizationsNotInUseException: ", create(api.CreateTrailInput{IsOrganizationTrail: new(true)})},
-		"doubled tag":      {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("a")}, {Key: new("a")}}})},
-		"reserved tag":     {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("aws:a")}}})},
-		"no selectors":     {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{})},
-		"both":             {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{}}, AdvancedEventSelectors: []api.AdvancedEventSelector{{}}})},
-		"nothing":          {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{IncludeManagementEvents: new(false)}}})},
-		"many":             {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: make([]api.EventSelector, 6)})},
-		"data":             {"UnsupportedOperationException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{DataResources: []api.DataResource{{}}}}})},
-		"excluded":         {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{ExcludeManagementEventSources: []string{"ecs.amazonaws.com"}}}})},
-		"no category":      {"InvalidEventSelectorsException: ", advanced(equals("readOnly", "true"))},
-		"unknown category": {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Other"))},
-		"unknown field":    {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("size", "1"))},
-		"no operator":      {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("eventName"))},
-		"twice":            {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("eventCategory", "Management"))},
-		"perhaps":          {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("readOnly", "perhaps"))},
-		"advanced data":    {"UnsupportedOperationException: ", advanced(equals("eventCategory", "Data"), equals("resources.type", "AWS::S3::Object"))},
+		"again":             {"TrailAlreadyExistsException: Trail main already exists for customer: 123456789012", create(api.CreateTrailInput{Name: new("main")})},
+		"short":             {"InvalidTrailNameException: Trail name too short. Minimum allowed length: 3 characters. Specified name length: 2 characters.", create(api.CreateTrailInput{Name: new("ab")})},
+		"long":              {"InvalidTrailNameException: Trail name too long.", create(api.CreateTrailInput{Name: new(strings.Repeat("a", 129))})},
+		"characters":        {"InvalidTrailNameException: Trail name or ARN can only contain", create(api.CreateTrailInput{Name: new("a b c")})},
+		"start":             {"InvalidTrailNameException: Trail name must starts", create(api.CreateTrailInput{Name: new("-abc")})},
+		"end":               {"InvalidTrailNameException: Trail name must ends", create(api.CreateTrailInput{Name: new("abc-")})},
+		"doubled":           {"InvalidTrailNameException: Trail name can not contain adjacent", create(api.CreateTrailInput{Name: new("a._b")})},
+		"address":           {"InvalidTrailNameException: Trail name can not be in IP address format.", create(api.CreateTrailInput{Name: new("10.0.0.1")})},
+		"no bucket":         {"S3BucketDoesNotExistException: S3 bucket gone does not exist!", create(api.CreateTrailInput{S3BucketName: new("gone")})},
+		"policy":            {"InsufficientS3BucketPolicyException: Incorrect S3 bucket policy is detected for bucket: closed", create(api.CreateTrailInput{S3BucketName: new("closed")})},
+		"bucket name":       {"InvalidS3BucketNameException: ", create(api.CreateTrailInput{S3BucketName: new("No")})},
+		"prefix":            {"InvalidS3PrefixException: ", create(api.CreateTrailInput{S3KeyPrefix: new(strings.Repeat("a", 201))})},
+		"not global":        {"InvalidParameterCombinationException: Multi-Region trail must include global service events.", create(api.CreateTrailInput{IsMultiRegionTrail: new(true), IncludeGlobalServiceEvents: new(false)})},
+		"topic":             {"InsufficientSnsTopicPolicyException: ", create(api.CreateTrailInput{SnsTopicName: new("t")})},
+		"log group":         {"UnsupportedOperationException: ", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new("a")})},
+		"organization":      {"OrganizationsNotInUseException: ", create(api.CreateTrailInput{IsOrganizationTrail: new(true)})},
+		"doubled tag":       {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("a")}, {Key: new("a")}}})},
+		"reserved tag":      {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("aws:a")}}})},
+		"no selectors":      {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{})},
+		"both":              {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{}}, AdvancedEventSelectors: []api.AdvancedEventSelector{{}}})},
+		"nothing":           {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{IncludeManagementEvents: new(false)}}})},
+		"many":              {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: make([]api.EventSelector, 6)})},
+		"data type":         {"InvalidEventSelectorsException: Value  for DataResources.Type is invalid.", data("")},
+		"another data type": {"InvalidEventSelectorsException: Value AWS::S3::Bucket for DataResources.Type is invalid.", data("AWS::S3::Bucket", "arn:aws:s3")},
+		"no slash":          {"InvalidEventSelectorsException: Value arn:aws:s3:::bucket for DataResources.Values is invalid.", data("AWS::S3::Object", "arn:aws:s3:::bucket")},
+		"wildcard":          {"InvalidEventSelectorsException: Value arn:aws:s3:::* for DataResources.Values is invalid.", data("AWS::S3::Object", "arn:aws:s3:::*")},
+		"functions":         {"InvalidEventSelectorsException: Value arn:aws:lambda:* for DataResources.Values is invalid.", data("AWS::Lambda::Function", "arn:aws:lambda:*")},
+		"no ARN":            {"InvalidEventSelectorsException: Value bucketArn for DataResources.Values is invalid.", data("AWS::S3::Object", "bucketArn")},
+		"no bucket name":    {"InvalidEventSelectorsException: Value arn:aws:s3:::/a for DataResources.Values is invalid.", data("AWS::S3::Object", "arn:aws:s3:::/a")},
+		"many values":       {"InvalidEventSelectorsException: Specify a valid number of DataResources.Values (0 to 250) for all your selectors.", data("AWS::S3::Object", slices.Repeat([]string{"arn:aws:s3:::b-b/"}, 251)...)},
+		"excluded":          {"InvalidEventSelectorsException: ", put(api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{ExcludeManagementEventSources: []string{"ecs.amazonaws.com"}}}})},
+		"no category":       {"InvalidEventSelectorsException: ", advanced(equals("readOnly", "true"))},
+		"unknown category":  {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Other"))},
+		"unknown field":     {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("size", "1"))},
+		"no operator":       {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("eventName"))},
+		"twice":             {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("eventCategory", "Management"))},
+		"perhaps":           {"InvalidEventSelectorsException: ", advanced(equals("eventCategory", "Management"), equals("readOnly", "perhaps"))},
+		"no type":           {"InvalidEventSelectorsException: Each advanced event selector of data events must have a resources.type.", advanced(equals("eventCategory", "Data"))},
+		"two types":         {"InvalidEventSelectorsException: Field resources.type can only", advanced(equals("eventCategory", "Data"), equals("resources.type", "AWS::S3::Object", "AWS::SNS::Topic"))},
+		"bad type":          {"InvalidEventSelectorsException: Value object for resources.type is invalid.", advanced(equals("eventCategory", "Data"), equals("resources.type", "object"))},
+		"data field":        {"InvalidEventSelectorsException: Field resources.ARN is not supported for management events.", advanced(equals("eventCategory", "Management"), equals("resources.ARN", "a"))},
+		"network activity":  {"UnsupportedOperationException: ", advanced(equals("eventCategory", "NetworkActivity"), equals("eventSource", "kms.amazonaws.com"))},
 		"elsewhere": {"InvalidHomeRegionException: ", func() error {
 			_, err := w.StopLogging(in(t, "eu-west-1"), &api.StopLoggingInput{Name: new("arn:aws:cloudtrail:us-east-1:123456789012:trail/main")})
 			return err
@@ -345,7 +360,22 @@ func TestSelectors(t *testing.T) {
 	event := func(source, op string, readOnly bool) trail.Event {
 		return trail.Event{Account: "123456789012", Region: "us-east-1", Time: start, Source: source + ".amazonaws.com", Name: op, ReadOnly: readOnly}
 	}
-	events := []trail.Event{event("ecs", "RunTask", false), event("ecs", "ListTasks", true), event("kms", "Encrypt", true), event("iam", "CreateRole", false)}
+	access := func(op, key string, readOnly bool) trail.Event {
+		e := event("s3", op, readOnly)
+		e.Data, e.Caller = true, "arn:aws:iam::123456789012:user/ann"
+		e.Resources = []trail.Resource{{Type: "AWS::S3::Object", Name: "arn:aws:s3:::" + key}, {Type: "AWS::S3::Bucket", Name: "arn:aws:s3:::b-b"}}
+		return e
+	}
+	events := []trail.Event{event("ecs", "RunTask", false), event("ecs", "ListTasks", true), event("kms", "Encrypt", true), event("iam", "CreateRole", false),
+		access("GetObject", "b-b/in/a", true), access("PutObject", "b-b/in/b", false), access("DeleteObject", "b-bb/c", false)}
+	all := func(kind string, values ...string) []api.DataResource {
+		return []api.DataResource{{Type: &kind, Values: values}}
+	}
+	chosen := func(fields ...api.AdvancedFieldSelector) *api.PutEventSelectorsInput {
+		kind := []string{"AWS::S3::Object"}
+		fields = append(fields, api.AdvancedFieldSelector{Field: new("eventCategory"), Equals: []string{"Data"}}, api.AdvancedFieldSelector{Field: new("resources.type"), Equals: kind})
+		return &api.PutEventSelectorsInput{AdvancedEventSelectors: []api.AdvancedEventSelector{{FieldSelectors: fields}}}
+	}
 	field := func(name string) api.AdvancedFieldSelector { return api.AdvancedFieldSelector{Field: &name} }
 	management, source, op := field("eventCategory"), field("eventSource"), field("eventName")
 	management.Equals, source.NotEquals, op.StartsWith, op.EndsWith = []string{"Management"}, []string{"kms.amazonaws.com"}, []string{"List"}, []string{"Role"}
@@ -358,6 +388,21 @@ func TestSelectors(t *testing.T) {
 		{&api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{ReadWriteType: new("ReadOnly"), ExcludeManagementEventSources: []string{"kms.amazonaws.com"}}}}, "ListTasks"},
 		{&api.PutEventSelectorsInput{AdvancedEventSelectors: []api.AdvancedEventSelector{{FieldSelectors: []api.AdvancedFieldSelector{management, source}, Name: new("no keys")}}}, "RunTask ListTasks CreateRole"},
 		{&api.PutEventSelectorsInput{AdvancedEventSelectors: []api.AdvancedEventSelector{{FieldSelectors: []api.AdvancedFieldSelector{management, op}}}}, "ListTasks CreateRole"},
+		{&api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{IncludeManagementEvents: new(false), DataResources: all("AWS::S3::Object", "arn:aws:s3")}}}, "GetObject PutObject DeleteObject"},
+		{&api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{IncludeManagementEvents: new(false), DataResources: all("AWS::S3::Object", "arn:aws:s3:::")}}}, "GetObject PutObject DeleteObject"},
+		{&api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{ReadWriteType: new("ReadOnly"), DataResources: all("AWS::S3::Object", "arn:aws:s3:::b-b/")}}}, "ListTasks Encrypt GetObject"},
+		{&api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{
+			{ReadWriteType: new("WriteOnly"), IncludeManagementEvents: new(false), DataResources: all("AWS::S3::Object", "arn:aws:s3:::b-b/in/b", "arn:aws:s3:::b-bb/")},
+			{IncludeManagementEvents: new(false), DataResources: all("AWS::Lambda::Function", "arn:aws:lambda")},
+		}}, "PutObject DeleteObject"},
+		{&api.PutEventSelectorsInput{EventSelectors: []api.EventSelector{{DataResources: all("AWS::S3::Object")}}}, "RunTask ListTasks Encrypt CreateRole"},
+		{chosen(), "GetObject PutObject DeleteObject"},
+		{chosen(api.AdvancedFieldSelector{Field: new("readOnly"), Equals: []string{"true"}}), "GetObject"},
+		{chosen(api.AdvancedFieldSelector{Field: new("eventName"), NotStartsWith: []string{"Get"}}), "PutObject DeleteObject"},
+		{chosen(api.AdvancedFieldSelector{Field: new("resources.ARN"), StartsWith: []string{"arn:aws:s3:::b-b/"}, NotEndsWith: []string{"/a"}}), "PutObject"},
+		{chosen(api.AdvancedFieldSelector{Field: new("userIdentity.arn"), NotEquals: []string{"arn:aws:iam::123456789012:user/ann"}}), ""},
+		{chosen(api.AdvancedFieldSelector{Field: new("userIdentity.arn"), EndsWith: []string{"/ann"}}, api.AdvancedFieldSelector{Field: new("eventSource"), Equals: []string{"s3.amazonaws.com"}}), "GetObject PutObject DeleteObject"},
+		{chosen(api.AdvancedFieldSelector{Field: new("sessionCredentialFromConsole"), Equals: []string{"true"}}), ""},
 	} {
 		if tt.in != nil {
 			tt.in.TrailName = name

@@ -63,7 +63,9 @@ func New(cfg Config) *Server {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &request{Config: &s.cfg, W: w, R: r, Ctx: r.Context(), ID: newID(), Start: s.cfg.Now(), Query: r.URL.Query(), Region: s.cfg.DefaultRegion}
+	var in call.Incoming
+	out := call.Outgoing{ResponseWriter: w}
+	x := &request{Config: &s.cfg, W: &out, R: r, Ctx: r.Context(), ID: newID(), Start: s.cfg.Now(), Query: r.URL.Query(), Region: s.cfg.DefaultRegion}
 	if r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		// There is nothing to wait for, but botocore takes the next answer on the
 		// connection for another when it does not get what it expects.
@@ -73,12 +75,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["x-amz-request-id"] = []string{x.ID}
 	h["x-amz-id-2"] = []string{x.ID + x.ID}
 	h["Server"] = []string{"AmazonS3"}
-	err := s.serve(x)
+	err := s.serve(x, &in)
 	if err != nil {
 		x.Fail(err)
 	}
 	if s.cfg.Observe != nil {
-		s.cfg.Observe(report(x))
+		c := report(x)
+		c.In, c.Out = in.N, out.N
+		s.cfg.Observe(c)
 	}
 	if err != nil && x.Broken {
 		panic(http.ErrAbortHandler) // nothing is left but to break off
@@ -93,9 +97,9 @@ func newID() string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
-// serve takes the request through every stage. A panic below is an error like
-// any other.
-func (s *Server) serve(x *request) (err error) {
+// serve takes the request through every stage, counting its content. A panic below is
+// an error like any other.
+func (s *Server) serve(x *request, in *call.Incoming) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -112,6 +116,7 @@ func (s *Server) serve(x *request) (err error) {
 	if err := s.prove(x); err != nil {
 		return err
 	}
+	in.From, x.Body = x.Body, in
 	if region, ok := image.LayerRegion(x.Place.Bucket); ok && s.cfg.Layers != nil {
 		return layer(x, region)
 	}
@@ -241,9 +246,15 @@ func report(x *request) Call {
 	c := Call{
 		ID: x.ID, Operation: x.Op.Name, Account: x.Caller.Account, Caller: x.Caller, Bucket: x.Place.Bucket, Region: x.Region, SourceIP: x.SourceIP(), UserAgent: x.R.UserAgent(),
 		Status: x.Status, Code: x.Code, Start: x.Start, Duration: x.Now().Sub(x.Start), Err: x.Failed,
+		Message: x.Message, Key: x.Place.Key, Owner: x.Bucket.Account, Query: x.Query, Header: x.R.Header, Answer: x.W.Header(), Host: x.R.Host, TLS: x.R.TLS,
 	}
-	if x.Claim != nil {
-		c.AccessKeyID = x.Claim.AccessKeyID
+	switch {
+	case x.Claim != nil && x.Claim.Presigned:
+		c.AccessKeyID, c.SignedBy, c.SignedIn = x.Claim.AccessKeyID, "SigV4", "QueryString"
+	case x.Claim != nil:
+		c.AccessKeyID, c.SignedBy, c.SignedIn = x.Claim.AccessKeyID, "SigV4", "AuthHeader"
+	case !x.Anonymous && x.Query.Has("Signature"):
+		c.AccessKeyID, c.SignedBy, c.SignedIn = x.Caller.AccessKeyID, "SigV2", "QueryString"
 	}
 	return c
 }

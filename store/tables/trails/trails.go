@@ -12,10 +12,34 @@ var Trails = store.Table[trail.Trail]{
 	Key:  func(t *trail.Trail) []string { return []string{t.Account, t.Region, t.Name} },
 }
 
-// Deliveries keeps how far trails have come by account, home region, name.
+// Deliveries keeps how far trails have come by account, home region, name, and lane unless
+// that is of management events.
 var Deliveries = store.Table[trail.Delivery]{
 	Name: "cloudtrail/delivery",
-	Key:  func(d *trail.Delivery) []string { return []string{d.Account, d.Region, d.Name} },
+	Key:  func(d *trail.Delivery) []string { return deliveryKey(d.Account, d.Region, d.Name, d.Lane) },
+}
+
+func deliveryKey(account, region, name, lane string) []string {
+	key := []string{account, region, name}
+	if lane != trail.LaneManagement {
+		key = append(key, lane)
+	}
+	return key
+}
+
+// FindDelivery finds how far a trail has come in a lane.
+func FindDelivery(tx store.Tx, t *trail.Trail, lane string) (trail.Delivery, bool, error) {
+	return Deliveries.Find(tx, deliveryKey(t.Account, t.Region, t.Name, lane)...)
+}
+
+// DeleteDeliveries forgets how far a trail has come.
+func DeleteDeliveries(tx store.Tx, t *trail.Trail) error {
+	for _, lane := range trail.Lanes() {
+		if err := Deliveries.Delete(tx, deliveryKey(t.Account, t.Region, t.Name, lane)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Chains keeps how far digest files have come by account, home region, name, region.
