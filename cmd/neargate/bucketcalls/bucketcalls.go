@@ -33,24 +33,24 @@ func Of(c *s3.Call, data bool) wire.Call {
 func access(c *s3.Call) *audit.Access {
 	a := &audit.Access{
 		Bucket: c.Bucket, Key: c.Key, Owner: c.Owner, Many: c.Key == "", Signature: c.SignedBy, Authentication: c.SignedIn,
-		Encryption: encryption(c.Header, c.Answer), ID2: first(c.Answer["x-amz-id-2"]), In: c.In, Out: c.Out,
+		Encryption: encryption(c.Header, c.Answer), ID2: first(c.Answer, "x-amz-id-2"), In: c.In, Out: c.Out,
 	}
 	if a.Many {
 		a.Key = c.Query.Get("prefix")
 	}
-	for name, values := range c.Query {
+	for name := range c.Query {
 		if !hidden(name) {
-			a.Parameters = append(a.Parameters, audit.Pair{Name: name, Value: first(values)})
+			a.Parameters = append(a.Parameters, audit.Pair{Name: name, Value: c.Query.Get(name)})
 		}
 	}
 	for name, values := range c.Header {
 		name = strings.ToLower(name)
 		if strings.HasPrefix(name, "x-amz-") && !hidden(name) && !c.Query.Has(name) {
-			a.Parameters = append(a.Parameters, audit.Pair{Name: name, Value: first(values)})
+			a.Parameters = append(a.Parameters, audit.Pair{Name: name, Value: strings.Join(values, ",")})
 		}
 	}
 	for _, name := range answers {
-		if v := first(c.Answer[name]); v != "" {
+		if v := first(c.Answer, name); v != "" {
 			a.Answers = append(a.Answers, audit.Pair{Name: name, Value: v})
 		}
 	}
@@ -79,7 +79,7 @@ func hidden(name string) bool {
 // encryption is how what was written is encrypted, and whether the call or the bucket
 // said so.
 func encryption(asked, answer http.Header) string {
-	by := first(answer["x-amz-server-side-encryption"])
+	by := first(answer, "x-amz-server-side-encryption")
 	switch {
 	case asked.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") != "":
 		return "SSE_C"
@@ -96,11 +96,12 @@ func encryption(asked, answer http.Header) string {
 	return applied
 }
 
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
+// first is the value of a header by its name as Amazon S3 spells it.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
 	}
-	return values[0]
+	return ""
 }
 
 // size is about how many bytes are kept until the call is recorded.

@@ -107,6 +107,7 @@ type Request struct {
 	Trailer   func() http.Header // after the body has been read
 	Caller    auth.Caller
 	Anonymous bool
+	Form      string         // version of the signature of the form that was posted, as SigV4; "" for none
 	Region    string         // that the request was signed for
 	Bucket    objects.Bucket // for operations on an existing one
 
