@@ -84,7 +84,7 @@ func (r *Recorder) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		rev, err := r.find(ctx)
 		if err == nil {
-			for _, err = range r.store.Watch(ctx, rev, tables.Trails.Prefixes()...) {
+			for _, err = range r.store.Watch(ctx, rev, slices.Concat(tables.Trails.Prefixes(), tables.Ended.Prefixes())...) {
 				if err == nil {
 					_, err = r.find(ctx)
 				}
@@ -110,12 +110,14 @@ func (r *Recorder) find(ctx context.Context) (rev store.Rev, err error) {
 	err = r.store.View(ctx, func(tx store.Tx) error {
 		rev = tx.Rev()
 		clear(s.trails)
-		for t, err := range tables.Trails.List(tx) {
-			if err != nil {
-				return err
-			}
-			if t.Since != 0 && t.SelectsData() {
-				s.trails[t.Account] = append(s.trails[t.Account], t)
+		for _, table := range []store.Table[trail.Trail]{tables.Trails, tables.Ended} { // which is about calls of before
+			for t, err := range table.List(tx) {
+				if err != nil {
+					return err
+				}
+				if t.Since != 0 && t.SelectsData() {
+					s.trails[t.Account] = append(s.trails[t.Account], t)
+				}
 			}
 		}
 		return nil

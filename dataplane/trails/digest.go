@@ -80,7 +80,7 @@ func content(c *trail.Chain) ([]byte, error) {
 // delivered notes files that have been delivered at a time in the chains of their regions.
 func delivered(tx store.Tx, t *trail.Trail, at time.Time, files map[string]trail.LogFile) error {
 	for region, f := range files {
-		c, ok, err := tables.Chains.Find(tx, t.Account, t.Region, t.Name, region)
+		c, ok, err := tables.Chains.Find(tx, t.Account, t.Region, t.Slot(), region)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func delivered(tx store.Tx, t *trail.Trail, at time.Time, files map[string]trail
 }
 
 func newChain(t *trail.Trail, region string, since time.Time) trail.Chain {
-	return trail.Chain{Account: t.Account, Home: t.Region, Name: t.Name, Region: region, Trail: t.ID, Since: since.UTC().Truncate(time.Second)}
+	return trail.Chain{Account: t.Account, Home: t.Region, Name: t.Slot(), Region: region, Trail: t.ID, Since: since.UTC().Truncate(time.Second)}
 }
 
 // digests delivers the digest files of a trail that are due. Idle says that nothing was
@@ -106,7 +106,7 @@ func (d *Deliverer) digests(ctx context.Context, t *trail.Trail, idle bool) erro
 	now := d.Now().UTC().Truncate(time.Second)
 	var chains []trail.Chain
 	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		chains, err = store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))
+		chains, err = store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Slot()))
 		return err
 	})
 	if err != nil {

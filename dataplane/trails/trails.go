@@ -105,7 +105,11 @@ func (d *Deliverer) Run(ctx context.Context, log *slog.Logger) error {
 func (d *Deliverer) Deliver(ctx context.Context) error {
 	var all []trail.Trail
 	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
-		all, err = store.Collect(tables.Trails.List(tx))
+		if all, err = store.Collect(tables.Ended.List(tx)); err != nil {
+			return err
+		}
+		now, err := store.Collect(tables.Trails.List(tx))
+		all = append(all, now...)
 		return err
 	})
 	for i := range all {
@@ -129,7 +133,29 @@ func (d *Deliverer) deliver(ctx context.Context, t *trail.Trail) error {
 			}
 		}
 	}
-	return d.digests(ctx, t, all)
+	if err := d.digests(ctx, t, all); err != nil || !t.Deleted {
+		return err
+	}
+	return d.end(ctx, t, all)
+}
+
+// end forgets a deleted trail once it has delivered everything, or cannot for long.
+func (d *Deliverer) end(ctx context.Context, t *trail.Trail, idle bool) error {
+	since := d.Now().Sub(t.StoppedAt)
+	if since < trail.Grace || !idle && since < trail.GiveUp {
+		return nil
+	}
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		now, there, err := tables.Current(tx, t)
+		if err != nil || !there {
+			return err
+		}
+		left, err := store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Slot()))
+		if err != nil || len(left) > 0 && since < trail.GiveUp {
+			return err
+		}
+		return tables.Forget(tx, &now)
+	})
 }
 
 // step delivers one batch of a trail in a lane; more says that there may be another, and
@@ -195,8 +221,8 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, id
 // load finds how far a trail has come in a lane. There is false when it has been deleted.
 // The trail is brought up to date.
 func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane string) (at trail.Delivery, there bool, err error) {
-	now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name)
-	if err != nil || !ok || now.ID != t.ID {
+	now, ok, err := tables.Current(tx, t)
+	if err != nil || !ok {
 		return at, false, err
 	}
 	*t = now
@@ -212,7 +238,7 @@ func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane string) (at trail.Del
 // has been deleted.
 func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery, written map[string]trail.LogFile) error {
 	return d.Store.Update(ctx, func(tx store.Tx) error {
-		if now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name); err != nil || !ok || now.ID != t.ID {
+		if _, ok, err := tables.Current(tx, t); err != nil || !ok {
 			return err
 		}
 		if err := delivered(tx, t, at.AttemptedAt, written); err != nil {
@@ -223,7 +249,7 @@ func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery,
 }
 
 func (d *Deliverer) keep(tx store.Tx, t *trail.Trail, at trail.Delivery) error {
-	at.Account, at.Region, at.Name, at.Trail = t.Account, t.Region, t.Name, t.ID
+	at.Account, at.Region, at.Name, at.Trail = t.Account, t.Region, t.Slot(), t.ID
 	return tables.Deliveries.Put(tx, &at)
 }
 

@@ -276,6 +276,132 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func (w *world) retire(t *testing.T, tr *trail.Trail) {
+	t.Helper()
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error {
+		tr.Stop(w.now)
+		return tables.Retire(tx, *tr)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// left are the keys of what is kept about trails that are no more.
+func (w *world) left(t *testing.T) (n int) {
+	t.Helper()
+	if err := w.store.View(t.Context(), func(tx store.Tx) error {
+		for _, prefixes := range [][]string{tables.Trails.Prefixes(), tables.Ended.Prefixes(), tables.Deliveries.Prefixes(), tables.Chains.Prefixes()} {
+			for _, p := range prefixes {
+				n += tx.Count(p)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestDeleted delivers the last files and digest files of a trail that is deleted while it
+// logs, beside those of another of its name, and then forgets it.
+func TestDeleted(t *testing.T) {
+	tr := logging("one")
+	tr.Validate = true
+	w := newWorld(t, tr)
+	w.now = time.Now().UTC().Truncate(time.Second) // as positions are
+	pass := func(minutes int) {
+		t.Helper()
+		w.now = w.now.Add(time.Duration(minutes) * time.Minute)
+		if err := w.deliverer().Deliver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now})
+	pass(0)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now.Add(time.Second)})
+	w.now = w.now.Add(time.Minute)
+	w.retire(t, &tr)
+	again := logging("one")
+	again.ID, again.Bucket, again.Since, again.StartedAt = "two", "two", uint64(time.Now().UnixNano()), w.now
+	w.put(t, &again)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now.Add(time.Second)})
+	pass(0)
+	if got, want := fmt.Sprint(w.ids(t, "one/"), w.ids(t, "two/")), "map[e1:1 e2:1] map[e3:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := w.left(t); n != 5 { // two trails, two deliveries, a chain
+		t.Errorf("%d records", n)
+	}
+	pass(1)
+	w.validate(t, "one/", 1)
+	if n := w.left(t); n != 2 {
+		t.Errorf("%d records", n)
+	}
+
+	// One whose bucket refuses is given up.
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now.Add(time.Second)})
+	w.fail = func() error { return Refused("NoSuchBucket") }
+	w.now = w.now.Add(time.Minute)
+	w.retire(t, &again)
+	pass(60)
+	if n := w.left(t); n != 2 {
+		t.Errorf("%d records", n)
+	}
+	pass(24 * 60)
+	if n := w.left(t); n != 0 {
+		t.Errorf("%d records", n)
+	}
+}
+
+// TestDeletedAtOnce ends the delivery at random moments around a trail's deletion: what it
+// wrote twice has the same name, and nothing is left of it in the end.
+func TestDeletedAtOnce(t *testing.T) {
+	keys := someKeys(t, []string{"us-east-1"})
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		tr := logging("one")
+		tr.Validate = true
+		w := newWorld(t, tr)
+		w.copyKeys(t, keys)
+		w.now = time.Now().UTC().Truncate(time.Second) // as positions are
+		fail := func() error {
+			if r.IntN(3) == 0 {
+				return errKilled
+			}
+			return nil
+		}
+		want := map[string]int{}
+		for i := range 12 {
+			if i < 6 {
+				w.happen(t, trail.Event{Region: "us-east-1", Time: w.now})
+				want[fmt.Sprint("e", w.n)] = 1
+			}
+			if i == 6 {
+				w.retire(t, &tr)
+			}
+			w.fail = fail
+			w.now = w.now.Add(20 * time.Minute)
+			if err := w.delivererOn(killed{w.store, fail}).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+		}
+		w.fail = func() error { return nil }
+		for range 2 {
+			w.now = w.now.Add(time.Minute)
+			if err := w.deliverer().Deliver(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.ids(t, "one/"); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("seed %d: %v, want %v", seed, got, want)
+		}
+		if n := w.left(t); n != 0 {
+			t.Errorf("seed %d: %d records", seed, n)
+		}
+		w.validate(t, "one/", 1)
+	}
+}
+
 var errKilled = errors.New("killed")
 
 // killed is a store that ends the process before or after some updates.

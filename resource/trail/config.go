@@ -34,6 +34,16 @@ type Trail struct {
 	DataSince             uint64 `json:",omitempty"` // likewise, from which it selects data events
 	StartedAt, StoppedAt  time.Time
 	Pauses                []Pause `json:",omitempty"` // between stops and starts, the last few
+	Deleted               bool    `json:",omitempty"` // was deleted while it logged, and delivers what is left
+}
+
+// Slot is what a trail's deliveries and chains of digest files are kept under: its name, or
+// for a deleted one, whose name may be another's, what no name is.
+func (t *Trail) Slot() string {
+	if t.Deleted {
+		return t.Name + "/" + t.ID
+	}
+	return t.Name
 }
 
 // Pause is a time in which a trail did not log.
@@ -82,7 +92,7 @@ func (t *Trail) From(lane string) uint64 {
 
 // Delivery is how far a trail's files have come in a lane. Only the delivery writes it.
 type Delivery struct {
-	Account, Region, Name string
+	Account, Region, Name string // Name is the trail's slot
 	Lane                  string `json:",omitempty"`
 	Trail                 string // id
 	Position              uint64 // of the last event that is in a file, or is for none
@@ -128,6 +138,9 @@ func (t *Trail) Wants(e *Event) bool {
 
 // Grace is how much later than it was made a call may arrive.
 const Grace = 15 * time.Second
+
+// GiveUp is how long after it was deleted a trail tries to deliver what is left.
+const GiveUp = 24 * time.Hour
 
 // Done reports whether a trail that has stopped gets no more events from what arrives
 // after a position.

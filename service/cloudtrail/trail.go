@@ -178,26 +178,19 @@ func (s *Service) UpdateTrail(ctx context.Context, in *api.UpdateTrailInput) (*a
 	}, nil
 }
 
-// DeleteTrail removes a trail; its files stay. What no digest file tells of yet, none will.
+// DeleteTrail removes a trail; its files stay. What happened while it logged is delivered
+// still.
 func (s *Service) DeleteTrail(ctx context.Context, in *api.DeleteTrailInput) (*api.DeleteTrailOutput, error) {
 	return &api.DeleteTrailOutput{}, s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		t, err := home(ctx, tx, *in.Name)
 		if err != nil {
 			return err
 		}
-		if err := tables.DeleteDeliveries(tx, &t); err != nil {
-			return err
+		if t.Since == 0 {
+			return tables.Forget(tx, &t)
 		}
-		chains, err := store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))
-		if err != nil {
-			return err
-		}
-		for _, c := range chains {
-			if err := tables.Chains.Delete(tx, c.Account, c.Home, c.Name, c.Region); err != nil {
-				return err
-			}
-		}
-		return tables.Trails.Delete(tx, t.Account, t.Region, t.Name)
+		t.Stop(s.deps.Now().UTC())
+		return tables.Retire(tx, t)
 	})
 }
 

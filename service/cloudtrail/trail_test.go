@@ -344,6 +344,19 @@ func TestLogging(t *testing.T) {
 	}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("what was delivered is remembered: %v", err)
 	}
+	var ended []trail.Trail
+	if err := w.store.View(ctx, func(tx store.Tx) (err error) {
+		ended, err = store.Collect(tables.Ended.List(tx))
+		return err
+	}); err != nil || len(ended) != 1 || !ended[0].Deleted || ended[0].Logging || !ended[0].StoppedAt.Equal(w.now) {
+		t.Errorf("%+v (%v)", ended, err)
+	}
+	if got, err := w.ListTrails(ctx, &api.ListTrailsInput{}); err != nil || len(got.Trails) != 0 {
+		t.Errorf("%+v (%v)", got, err)
+	}
+	if _, err := w.CreateTrail(ctx, &api.CreateTrailInput{Name: name, S3BucketName: new("good")}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestSelectors puts selectors, gets them back, and has events held against them.
