@@ -23,6 +23,7 @@ import (
 	"neargate/cmd/neargate/flowlogs"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/cmd/neargate/trailbuckets"
+	"neargate/cmd/neargate/traillogs"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/names"
 	"neargate/dataplane/objects"
@@ -263,7 +264,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("CloudTrail data events", func(ctx context.Context) error { return d.trailData.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
 		keys := trails.Keys{Store: d.store, Secret: d.master}
-		return trails.New(trails.Config{Store: d.store, Management: d.trail, Data: d.trailData, Buckets: d.trailTo, Keys: keys, Now: time.Now}).Run(ctx, d.log)
+		return trails.New(trails.Config{Store: d.store, Management: d.trail, Data: d.trailData, Buckets: d.trailTo, Groups: d.trailTo.Groups, Keys: keys, Now: time.Now}).Run(ctx, d.log)
 	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
@@ -291,8 +292,9 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	keyring := kms.New(deps, d.master)
 	buckets := d.bucketAPI(deps, directory, known, keyring)
 	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
-	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring}
-	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
+	gate := door.Gate{Directory: directory}
+	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring, Groups: traillogs.Groups{Gate: gate, Store: d.store, Logs: d.logAPI, Now: time.Now, IDs: d.ids}}
+	d.flows = flowlogs.Sink{Gate: gate, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
 	} else if err != nil {
@@ -301,7 +303,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	cfg := wire.Config{
 		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, d.trailTo, keyring, d.ecr.api, d.usage}),
 		Keys:     known,
-		Gate:     door.Gate{Directory: directory},
+		Gate:     gate,
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,

@@ -171,7 +171,7 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 		return err
 	}
 	return d.Store.Update(ctx, func(tx store.Tx) error {
-		at, there, err := d.load(tx, t, trail.LaneManagement)
+		at, there, err := d.load(tx, t, trail.Lane{})
 		if err != nil || !there {
 			return err
 		}
@@ -193,7 +193,7 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 // put writes a chain down, unless its trail has been deleted.
 func (d *Deliverer) put(ctx context.Context, t *trail.Trail, c *trail.Chain) error {
 	return d.Store.Update(ctx, func(tx store.Tx) error {
-		if _, there, err := d.load(tx, t, trail.LaneManagement); err != nil || !there {
+		if _, there, err := d.load(tx, t, trail.Lane{}); err != nil || !there {
 			return err
 		}
 		return tables.Chains.Put(tx, c)

@@ -63,6 +63,7 @@ type Config struct {
 	Store            store.Store
 	Management, Data Events
 	Buckets          Buckets
+	Groups           Groups
 	Keys             Keys
 	Now              func() time.Time
 }
@@ -75,13 +76,21 @@ type Deliverer struct {
 
 // lane is events of one kind on their way. Each comes as far as it comes.
 type lane struct {
-	name   string
+	trail.Lane
 	events Events
 }
 
 // New makes a deliverer.
 func New(c Config) *Deliverer {
-	return &Deliverer{c, []lane{{trail.LaneManagement, c.Management}, {trail.LaneData, c.Data}}}
+	d := &Deliverer{Config: c}
+	for _, l := range trail.Lanes() {
+		events := c.Management
+		if l.Data {
+			events = c.Data
+		}
+		d.lanes = append(d.lanes, lane{l, events})
+	}
+	return d
 }
 
 // Run delivers every minute until ctx ends.
@@ -120,23 +129,28 @@ func (d *Deliverer) Deliver(ctx context.Context) error {
 
 // deliver delivers what has arrived for a trail, and the digest files that are due.
 func (d *Deliverer) deliver(ctx context.Context, t *trail.Trail) error {
-	all := true
+	files, logged := true, true // nothing is left
 	for i := range d.lanes {
+		l := &d.lanes[i]
+		step, all := d.step, &files
+		if l.ToLogs {
+			step, all = d.log, &logged
+		}
 		for {
-			more, idle, err := d.step(ctx, t, &d.lanes[i])
+			more, idle, err := step(ctx, t, l)
 			if err = cmp.Or(err, ctx.Err()); err != nil {
 				return err
 			}
 			if !more {
-				all = all && idle
+				*all = *all && idle
 				break
 			}
 		}
 	}
-	if err := d.digests(ctx, t, all); err != nil || !t.Deleted {
+	if err := d.digests(ctx, t, files); err != nil || !t.Deleted {
 		return err
 	}
-	return d.end(ctx, t, all)
+	return d.end(ctx, t, files && logged)
 }
 
 // end forgets a deleted trail once it has delivered everything, or cannot for long.
@@ -164,10 +178,10 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, id
 	var at trail.Delivery
 	there := false
 	err = d.Store.View(ctx, func(tx store.Tx) (err error) {
-		at, there, err = d.load(tx, t, l.name)
+		at, there, err = d.load(tx, t, l.Lane)
 		return err
 	})
-	if err != nil || !there || at.Pending == nil && (t.Since == 0 || t.Done(at.Position) || l.name == trail.LaneData && !t.SelectsData()) {
+	if err != nil || !there || at.Pending == nil && (!t.Uses(l.Lane) || t.Done(at.Position)) {
 		return false, true, err
 	}
 	events, more, err := l.events.Arrived(ctx, at.Position, atATime)
@@ -199,7 +213,7 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, id
 	}
 	written := map[string]trail.LogFile{}
 	for _, f := range files {
-		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID+l.name, f.region, at.Position))
+		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID+l.Name, f.region, at.Position))
 		text := f.text()
 		err := d.Buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
 		if refused, ok := errors.AsType[Refused](err); ok {
@@ -220,7 +234,7 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, id
 
 // load finds how far a trail has come in a lane. There is false when it has been deleted.
 // The trail is brought up to date.
-func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane string) (at trail.Delivery, there bool, err error) {
+func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane trail.Lane) (at trail.Delivery, there bool, err error) {
 	now, ok, err := tables.Current(tx, t)
 	if err != nil || !ok {
 		return at, false, err
@@ -228,7 +242,7 @@ func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane string) (at trail.Del
 	*t = now
 	at, ok, err = tables.FindDelivery(tx, t, lane)
 	if !ok || at.Trail != t.ID {
-		at = trail.Delivery{Lane: lane}
+		at = trail.Delivery{Lane: lane.Name}
 	}
 	at.Position = max(at.Position, t.From(lane))
 	return at, true, err

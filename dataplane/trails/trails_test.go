@@ -76,6 +76,7 @@ type world struct {
 	store  store.Store
 	events *trailstore.Store
 	data   *trailstore.Store
+	logged map[string][]string // events by log stream
 	now    time.Time
 	n      int
 }
@@ -98,7 +99,7 @@ func newWorld(t *testing.T, trails ...trail.Trail) *world {
 	t.Helper()
 	s := mem.New()
 	events, data := newEvents(t), newEvents(t)
-	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, data: data, now: start}
+	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, data: data, logged: map[string][]string{}, now: start}
 	for i := range trails {
 		w.put(t, &trails[i])
 	}
@@ -115,7 +116,7 @@ func (w *world) put(t *testing.T, tr *trail.Trail) {
 func (w *world) deliverer() *Deliverer { return w.delivererOn(w.store) }
 
 func (w *world) delivererOn(s store.Store) *Deliverer {
-	return New(Config{Store: s, Management: w.events, Data: w.data, Buckets: w.bucket, Keys: Keys{Store: w.store}, Now: func() time.Time { return w.now }})
+	return New(Config{Store: s, Management: w.events, Data: w.data, Buckets: w.bucket, Groups: w, Keys: Keys{Store: w.store}, Now: func() time.Time { return w.now }})
 }
 
 func (w *world) happen(t *testing.T, events ...trail.Event) {
@@ -273,6 +274,68 @@ func TestRefusals(t *testing.T) {
 	w.put(t, &tr)
 	if err := d.Deliver(t.Context()); err != nil || len(w.ids(t, "two/")) != 2 {
 		t.Error(err, w.files)
+	}
+}
+
+// Log implements Groups. It can end the process, as the bucket can.
+func (w *world) Log(_ context.Context, t *trail.Trail, region string, events []trail.Arrival) error {
+	if err := w.fail(); err != nil {
+		return err
+	}
+	at := t.LogGroup + " " + t.LogStream(region)
+	for i, e := range events {
+		if i > 0 && e.Time.Before(events[i-1].Time) {
+			return errors.New("events are not in order")
+		}
+		w.logged[at] = append(w.logged[at], e.ID)
+	}
+	return nil
+}
+
+// TestLogGroups delivers events to log groups too, from when on a trail has one, whatever
+// becomes of its files.
+func TestLogGroups(t *testing.T) {
+	tr := logging("one")
+	tr.MultiRegion = true
+	w := newWorld(t, tr)
+	pass := func() {
+		t.Helper()
+		if err := w.deliverer().Deliver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start})
+	pass()
+	tr.ToLogs("group", "role", time.Now())
+	tr.Choose([]trail.Selector{{ReadWrite: "All", Data: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3"}}}}}, time.Now())
+	w.put(t, &tr)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start.Add(time.Second)}, trail.Event{Region: "us-east-1", Time: start}, trail.Event{Region: "eu-west-1", Time: start}, object("k"))
+	w.fail = func() error { return Refused("AccessDenied") }
+	pass()
+	lane := func(n int) (d trail.Delivery) {
+		t.Helper()
+		if err := w.store.View(t.Context(), func(tx store.Tx) (err error) {
+			d, _, err = tables.FindDelivery(tx, &tr, trail.Lanes()[n])
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	if d := lane(2); d.Error != "AccessDenied" || !d.DeliveredAt.IsZero() || !d.AttemptedAt.Equal(start) || len(w.logged) > 0 {
+		t.Errorf("%+v %v", d, w.logged)
+	}
+	w.fail = func() error { return nil }
+	pass()
+	pass()
+	if got, want := fmt.Sprint(w.logged), "map[group 123456789012_CloudTrail_eu-west-1:[e4] group 123456789012_CloudTrail_us-east-1:[e3 e2 e5]]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if d := lane(2); d.Error != "" || !d.DeliveredAt.Equal(start) {
+		t.Errorf("%+v", d)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/")), "map[e1:1 e2:1 e3:1 e4:1 e5:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -23,6 +23,9 @@ type Trail struct {
 	Bucket                string
 	Prefix                string `json:",omitempty"` // of keys
 	Key                   string `json:",omitempty"` // ARN of the KMS key that encrypts files; "" for the bucket's encryption
+	LogGroup              string `json:",omitempty"` // ARN of the log group that gets events too; "" for none
+	LogRole               string `json:",omitempty"` // ARN of the role that writes there
+	LogsSince             uint64 `json:",omitempty"` // position in the order of arrival from which it does
 	MultiRegion           bool   `json:",omitempty"`
 	Global                bool   `json:",omitempty"` // events of services without regions too
 	Validate              bool   `json:",omitempty"` // digest files tell of its files
@@ -73,27 +76,54 @@ func (t *Trail) Stop(now time.Time) {
 	}
 }
 
-// Lanes in which events are delivered, each by itself.
-const (
-	LaneManagement = ""
-	LaneData       = "data"
-)
+// Lane is a way on which events are delivered: those of a category to files, or to a log
+// group. Each comes as far as it comes.
+type Lane struct {
+	Name   string
+	Data   bool // of data events, else of management events
+	ToLogs bool // to a log group, else to files
+}
 
-// Lanes are all lanes.
-func Lanes() []string { return []string{LaneManagement, LaneData} }
+// Lanes are all lanes; the first is that of files of management events.
+func Lanes() []Lane {
+	return []Lane{{}, {"data", true, false}, {"logs", false, true}, {"logs-data", true, true}}
+}
 
 // From is the position from which events of a lane are delivered.
-func (t *Trail) From(lane string) uint64 {
-	if lane == LaneData {
-		return max(t.Since, t.DataSince)
+func (t *Trail) From(l Lane) uint64 {
+	from := t.Since
+	if l.Data {
+		from = max(from, t.DataSince)
 	}
-	return t.Since
+	if l.ToLogs {
+		from = max(from, t.LogsSince)
+	}
+	return from
 }
+
+// Uses reports whether events of a lane may have to be delivered.
+func (t *Trail) Uses(l Lane) bool {
+	return t.Since != 0 && (!l.Data || t.SelectsData()) && (!l.ToLogs || t.LogGroup != "")
+}
+
+// ToLogs makes the trail's events go to a log group by a role, or with neither to none,
+// from a time on.
+func (t *Trail) ToLogs(group, role string, now time.Time) {
+	if group != t.LogGroup {
+		t.LogsSince = uint64(now.UnixNano())
+	}
+	t.LogGroup, t.LogRole = group, role
+}
+
+// LogStream is the name of the stream that events of a region go to.
+// Source: AWS CloudTrail User Guide, "CloudWatch log group and log stream naming for
+// CloudTrail".
+func (t *Trail) LogStream(region string) string { return t.Account + "_CloudTrail_" + region }
 
 // Delivery is how far a trail's files have come in a lane. Only the delivery writes it.
 type Delivery struct {
 	Account, Region, Name string // Name is the trail's slot
-	Lane                  string `json:",omitempty"`
+	Lane                  string `json:",omitempty"` // its name
 	Trail                 string // id
 	Position              uint64 // of the last event that is in a file, or is for none
 	// Pending is what was to be written when the process ended, nil for nothing.

@@ -32,7 +32,7 @@ func (s *Service) StopLogging(ctx context.Context, in *api.StopLoggingInput) (*a
 // GetTrailStatus says whether a trail logs, and how its delivery goes.
 func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInput) (*api.GetTrailStatusOutput, error) {
 	var t trail.Trail
-	var d trail.Delivery
+	var d, logs trail.Delivery
 	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
 		if t, err = find(ctx, tx, *in.Name); err != nil {
 			return err
@@ -42,7 +42,11 @@ func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInpu
 			if err != nil {
 				return err
 			}
-			if ok && one.Trail == t.ID {
+			switch {
+			case !ok || one.Trail != t.ID:
+			case lane.ToLogs:
+				logs = latest(logs, one)
+			default:
 				d = latest(d, one)
 			}
 		}
@@ -53,13 +57,16 @@ func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInpu
 	}
 	out := &api.GetTrailStatusOutput{
 		IsLogging: &t.Logging, StartLoggingTime: when(t.StartedAt), StopLoggingTime: when(t.StoppedAt), LatestDeliveryTime: when(d.DeliveredAt),
-		LatestDigestDeliveryTime: when(d.DigestAt),
-		TimeLoggingStarted:       stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
+		LatestDigestDeliveryTime: when(d.DigestAt), LatestCloudWatchLogsDeliveryTime: when(logs.DeliveredAt),
+		TimeLoggingStarted: stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
 		LatestDeliveryAttemptTime: stamped(d.AttemptedAt), LatestDeliveryAttemptSucceeded: stamped(d.DeliveredAt),
 		LatestNotificationAttemptTime: new(""), LatestNotificationAttemptSucceeded: new(""),
 	}
 	if d.Error != "" {
 		out.LatestDeliveryError = &d.Error
+	}
+	if logs.Error != "" && t.LogGroup != "" {
+		out.LatestCloudWatchLogsDeliveryError = &logs.Error
 	}
 	if d.DigestError != "" {
 		out.LatestDigestDeliveryError = &d.DigestError

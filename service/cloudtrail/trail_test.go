@@ -38,10 +38,26 @@ func (w *world) MayDeliver(_ context.Context, t *trail.Trail) error {
 	return ErrNoBucket
 }
 
+// MayLog lets the role good write to the log group good, and may to no other.
+func (w *world) MayLog(_ context.Context, t *trail.Trail) error {
+	switch t.LogRole {
+	case role + "distrusts":
+		return ErrRole
+	case role + "may-not":
+		return ErrNotLogged
+	}
+	if t.LogGroup != group+"good:*" {
+		return ErrNoGroup
+	}
+	return nil
+}
+
+const group, role = "arn:aws:logs:us-east-1:123456789012:log-group:", "arn:aws:iam::123456789012:role/"
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{store: mem.New(), now: start}
-	w.Service = New(service.Deps{Store: w.store, Now: func() time.Time { return w.now }, IDs: arn.NewSource(rand.NewChaCha8([32]byte{}))}, nil, w)
+	w.Service = New(service.Deps{Store: w.store, Now: func() time.Time { return w.now }, IDs: arn.NewSource(rand.NewChaCha8([32]byte{}))}, nil, w, w)
 	return w
 }
 
@@ -144,21 +160,32 @@ func TestRefused(t *testing.T) {
 		want string
 		call func() error
 	}{
-		"again":             {"TrailAlreadyExistsException: Trail main already exists for customer: 123456789012", create(api.CreateTrailInput{Name: new("main")})},
-		"short":             {"InvalidTrailNameException: Trail name too short. Minimum allowed length: 3 characters. Specified name length: 2 characters.", create(api.CreateTrailInput{Name: new("ab")})},
-		"long":              {"InvalidTrailNameException: Trail name too long.", create(api.CreateTrailInput{Name: new(strings.Repeat("a", 129))})},
-		"characters":        {"InvalidTrailNameException: Trail name or ARN can only contain", create(api.CreateTrailInput{Name: new("a b c")})},
-		"start":             {"InvalidTrailNameException: Trail name must starts", create(api.CreateTrailInput{Name: new("-abc")})},
-		"end":               {"InvalidTrailNameException: Trail name must ends", create(api.CreateTrailInput{Name: new("abc-")})},
-		"doubled":           {"InvalidTrailNameException: Trail name can not contain adjacent", create(api.CreateTrailInput{Name: new("a._b")})},
-		"address":           {"InvalidTrailNameException: Trail name can not be in IP address format.", create(api.CreateTrailInput{Name: new("10.0.0.1")})},
-		"no bucket":         {"S3BucketDoesNotExistException: S3 bucket gone does not exist!", create(api.CreateTrailInput{S3BucketName: new("gone")})},
-		"policy":            {"InsufficientS3BucketPolicyException: Incorrect S3 bucket policy is detected for bucket: closed", create(api.CreateTrailInput{S3BucketName: new("closed")})},
-		"bucket name":       {"InvalidS3BucketNameException: ", create(api.CreateTrailInput{S3BucketName: new("No")})},
-		"prefix":            {"InvalidS3PrefixException: ", create(api.CreateTrailInput{S3KeyPrefix: new(strings.Repeat("a", 201))})},
-		"not global":        {"InvalidParameterCombinationException: Multi-Region trail must include global service events.", create(api.CreateTrailInput{IsMultiRegionTrail: new(true), IncludeGlobalServiceEvents: new(false)})},
-		"topic":             {"InsufficientSnsTopicPolicyException: ", create(api.CreateTrailInput{SnsTopicName: new("t")})},
-		"log group":         {"UnsupportedOperationException: ", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new("a")})},
+		"again":           {"TrailAlreadyExistsException: Trail main already exists for customer: 123456789012", create(api.CreateTrailInput{Name: new("main")})},
+		"short":           {"InvalidTrailNameException: Trail name too short. Minimum allowed length: 3 characters. Specified name length: 2 characters.", create(api.CreateTrailInput{Name: new("ab")})},
+		"long":            {"InvalidTrailNameException: Trail name too long.", create(api.CreateTrailInput{Name: new(strings.Repeat("a", 129))})},
+		"characters":      {"InvalidTrailNameException: Trail name or ARN can only contain", create(api.CreateTrailInput{Name: new("a b c")})},
+		"start":           {"InvalidTrailNameException: Trail name must starts", create(api.CreateTrailInput{Name: new("-abc")})},
+		"end":             {"InvalidTrailNameException: Trail name must ends", create(api.CreateTrailInput{Name: new("abc-")})},
+		"doubled":         {"InvalidTrailNameException: Trail name can not contain adjacent", create(api.CreateTrailInput{Name: new("a._b")})},
+		"address":         {"InvalidTrailNameException: Trail name can not be in IP address format.", create(api.CreateTrailInput{Name: new("10.0.0.1")})},
+		"no bucket":       {"S3BucketDoesNotExistException: S3 bucket gone does not exist!", create(api.CreateTrailInput{S3BucketName: new("gone")})},
+		"policy":          {"InsufficientS3BucketPolicyException: Incorrect S3 bucket policy is detected for bucket: closed", create(api.CreateTrailInput{S3BucketName: new("closed")})},
+		"bucket name":     {"InvalidS3BucketNameException: ", create(api.CreateTrailInput{S3BucketName: new("No")})},
+		"prefix":          {"InvalidS3PrefixException: ", create(api.CreateTrailInput{S3KeyPrefix: new(strings.Repeat("a", 201))})},
+		"not global":      {"InvalidParameterCombinationException: Multi-Region trail must include global service events.", create(api.CreateTrailInput{IsMultiRegionTrail: new(true), IncludeGlobalServiceEvents: new(false)})},
+		"topic":           {"InsufficientSnsTopicPolicyException: ", create(api.CreateTrailInput{SnsTopicName: new("t")})},
+		"no role":         {"InvalidCloudWatchLogsRoleArnException: You must specify a role ARN as well as a log group.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new(group + "good:*")})},
+		"no log group":    {"InvalidCloudWatchLogsLogGroupArnException: You must specify a log group as well as a role ARN.", create(api.CreateTrailInput{CloudWatchLogsRoleArn: new(role + "good")})},
+		"role":            {"InvalidCloudWatchLogsRoleArnException: Access denied. Check the trust relationships for your role.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new(group + "good:*"), CloudWatchLogsRoleArn: new(role + "distrusts")})},
+		"role's policy":   {"InvalidCloudWatchLogsLogGroupArnException: Access denied. Check the permissions for your role.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new(group + "good:*"), CloudWatchLogsRoleArn: new(role + "may-not")})},
+		"unknown group":   {"InvalidCloudWatchLogsLogGroupArnException: Check the log group ARN: CloudTrail can't validate it.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new(group + "none:*"), CloudWatchLogsRoleArn: new(role + "good")})},
+		"group's name":    {"InvalidCloudWatchLogsLogGroupArnException: Check the log group ARN: CloudTrail can't validate it.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new("good"), CloudWatchLogsRoleArn: new(role + "good")})},
+		"no wildcard":     {"InvalidCloudWatchLogsLogGroupArnException: Check the log group ARN: CloudTrail can't validate it.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new(group + "good"), CloudWatchLogsRoleArn: new(role + "good")})},
+		"group elsewhere": {"InvalidCloudWatchLogsLogGroupArnException: Check the log group ARN: CloudTrail can't validate it.", create(api.CreateTrailInput{CloudWatchLogsLogGroupArn: new("arn:aws:logs:eu-west-1:123456789012:log-group:good:*"), CloudWatchLogsRoleArn: new(role + "good")})},
+		"updated group": {"InvalidCloudWatchLogsRoleArnException: ", func() error {
+			_, err := w.UpdateTrail(ctx, &api.UpdateTrailInput{Name: new("main"), CloudWatchLogsLogGroupArn: new(group + "good:*")})
+			return err
+		}},
 		"organization":      {"OrganizationsNotInUseException: ", create(api.CreateTrailInput{IsOrganizationTrail: new(true)})},
 		"doubled tag":       {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("a")}, {Key: new("a")}}})},
 		"reserved tag":      {"InvalidTagParameterException: ", create(api.CreateTrailInput{TagsList: []api.Tag{{Key: new("aws:a")}}})},
@@ -356,6 +383,43 @@ func TestLogging(t *testing.T) {
 	}
 	if _, err := w.CreateTrail(ctx, &api.CreateTrailInput{Name: name, S3BucketName: new("good")}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLogGroup gives a trail a log group and takes it away.
+func TestLogGroup(t *testing.T) {
+	w := newWorld(t)
+	ctx := in(t, "us-east-1")
+	name := new("main")
+	if _, err := w.CreateTrail(ctx, &api.CreateTrailInput{Name: name, S3BucketName: new("good")}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.UpdateTrail(ctx, &api.UpdateTrailInput{Name: name, CloudWatchLogsLogGroupArn: new(group + "good:*"), CloudWatchLogsRoleArn: new(role + "good")})
+	if err != nil || *out.CloudWatchLogsLogGroupArn != group+"good:*" || *out.CloudWatchLogsRoleArn != role+"good" {
+		t.Fatalf("%+v (%v)", out, err)
+	}
+	since := w.all(t)[0].LogsSince
+	w.now = w.now.Add(time.Hour)
+	if _, err := w.UpdateTrail(ctx, &api.UpdateTrailInput{Name: name, IsMultiRegionTrail: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	tr := w.all(t)[0]
+	if tr.LogGroup != group+"good:*" || tr.LogsSince != since || since != uint64(start.UnixNano()) {
+		t.Errorf("%+v", tr)
+	}
+	d := trail.Delivery{Account: tr.Account, Region: tr.Region, Name: tr.Name, Trail: tr.ID, Lane: "logs", DeliveredAt: start, Error: "AccessDenied"}
+	if err := w.store.Update(ctx, func(tx store.Tx) error { return tables.Deliveries.Put(tx, &d) }); err != nil {
+		t.Fatal(err)
+	}
+	status, err := w.GetTrailStatus(ctx, &api.GetTrailStatusInput{Name: name})
+	if err != nil || !status.LatestCloudWatchLogsDeliveryTime.Equal(start) || *status.LatestCloudWatchLogsDeliveryError != "AccessDenied" || status.LatestDeliveryTime != nil || status.LatestDeliveryError != nil {
+		t.Errorf("%+v (%v)", status, err)
+	}
+	if _, err := w.UpdateTrail(ctx, &api.UpdateTrailInput{Name: name, CloudWatchLogsLogGroupArn: new(""), CloudWatchLogsRoleArn: new("")}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.GetTrail(ctx, &api.GetTrailInput{Name: name}); err != nil || got.Trail.CloudWatchLogsLogGroupArn != nil || got.Trail.CloudWatchLogsRoleArn != nil {
+		t.Errorf("%+v (%v)", got, err)
 	}
 }
 

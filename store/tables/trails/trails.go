@@ -27,15 +27,15 @@ var Deliveries = store.Table[trail.Delivery]{
 
 func deliveryKey(account, region, name, lane string) []string {
 	key := []string{account, region, name}
-	if lane != trail.LaneManagement {
+	if lane != "" {
 		key = append(key, lane)
 	}
 	return key
 }
 
 // FindDelivery finds how far a trail has come in a lane.
-func FindDelivery(tx store.Tx, t *trail.Trail, lane string) (trail.Delivery, bool, error) {
-	return Deliveries.Find(tx, deliveryKey(t.Account, t.Region, t.Slot(), lane)...)
+func FindDelivery(tx store.Tx, t *trail.Trail, lane trail.Lane) (trail.Delivery, bool, error) {
+	return Deliveries.Find(tx, deliveryKey(t.Account, t.Region, t.Slot(), lane.Name)...)
 }
 
 // Chains keeps how far digest files have come by account, home region, slot, region.
@@ -84,7 +84,7 @@ func move(tx store.Tx, from, to *trail.Trail) error {
 		if err != nil {
 			return err
 		}
-		if err := Deliveries.Delete(tx, deliveryKey(from.Account, from.Region, from.Slot(), lane)...); err != nil {
+		if err := Deliveries.Delete(tx, deliveryKey(from.Account, from.Region, from.Slot(), lane.Name)...); err != nil {
 			return err
 		}
 		if !ok || to == nil {
