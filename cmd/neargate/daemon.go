@@ -20,6 +20,7 @@ import (
 	"neargate/billing/book"
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/eventstores"
 	"neargate/cmd/neargate/flowlogs"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/cmd/neargate/trailbuckets"
@@ -29,7 +30,6 @@ import (
 	"neargate/dataplane/objects"
 	"neargate/dataplane/relay"
 	"neargate/dataplane/trails"
-	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/headroom"
 	"neargate/internal/install"
@@ -78,7 +78,7 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
-	trail   *trailstore.Store // of management events
+	trail   eventstores.Stores
 	trailTo trailbuckets.Buckets
 	audit   *audit.Recorder
 	ids     *arn.Source
@@ -89,8 +89,7 @@ type daemon struct {
 	pool    netip.Prefix
 	tasks   *tasksHost
 
-	trailData *trailstore.Store // of data events
-	listener  net.Listener      // of the front door
+	listener  net.Listener // of the front door
 	authority *ca.CA
 	door      http.Handler
 	doors     *awsdoor.Doors // of tasks
@@ -209,20 +208,17 @@ func (d *daemon) readSecrets() (err error) {
 
 // openTrail opens what records calls.
 func (d *daemon) openTrail() (err error) {
-	if d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log}); err != nil {
+	if d.trail, err = eventstores.Open(d.dir, d.log); err != nil {
 		return err
 	}
-	if d.trailData, err = trailstore.Open(trailstore.Config{Dir: d.dir.TrailData(), Log: d.log}); err != nil {
-		return errors.Join(err, d.trail.Close())
-	}
-	d.audit = audit.New(d.store, d.trail, d.trailData, d.ids, d.log)
+	d.audit = audit.New(d.store, d.trail.Management, d.trail.Data, d.ids, d.log)
 	return nil
 }
 
 // closeTrail records the last calls.
 func (d *daemon) closeTrail() error {
 	d.audit.Flush()
-	return errors.Join(d.trail.Close(), d.trailData.Close())
+	return d.trail.Close()
 }
 
 // announce publishes how to reach the daemon, to neargate's own commands and to
@@ -261,10 +257,9 @@ func (d *daemon) run(ctx context.Context) error {
 	d.runLogs(part)
 	part("audit", d.audit.Run)
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
-	part("CloudTrail data events", func(ctx context.Context) error { return d.trailData.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
 		keys := trails.Keys{Store: d.store, Secret: d.master}
-		return trails.New(trails.Config{Store: d.store, Management: d.trail, Data: d.trailData, Buckets: d.trailTo, Groups: d.trailTo.Groups, Keys: keys, Now: time.Now}).Run(ctx, d.log)
+		return trails.New(trails.Config{Store: d.store, Management: d.trail.Management, Data: d.trail.Data, Buckets: d.trailTo, Groups: d.trailTo.Groups, Keys: keys, Now: time.Now}).Run(ctx, d.log)
 	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
