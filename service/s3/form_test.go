@@ -18,7 +18,8 @@ import (
 type post struct {
 	w          *world
 	user       string
-	conditions string // beside bucket and those of the signature; "" for no policy
+	anywhere   bool   // no condition is about the bucket
+	conditions string // beside those of the signature, and of the bucket where it is in none; "" for no policy
 	fields     []string
 	file       string
 	region     string
@@ -37,6 +38,9 @@ func (p *post) to(target string) answer {
 	p.w.t.Helper()
 	fields := p.fields
 	k := p.w.keys[p.user]
+	if p.conditions != "" && !strings.Contains(p.conditions, `"bucket"`) && !p.anywhere {
+		p.conditions += `, {"bucket": "bkt"}`
+	}
 	if p.conditions != "" {
 		scope := p.w.now.UTC().Format("20060102") + "/" + p.region + "/s3/aws4_request"
 		stamp := p.w.now.UTC().Format("20060102T150405Z")
@@ -178,7 +182,8 @@ func TestFormRefused(t *testing.T) {
 		return p
 	}
 	to := func(v string) func(string) string { return func(string) string { return v } }
-	expired, foreign, old := form(), form(), form()
+	expired, foreign, old, anywhere := form(), form(), form(), form()
+	anywhere.anywhere = true
 	expired.expires, foreign.region, old.old = -time.Second, "us-west-2", true
 	old.change = without("AWSAccessKeyId").change
 	const order = "  If it is specified, please check the order of the fields.</Message>"
@@ -190,6 +195,8 @@ func TestFormRefused(t *testing.T) {
 		"expired":       {expired, 403, "<Code>AccessDenied</Code><Message>Invalid according to Policy: Policy expired.</Message>"},
 		"condition":     {w.form("root", `{"key": "other"}`, "x|n", "key: k"), 403, "Invalid according to Policy: Policy Condition failed: [&#34;eq&#34;, &#34;$key&#34;, &#34;other&#34;]"},
 		"bucket":        {w.form("root", `{"bucket": "other"}, {"key": "k"}`, "x|n", "key: k"), 403, "Policy Condition failed: [&#34;eq&#34;, &#34;$bucket&#34;"},
+		"any bucket":    {anywhere, 403, "Invalid according to Policy: Extra input fields: bucket"},
+		"said twice":    {w.form("root", `["starts-with", "$key", "in/"]`, "x|n", "key: out", "KEY: in/a"), 403, "Policy Condition failed"},
 		"file's name":   {w.form("root", `["starts-with", "$key", "in/"]`, "x|in/a", "key: ${filename}"), 403, "Policy Condition failed"},
 		"extra":         {w.form("root", `{"key": "k"}`, "x|n", "key: k", "StorageClass: x"), 403, "Invalid according to Policy: Extra input fields: StorageClass"},
 		"large":         {w.form("root", `{"key": "k"}, ["content-length-range", 5, 10]`, "123456789012|n", "key: k"), 400, "<Code>EntityTooLarge</Code><Message>Your proposed upload exceeds the maximum allowed size</Message><ProposedSize>12</ProposedSize><MaxSizeAllowed>10</MaxSizeAllowed>"},

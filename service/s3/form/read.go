@@ -80,8 +80,20 @@ func read(x *request) (f form, err error) {
 		if size += len(name) + len(value); size > maxFields {
 			return f, errFields
 		}
-		f.fields = append(f.fields, postpolicy.Field{Name: name, Value: string(value)})
+		f.add(name, string(value))
 	}
+}
+
+// add adds a field. What is said more than once is one value, so that nothing holds for a
+// policy that does not hold for the object: its parts are separated as those of a header.
+func (f *form) add(name, value string) {
+	for i := range f.fields {
+		if old := &f.fields[i]; strings.EqualFold(old.Name, name) {
+			old.Value += "," + value
+			return
+		}
+	}
+	f.fields = append(f.fields, postpolicy.Field{Name: name, Value: value})
 }
 
 // broken tells why the form could not be read on.

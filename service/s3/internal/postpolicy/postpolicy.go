@@ -191,7 +191,7 @@ func exempt(name string) bool {
 }
 
 // Check holds a form for a bucket against the policy at a time. The names of fields count
-// in whatever case.
+// in whatever case; none is there twice. The bucket is a field of every form.
 func (p *Policy) Check(bucket string, fields []Field, now time.Time) error {
 	if now.After(p.Expires) {
 		return Violation("Policy expired.")
@@ -222,6 +222,9 @@ func (p *Policy) Check(bucket string, fields []Field, now time.Time) error {
 		if name := strings.ToLower(f.Name); !covered[name] && !exempt(name) {
 			extra = append(extra, f.Name)
 		}
+	}
+	if !covered["bucket"] && !slices.Contains(extra, "bucket") {
+		extra = append(extra, "bucket")
 	}
 	if len(extra) > 0 {
 		return Violation("Extra input fields: " + strings.Join(extra, ", "))

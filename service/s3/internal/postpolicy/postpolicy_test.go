@@ -56,7 +56,8 @@ func shown(err error) string {
 
 func TestCheck(t *testing.T) {
 	fields := []Field{{"Key", "user/a.txt"}, {"acl", "private"}, {"x-ignore-this", "1"}, {"Policy", "p"}, {"X-Amz-Signature", "s"}, {"Content-Type", "text/plain"}}
-	const rest = `["starts-with", "$content-TYPE", "text/"], {"ACL": "private"}`
+	const without = `["starts-with", "$content-TYPE", "text/"], {"ACL": "private"}`
+	const rest = `["starts-with", "$Bucket", "b"], ` + without
 	for conditions, want := range map[string]string{
 		`{"bucket": "b"}, {"key": "user/a.txt"}, ` + rest: "",
 		`["starts-with", "$key", "user/"], ` + rest:       "",
@@ -67,8 +68,9 @@ func TestCheck(t *testing.T) {
 		`{"bucket": "c"}, {"key": "user/a.txt"}, ` + rest: `Policy Condition failed: ["eq", "$bucket", "c"]`,
 		`["starts-with", "$tagging", ""], ` + rest:        `Policy Condition failed: ["starts-with", "$tagging", ""]`,
 		`["content-length-range", "test", "10"], ` + rest: `Policy Condition failed: ["content-length-range", "test", "10"]`,
-		rest:                 "Extra input fields: Key",
-		`{"acl": "private"}`: "Extra input fields: Key, Content-Type",
+		rest: "Extra input fields: Key",
+		`["starts-with", "$key", ""], ` + without: "Extra input fields: bucket",
+		`{"acl": "private"}, {"bucket": "b"}`:     "Extra input fields: Key, Content-Type",
 	} {
 		p, err := Parse([]byte(`{"expiration": "2026-03-01T12:00:00Z", "conditions": [` + conditions + `]}`))
 		if err != nil {
