@@ -194,6 +194,6 @@ type Config struct {
 	Cgroup  string
 	RuncBin string // path of runc
 	InitBin string // path of the init for containers; static
-	Wanted  bool   // a task waits for the sandbox, although it is not in Spec yet
+	Wanted  bool   // a task waits for the sandbox: Spec is its own, but for what OpAdopt says
 	Spec    Spec
 }

@@ -300,7 +300,9 @@ func (s *Sandbox) hasten(ctx context.Context, spec sandbox.Spec) (r *ready, err 
 	var pid int
 	var opened func() error
 	if err == nil {
-		pid, opened, err = s.begin(own, r.name, sandbox.Spec{Disk: spec.Disk}, true, true)
+		known := spec
+		known.Task, known.NetNS, known.Files = "", "", nil // an adopt says whose it is
+		pid, opened, err = s.begin(own, r.name, known, true, true)
 	}
 	if err != nil {
 		cancel()

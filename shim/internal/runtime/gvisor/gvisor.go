@@ -132,7 +132,7 @@ func (g *gvisor) Open() error {
 	if g.waits() {
 		namespace = "" // links that come while the sandbox starts are not for it yet
 	}
-	if g.waits() && !g.Cfg.Wanted {
+	if g.prepared = g.waits() && g.Cfg.Wanted; g.waits() && !g.Cfg.Wanted {
 		if err := g.Group.Weigh(idleWeight); err != nil {
 			return err
 		}
