@@ -149,7 +149,7 @@ const (
 	OpExec    Op = "exec"   // Name, Args; the command is killed when the caller hangs up
 	OpState   Op = "state"
 	OpStats   Op = "stats"
-	OpPrepare Op = "prepare" // Spec; does of an adopt what needs no network
+	OpPrepare Op = "prepare" // Spec; does of an adopt what needs no network, and with a Container, of its create
 	OpAdopt   Op = "adopt"   // Spec; makes a waiting sandbox a task's
 	OpClose   Op = "close"   // kills and removes everything; the shim ends
 )

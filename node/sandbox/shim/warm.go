@@ -252,7 +252,9 @@ func (s *Sandbox) Reserve(ctx context.Context, spec sandbox.Spec) (namespace str
 	if err != nil {
 		return "", false, err
 	}
-	go s.prepare(spec, r)
+	if r.begun == nil {
+		go s.prepare(spec, r)
+	}
 	return r.netns, true, nil
 }
 
@@ -317,10 +319,24 @@ func (s *Sandbox) hasten(ctx context.Context, spec sandbox.Spec) (r *ready, err 
 	go func() {
 		defer cancel()
 		defer leave()
-		defer close(r.begun)
 		_ = opened() // an adopt finds out
+		close(r.begun)
+		s.prepare(spec, r) // until it has started
 	}()
 	return r, nil
+}
+
+// Prepare implements sandbox.Reserver.
+func (s *Sandbox) Prepare(ctx context.Context, spec sandbox.Spec, c sandbox.Container) error {
+	r := s.reservation(spec.Task)
+	if r == nil {
+		return nil
+	}
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
+	a, err := api.Call(ctx, filepath.Join(s.cfg.Dir, r.name, api.SocketFile), api.Request{Op: api.OpPrepare, Spec: &spec, Container: &c})
+	return errors.Join(err, errorOf(a))
 }
 
 // prepare readies a reserved sandbox for its task, as far as that can be done now.

@@ -209,7 +209,7 @@ func (s *shim) make(r api.Request) error {
 	}
 	switch {
 	case r.Op == api.OpPrepare:
-		return s.prepare(r.Spec)
+		return s.prepare(r.Spec, r.Container)
 	case r.Op == api.OpAdopt:
 		return s.adopt(r.Spec)
 	case r.Op == api.OpStart && r.Run > 0:
@@ -396,14 +396,34 @@ func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
 	return code, err
 }
 
+// opening reports whether the sandbox that is open still starts.
+func (s *shim) opening() bool {
+	a, ok := s.rt.(runtime.Adopter)
+	if !ok {
+		return false
+	}
+	select {
+	case <-a.Started():
+		return false
+	default:
+		return true
+	}
+}
+
 // close ends everything; the shim ends a moment after, when answers are sent.
 func (s *shim) close() error {
 	s.endOnce.Do(func() { close(s.ending) })
-	if !s.making.TryLock() {
+	still := s.making.TryLock()
+	if !still || s.opening() {
 		// What is being made fails without processes, and may leave a cgroup.
 		if err := end(s.cfg.Dir, s.cfg.Cgroup); err != nil {
+			if still {
+				s.making.Unlock()
+			}
 			return err
 		}
+	}
+	if !still {
 		s.making.Lock()
 	}
 	defer s.making.Unlock()

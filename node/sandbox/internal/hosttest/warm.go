@@ -39,6 +39,7 @@ func RunWarm(t *testing.T, rt Runtime) {
 		{"Dead", dead},
 		{"Reserve", reserve},
 		{"Unwanted", unwanted},
+		{"Ahead", ahead},
 		{"Leftovers", leftovers},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, NewHost(t, rt)) })
