@@ -52,6 +52,10 @@ func (s *shim) adopt(spec *api.Spec) error {
 	if spec == nil || spec.Task == "" {
 		return errors.New("no task to adopt")
 	}
+	a, ok := s.rt.(runtime.Adopter)
+	if ok {
+		<-a.Started() // a container may be made ahead meanwhile
+	}
 	s.adopting.Lock()
 	defer s.adopting.Unlock()
 	if !s.waits() {
@@ -60,7 +64,6 @@ func (s *shim) adopt(spec *api.Spec) error {
 		}
 		return nil
 	}
-	a, ok := s.rt.(runtime.Adopter)
 	if !ok {
 		return fmt.Errorf("%s cannot adopt", s.cfg.Runtime)
 	}
