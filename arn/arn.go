@@ -18,24 +18,44 @@ type ARN struct {
 
 // Parse splits s into its six fields. The resource keeps its colons and slashes.
 func Parse(s string) (ARN, error) {
-	p := strings.SplitN(s, ":", 6)
-	if len(p) != 6 || p[0] != "arn" || p[1] == "" || p[2] == "" || p[5] == "" {
+	s, ok := strings.CutPrefix(s, "arn:")
+	var a ARN
+	for _, field := range [...]*string{&a.Partition, &a.Service, &a.Region, &a.Account} {
+		if *field, s, ok = strings.Cut(s, ":"); !ok {
+			break
+		}
+	}
+	if a.Resource = s; !ok || a.Partition == "" || a.Service == "" || s == "" {
 		return ARN{}, ErrMalformed
 	}
-	return ARN{p[1], p[2], p[3], p[4], p[5]}, nil
+	return a, nil
 }
 
 // String prints the ARN.
 func (a ARN) String() string {
-	return strings.Join([]string{"arn", a.Partition, a.Service, a.Region, a.Account, a.Resource}, ":")
+	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
 }
 
 // Is reports whether s looks like an ARN at all.
 func Is(s string) bool { return strings.HasPrefix(s, "arn:") }
 
-// New makes an ARN in the partition of the region.
-func New(service, region, account, resource string) string {
-	return ARN{Partition(region), service, region, account, resource}.String()
+// New makes an ARN in the partition of the region, of a resource in parts.
+func New(service, region, account string, resource ...string) string {
+	const most = 64 // of the fields before the resource, seldom more
+	n := most
+	for _, part := range resource {
+		n += len(part)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, field := range [...]string{"arn", Partition(region), service, region, account} {
+		b.WriteString(field)
+		b.WriteByte(':')
+	}
+	for _, part := range resource {
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // Path returns the parts of a resource such as "service/cluster/name".

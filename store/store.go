@@ -92,7 +92,21 @@ type Tx interface {
 
 // Key joins a table name and segments.
 func Key(table string, segments ...string) string {
-	return table + Sep + strings.Join(segments, Sep)
+	if len(segments) == 0 {
+		return table + Sep
+	}
+	n := len(table)
+	for _, s := range segments {
+		n += len(Sep) + len(s)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	b.WriteString(table)
+	for _, s := range segments {
+		b.WriteString(Sep)
+		b.WriteString(s)
+	}
+	return b.String()
 }
 
 // Prefix is Key for a listing: it ends with Sep so that it matches whole

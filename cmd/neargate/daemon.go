@@ -60,8 +60,9 @@ type options struct {
 // grace is how long requests in progress may take when the daemon ends.
 const grace = 5 * time.Second
 
-// garbage is how much may gather before it is collected, beside what is in use.
-const garbage = 8 << 20
+// garbage is how much may gather before it is collected, beside what is in use, while
+// there is much to do.
+const garbage = 64 << 20
 
 // daemon is a running installation.
 type daemon struct {
@@ -192,7 +193,6 @@ func serve(ctx context.Context, std stdio, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, o.dir.ClearRun()) }()
 	log.Info("neargate answers", "url", run.URL(), "data", string(o.dir), "version", run.Version, "took", time.Since(started).Round(time.Millisecond))
-	defer headroom.Reserve(garbage)()
 	return d.run(ctx)
 }
 
@@ -253,6 +253,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.runLogs(part)
 	part("audit", d.audit.Run)
+	wg.Go(func() { headroom.Keep(ctx, garbage) })
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
 		return trails.New(d.store, d.trail, d.trailTo, trails.Keys{Store: d.store, Secret: d.master}, time.Now).Run(ctx, d.log)

@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unsafe"
 )
 
-// step converts src into dst, which is settable and of the type it was compiled for.
-type step func(dst, src reflect.Value) error
+// step converts what src points to into what dst points to. The pointers are of the types
+// that the step was compiled for, and dst points to a zero value or one to be overwritten.
+type step func(dst, src unsafe.Pointer) error
 
 type pairKey struct{ dst, src reflect.Type }
 
@@ -22,11 +24,11 @@ func newCompiler() *compiler { return &compiler{steps: map[pairKey]*step{}} }
 
 func (c *compiler) pair(dst, src reflect.Type) (step, error) {
 	if dst == src && isPlain(dst) {
-		return set, nil
+		return assign(dst), nil
 	}
 	key := pairKey{dst, src}
 	if s, ok := c.steps[key]; ok {
-		return func(d, v reflect.Value) error { return (*s)(d, v) }, nil
+		return func(d, v unsafe.Pointer) error { return (*s)(d, v) }, nil
 	}
 	slot := new(step)
 	c.steps[key] = slot
@@ -48,23 +50,19 @@ func (c *compiler) build(dst, src reflect.Type) (step, error) {
 	case dk == reflect.Pointer:
 		return c.toPointer(dst, src, false)
 	case dst == src && dk == reflect.Interface:
-		return func(d, s reflect.Value) error { return setAny(d, s) }, nil
+		return func(d, s unsafe.Pointer) error { return setAny(at(dst, d), at(src, s)) }, nil
 	case dk == reflect.Struct && sk == reflect.Struct:
 		return c.structs(dst, src)
 	case dk == reflect.Slice && sk == reflect.Slice:
 		return c.slices(dst, src)
 	case dk == reflect.Map && sk == reflect.Map:
 		return c.maps(dst, src)
-	case dk == reflect.String && sk == reflect.String:
-		return func(d, s reflect.Value) error { d.SetString(s.String()); return nil }, nil
-	case dk == reflect.Bool && sk == reflect.Bool:
-		return func(d, s reflect.Value) error { d.SetBool(s.Bool()); return nil }, nil
 	case isInt(dk) && isInt(sk):
-		return setInt, nil
-	case dk == reflect.Uint8 && sk == reflect.Uint8:
-		return func(d, s reflect.Value) error { d.SetUint(s.Uint()); return nil }, nil
+		return func(d, s unsafe.Pointer) error { return setInt(at(dst, d), at(src, s)) }, nil
+	case dk == sk && (dk == reflect.String || dk == reflect.Bool || dk == reflect.Uint8):
+		return assign(dst), nil // the same in memory, whatever their names
 	case isFloat(dk) && isFloat(sk):
-		return func(d, s reflect.Value) error { d.SetFloat(s.Float()); return nil }, nil
+		return func(d, s unsafe.Pointer) error { at(dst, d).SetFloat(at(src, s).Float()); return nil }, nil
 	}
 	return nil, fmt.Errorf("convert: %v does not convert to %v", src, dst)
 }
@@ -74,14 +72,13 @@ func (c *compiler) pointers(dst, src reflect.Type) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(d, s reflect.Value) error {
-		if s.IsNil() {
-			d.SetZero()
+	return func(d, s unsafe.Pointer) error {
+		from := *(*unsafe.Pointer)(s)
+		if from == nil {
+			*(*unsafe.Pointer)(d) = nil
 			return nil
 		}
-		p := reflect.New(dst.Elem())
-		d.Set(p)
-		return inner(p.Elem(), s.Elem())
+		return inner(pointTo(dst, d), from)
 	}, nil
 }
 
@@ -90,12 +87,13 @@ func (c *compiler) fromPointer(dst, src reflect.Type) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(d, s reflect.Value) error {
-		if s.IsNil() {
-			d.SetZero()
+	return func(d, s unsafe.Pointer) error {
+		from := *(*unsafe.Pointer)(s)
+		if from == nil {
+			at(dst, d).SetZero()
 			return nil
 		}
-		return inner(d, s.Elem())
+		return inner(d, from)
 	}, nil
 }
 
@@ -105,15 +103,27 @@ func (c *compiler) toPointer(dst, src reflect.Type, keep bool) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(d, s reflect.Value) error {
-		if !keep && s.IsZero() {
-			d.SetZero()
+	zero := func(s unsafe.Pointer) bool { return at(src, s).IsZero() }
+	switch {
+	case keep:
+		zero = func(unsafe.Pointer) bool { return false }
+	case src.Kind() == reflect.String:
+		zero = func(s unsafe.Pointer) bool { return *(*string)(s) == "" }
+	}
+	return func(d, s unsafe.Pointer) error {
+		if zero(s) {
+			*(*unsafe.Pointer)(d) = nil
 			return nil
 		}
-		p := reflect.New(dst.Elem())
-		d.Set(p)
-		return inner(p.Elem(), s)
+		return inner(pointTo(dst, d), s)
 	}, nil
+}
+
+// pointTo makes the pointer of type t at d point to a new value, and returns where it is.
+func pointTo(t reflect.Type, d unsafe.Pointer) unsafe.Pointer {
+	p := reflect.New(t.Elem()).UnsafePointer()
+	*(*unsafe.Pointer)(d) = p
+	return p
 }
 
 func (c *compiler) slices(dst, src reflect.Type) (step, error) {
@@ -121,20 +131,24 @@ func (c *compiler) slices(dst, src reflect.Type) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(d, s reflect.Value) error {
-		if s.IsNil() {
-			d.SetZero()
+	plain := dst.Elem() == src.Elem() && isPlain(dst.Elem())
+	to, from := dst.Elem().Size(), src.Elem().Size()
+	return func(d, s unsafe.Pointer) error {
+		list := at(src, s)
+		if list.IsNil() {
+			at(dst, d).SetZero()
 			return nil
 		}
-		n := s.Len()
+		n := list.Len()
 		out := reflect.MakeSlice(dst, n, n)
-		d.Set(out)
-		if dst.Elem() == src.Elem() && isPlain(dst.Elem()) {
-			reflect.Copy(out, s)
+		at(dst, d).Set(out)
+		if plain {
+			reflect.Copy(out, list)
 			return nil
 		}
-		for i := range n {
-			if err := inner(out.Index(i), s.Index(i)); err != nil {
+		p, q := out.UnsafePointer(), list.UnsafePointer()
+		for i := range uintptr(n) {
+			if err := inner(unsafe.Add(p, i*to), unsafe.Add(q, i*from)); err != nil {
 				return err
 			}
 		}
@@ -151,23 +165,27 @@ func (c *compiler) maps(dst, src reflect.Type) (step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(d, s reflect.Value) error {
-		if s.IsNil() {
-			d.SetZero()
+	return func(d, s unsafe.Pointer) error {
+		from := at(src, s)
+		if from.IsNil() {
+			at(dst, d).SetZero()
 			return nil
 		}
-		out := reflect.MakeMapWithSize(dst, s.Len())
-		for it := s.MapRange(); it.Next(); {
-			k, v := reflect.New(dst.Key()).Elem(), reflect.New(dst.Elem()).Elem()
-			if err := key(k, it.Key()); err != nil {
+		out := reflect.MakeMapWithSize(dst, from.Len())
+		oldKey, oldValue := reflect.New(src.Key()), reflect.New(src.Elem())
+		for it := from.MapRange(); it.Next(); {
+			oldKey.Elem().SetIterKey(it)
+			oldValue.Elem().SetIterValue(it)
+			k, v := reflect.New(dst.Key()), reflect.New(dst.Elem())
+			if err := key(k.UnsafePointer(), oldKey.UnsafePointer()); err != nil {
 				return err
 			}
-			if err := value(v, it.Value()); err != nil {
+			if err := value(v.UnsafePointer(), oldValue.UnsafePointer()); err != nil {
 				return err
 			}
-			out.SetMapIndex(k, v)
+			out.SetMapIndex(k.Elem(), v.Elem())
 		}
-		d.Set(out)
+		at(dst, d).Set(out)
 		return nil
 	}, nil
 }
@@ -175,12 +193,12 @@ func (c *compiler) maps(dst, src reflect.Type) (step, error) {
 func (c *compiler) structs(dst, src reflect.Type) (step, error) {
 	if isOpaque(dst) || isOpaque(src) {
 		if dst == src {
-			return set, nil
+			return assign(dst), nil
 		}
 		return nil, fmt.Errorf("convert: %v does not convert to %v", src, dst)
 	}
 	type copyField struct {
-		dst, src []int
+		dst, src uintptr // offsets
 		step     step
 	}
 	var fields []copyField
@@ -194,17 +212,26 @@ func (c *compiler) structs(dst, src reflect.Type) (step, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w at %v.%s", err, src, sf.Name)
 		}
-		fields = append(fields, copyField{df.Index, sf.Index, s})
+		fields = append(fields, copyField{offset(dst, df.Index), offset(src, sf.Index), s})
 	}
-	return func(d, s reflect.Value) error {
+	return func(d, s unsafe.Pointer) error {
 		for i := range fields {
 			f := &fields[i]
-			if err := f.step(d.FieldByIndex(f.dst), s.FieldByIndex(f.src)); err != nil {
+			if err := f.step(unsafe.Add(d, f.dst), unsafe.Add(s, f.src)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}, nil
+}
+
+// offset of a field in t, which the path leads to through embedded structs.
+func offset(t reflect.Type, path []int) (n uintptr) {
+	for _, i := range path {
+		f := t.Field(i)
+		n, t = n+f.Offset, f.Type
+	}
+	return n
 }
 
 func (c *compiler) field(dst, src reflect.StructField) (step, error) {
@@ -276,9 +303,22 @@ func isOpaque(t reflect.Type) bool {
 	return t.NumField() > 0
 }
 
-func set(dst, src reflect.Value) error {
-	dst.Set(src)
-	return nil
+// at is the value of type t at p.
+func at(t reflect.Type, p unsafe.Pointer) reflect.Value { return reflect.NewAt(t, p).Elem() }
+
+// assign copies a value of type t as it is.
+func assign(t reflect.Type) step {
+	switch k := t.Kind(); {
+	case k == reflect.String:
+		return func(d, s unsafe.Pointer) error { *(*string)(d) = *(*string)(s); return nil }
+	case k == reflect.Bool || isInt(k) && t.Size() == 1 || k == reflect.Uint8:
+		return func(d, s unsafe.Pointer) error { *(*byte)(d) = *(*byte)(s); return nil }
+	case isInt(k) && t.Size() == 8:
+		return func(d, s unsafe.Pointer) error { *(*int64)(d) = *(*int64)(s); return nil }
+	case t == reflect.TypeFor[time.Time]():
+		return func(d, s unsafe.Pointer) error { *(*time.Time)(d) = *(*time.Time)(s); return nil }
+	}
+	return func(d, s unsafe.Pointer) error { at(t, d).Set(at(t, s)); return nil }
 }
 
 func setInt(dst, src reflect.Value) error {
@@ -301,10 +341,11 @@ func setAny(dst, src reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	out := reflect.New(held.Type()).Elem()
-	if err := s(out, held); err != nil {
+	out, in := reflect.New(held.Type()), reflect.New(held.Type())
+	in.Elem().Set(held)
+	if err := s(out.UnsafePointer(), in.UnsafePointer()); err != nil {
 		return err
 	}
-	dst.Set(out)
+	dst.Set(out.Elem())
 	return nil
 }

@@ -18,6 +18,7 @@ package convert
 import (
 	"fmt"
 	"reflect"
+	"unsafe"
 )
 
 // Copy copies the fields of src, a struct or a pointer to one, into the struct
@@ -40,7 +41,9 @@ func Copy(dst, src any) error {
 	if err != nil {
 		return err
 	}
-	return step(d.Elem(), s)
+	from := reflect.New(s.Type())
+	from.Elem().Set(s)
+	return step(d.UnsafePointer(), from.UnsafePointer())
 }
 
 // To returns a new T with the fields of src. It panics where Copy fails: the
@@ -63,7 +66,7 @@ func Func[Dst, Src any]() func(*Src) Dst {
 	}
 	return func(src *Src) Dst {
 		var dst Dst
-		if err := step(reflect.ValueOf(&dst).Elem(), reflect.ValueOf(src).Elem()); err != nil {
+		if err := step(unsafe.Pointer(&dst), unsafe.Pointer(src)); err != nil {
 			panic(err)
 		}
 		return dst

@@ -42,7 +42,7 @@ func (c *Cluster) ARN() string { return ClusterARN(c.Account, c.Region, c.Name) 
 
 // ClusterARN prints the ARN of a cluster.
 func ClusterARN(account, region, name string) string {
-	return arn.New("ecs", region, account, "cluster/"+name)
+	return arn.New("ecs", region, account, "cluster/", name)
 }
 
 // StrategyItem is one element of a capacity provider strategy.

@@ -215,12 +215,12 @@ func (p Protection) Holds(t time.Time) bool { return p.Enabled && t.Before(p.Unt
 
 // ARN is the task's Amazon Resource Name.
 func (t *Task) ARN() string {
-	return arn.New("ecs", t.Region, t.Account, "task/"+t.Cluster+"/"+t.ID)
+	return arn.New("ecs", t.Region, t.Account, "task/", t.Cluster, "/", t.ID)
 }
 
 // ContainerARN is the ARN of the task's container with the given id.
 func (t *Task) ContainerARN(id string) string {
-	return arn.New("ecs", t.Region, t.Account, "container/"+t.Cluster+"/"+t.ID+"/"+id)
+	return arn.New("ecs", t.Region, t.Account, "container/", t.Cluster, "/", t.ID, "/", id)
 }
 
 // AttachmentARN is the ARN of the task's network attachment.

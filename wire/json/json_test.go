@@ -276,3 +276,27 @@ func FuzzStrings(f *testing.F) {
 		}
 	})
 }
+
+// TestAppendStringBytes: each byte, at each place of words and their remainders, comes
+// out as encoding/json reads it.
+func TestAppendStringBytes(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for c := range 256 {
+				s := []byte(strings.Repeat("a", length))
+				s[at] = byte(c)
+				var back string
+				if err := json.Unmarshal(appendString(nil, string(s)), &back); err != nil {
+					t.Fatalf("%q: %v", s, err)
+				}
+				want := string(s)
+				if c >= utf8.RuneSelf {
+					want = strings.ToValidUTF8(want, "\uFFFD")
+				}
+				if back != want {
+					t.Fatalf("%q became %q", s, back)
+				}
+			}
+		}
+	}
+}

@@ -5,9 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
-	"reflect"
-	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"neargate/wire/shape"
@@ -16,7 +15,7 @@ import (
 // Append appends the JSON form of the struct v points to. Members come in
 // alphabetical order, absent ones are left out, empty lists and maps are not.
 func Append(b []byte, p *shape.Plan, v any) []byte {
-	return appendStructure(b, p, reflect.ValueOf(v).Elem())
+	return appendStructure(b, p, p.Ref(v))
 }
 
 // AppendError appends the JSON body of an error: __type, then the message unless
@@ -39,12 +38,12 @@ func AppendError(b []byte, e *shape.Error) []byte {
 	return append(b, '}')
 }
 
-func appendStructure(b []byte, p *shape.Plan, v reflect.Value) []byte {
+func appendStructure(b []byte, p *shape.Plan, r shape.Ref) []byte {
 	b = append(b, '{')
 	comma := false
 	for _, m := range p.Sorted {
-		f := v.Field(m.Index)
-		if m.Absent(f) {
+		v, ok := m.In(r)
+		if !ok {
 			continue
 		}
 		if comma {
@@ -52,26 +51,24 @@ func appendStructure(b []byte, p *shape.Plan, v reflect.Value) []byte {
 		}
 		comma = true
 		b = append(b, m.JSONKey...)
-		b = appendValue(b, &m.Value, f)
+		b = appendValue(b, &m.Value, v)
 	}
 	return append(b, '}')
 }
 
-func appendValue(b []byte, t *shape.Value, v reflect.Value) []byte {
-	if t.Pointer {
-		v = v.Elem()
-	}
+func appendValue(b []byte, t *shape.Value, v shape.Ref) []byte {
 	switch t.Kind {
 	case shape.String:
 		return appendString(b, v.String())
 	case shape.Bool:
 		return strconv.AppendBool(b, v.Bool())
 	case shape.Integer:
-		return strconv.AppendInt(b, v.Int(), 10)
+		return strconv.AppendInt(b, v.Int(t), 10)
 	case shape.Float:
-		return appendFloat(b, v.Float(), v.Type().Bits())
+		f, bits := v.Float(t)
+		return appendFloat(b, f, bits)
 	case shape.Timestamp:
-		return appendTime(b, t.Format, v)
+		return appendTime(b, t.Format, v.Time())
 	case shape.Blob:
 		b = append(b, '"')
 		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
@@ -83,35 +80,30 @@ func appendValue(b []byte, t *shape.Value, v reflect.Value) []byte {
 	case shape.Map:
 		return appendMap(b, t, v)
 	}
-	return appendDocument(b, v.Interface())
+	return appendDocument(b, v.Document())
 }
 
-func appendList(b []byte, t *shape.Value, v reflect.Value) []byte {
+func appendList(b []byte, t *shape.Value, v shape.Ref) []byte {
 	b = append(b, '[')
 	for i := range v.Len() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendValue(b, t.Elem, v.Index(i))
+		b = appendValue(b, t.Elem, v.Elem(t, i))
 	}
 	return append(b, ']')
 }
 
 // appendMap writes a map with its keys sorted, so that equal answers are equal bytes.
-func appendMap(b []byte, t *shape.Value, v reflect.Value) []byte {
-	keys := make([]string, 0, v.Len())
-	for it := v.MapRange(); it.Next(); {
-		keys = append(keys, it.Key().String())
-	}
-	slices.Sort(keys)
+func appendMap(b []byte, t *shape.Value, v shape.Ref) []byte {
 	b = append(b, '{')
-	for i, key := range keys {
+	for i, p := range v.Pairs(t) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, key)
+		b = appendString(b, p.Key)
 		b = append(b, ':')
-		b = appendValue(b, t.Elem, v.MapIndex(reflect.ValueOf(key).Convert(t.Type.Key())))
+		b = appendValue(b, t.Elem, p.Value)
 	}
 	return append(b, '}')
 }
@@ -126,15 +118,14 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 }
 
 // appendTime writes a timestamp to the millisecond, by default as epoch seconds.
-func appendTime(b []byte, format shape.TimeFormat, v reflect.Value) []byte {
-	t := shape.TimeOf(v)
+func appendTime(b []byte, format shape.TimeFormat, t time.Time) []byte {
 	switch format {
 	case shape.DateTime:
 		return appendString(b, t.UTC().Format("2006-01-02T15:04:05.999Z"))
 	case shape.HTTPDate:
 		return appendString(b, t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	}
-	return shape.AppendDouble(b, float64(t.UnixMilli())/1000, 64)
+	return shape.AppendSeconds(b, t)
 }
 
 // appendDocument writes a value whose shape no model states. What encoding/json
@@ -154,14 +145,47 @@ func appendDocument(b []byte, v any) []byte {
 
 const hexDigits = "0123456789abcdef"
 
+// plain tells the bytes that stand for themselves in a JSON string.
+func plain(c byte) bool { return c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf }
+
+// allPlain reports whether the first eight bytes of s are plain. It looks at them at
+// once: in no byte may the high bit be set, nor get set by taking 0x20 from the byte, or
+// 1 from its difference to a quote or backslash.
+func allPlain(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (x|(x-0x20*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&high == 0
+}
+
 // appendString writes a JSON string: control characters, quote and backslash
 // escaped, invalid UTF-8 replaced by U+FFFD, everything else as it is.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
+	i := 0
+	for len(s)-i >= 8 && allPlain(s[i:]) {
+		i += 8
+	}
+	if n := len(s) - 8; n >= 0 && i > n && allPlain(s[n:]) { // all of the last eight, some again
+		i = len(s)
+	}
+	for i < len(s) && plain(s[i]) {
+		i++
+	}
+	b = append(b, s[:i]...)
+	if i < len(s) {
+		b = appendEscaped(b, s[i:])
+	}
+	return append(b, '"')
+}
+
+// appendEscaped writes what is inside the quotes.
+func appendEscaped(b []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if plain(c) {
 			i++
 			continue
 		}
@@ -194,6 +218,5 @@ func appendString(b []byte, s string) []byte {
 		i++
 		start = i
 	}
-	b = append(b, s[start:]...)
-	return append(b, '"')
+	return append(b, s[start:]...)
 }

@@ -3,6 +3,7 @@ package shape
 import (
 	"math"
 	"strconv"
+	"time"
 )
 
 // AppendDouble appends f as AWS writes it, which is Java's Double.toString: a
@@ -43,4 +44,22 @@ func AppendDouble(b []byte, f float64, bits int) []byte {
 		return strconv.AppendInt(append(b, 'E'), int64(exponent), 10)
 	}
 	return b
+}
+
+// AppendSeconds appends what AppendDouble appends for the seconds since 1970, to the
+// millisecond.
+func AppendSeconds(b []byte, t time.Time) []byte {
+	ms := t.UnixMilli()
+	if ms < 1e10 || ms >= 1e15 {
+		return AppendDouble(b, float64(ms)/1000, 64)
+	}
+	// Of up to 15 digits, the shortest form that a float64 is read from are the digits.
+	var buf [20]byte
+	digits := strconv.AppendInt(buf[:0], ms, 10)
+	exponent := len(digits) - 1 - 3
+	for len(digits) > 2 && digits[len(digits)-1] == '0' {
+		digits = digits[:len(digits)-1]
+	}
+	b = append(append(b, digits[0], '.'), digits[1:]...)
+	return strconv.AppendInt(append(b, 'E'), int64(exponent), 10)
 }

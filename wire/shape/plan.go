@@ -68,6 +68,7 @@ type Member struct {
 	Rules     Rules
 	Each      Rules // for a list's elements or a map's values
 	Key       Rules // for a map's keys
+	offset    uintptr
 }
 
 // Place is a part of an HTTP message.
@@ -90,6 +91,9 @@ type Value struct {
 	Union     bool   // a structure of which exactly one member is present
 	Elem      *Value // of a list or map
 	Structure *Plan
+	header    header
+	width     uintptr // of the value in memory
+	stride    uintptr // from one to the next in a list
 }
 
 // Plans compiles struct types to plans, each type once. It is meant for start-up:
@@ -118,7 +122,7 @@ func (p *Plans) Of(t reflect.Type) *Plan {
 			continue
 		}
 		m := p.member(f)
-		m.Index = i
+		m.Index, m.offset = i, f.Offset
 		if m.Kind == Events {
 			plan.Stream = m
 			continue
@@ -216,6 +220,12 @@ func (p *Plans) member(f reflect.StructField) *Member {
 }
 
 func (p *Plans) value(t reflect.Type) Value {
+	v := p.kind(t)
+	v.header, v.width, v.stride = headerOf(&v), v.Type.Size(), t.Size()
+	return v
+}
+
+func (p *Plans) kind(t reflect.Type) Value {
 	v := Value{Type: t}
 	if t.Kind() == reflect.Pointer {
 		v.Pointer, v.Type = true, t.Elem()

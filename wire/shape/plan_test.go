@@ -2,6 +2,7 @@ package shape
 
 import (
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 	"time"
@@ -89,6 +90,24 @@ func TestAppendDouble(t *testing.T) {
 	for in, want := range tests {
 		if got := string(AppendDouble(nil, in, 64)); got != want {
 			t.Errorf("%v: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestAppendSeconds: the short way writes what the long one does.
+func TestAppendSeconds(t *testing.T) {
+	chance := rand.New(rand.NewPCG(1, 2))
+	for i := range 200_000 {
+		ms := chance.Int64N(1 << (10 + i%52))
+		if i%3 == 0 {
+			ms -= ms % int64(math.Pow10(i%9))
+		}
+		if i%7 == 0 {
+			ms = -ms
+		}
+		want := string(AppendDouble(nil, float64(ms)/1000, 64))
+		if got := string(AppendSeconds(nil, time.UnixMilli(ms))); got != want {
+			t.Fatalf("%d ms is %s, not %s", ms, got, want)
 		}
 	}
 }

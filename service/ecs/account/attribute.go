@@ -93,9 +93,11 @@ func (h *Handler) edit(ctx context.Context, cluster *string, attributes []ecs.At
 	return shown, nil
 }
 
+var putAttributesHas = check.Required[ecs.PutAttributesInput]()
+
 // PutAttributes sets attributes of container instances.
 func (h *Handler) PutAttributes(ctx context.Context, in *ecs.PutAttributesInput) (*ecs.PutAttributesOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := putAttributesHas(in); err != nil {
 		return nil, err
 	}
 	shown, err := h.edit(ctx, in.Cluster, in.Attributes, func(i *compute.Instance, a ecs.Attribute) error {
@@ -122,10 +124,12 @@ func (h *Handler) PutAttributes(ctx context.Context, in *ecs.PutAttributesInput)
 	return &ecs.PutAttributesOutput{Attributes: shown}, nil
 }
 
+var deleteAttributesHas = check.Required[ecs.DeleteAttributesInput]()
+
 // DeleteAttributes takes attributes from container instances; those an instance
 // does not have are ignored.
 func (h *Handler) DeleteAttributes(ctx context.Context, in *ecs.DeleteAttributesInput) (*ecs.DeleteAttributesOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := deleteAttributesHas(in); err != nil {
 		return nil, err
 	}
 	shown, err := h.edit(ctx, in.Cluster, in.Attributes, func(i *compute.Instance, a ecs.Attribute) error {
@@ -145,10 +149,12 @@ func named(attributes []compute.Attribute, name string) int {
 	return slices.IndexFunc(attributes, func(a compute.Attribute) bool { return a.Name == name })
 }
 
+var listAttributesHas = check.Required[ecs.ListAttributesInput]()
+
 // ListAttributes lists the attributes of a cluster's container instances, by
 // instance and name.
 func (h *Handler) ListAttributes(ctx context.Context, in *ecs.ListAttributesInput) (*ecs.ListAttributesOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := listAttributesHas(in); err != nil {
 		return nil, err
 	}
 	size, err := check.PageSize(in.MaxResults, 100)

@@ -101,10 +101,12 @@ func (h *Handler) put(ctx context.Context, name, value *string, who string) (*ec
 	return s.show(c, who, *value), nil
 }
 
+var putAccountSettingHas = check.Required[ecs.PutAccountSettingInput]()
+
 // PutAccountSetting sets a setting for the caller or another principal. For the
 // root user it sets the account's default.
 func (h *Handler) PutAccountSetting(ctx context.Context, in *ecs.PutAccountSettingInput) (*ecs.PutAccountSettingOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := putAccountSettingHas(in); err != nil {
 		return nil, err
 	}
 	who, err := principal(auth.CallerFrom(ctx), in.PrincipalArn)
@@ -118,9 +120,11 @@ func (h *Handler) PutAccountSetting(ctx context.Context, in *ecs.PutAccountSetti
 	return &ecs.PutAccountSettingOutput{Setting: s}, nil
 }
 
+var putAccountSettingDefaultHas = check.Required[ecs.PutAccountSettingDefaultInput]()
+
 // PutAccountSettingDefault sets a setting for every principal without its own.
 func (h *Handler) PutAccountSettingDefault(ctx context.Context, in *ecs.PutAccountSettingDefaultInput) (*ecs.PutAccountSettingDefaultOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := putAccountSettingDefaultHas(in); err != nil {
 		return nil, err
 	}
 	s, err := h.put(ctx, in.Name, in.Value, "")
@@ -130,10 +134,12 @@ func (h *Handler) PutAccountSettingDefault(ctx context.Context, in *ecs.PutAccou
 	return &ecs.PutAccountSettingDefaultOutput{Setting: s}, nil
 }
 
+var deleteAccountSettingHas = check.Required[ecs.DeleteAccountSettingInput]()
+
 // DeleteAccountSetting takes back what a principal set, and answers what holds for
 // it now.
 func (h *Handler) DeleteAccountSetting(ctx context.Context, in *ecs.DeleteAccountSettingInput) (*ecs.DeleteAccountSettingOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := deleteAccountSettingHas(in); err != nil {
 		return nil, err
 	}
 	c := auth.CallerFrom(ctx)

@@ -165,9 +165,11 @@ func (h *Handler) change(ctx context.Context, s *string, f func([]compute.Tag) (
 	})
 }
 
+var tagResourceHas = check.Required[ecs.TagResourceInput]()
+
 // TagResource adds tags to a resource; they win over tags with the same keys.
 func (h *Handler) TagResource(ctx context.Context, in *ecs.TagResourceInput) (*ecs.TagResourceOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := tagResourceHas(in); err != nil {
 		return nil, err
 	}
 	added, err := tag.Read(in.Tags)
@@ -181,9 +183,11 @@ func (h *Handler) TagResource(ctx context.Context, in *ecs.TagResourceInput) (*e
 	return &ecs.TagResourceOutput{}, nil
 }
 
+var untagResourceHas = check.Required[ecs.UntagResourceInput]()
+
 // UntagResource takes tags away; keys the resource does not have are ignored.
 func (h *Handler) UntagResource(ctx context.Context, in *ecs.UntagResourceInput) (*ecs.UntagResourceOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := untagResourceHas(in); err != nil {
 		return nil, err
 	}
 	err := h.change(ctx, in.ResourceArn, func(tags []compute.Tag) ([]compute.Tag, error) { return tag.Without(tags, in.TagKeys), nil })
@@ -193,9 +197,11 @@ func (h *Handler) UntagResource(ctx context.Context, in *ecs.UntagResourceInput)
 	return &ecs.UntagResourceOutput{}, nil
 }
 
+var listTagsForResourceHas = check.Required[ecs.ListTagsForResourceInput]()
+
 // ListTagsForResource lists the tags of a resource.
 func (h *Handler) ListTagsForResource(ctx context.Context, in *ecs.ListTagsForResourceInput) (*ecs.ListTagsForResourceOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := listTagsForResourceHas(in); err != nil {
 		return nil, err
 	}
 	t := ref.Of(auth.CallerFrom(ctx))

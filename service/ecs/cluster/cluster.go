@@ -33,10 +33,12 @@ func New(deps service.Deps) *Handler {
 	return &Handler{deps, page.NewSealer(deps.TokenKey)}
 }
 
+var createClusterHas = check.Required[ecs.CreateClusterInput]()
+
 // CreateCluster makes a cluster. Creating an ACTIVE one again answers what is
 // there, unless the request asks for something else.
 func (h *Handler) CreateCluster(ctx context.Context, in *ecs.CreateClusterInput) (*ecs.CreateClusterOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := createClusterHas(in); err != nil {
 		return nil, err
 	}
 	caller := auth.CallerFrom(ctx)
@@ -225,9 +227,11 @@ func (h *Handler) change(ctx context.Context, s *string, f func(store.Tx, *compu
 	return &shown, nil
 }
 
+var updateClusterHas = check.Required[ecs.UpdateClusterInput]()
+
 // UpdateCluster changes settings and configuration.
 func (h *Handler) UpdateCluster(ctx context.Context, in *ecs.UpdateClusterInput) (*ecs.UpdateClusterOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := updateClusterHas(in); err != nil {
 		return nil, err
 	}
 	c, err := h.change(ctx, in.Cluster, func(_ store.Tx, c *compute.Cluster) error {
@@ -256,9 +260,11 @@ func (h *Handler) UpdateCluster(ctx context.Context, in *ecs.UpdateClusterInput)
 	return &ecs.UpdateClusterOutput{Cluster: c}, nil
 }
 
+var updateClusterSettingsHas = check.Required[ecs.UpdateClusterSettingsInput]()
+
 // UpdateClusterSettings changes settings.
 func (h *Handler) UpdateClusterSettings(ctx context.Context, in *ecs.UpdateClusterSettingsInput) (*ecs.UpdateClusterSettingsOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := updateClusterSettingsHas(in); err != nil {
 		return nil, err
 	}
 	c, err := h.change(ctx, in.Cluster, func(_ store.Tx, c *compute.Cluster) error {
@@ -278,9 +284,11 @@ func (h *Handler) UpdateClusterSettings(ctx context.Context, in *ecs.UpdateClust
 	return &ecs.UpdateClusterSettingsOutput{Cluster: c}, nil
 }
 
+var deleteClusterHas = check.Required[ecs.DeleteClusterInput]()
+
 // DeleteCluster makes a cluster without work INACTIVE.
 func (h *Handler) DeleteCluster(ctx context.Context, in *ecs.DeleteClusterInput) (*ecs.DeleteClusterOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := deleteClusterHas(in); err != nil {
 		return nil, err
 	}
 	c, err := h.change(ctx, in.Cluster, func(tx store.Tx, c *compute.Cluster) error {

@@ -17,10 +17,12 @@ import (
 	"neargate/store/tables"
 )
 
+var putClusterCapacityProvidersHas = check.Required[ecs.PutClusterCapacityProvidersInput]()
+
 // PutClusterCapacityProviders replaces a cluster's capacity providers and default
 // strategy. A provider that is in use cannot be taken away.
 func (h *Handler) PutClusterCapacityProviders(ctx context.Context, in *ecs.PutClusterCapacityProvidersInput) (*ecs.PutClusterCapacityProvidersOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := putClusterCapacityProvidersHas(in); err != nil {
 		return nil, err
 	}
 	c, err := h.change(ctx, in.Cluster, func(tx store.Tx, c *compute.Cluster) error {

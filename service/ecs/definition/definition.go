@@ -104,6 +104,8 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 	return out, nil
 }
 
+var registerTaskDefinitionHas = check.Required[ecs.RegisterTaskDefinitionInput]()
+
 // given refuses a request that lacks a required member; two of them have texts of
 // their own.
 func given(in *ecs.RegisterTaskDefinitionInput) error {
@@ -113,7 +115,7 @@ func given(in *ecs.RegisterTaskDefinitionInput) error {
 	if len(in.ContainerDefinitions) == 0 {
 		return refuse("Container list cannot be empty.")
 	}
-	return check.Required(in)
+	return registerTaskDefinitionHas(in)
 }
 
 // read takes a definition from a request.
@@ -148,9 +150,11 @@ func prepare(d *taskdef.Definition) error {
 // now is the current time as ECS keeps it, to the millisecond.
 func (h *Handler) now() time.Time { return h.deps.Now().UTC().Truncate(time.Millisecond) }
 
+var describeTaskDefinitionHas = check.Required[ecs.DescribeTaskDefinitionInput]()
+
 // DescribeTaskDefinition returns a revision, or a family's latest ACTIVE one.
 func (h *Handler) DescribeTaskDefinition(ctx context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := describeTaskDefinitionHas(in); err != nil {
 		return nil, err
 	}
 	for _, word := range in.Include {
@@ -190,10 +194,12 @@ const (
 	invalid = "The specified task definition identifier is invalid. Specify a valid name or ARN and try again."
 )
 
+var deregisterTaskDefinitionHas = check.Required[ecs.DeregisterTaskDefinitionInput]()
+
 // DeregisterTaskDefinition makes a revision INACTIVE. Tasks and services that use
 // it go on.
 func (h *Handler) DeregisterTaskDefinition(ctx context.Context, in *ecs.DeregisterTaskDefinitionInput) (*ecs.DeregisterTaskDefinitionOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := deregisterTaskDefinitionHas(in); err != nil {
 		return nil, err
 	}
 	t := ref.Of(auth.CallerFrom(ctx))
@@ -250,9 +256,11 @@ func retire(tx store.Tx, d *taskdef.Definition) error {
 	return tables.Families.Put(tx, &f)
 }
 
+var deleteTaskDefinitionsHas = check.Required[ecs.DeleteTaskDefinitionsInput]()
+
 // DeleteTaskDefinitions starts the deletion of INACTIVE revisions.
 func (h *Handler) DeleteTaskDefinitions(ctx context.Context, in *ecs.DeleteTaskDefinitionsInput) (*ecs.DeleteTaskDefinitionsOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := deleteTaskDefinitionsHas(in); err != nil {
 		return nil, err
 	}
 	if err := check.Given("Task definitions", len(in.TaskDefinitions)); err != nil {

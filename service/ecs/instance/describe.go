@@ -131,9 +131,11 @@ func each(tx store.Tx, t ref.Tenant, cluster *string, references []string, inc i
 	return shown, failures, nil
 }
 
+var describeContainerInstancesHas = check.Required[ecs.DescribeContainerInstancesInput]()
+
 // DescribeContainerInstances describes instances of any status.
 func (h *Handler) DescribeContainerInstances(ctx context.Context, in *ecs.DescribeContainerInstancesInput) (*ecs.DescribeContainerInstancesOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := describeContainerInstancesHas(in); err != nil {
 		return nil, err
 	}
 	if err := check.Given("Container instances", len(in.ContainerInstances)); err != nil {

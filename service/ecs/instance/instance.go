@@ -33,11 +33,13 @@ func New(deps service.Deps) *Handler {
 	return &Handler{deps, page.NewSealer(deps.TokenKey)}
 }
 
+var registerContainerInstanceHas = check.Required[ecs.RegisterContainerInstanceInput]()
+
 // RegisterContainerInstance records an instance, or renews the record of one that
 // containerInstanceArn names. The identity document is read but its signature is
 // not proven: it is evidence of an EC2 instance, of which there are none here.
 func (h *Handler) RegisterContainerInstance(ctx context.Context, in *ecs.RegisterContainerInstanceInput) (*ecs.RegisterContainerInstanceOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := registerContainerInstanceHas(in); err != nil {
 		return nil, err
 	}
 	t := ref.Of(auth.CallerFrom(ctx))
@@ -172,10 +174,12 @@ func find(tx store.Tx, t ref.Tenant, cluster, s string) (compute.Instance, error
 // error codes, Amazon ECS Developer Guide.
 const forced = "Container instance deregistration forced by user"
 
+var deregisterContainerInstanceHas = check.Required[ecs.DeregisterContainerInstanceInput]()
+
 // DeregisterContainerInstance makes an instance INACTIVE. With force its tasks are
 // told to stop.
 func (h *Handler) DeregisterContainerInstance(ctx context.Context, in *ecs.DeregisterContainerInstanceInput) (*ecs.DeregisterContainerInstanceOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := deregisterContainerInstanceHas(in); err != nil {
 		return nil, err
 	}
 	t := ref.Of(auth.CallerFrom(ctx))
@@ -236,9 +240,11 @@ func hosted(tx store.Tx, c *compute.Cluster, id string) ([]compute.Task, error) 
 	return on, nil
 }
 
+var updateContainerInstancesStateHas = check.Required[ecs.UpdateContainerInstancesStateInput]()
+
 // UpdateContainerInstancesState sets instances to ACTIVE or DRAINING.
 func (h *Handler) UpdateContainerInstancesState(ctx context.Context, in *ecs.UpdateContainerInstancesStateInput) (*ecs.UpdateContainerInstancesStateOutput, error) {
-	if err := check.Required(in); err != nil {
+	if err := updateContainerInstancesStateHas(in); err != nil {
 		return nil, err
 	}
 	if err := check.Given("Container instances", len(in.ContainerInstances)); err != nil {

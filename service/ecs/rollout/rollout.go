@@ -32,6 +32,8 @@ const maxDescribed = 20
 var statuses = []string{"PENDING", "SUCCESSFUL", "STOPPED", "STOP_REQUESTED", "IN_PROGRESS", "ROLLBACK_REQUESTED",
 	"ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
 
+var listServiceDeploymentsHas = check.Required[ecs.ListServiceDeploymentsInput]()
+
 // ListServiceDeployments implements ecs.API.
 func (s *Service) ListServiceDeployments(ctx context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
 	_, tenant := call.From(ctx)
@@ -39,7 +41,7 @@ func (s *Service) ListServiceDeployments(ctx context.Context, in *ecs.ListServic
 	if err != nil {
 		return nil, err
 	}
-	if err := check.Required(in); err != nil {
+	if err := listServiceDeploymentsHas(in); err != nil {
 		return nil, err
 	}
 	for i := range in.Status {

@@ -161,6 +161,8 @@ func monitoring(m *ecs.MonitoringConfiguration) ([]byte, error) {
 	return json.Marshal(m)
 }
 
+var createServiceHas = check.Required[ecs.CreateServiceInput]()
+
 // checkCreate checks what a CreateService request says by itself.
 func checkCreate(in *ecs.CreateServiceInput) error {
 	if len(value(in.ClientToken)) > 36 {
@@ -183,7 +185,7 @@ func checkCreate(in *ecs.CreateServiceInput) error {
 	if err := checkOptions(in); err != nil {
 		return err
 	}
-	return check.Required(in)
+	return createServiceHas(in)
 }
 
 // checkCount checks the desired count against the scheduling strategy and the

@@ -144,6 +144,8 @@ func list(tx store.Tx, t ref.Tenant, cluster *compute.Cluster, in *ecs.ListServi
 	return out, nil
 }
 
+var listServicesByNamespaceHas = check.Required[ecs.ListServicesByNamespaceInput]()
+
 // ListServicesByNamespace implements ecs.API. A namespace exists while a cluster
 // has it as its Service Connect default; no service can join one.
 func (s *Service) ListServicesByNamespace(ctx context.Context, in *ecs.ListServicesByNamespaceInput) (*ecs.ListServicesByNamespaceOutput, error) {
@@ -151,7 +153,7 @@ func (s *Service) ListServicesByNamespace(ctx context.Context, in *ecs.ListServi
 	if _, err := check.PageSize(in.MaxResults, defaultPage); err != nil {
 		return nil, err
 	}
-	if err := check.Required(in); err != nil {
+	if err := listServicesByNamespaceHas(in); err != nil {
 		return nil, err
 	}
 	namespace := value(in.Namespace)

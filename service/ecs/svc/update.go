@@ -73,6 +73,8 @@ func (s *Service) UpdateService(ctx context.Context, in *ecs.UpdateServiceInput)
 // the same.
 var fromInput = convert.Func[ecs.CreateServiceInput, ecs.UpdateServiceInput]()
 
+var updateServiceHas = check.Required[ecs.UpdateServiceInput]()
+
 // checkUpdate checks what an UpdateService request says by itself.
 func checkUpdate(in *ecs.UpdateServiceInput) error {
 	if value(in.DesiredCount) < 0 {
@@ -85,7 +87,7 @@ func checkUpdate(in *ecs.UpdateServiceInput) error {
 	if err := checkOptions(&options); err != nil {
 		return err
 	}
-	return check.Required(in)
+	return updateServiceHas(in)
 }
 
 // change takes the request into the service, with a new deployment where what
@@ -237,10 +239,12 @@ func capacity(tx store.Tx, svc *compute.Service, in *ecs.UpdateServiceInput) (ad
 	return next, nil
 }
 
+var deleteServiceHas = check.Required[ecs.DeleteServiceInput]()
+
 // DeleteService implements ecs.API.
 func (s *Service) DeleteService(ctx context.Context, in *ecs.DeleteServiceInput) (*ecs.DeleteServiceOutput, error) {
 	_, tenant := call.From(ctx)
-	if err := check.Required(in); err != nil {
+	if err := deleteServiceHas(in); err != nil {
 		return nil, err
 	}
 	var out ecs.Service

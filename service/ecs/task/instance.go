@@ -125,6 +125,8 @@ func unready(in *compute.Instance, found bool) string {
 	return ""
 }
 
+var startTaskHas = check.Required[ecs.StartTaskInput]()
+
 func checkStart(in *ecs.StartTaskInput) error {
 	switch n := len(in.ContainerInstances); {
 	case n == 0:
@@ -137,5 +139,5 @@ func checkStart(in *ecs.StartTaskInput) error {
 	if err := checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags); err != nil {
 		return err
 	}
-	return check.Required(in)
+	return startTaskHas(in)
 }

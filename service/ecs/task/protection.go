@@ -25,13 +25,15 @@ const (
 // services, or one that is ending.
 const notValid = "TASK_NOT_VALID"
 
+var getTaskProtectionHas = check.Required[ecs.GetTaskProtectionInput]()
+
 // GetTaskProtection implements ecs.API.
 func (s *Service) GetTaskProtection(ctx context.Context, in *ecs.GetTaskProtectionInput) (*ecs.GetTaskProtectionOutput, error) {
 	_, tenant := call.From(ctx)
 	if err := checkList(in.Tasks, maxDescribed); err != nil {
 		return nil, err
 	}
-	if err := check.Required(in); err != nil {
+	if err := getTaskProtectionHas(in); err != nil {
 		return nil, err
 	}
 	now := s.Now()
@@ -91,8 +93,10 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *ecs.UpdateTaskPr
 	return out, nil
 }
 
+var updateTaskProtectionHas = check.Required[ecs.UpdateTaskProtectionInput]()
+
 func protect(in *ecs.UpdateTaskProtectionInput, now time.Time) (compute.Protection, error) {
-	if err := check.Required(in); err != nil {
+	if err := updateTaskProtectionHas(in); err != nil {
 		return compute.Protection{}, err
 	}
 	minutes := defaultProtection

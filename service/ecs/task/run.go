@@ -246,6 +246,8 @@ func (s *Service) room(ctx context.Context, t ref.Tenant, in *ecs.RunTaskInput) 
 	return full
 }
 
+var runTaskHas = check.Required[ecs.RunTaskInput]()
+
 // checkRun checks what a request says by itself.
 func checkRun(in *ecs.RunTaskInput) error {
 	switch {
@@ -259,7 +261,7 @@ func checkRun(in *ecs.RunTaskInput) error {
 	if err := checkCommon(in.ReferenceId, in.EnableExecuteCommand, in.VolumeConfigurations, in.PropagateTags); err != nil {
 		return err
 	}
-	return check.Required(in)
+	return runTaskHas(in)
 }
 
 func checkCommon(reference *string, exec *bool, volumes []ecs.TaskVolumeConfiguration, propagate *string) error {

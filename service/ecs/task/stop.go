@@ -16,10 +16,12 @@ import (
 // byUser is the reason of a task stopped without one.
 const byUser = "Task stopped by user"
 
+var stopTaskHas = check.Required[ecs.StopTaskInput]()
+
 // StopTask implements ecs.API.
 func (s *Service) StopTask(ctx context.Context, in *ecs.StopTaskInput) (*ecs.StopTaskOutput, error) {
 	_, tenant := call.From(ctx)
-	if err := check.Required(in); err != nil {
+	if err := stopTaskHas(in); err != nil {
 		return nil, err
 	}
 	now := s.Now()

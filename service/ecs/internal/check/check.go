@@ -6,50 +6,82 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"neargate/aws/ecs"
 	"neargate/service/internal/page"
 )
 
-// Required refuses a request, a pointer to its struct, in which a member that the
-// model requires is absent, at any depth. ECS words this itself, so that the front
-// door leaves it to the operations.
-func Required(in any) error {
-	if name := absent(reflect.ValueOf(in).Elem()); name != "" {
-		return ecs.InvalidParameterException(strings.ToUpper(name[:1]) + name[1:] + " can not be blank.")
+// Required returns a function that refuses a request in which a member that the model
+// requires is absent, at any depth. ECS words this itself, so that the front door leaves
+// it to the operations. What a request of this type must have is worked out once.
+func Required[T any]() func(in *T) error {
+	n := needs{}.of(reflect.TypeFor[T]())
+	return func(in *T) error {
+		if name := n.absent(reflect.ValueOf(in).Elem()); name != "" {
+			return ecs.InvalidParameterException(strings.ToUpper(name[:1]) + name[1:] + " can not be blank.")
+		}
+		return nil
 	}
-	return nil
+}
+
+// need is what a struct must have: members in the model's order.
+type need struct{ members []needed }
+
+type needed struct {
+	index    int
+	name     string
+	required bool
+	inside   *need // what it must have if it is there, or each of its elements
+}
+
+// needs are those worked out, also those that are being worked out: types can be recursive.
+type needs map[reflect.Type]*need
+
+func (all needs) of(t reflect.Type) *need {
+	if n, ok := all[t]; ok {
+		return n
+	}
+	n := &need{}
+	all[t] = n
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("aws"), ",")
+		if name == "" {
+			continue
+		}
+		m := needed{index: i, name: name, required: slices.Contains(strings.Split(options, ","), "required")}
+		if k := f.Type.Kind(); (k == reflect.Pointer || k == reflect.Slice) && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem() != reflect.TypeFor[time.Time]() {
+			m.inside = all.of(f.Type.Elem())
+		}
+		if m.required || m.inside != nil {
+			n.members = append(n.members, m)
+		}
+	}
+	return n
 }
 
 // absent returns the name of the first required member that v lacks, "" for none.
-func absent(v reflect.Value) string {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			return absent(v.Elem())
-		}
-	case reflect.Slice:
-		if v.Type().Elem().Kind() != reflect.Struct {
-			return ""
-		}
-		for i := range v.Len() {
-			if name := absent(v.Index(i)); name != "" {
+func (n *need) absent(v reflect.Value) string {
+	for i := range n.members {
+		m := &n.members[i]
+		f := v.Field(m.index)
+		switch {
+		case f.IsNil():
+			if m.required {
+				return m.name
+			}
+			continue
+		case m.inside == nil || len(m.inside.members) == 0:
+			continue
+		case f.Kind() == reflect.Pointer:
+			if name := m.inside.absent(f.Elem()); name != "" {
 				return name
 			}
+			continue
 		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("aws"), ",")
-			if name == "" {
-				continue
-			}
-			if v.Field(i).IsNil() {
-				if slices.Contains(strings.Split(options, ","), "required") {
-					return name
-				}
-				continue
-			}
-			if name := absent(v.Field(i)); name != "" {
+		for i := range f.Len() {
+			if name := m.inside.absent(f.Index(i)); name != "" {
 				return name
 			}
 		}

@@ -8,8 +8,9 @@ import (
 )
 
 func TestRequired(t *testing.T) {
+	required := Required[ecs.RegisterTaskDefinitionInput]()
 	container := ecs.ContainerDefinition{Ulimits: []ecs.Ulimit{{Name: new("nofile"), SoftLimit: new(int32(1)), HardLimit: new(int32(1))}}}
-	if err := Required(&ecs.RegisterTaskDefinitionInput{Family: new(""), ContainerDefinitions: []ecs.ContainerDefinition{container}}); err != nil {
+	if err := required(&ecs.RegisterTaskDefinitionInput{Family: new(""), ContainerDefinitions: []ecs.ContainerDefinition{container}}); err != nil {
 		t.Errorf("nothing is missing: %v", err)
 	}
 	container.Ulimits[0].Name = nil
@@ -20,7 +21,7 @@ func TestRequired(t *testing.T) {
 		"InvalidParameterException: SizeInGiB can not be blank.": {Family: new("f"), ContainerDefinitions: []ecs.ContainerDefinition{},
 			EphemeralStorage: &ecs.EphemeralStorage{}},
 	} {
-		if err := Required(in); err == nil || err.Error() != want {
+		if err := required(in); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

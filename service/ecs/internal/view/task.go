@@ -19,19 +19,40 @@ type Detail struct {
 	Tags   bool // the tags; otherwise the list is empty
 }
 
+// made is what a shown task points to beside its record, as one piece of memory.
+type made struct {
+	task, cluster, definition, instance string
+	cpu, memory, health                 string
+	gib                                 int32
+	ephemeral                           ecs.EphemeralStorage
+	ephemeralFargate                    ecs.TaskEphemeralStorage
+	attributes                          [1]ecs.Attribute
+	architecture                        string
+	attachments                         [1]ecs.Attachment
+	attachment                          string
+	details                             [6]ecs.KeyValuePair
+	names                               [6]string
+	overrides                           ecs.TaskOverride
+}
+
 // Task shows a task. What it returns points into the record, which must not be
 // assigned to afterwards.
 func Task(t *compute.Task, d Detail) ecs.Task {
-	arn := new(t.ARN())
+	m := &made{
+		task: t.ARN(), cluster: compute.ClusterARN(t.Account, t.Region, t.Cluster),
+		definition:   taskdef.ARN(t.Account, t.Region, t.Spec.Family, t.Spec.Revision),
+		architecture: "ecs.cpu-architecture", health: health(t.State.Health),
+	}
+	m.attributes[0] = ecs.Attribute{Name: &m.architecture, Value: text(&t.Spec.Architecture)}
 	w := ecs.Task{
-		Attachments:          attachments(t),
-		Attributes:           []ecs.Attribute{{Name: new("ecs.cpu-architecture"), Value: text(&t.Spec.Architecture)}},
+		Attachments:          attachments(t, m),
+		Attributes:           m.attributes[:],
 		AvailabilityZone:     text(&t.Zone),
 		CapacityProviderName: text(&t.Spec.CapacityProvider),
-		ClusterArn:           new(compute.ClusterARN(t.Account, t.Region, t.Cluster)),
+		ClusterArn:           &m.cluster,
 		Connectivity:         text(&t.State.Connectivity),
 		ConnectivityAt:       moment(&t.State.ConnectivityAt),
-		Containers:           containers(t, arn, d),
+		Containers:           containers(t, &m.task, d),
 		CreatedAt:            moment(&t.CreatedAt),
 		DesiredStatus:        text((*string)(&t.Intent.Desired)),
 		EnableExecuteCommand: &t.Spec.EnableExec,
@@ -39,7 +60,7 @@ func Task(t *compute.Task, d Detail) ecs.Task {
 		Group:                text(&t.Spec.Group),
 		LastStatus:           text((*string)(&t.State.Last)),
 		LaunchType:           text(&t.Spec.LaunchType),
-		Overrides:            overrides(t),
+		Overrides:            overrides(t, &m.overrides),
 		PlatformFamily:       text(&t.Spec.PlatformFamily),
 		PlatformVersion:      text(&t.Spec.PlatformVersion),
 		PullStartedAt:        moment(&t.State.PullStartedAt),
@@ -51,26 +72,30 @@ func Task(t *compute.Task, d Detail) ecs.Task {
 		StoppedReason:        text(&t.Intent.StopReason),
 		StoppingAt:           moment(&t.Intent.StoppingAt),
 		Tags:                 []ecs.Tag{},
-		TaskArn:              arn,
-		TaskDefinitionArn:    new(taskdef.ARN(t.Account, t.Region, t.Spec.Family, t.Spec.Revision)),
+		TaskArn:              &m.task,
+		TaskDefinitionArn:    &m.definition,
 		Version:              &t.State.Version,
 	}
 	if t.Spec.CPU > 0 {
-		w.Cpu = new(strconv.Itoa(t.Spec.CPU))
+		m.cpu = strconv.Itoa(t.Spec.CPU)
+		w.Cpu = &m.cpu
 	}
 	if t.Spec.Memory > 0 {
-		w.Memory = new(strconv.Itoa(t.Spec.Memory))
+		m.memory = strconv.Itoa(t.Spec.Memory)
+		w.Memory = &m.memory
 	}
 	if t.Spec.EphemeralGiB > 0 {
-		w.EphemeralStorage = &ecs.EphemeralStorage{SizeInGiB: new(int32(t.Spec.EphemeralGiB))}
-		w.FargateEphemeralStorage = &ecs.TaskEphemeralStorage{SizeInGiB: new(int32(t.Spec.EphemeralGiB))}
+		m.gib = int32(t.Spec.EphemeralGiB)
+		m.ephemeral, m.ephemeralFargate = ecs.EphemeralStorage{SizeInGiB: &m.gib}, ecs.TaskEphemeralStorage{SizeInGiB: &m.gib}
+		w.EphemeralStorage, w.FargateEphemeralStorage = &m.ephemeral, &m.ephemeralFargate
 	}
 	if t.Spec.Instance != "" {
 		in := compute.Instance{Account: t.Account, Region: t.Region, Cluster: t.Cluster, ID: t.Spec.Instance}
-		w.ContainerInstanceArn = new(in.ARN())
+		m.instance = in.ARN()
+		w.ContainerInstanceArn = &m.instance
 	}
 	if d.Health {
-		w.HealthStatus = new(health(t.State.Health))
+		w.HealthStatus = &m.health
 	}
 	if d.Tags {
 		w.Tags = tag.Show(t.Tags)
@@ -87,59 +112,62 @@ func StoppedTask(t *compute.Task) ecs.Task {
 	return w
 }
 
-func attachments(t *compute.Task) []ecs.Attachment {
+func attachments(t *compute.Task, m *made) []ecs.Attachment {
 	a := &t.Attachment
 	if a.ID == "" {
 		return []ecs.Attachment{}
 	}
-	details := make([]ecs.KeyValuePair, 0, 6)
-	for _, d := range [...]struct {
-		name  string
-		value *string
-	}{
-		{"subnetId", &a.Subnet}, {"networkInterfaceId", &a.ENI}, {"macAddress", &a.MAC},
-		{"privateDnsName", &a.PrivateDNS}, {"privateIPv4Address", &a.PrivateIP},
-		{"ipv6Address", &a.IPv6},
-	} {
-		if *d.value != "" {
-			details = append(details, ecs.KeyValuePair{Name: new(d.name), Value: d.value})
+	details := m.details[:0]
+	m.names = [...]string{"subnetId", "networkInterfaceId", "macAddress", "privateDnsName", "privateIPv4Address", "ipv6Address"}
+	for i, value := range [len(m.names)]*string{&a.Subnet, &a.ENI, &a.MAC, &a.PrivateDNS, &a.PrivateIP, &a.IPv6} {
+		if *value != "" {
+			details = append(details, ecs.KeyValuePair{Name: &m.names[i], Value: value})
 		}
 	}
-	return []ecs.Attachment{{
-		Id: &a.ID, Type: new("ElasticNetworkInterface"), Status: text((*string)(&a.Status)), Details: details,
-	}}
+	m.attachment = "ElasticNetworkInterface"
+	m.attachments[0] = ecs.Attachment{Id: &a.ID, Type: &m.attachment, Status: text((*string)(&a.Status)), Details: details}
+	return m.attachments[:]
+}
+
+// madeForContainer is what a shown container points to beside the task's record.
+type madeForContainer struct {
+	arn, health string
+	interfaces  [1]ecs.NetworkInterface
 }
 
 func containers(t *compute.Task, task *string, d Detail) []ecs.Container {
-	out := make([]ecs.Container, 0, len(t.Spec.Containers))
+	out := make([]ecs.Container, len(t.Spec.Containers))
+	parts := make([]madeForContainer, len(out))
 	for i := range t.Spec.Containers {
-		s := &t.Spec.Containers[i]
-		w := ecs.Container{
-			ContainerArn: new(t.ContainerARN(s.ID)), TaskArn: task, Name: &s.Name, Image: &s.Image,
+		s, m, w := &t.Spec.Containers[i], &parts[i], &out[i]
+		m.arn = t.ContainerARN(s.ID)
+		*w = ecs.Container{
+			ContainerArn: &m.arn, TaskArn: task, Name: &s.Name, Image: &s.Image,
 			Cpu: text(&s.CPU), Memory: text(&s.Memory), MemoryReservation: text(&s.Reservation),
-			NetworkInterfaces: []ecs.NetworkInterface{},
+			NetworkInterfaces: m.interfaces[:0],
 		}
 		if t.Attachment.PrivateIP != "" {
-			w.NetworkInterfaces = append(w.NetworkInterfaces, ecs.NetworkInterface{
+			m.interfaces[0] = ecs.NetworkInterface{
 				AttachmentId: &t.Attachment.ID, PrivateIpv4Address: &t.Attachment.PrivateIP, Ipv6Address: text(&t.Attachment.IPv6),
-			})
+			}
+			w.NetworkInterfaces = m.interfaces[:]
 		}
 		if i < len(t.State.Containers) {
-			observed(&w, &t.State.Containers[i], d)
+			observed(w, m, &t.State.Containers[i], d)
 		}
-		out = append(out, w)
 	}
 	return out
 }
 
-func observed(w *ecs.Container, s *compute.ContainerState, d Detail) {
+func observed(w *ecs.Container, m *madeForContainer, s *compute.ContainerState, d Detail) {
 	w.LastStatus, w.ExitCode, w.Reason = text((*string)(&s.Last)), s.ExitCode, text(&s.Reason)
 	w.RuntimeId, w.ImageDigest = text(&s.RuntimeID), text(&s.ImageDigest)
 	if s.Started {
 		w.NetworkBindings = []ecs.NetworkBinding{}
 	}
 	if d.Health {
-		w.HealthStatus = new(health(s.Health))
+		m.health = health(s.Health)
+		w.HealthStatus = &m.health
 	}
 }
 
@@ -147,14 +175,13 @@ func observed(w *ecs.Container, s *compute.ContainerState, d Detail) {
 var wireOverride = convert.Func[ecs.TaskOverride, taskdef.Override]()
 
 // overrides shows what the task changed of its definition, every container named.
-func overrides(t *compute.Task) *ecs.TaskOverride {
-	var w ecs.TaskOverride
+func overrides(t *compute.Task, w *ecs.TaskOverride) *ecs.TaskOverride {
 	if t.Spec.Overrides != nil {
 		var o taskdef.Override
 		if err := json.Unmarshal(t.Spec.Overrides, &o); err != nil {
 			panic(err) // launch.Task wrote it
 		}
-		w = wireOverride(&o)
+		*w = wireOverride(&o)
 	}
 	w.InferenceAcceleratorOverrides = []ecs.InferenceAcceleratorOverride{}
 	given := w.ContainerOverrides
@@ -168,7 +195,7 @@ func overrides(t *compute.Task) *ecs.TaskOverride {
 		}
 		w.ContainerOverrides = append(w.ContainerOverrides, one)
 	}
-	return &w
+	return w
 }
 
 func health(s string) string {
