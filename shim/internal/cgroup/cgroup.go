@@ -184,6 +184,20 @@ func Weight(shares int) int {
 	return 1 + (shares-2)*9999/262142
 }
 
+// Hasten makes the next moves of processes between groups quick, of whatever process,
+// with version 1: the first one after a while waits for all processors, some ten
+// milliseconds. It moves this process to where it is, so nobody else may move it
+// meanwhile.
+func Hasten() {
+	b, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(f) == 3 && f[1] == "pids" {
+			_ = write(filepath.Join(mounted, "pids", f[2]), "cgroup.procs", "0")
+		}
+	}
+}
+
 // OOMKills is how often the kernel killed a process of the group for want of
 // memory.
 func (g Group) OOMKills() int {

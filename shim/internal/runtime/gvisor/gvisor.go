@@ -61,6 +61,7 @@ type gvisor struct {
 	booted   chan struct{}
 
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
+	hasty  sync.WaitGroup // what moves this process before gVisor does
 	memory memory
 
 	cpu split
@@ -123,6 +124,7 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	g.hasty.Go(cgroup.Hasten)
 	if err := g.shareDisk(); err != nil {
 		return err
 	}
@@ -181,6 +183,7 @@ func (g *gvisor) Open() error {
 
 // makeRoot makes the sandbox, with spawning held.
 func (g *gvisor) makeRoot(args container.Args) {
+	g.hasty.Wait()
 	root, err := container.New(g.conf, args)
 	g.mu.Lock()
 	defer g.mu.Unlock()
