@@ -5,6 +5,7 @@
 #   make build sandboxes   only the programs, in bin/; bin/neargate up -h says how to run them
 #   make test      everything CI checks, installing what it needs
 #   make check     the quick part: vet, staticcheck, architecture, unit tests
+#   make thorough  the unit tests that take longer, such as those of namespaces and sandboxes
 #   make e2e       stories with the real clients against a real daemon
 #   make conformance   the OCI Distribution Specification's suite against the registry
 #   make generate  rewrite aws/ and docs/coverage.md from models/
@@ -60,7 +61,7 @@ down: build
 	scripts/registry.sh stop
 
 .PHONY: test
-test: check generated e2e
+test: check thorough generated e2e
 
 .PHONY: check
 check: $(BIN)/staticcheck
@@ -68,9 +69,18 @@ check: $(BIN)/staticcheck
 	$(GO) vet ./...
 	$(BIN)/staticcheck ./...
 	scripts/need.sh cc nft ext4
-	$(GO) test -timeout 30m ./...
+	$(GO) test -short -timeout 30m ./...
 	cd shim/api && $(GO) vet ./... && $(GO) test ./...
 	cd shim && $(GO) vet ./... && $(GO) test -timeout 30m ./...
+
+# The tests of which check runs a part: they make namespaces and sandboxes, kill
+# processes many times, and live days of a cluster.
+THOROUGH := ./dataplane/... ./node/... ./sim ./store/etcd ./wire/sigv4
+
+.PHONY: thorough
+thorough:
+	scripts/need.sh cc nft ext4
+	$(GO) test -timeout 30m $(THOROUGH)
 
 .PHONY: generate
 generate:

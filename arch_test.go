@@ -495,3 +495,39 @@ func under(dir string, roots []string) bool {
 	}
 	return false
 }
+
+// TestThorough: tests that make check shortens are run whole by make thorough.
+func TestThorough(t *testing.T) {
+	b, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(b), "THOROUGH :=")
+	list, _, _ = strings.Cut(list, "\n")
+	var roots []string
+	for pattern := range strings.FieldsSeq(list) {
+		roots = append(roots, strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/..."))
+	}
+	shortened := 0
+	err = filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "e2e", "shim"}, p):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(p, ".go") || p == "arch_test.go":
+			return nil
+		}
+		text, err := os.ReadFile(p)
+		if err == nil && strings.Contains(string(text), "testing.Short()") {
+			shortened++
+			if !under(filepath.ToSlash(filepath.Dir(p)), roots) {
+				t.Errorf("%s: make thorough does not run the tests of its package", p)
+			}
+		}
+		return err
+	})
+	if err != nil || shortened == 0 {
+		t.Errorf("%d shortened, %v", shortened, err)
+	}
+}

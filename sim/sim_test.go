@@ -15,6 +15,9 @@ func seeds(n int) []uint64 {
 	if *seed != 0 {
 		return []uint64{*seed}
 	}
+	if testing.Short() {
+		n = 1
+	}
 	var s []uint64
 	for i := range n {
 		s = append(s, uint64(i)+1)
@@ -58,7 +61,11 @@ func TestDays(t *testing.T) {
 		w.Faults = true
 		w.Services(3)
 		w.Load(5 * time.Minute)
-		run(t, w, 48*time.Hour)
+		long := 48 * time.Hour
+		if testing.Short() {
+			long = 6 * time.Hour
+		}
+		run(t, w, long)
 		t.Logf("seed %d: %s", s, w.Summary())
 	}
 }

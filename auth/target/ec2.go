@@ -37,6 +37,7 @@ var ec2Rules = rules{
 			return out
 		}, "CreateTags", "DeleteTags"),
 		vpcResources,
+		groupResources,
 		insightResources,
 		flowResources,
 	),
@@ -51,6 +52,7 @@ func ec2Type(id string) string {
 		"eipalloc": "elastic-ip", "nat": "natgateway", "eigw": "egress-only-internet-gateway", "vpce": "vpc-endpoint", "pl": "prefix-list",
 		"pcx": "vpc-peering-connection", "fl": "vpc-flow-log",
 		"nip": "network-insights-path", "nia": "network-insights-analysis",
+		"scr": "subnet-cidr-reservation",
 	}[prefix]; ok {
 		return t
 	}

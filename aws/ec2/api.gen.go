@@ -21,9 +21,11 @@ type API interface {
 	AssociateDhcpOptions(context.Context, *AssociateDhcpOptionsInput) (*AssociateDhcpOptionsOutput, error)
 	AssociateNatGatewayAddress(context.Context, *AssociateNatGatewayAddressInput) (*AssociateNatGatewayAddressOutput, error)
 	AssociateRouteTable(context.Context, *AssociateRouteTableInput) (*AssociateRouteTableOutput, error)
+	AssociateSecurityGroupVpc(context.Context, *AssociateSecurityGroupVpcInput) (*AssociateSecurityGroupVpcOutput, error)
 	AssociateSubnetCidrBlock(context.Context, *AssociateSubnetCidrBlockInput) (*AssociateSubnetCidrBlockOutput, error)
 	AssociateVpcCidrBlock(context.Context, *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error)
 	AttachInternetGateway(context.Context, *AttachInternetGatewayInput) (*AttachInternetGatewayOutput, error)
+	AttachNetworkInterface(context.Context, *AttachNetworkInterfaceInput) (*AttachNetworkInterfaceOutput, error)
 	AuthorizeSecurityGroupEgress(context.Context, *AuthorizeSecurityGroupEgressInput) (*AuthorizeSecurityGroupEgressOutput, error)
 	AuthorizeSecurityGroupIngress(context.Context, *AuthorizeSecurityGroupIngressInput) (*AuthorizeSecurityGroupIngressOutput, error)
 	CreateDefaultSubnet(context.Context, *CreateDefaultSubnetInput) (*CreateDefaultSubnetOutput, error)
@@ -42,6 +44,7 @@ type API interface {
 	CreateRouteTable(context.Context, *CreateRouteTableInput) (*CreateRouteTableOutput, error)
 	CreateSecurityGroup(context.Context, *CreateSecurityGroupInput) (*CreateSecurityGroupOutput, error)
 	CreateSubnet(context.Context, *CreateSubnetInput) (*CreateSubnetOutput, error)
+	CreateSubnetCidrReservation(context.Context, *CreateSubnetCidrReservationInput) (*CreateSubnetCidrReservationOutput, error)
 	CreateTags(context.Context, *CreateTagsInput) (*CreateTagsOutput, error)
 	CreateVpc(context.Context, *CreateVpcInput) (*CreateVpcOutput, error)
 	CreateVpcEndpoint(context.Context, *CreateVpcEndpointInput) (*CreateVpcEndpointOutput, error)
@@ -61,6 +64,7 @@ type API interface {
 	DeleteRouteTable(context.Context, *DeleteRouteTableInput) (*DeleteRouteTableOutput, error)
 	DeleteSecurityGroup(context.Context, *DeleteSecurityGroupInput) (*DeleteSecurityGroupOutput, error)
 	DeleteSubnet(context.Context, *DeleteSubnetInput) (*DeleteSubnetOutput, error)
+	DeleteSubnetCidrReservation(context.Context, *DeleteSubnetCidrReservationInput) (*DeleteSubnetCidrReservationOutput, error)
 	DeleteTags(context.Context, *DeleteTagsInput) (*DeleteTagsOutput, error)
 	DeleteVpc(context.Context, *DeleteVpcInput) (*DeleteVpcOutput, error)
 	DeleteVpcEndpoints(context.Context, *DeleteVpcEndpointsInput) (*DeleteVpcEndpointsOutput, error)
@@ -83,7 +87,9 @@ type API interface {
 	DescribePrefixLists(context.Context, *DescribePrefixListsInput) (*DescribePrefixListsOutput, error)
 	DescribeRegions(context.Context, *DescribeRegionsInput) (*DescribeRegionsOutput, error)
 	DescribeRouteTables(context.Context, *DescribeRouteTablesInput) (*DescribeRouteTablesOutput, error)
+	DescribeSecurityGroupReferences(context.Context, *DescribeSecurityGroupReferencesInput) (*DescribeSecurityGroupReferencesOutput, error)
 	DescribeSecurityGroupRules(context.Context, *DescribeSecurityGroupRulesInput) (*DescribeSecurityGroupRulesOutput, error)
+	DescribeSecurityGroupVpcAssociations(context.Context, *DescribeSecurityGroupVpcAssociationsInput) (*DescribeSecurityGroupVpcAssociationsOutput, error)
 	DescribeSecurityGroups(context.Context, *DescribeSecurityGroupsInput) (*DescribeSecurityGroupsOutput, error)
 	DescribeStaleSecurityGroups(context.Context, *DescribeStaleSecurityGroupsInput) (*DescribeStaleSecurityGroupsOutput, error)
 	DescribeSubnets(context.Context, *DescribeSubnetsInput) (*DescribeSubnetsOutput, error)
@@ -94,14 +100,17 @@ type API interface {
 	DescribeVpcPeeringConnections(context.Context, *DescribeVpcPeeringConnectionsInput) (*DescribeVpcPeeringConnectionsOutput, error)
 	DescribeVpcs(context.Context, *DescribeVpcsInput) (*DescribeVpcsOutput, error)
 	DetachInternetGateway(context.Context, *DetachInternetGatewayInput) (*DetachInternetGatewayOutput, error)
+	DetachNetworkInterface(context.Context, *DetachNetworkInterfaceInput) (*DetachNetworkInterfaceOutput, error)
 	DisassociateAddress(context.Context, *DisassociateAddressInput) (*DisassociateAddressOutput, error)
 	DisassociateNatGatewayAddress(context.Context, *DisassociateNatGatewayAddressInput) (*DisassociateNatGatewayAddressOutput, error)
 	DisassociateRouteTable(context.Context, *DisassociateRouteTableInput) (*DisassociateRouteTableOutput, error)
+	DisassociateSecurityGroupVpc(context.Context, *DisassociateSecurityGroupVpcInput) (*DisassociateSecurityGroupVpcOutput, error)
 	DisassociateSubnetCidrBlock(context.Context, *DisassociateSubnetCidrBlockInput) (*DisassociateSubnetCidrBlockOutput, error)
 	DisassociateVpcCidrBlock(context.Context, *DisassociateVpcCidrBlockInput) (*DisassociateVpcCidrBlockOutput, error)
 	GetManagedPrefixListAssociations(context.Context, *GetManagedPrefixListAssociationsInput) (*GetManagedPrefixListAssociationsOutput, error)
 	GetManagedPrefixListEntries(context.Context, *GetManagedPrefixListEntriesInput) (*GetManagedPrefixListEntriesOutput, error)
 	GetSecurityGroupsForVpc(context.Context, *GetSecurityGroupsForVpcInput) (*GetSecurityGroupsForVpcOutput, error)
+	GetSubnetCidrReservations(context.Context, *GetSubnetCidrReservationsInput) (*GetSubnetCidrReservationsOutput, error)
 	ModifyManagedPrefixList(context.Context, *ModifyManagedPrefixListInput) (*ModifyManagedPrefixListOutput, error)
 	ModifyNetworkInterfaceAttribute(context.Context, *ModifyNetworkInterfaceAttributeInput) (*ModifyNetworkInterfaceAttributeOutput, error)
 	ModifySecurityGroupRules(context.Context, *ModifySecurityGroupRulesInput) (*ModifySecurityGroupRulesOutput, error)
@@ -116,6 +125,7 @@ type API interface {
 	ReplaceNetworkAclEntry(context.Context, *ReplaceNetworkAclEntryInput) (*ReplaceNetworkAclEntryOutput, error)
 	ReplaceRoute(context.Context, *ReplaceRouteInput) (*ReplaceRouteOutput, error)
 	ReplaceRouteTableAssociation(context.Context, *ReplaceRouteTableAssociationInput) (*ReplaceRouteTableAssociationOutput, error)
+	ResetNetworkInterfaceAttribute(context.Context, *ResetNetworkInterfaceAttributeInput) (*ResetNetworkInterfaceAttributeOutput, error)
 	RestoreManagedPrefixListVersion(context.Context, *RestoreManagedPrefixListVersionInput) (*RestoreManagedPrefixListVersionOutput, error)
 	RevokeSecurityGroupEgress(context.Context, *RevokeSecurityGroupEgressInput) (*RevokeSecurityGroupEgressOutput, error)
 	RevokeSecurityGroupIngress(context.Context, *RevokeSecurityGroupIngressInput) (*RevokeSecurityGroupIngressOutput, error)
@@ -147,9 +157,11 @@ func Describe(api API) shape.Service {
 			shape.Void("AssociateDhcpOptions", api.AssociateDhcpOptions),
 			shape.Op("AssociateNatGatewayAddress", api.AssociateNatGatewayAddress),
 			shape.Op("AssociateRouteTable", api.AssociateRouteTable),
+			shape.Op("AssociateSecurityGroupVpc", api.AssociateSecurityGroupVpc),
 			shape.Op("AssociateSubnetCidrBlock", api.AssociateSubnetCidrBlock),
 			shape.Op("AssociateVpcCidrBlock", api.AssociateVpcCidrBlock),
 			shape.Void("AttachInternetGateway", api.AttachInternetGateway),
+			shape.Op("AttachNetworkInterface", api.AttachNetworkInterface),
 			shape.Op("AuthorizeSecurityGroupEgress", api.AuthorizeSecurityGroupEgress),
 			shape.Op("AuthorizeSecurityGroupIngress", api.AuthorizeSecurityGroupIngress),
 			shape.Op("CreateDefaultSubnet", api.CreateDefaultSubnet),
@@ -168,6 +180,7 @@ func Describe(api API) shape.Service {
 			shape.Op("CreateRouteTable", api.CreateRouteTable),
 			shape.Op("CreateSecurityGroup", api.CreateSecurityGroup),
 			shape.Op("CreateSubnet", api.CreateSubnet),
+			shape.Op("CreateSubnetCidrReservation", api.CreateSubnetCidrReservation),
 			shape.Void("CreateTags", api.CreateTags),
 			shape.Op("CreateVpc", api.CreateVpc),
 			shape.Op("CreateVpcEndpoint", api.CreateVpcEndpoint),
@@ -187,6 +200,7 @@ func Describe(api API) shape.Service {
 			shape.Void("DeleteRouteTable", api.DeleteRouteTable),
 			shape.Op("DeleteSecurityGroup", api.DeleteSecurityGroup),
 			shape.Void("DeleteSubnet", api.DeleteSubnet),
+			shape.Op("DeleteSubnetCidrReservation", api.DeleteSubnetCidrReservation),
 			shape.Void("DeleteTags", api.DeleteTags),
 			shape.Void("DeleteVpc", api.DeleteVpc),
 			shape.Op("DeleteVpcEndpoints", api.DeleteVpcEndpoints),
@@ -209,7 +223,9 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribePrefixLists", api.DescribePrefixLists),
 			shape.Op("DescribeRegions", api.DescribeRegions),
 			shape.Op("DescribeRouteTables", api.DescribeRouteTables),
+			shape.Op("DescribeSecurityGroupReferences", api.DescribeSecurityGroupReferences),
 			shape.Op("DescribeSecurityGroupRules", api.DescribeSecurityGroupRules),
+			shape.Op("DescribeSecurityGroupVpcAssociations", api.DescribeSecurityGroupVpcAssociations),
 			shape.Op("DescribeSecurityGroups", api.DescribeSecurityGroups),
 			shape.Op("DescribeStaleSecurityGroups", api.DescribeStaleSecurityGroups),
 			shape.Op("DescribeSubnets", api.DescribeSubnets),
@@ -220,14 +236,17 @@ func Describe(api API) shape.Service {
 			shape.Op("DescribeVpcPeeringConnections", api.DescribeVpcPeeringConnections),
 			shape.Op("DescribeVpcs", api.DescribeVpcs),
 			shape.Void("DetachInternetGateway", api.DetachInternetGateway),
+			shape.Void("DetachNetworkInterface", api.DetachNetworkInterface),
 			shape.Void("DisassociateAddress", api.DisassociateAddress),
 			shape.Op("DisassociateNatGatewayAddress", api.DisassociateNatGatewayAddress),
 			shape.Void("DisassociateRouteTable", api.DisassociateRouteTable),
+			shape.Op("DisassociateSecurityGroupVpc", api.DisassociateSecurityGroupVpc),
 			shape.Op("DisassociateSubnetCidrBlock", api.DisassociateSubnetCidrBlock),
 			shape.Op("DisassociateVpcCidrBlock", api.DisassociateVpcCidrBlock),
 			shape.Op("GetManagedPrefixListAssociations", api.GetManagedPrefixListAssociations),
 			shape.Op("GetManagedPrefixListEntries", api.GetManagedPrefixListEntries),
 			shape.Op("GetSecurityGroupsForVpc", api.GetSecurityGroupsForVpc),
+			shape.Op("GetSubnetCidrReservations", api.GetSubnetCidrReservations),
 			shape.Op("ModifyManagedPrefixList", api.ModifyManagedPrefixList),
 			shape.Void("ModifyNetworkInterfaceAttribute", api.ModifyNetworkInterfaceAttribute),
 			shape.Op("ModifySecurityGroupRules", api.ModifySecurityGroupRules),
@@ -242,6 +261,7 @@ func Describe(api API) shape.Service {
 			shape.Void("ReplaceNetworkAclEntry", api.ReplaceNetworkAclEntry),
 			shape.Void("ReplaceRoute", api.ReplaceRoute),
 			shape.Op("ReplaceRouteTableAssociation", api.ReplaceRouteTableAssociation),
+			shape.Void("ResetNetworkInterfaceAttribute", api.ResetNetworkInterfaceAttribute),
 			shape.Op("RestoreManagedPrefixListVersion", api.RestoreManagedPrefixListVersion),
 			shape.Op("RevokeSecurityGroupEgress", api.RevokeSecurityGroupEgress),
 			shape.Op("RevokeSecurityGroupIngress", api.RevokeSecurityGroupIngress),

@@ -291,6 +291,18 @@ type AssociateRouteTableOutput struct {
 	AssociationState *RouteTableAssociationState `aws:"AssociationState" xml:"associationState"`
 }
 
+// AssociateSecurityGroupVpcInput is the AWS shape com.amazonaws.ec2#AssociateSecurityGroupVpcRequest.
+type AssociateSecurityGroupVpcInput struct {
+	DryRun  *bool   `aws:"DryRun"`
+	GroupId *string `aws:"GroupId,required"`
+	VpcId   *string `aws:"VpcId,required"`
+}
+
+// AssociateSecurityGroupVpcOutput is the AWS shape com.amazonaws.ec2#AssociateSecurityGroupVpcResult.
+type AssociateSecurityGroupVpcOutput struct {
+	State *string `aws:"State" xml:"state"`
+}
+
 // AssociateSubnetCidrBlockInput is the AWS shape com.amazonaws.ec2#AssociateSubnetCidrBlockRequest.
 type AssociateSubnetCidrBlockInput struct {
 	Ipv6CidrBlock     *string `aws:"Ipv6CidrBlock"`
@@ -335,6 +347,23 @@ type AttachInternetGatewayInput struct {
 
 // AttachInternetGatewayOutput is empty: the model names no shape for it.
 type AttachInternetGatewayOutput struct{}
+
+// AttachNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#AttachNetworkInterfaceRequest.
+type AttachNetworkInterfaceInput struct {
+	DeviceIndex         *int32               `aws:"DeviceIndex,required"`
+	DryRun              *bool                `aws:"DryRun"`
+	EnaQueueCount       *int32               `aws:"EnaQueueCount"`
+	EnaSrdSpecification *EnaSrdSpecification `aws:"EnaSrdSpecification"`
+	InstanceId          *string              `aws:"InstanceId,required"`
+	NetworkCardIndex    *int32               `aws:"NetworkCardIndex"`
+	NetworkInterfaceId  *string              `aws:"NetworkInterfaceId,required"`
+}
+
+// AttachNetworkInterfaceOutput is the AWS shape com.amazonaws.ec2#AttachNetworkInterfaceResult.
+type AttachNetworkInterfaceOutput struct {
+	AttachmentId     *string `aws:"AttachmentId" xml:"attachmentId"`
+	NetworkCardIndex *int32  `aws:"NetworkCardIndex" xml:"networkCardIndex"`
+}
 
 // AttachmentEnaSrdSpecification is the AWS shape com.amazonaws.ec2#AttachmentEnaSrdSpecification.
 type AttachmentEnaSrdSpecification struct {
@@ -724,6 +753,21 @@ type CreateSecurityGroupOutput struct {
 	Tags             []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
+// CreateSubnetCidrReservationInput is the AWS shape com.amazonaws.ec2#CreateSubnetCidrReservationRequest.
+type CreateSubnetCidrReservationInput struct {
+	Cidr              *string            `aws:"Cidr,required"`
+	Description       *string            `aws:"Description"`
+	DryRun            *bool              `aws:"DryRun"`
+	ReservationType   *string            `aws:"ReservationType,required,enum=explicit|prefix"`
+	SubnetId          *string            `aws:"SubnetId,required"`
+	TagSpecifications []TagSpecification `aws:"TagSpecifications" form:"TagSpecification"`
+}
+
+// CreateSubnetCidrReservationOutput is the AWS shape com.amazonaws.ec2#CreateSubnetCidrReservationResult.
+type CreateSubnetCidrReservationOutput struct {
+	SubnetCidrReservation *SubnetCidrReservation `aws:"SubnetCidrReservation" xml:"subnetCidrReservation"`
+}
+
 // CreateSubnetInput is the AWS shape com.amazonaws.ec2#CreateSubnetRequest.
 type CreateSubnetInput struct {
 	AvailabilityZone   *string            `aws:"AvailabilityZone"`
@@ -965,6 +1009,17 @@ type DeleteSecurityGroupInput struct {
 type DeleteSecurityGroupOutput struct {
 	GroupId *string `aws:"GroupId" xml:"groupId"`
 	Return  *bool   `aws:"Return" xml:"return"`
+}
+
+// DeleteSubnetCidrReservationInput is the AWS shape com.amazonaws.ec2#DeleteSubnetCidrReservationRequest.
+type DeleteSubnetCidrReservationInput struct {
+	DryRun                  *bool   `aws:"DryRun"`
+	SubnetCidrReservationId *string `aws:"SubnetCidrReservationId,required"`
+}
+
+// DeleteSubnetCidrReservationOutput is the AWS shape com.amazonaws.ec2#DeleteSubnetCidrReservationResult.
+type DeleteSubnetCidrReservationOutput struct {
+	DeletedSubnetCidrReservation *SubnetCidrReservation `aws:"DeletedSubnetCidrReservation" xml:"deletedSubnetCidrReservation"`
 }
 
 // DeleteSubnetInput is the AWS shape com.amazonaws.ec2#DeleteSubnetRequest.
@@ -1284,6 +1339,17 @@ type DescribeRouteTablesOutput struct {
 	RouteTables []RouteTable `aws:"RouteTables" xml:"routeTableSet" item:"item"`
 }
 
+// DescribeSecurityGroupReferencesInput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupReferencesRequest.
+type DescribeSecurityGroupReferencesInput struct {
+	DryRun  *bool    `aws:"DryRun"`
+	GroupId []string `aws:"GroupId,required"`
+}
+
+// DescribeSecurityGroupReferencesOutput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupReferencesResult.
+type DescribeSecurityGroupReferencesOutput struct {
+	SecurityGroupReferenceSet []SecurityGroupReference `aws:"SecurityGroupReferenceSet" xml:"securityGroupReferenceSet" item:"item"`
+}
+
 // DescribeSecurityGroupRulesInput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupRulesRequest.
 type DescribeSecurityGroupRulesInput struct {
 	DryRun               *bool    `aws:"DryRun"`
@@ -1297,6 +1363,20 @@ type DescribeSecurityGroupRulesInput struct {
 type DescribeSecurityGroupRulesOutput struct {
 	NextToken          *string             `aws:"NextToken" xml:"nextToken"`
 	SecurityGroupRules []SecurityGroupRule `aws:"SecurityGroupRules" xml:"securityGroupRuleSet" item:"item"`
+}
+
+// DescribeSecurityGroupVpcAssociationsInput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupVpcAssociationsRequest.
+type DescribeSecurityGroupVpcAssociationsInput struct {
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
+	MaxResults *int32   `aws:"MaxResults"`
+	NextToken  *string  `aws:"NextToken"`
+}
+
+// DescribeSecurityGroupVpcAssociationsOutput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupVpcAssociationsResult.
+type DescribeSecurityGroupVpcAssociationsOutput struct {
+	NextToken                    *string                       `aws:"NextToken" xml:"nextToken"`
+	SecurityGroupVpcAssociations []SecurityGroupVpcAssociation `aws:"SecurityGroupVpcAssociations" xml:"securityGroupVpcAssociationSet" item:"item"`
 }
 
 // DescribeSecurityGroupsInput is the AWS shape com.amazonaws.ec2#DescribeSecurityGroupsRequest.
@@ -1459,6 +1539,16 @@ type DetachInternetGatewayInput struct {
 // DetachInternetGatewayOutput is empty: the model names no shape for it.
 type DetachInternetGatewayOutput struct{}
 
+// DetachNetworkInterfaceInput is the AWS shape com.amazonaws.ec2#DetachNetworkInterfaceRequest.
+type DetachNetworkInterfaceInput struct {
+	AttachmentId *string `aws:"AttachmentId,required"`
+	DryRun       *bool   `aws:"DryRun"`
+	Force        *bool   `aws:"Force"`
+}
+
+// DetachNetworkInterfaceOutput is empty: the model names no shape for it.
+type DetachNetworkInterfaceOutput struct{}
+
 // DhcpConfiguration is the AWS shape com.amazonaws.ec2#DhcpConfiguration.
 type DhcpConfiguration struct {
 	Key    *string          `aws:"Key" xml:"key"`
@@ -1505,6 +1595,18 @@ type DisassociateRouteTableInput struct {
 
 // DisassociateRouteTableOutput is empty: the model names no shape for it.
 type DisassociateRouteTableOutput struct{}
+
+// DisassociateSecurityGroupVpcInput is the AWS shape com.amazonaws.ec2#DisassociateSecurityGroupVpcRequest.
+type DisassociateSecurityGroupVpcInput struct {
+	DryRun  *bool   `aws:"DryRun"`
+	GroupId *string `aws:"GroupId,required"`
+	VpcId   *string `aws:"VpcId,required"`
+}
+
+// DisassociateSecurityGroupVpcOutput is the AWS shape com.amazonaws.ec2#DisassociateSecurityGroupVpcResult.
+type DisassociateSecurityGroupVpcOutput struct {
+	State *string `aws:"State" xml:"state"`
+}
 
 // DisassociateSubnetCidrBlockInput is the AWS shape com.amazonaws.ec2#DisassociateSubnetCidrBlockRequest.
 type DisassociateSubnetCidrBlockInput struct {
@@ -1728,6 +1830,22 @@ type GetSecurityGroupsForVpcInput struct {
 type GetSecurityGroupsForVpcOutput struct {
 	NextToken            *string               `aws:"NextToken" xml:"nextToken"`
 	SecurityGroupForVpcs []SecurityGroupForVpc `aws:"SecurityGroupForVpcs" xml:"securityGroupForVpcSet" item:"item"`
+}
+
+// GetSubnetCidrReservationsInput is the AWS shape com.amazonaws.ec2#GetSubnetCidrReservationsRequest.
+type GetSubnetCidrReservationsInput struct {
+	DryRun     *bool    `aws:"DryRun"`
+	Filters    []Filter `aws:"Filters" form:"Filter"`
+	MaxResults *int32   `aws:"MaxResults,range=5:1000"`
+	NextToken  *string  `aws:"NextToken"`
+	SubnetId   *string  `aws:"SubnetId,required"`
+}
+
+// GetSubnetCidrReservationsOutput is the AWS shape com.amazonaws.ec2#GetSubnetCidrReservationsResult.
+type GetSubnetCidrReservationsOutput struct {
+	NextToken                  *string                 `aws:"NextToken" xml:"nextToken"`
+	SubnetIpv4CidrReservations []SubnetCidrReservation `aws:"SubnetIpv4CidrReservations" xml:"subnetIpv4CidrReservationSet" item:"item"`
+	SubnetIpv6CidrReservations []SubnetCidrReservation `aws:"SubnetIpv6CidrReservations" xml:"subnetIpv6CidrReservationSet" item:"item"`
 }
 
 // GroupIdentifier is the AWS shape com.amazonaws.ec2#GroupIdentifier.
@@ -2435,6 +2553,16 @@ type RequestFilterPortRange struct {
 	ToPort   *int32 `aws:"ToPort,range=0:65535"`
 }
 
+// ResetNetworkInterfaceAttributeInput is the AWS shape com.amazonaws.ec2#ResetNetworkInterfaceAttributeRequest.
+type ResetNetworkInterfaceAttributeInput struct {
+	DryRun             *bool   `aws:"DryRun"`
+	NetworkInterfaceId *string `aws:"NetworkInterfaceId,required"`
+	SourceDestCheck    *string `aws:"SourceDestCheck"`
+}
+
+// ResetNetworkInterfaceAttributeOutput is empty: the model names no shape for it.
+type ResetNetworkInterfaceAttributeOutput struct{}
+
 // RestoreManagedPrefixListVersionInput is the AWS shape com.amazonaws.ec2#RestoreManagedPrefixListVersionRequest.
 type RestoreManagedPrefixListVersionInput struct {
 	CurrentVersion  *int64  `aws:"CurrentVersion,required"`
@@ -2603,6 +2731,14 @@ type SecurityGroupIdentifier struct {
 	GroupName *string `aws:"GroupName" xml:"groupName"`
 }
 
+// SecurityGroupReference is the AWS shape com.amazonaws.ec2#SecurityGroupReference.
+type SecurityGroupReference struct {
+	GroupId                *string `aws:"GroupId" xml:"groupId"`
+	ReferencingVpcId       *string `aws:"ReferencingVpcId" xml:"referencingVpcId"`
+	TransitGatewayId       *string `aws:"TransitGatewayId" xml:"transitGatewayId"`
+	VpcPeeringConnectionId *string `aws:"VpcPeeringConnectionId" xml:"vpcPeeringConnectionId"`
+}
+
 // SecurityGroupRule is the AWS shape com.amazonaws.ec2#SecurityGroupRule.
 type SecurityGroupRule struct {
 	CidrIpv4             *string                  `aws:"CidrIpv4" xml:"cidrIpv4"`
@@ -2643,6 +2779,16 @@ type SecurityGroupRuleRequest struct {
 type SecurityGroupRuleUpdate struct {
 	SecurityGroupRule   *SecurityGroupRuleRequest `aws:"SecurityGroupRule"`
 	SecurityGroupRuleId *string                   `aws:"SecurityGroupRuleId,required"`
+}
+
+// SecurityGroupVpcAssociation is the AWS shape com.amazonaws.ec2#SecurityGroupVpcAssociation.
+type SecurityGroupVpcAssociation struct {
+	GroupId      *string `aws:"GroupId" xml:"groupId"`
+	GroupOwnerId *string `aws:"GroupOwnerId" xml:"groupOwnerId"`
+	State        *string `aws:"State" xml:"state"`
+	StateReason  *string `aws:"StateReason" xml:"stateReason"`
+	VpcId        *string `aws:"VpcId" xml:"vpcId"`
+	VpcOwnerId   *string `aws:"VpcOwnerId" xml:"vpcOwnerId"`
 }
 
 // ServiceDetail is the AWS shape com.amazonaws.ec2#ServiceDetail.
@@ -2738,6 +2884,17 @@ type Subnet struct {
 type SubnetCidrBlockState struct {
 	State         *string `aws:"State" xml:"state"`
 	StatusMessage *string `aws:"StatusMessage" xml:"statusMessage"`
+}
+
+// SubnetCidrReservation is the AWS shape com.amazonaws.ec2#SubnetCidrReservation.
+type SubnetCidrReservation struct {
+	Cidr                    *string `aws:"Cidr" xml:"cidr"`
+	Description             *string `aws:"Description" xml:"description"`
+	OwnerId                 *string `aws:"OwnerId" xml:"ownerId"`
+	ReservationType         *string `aws:"ReservationType" xml:"reservationType"`
+	SubnetCidrReservationId *string `aws:"SubnetCidrReservationId" xml:"subnetCidrReservationId"`
+	SubnetId                *string `aws:"SubnetId" xml:"subnetId"`
+	Tags                    []Tag   `aws:"Tags" xml:"tagSet" item:"item"`
 }
 
 // SubnetConfiguration is the AWS shape com.amazonaws.ec2#SubnetConfiguration.

@@ -162,41 +162,45 @@ func (m minter) write(tx store.Tx, a Action) error {
 }
 
 // attach makes the interface in the first subnet with a free address, or records
-// why there is none.
+// why there is none. Groups may be gone since the task was ordered, or from the VPC.
 func (m minter) attach(tx store.Tx, t *compute.Task, a Action) error {
 	eni := m.ids.EC2("eni")
 	for i := range a.Make {
 		s := &a.Make[i]
+		groups, usable, err := securityGroups(tx, t, s.Vpc)
+		switch {
+		case err != nil:
+			return err
+		case !usable:
+			t.Attachment.Failure = refused(t, s.ID, "InvalidGroup.NotFound")
+			continue
+		}
 		ip, err := address.Allocate(tx, s, eni)
 		switch {
 		case errors.Is(err, address.ErrExhausted):
-			t.Attachment.Failure = exhausted(t, s.ID)
+			t.Attachment.Failure = refused(t, s.ID, "InsufficientFreeAddressesInSubnet")
 			continue
 		case err != nil:
 			return err
 		}
 		t.Attachment.Failure = ""
-		return m.fill(tx, t, s, eni, ip, a.At)
+		return m.fill(tx, t, s, eni, ip, groups, a.At)
 	}
 	return nil
 }
 
-func exhausted(t *compute.Task, subnet string) string {
+// refused says that EC2 made no interface in the subnet, by EC2's error code.
+func refused(t *compute.Task, subnet, code string) string {
 	public := ""
 	if t.Spec.Network.AssignPublicIP == "ENABLED" {
 		public = " with public IP assignment enabled"
 	}
-	return fmt.Sprintf("Unexpected EC2 error while attempting to Create Network Interface%s in subnet '%s': InsufficientFreeAddressesInSubnet",
-		public, subnet)
+	return fmt.Sprintf("Unexpected EC2 error while attempting to Create Network Interface%s in subnet '%s': %s", public, subnet, code)
 }
 
 // fill records the interface and what the task shows of it.
-func (m minter) fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, ip string, at time.Time) error {
+func (m minter) fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, ip string, groups []string, at time.Time) error {
 	vpc, err := tables.Vpcs.Get(tx, t.Account, t.Region, s.Vpc)
-	if err != nil {
-		return err
-	}
-	groups, err := securityGroups(tx, t, s.Vpc)
 	if err != nil {
 		return err
 	}
@@ -224,17 +228,23 @@ func (m minter) fill(tx store.Tx, t *compute.Task, s *network.Subnet, eni, ip st
 	return tables.NetworkInterfaces.Put(tx, &e)
 }
 
-// securityGroups are the task's, or the VPC's default group.
-func securityGroups(tx store.Tx, t *compute.Task, vpc string) ([]string, error) {
+// securityGroups are the task's, or the VPC's default group; usable is false when an
+// interface of the VPC may not carry them.
+func securityGroups(tx store.Tx, t *compute.Task, vpc string) (ids []string, usable bool, err error) {
+	for _, id := range t.Spec.Network.SecurityGroups {
+		g, ok, err := tables.SecurityGroups.Find(tx, t.Account, t.Region, id)
+		if err != nil || !ok || !g.In(vpc) {
+			return nil, false, err
+		}
+	}
 	if len(t.Spec.Network.SecurityGroups) > 0 {
-		return t.Spec.Network.SecurityGroups, nil
+		return t.Spec.Network.SecurityGroups, true, nil
 	}
 	found, err := store.Collect(tables.SecurityGroups.By(tx, tables.GroupsByName, t.Account, t.Region, vpc, network.DefaultGroup))
-	var ids []string
 	for _, g := range found {
 		ids = append(ids, g.ID)
 	}
-	return ids, err
+	return ids, true, err
 }
 
 func remove(tx store.Tx, t *compute.Task) error {

@@ -202,6 +202,24 @@ func TestSecurityGroups(t *testing.T) {
 	task := w.task("1", "DISABLED", w.subnets[0])
 	task.Spec.Network.SecurityGroups = []string{"sg-1", "sg-2"}
 	w.put(task)
+	group := func(id, vpc string, more ...string) {
+		w.update(func(tx store.Tx) error {
+			return tables.SecurityGroups.Put(tx, &network.SecurityGroup{Account: "1", Region: "us-east-1", ID: id, Vpc: vpc, Associated: more})
+		})
+	}
+	const absent = "Unexpected EC2 error while attempting to Create Network Interface in subnet '%s': InvalidGroup.NotFound"
+	refused := func(what string) {
+		if got := w.run("1").Attachment; got.Failure != fmt.Sprintf(absent, w.subnets[0].ID) || got.ENI != "" {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	refused("groups that are gone")
+	group("sg-1", w.subnets[0].Vpc)
+	group("sg-2", "vpc-other")
+	w.put(task)
+	refused("a group of another VPC")
+	group("sg-2", "vpc-other", w.subnets[0].Vpc)
+	w.put(task)
 	got := w.run("1")
 	w.update(func(tx store.Tx) error {
 		e, err := tables.NetworkInterfaces.Get(tx, "1", "us-east-1", got.Attachment.ENI)

@@ -28,7 +28,7 @@ func TestTasks(t *testing.T) {
 				{"ExitCodes", exitCodes}, {"FailedStarts", failedStarts}, {"ImageErrors", imageErrors}, {"Stops", stops}, {"StopOrder", stopOrder},
 				{"Dependencies", dependencies}, {"Health", health}, {"Restarts", restarts}, {"Process", process}, {"Terminals", terminals}, {"Members", members}, {"Overrides", overrides},
 				{"Volumes", volumes}, {"SharedTask", sharedTask},
-				{"SecurityGroups", securityGroups}, {"GroupReference", groupReference}, {"Egress", egress}, {"Names", names},
+				{"SecurityGroups", securityGroups}, {"GroupReference", groupReference}, {"Egress", egress}, {"DualStack", dualStack}, {"Names", names},
 				{"RegistryPulls", registryPulls}, {"Logs", logLines}, {"LogOptions", logOptions}, {"LogFailures", logFailures}, {"Metadata", metadata}, {"Secrets", secrets},
 			} {
 				t.Run(s.name, func(t *testing.T) {

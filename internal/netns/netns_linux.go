@@ -61,7 +61,11 @@ func List(dir string) ([]string, error) {
 }
 
 // Create makes a new namespace with its loopback interface down, named path.
-func Create(path string) error {
+func Create(path string) error { return CreateWith(path, func() error { return nil }) }
+
+// CreateWith is Create, and runs fn with its thread in the new namespace. Where fn
+// fails, the namespace stays.
+func CreateWith(path string, fn func() error) error {
 	if err := touch(path); err != nil {
 		return err
 	}
@@ -69,7 +73,10 @@ func Create(path string) error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return os.NewSyscallError("unshare", err)
 		}
-		return bind(self(), path)
+		if err := bind(self(), path); err != nil {
+			return err
+		}
+		return fn()
 	})
 }
 

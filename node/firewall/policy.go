@@ -213,10 +213,10 @@ func (p *Policy) Allows(k Packet) (ok bool, by string) {
 func (p *Policy) onlyOut(device string) bool { return p.EgressOnly != "" && device == p.EgressOnly }
 
 // public reports whether what i sends from a is known in the internet: of IPv6, each
-// of its own addresses is.
+// interface's address is, whoever sends from it.
 func (p *Policy) public(i *Interface, a netip.Addr) bool {
 	if p.IPv6 {
-		return slices.Contains(i.Addresses, a)
+		return slices.ContainsFunc(p.Interfaces, func(o Interface) bool { return slices.Contains(o.Addresses, a) })
 	}
 	return slices.ContainsFunc(i.mappings(), func(m Mapping) bool { return m.Private == a })
 }

@@ -19,7 +19,7 @@ const TableVPC = "neargate"
 // Names in a VPC's ruleset.
 const (
 	setAddresses   = "addresses" // device and address pairs that may send
-	setRoutable    = "routable"  // device and address pairs that have a public address
+	setRoutable    = "routable"  // device and address pairs that have a public address; of IPv6, all addresses
 	mapStrangers   = "strangers" // devices that send from other addresses
 	mapEdges       = "edges"     // devices that lead out of the VPC: nothing goes from one to another
 	mapEgress      = "egress"
@@ -118,16 +118,16 @@ func ingressRules(p Policy) []Rule {
 func edgeChains(p Policy) []Chain {
 	chains := []Chain{{Name: chainStranger, Rules: []Rule{{Do: Statement{Op: LookupInput, Set: mapStrangers}}, {Do: decide(Drop)}}}}
 	if p.Gateway != "" || p.EgressOnly != "" {
-		known := setRoutable
-		if p.IPv6 {
-			known = setAddresses
+		from := InputSource
+		if p.IPv6 { // whoever sends it: an appliance may, for who is behind it
+			from = Source
 		}
 		own := Chain{Name: chainGateway}
 		for _, c := range p.CIDRs {
 			own.Rules = append(own.Rules, Rule{[]Match{{Field: Source, Prefix: c}}, decide(Drop)})
 		}
 		chains = append(chains, own, Chain{Name: chainLeave, Rules: []Rule{
-			{[]Match{{Field: InputSource, Set: known}}, decide(Accept)}}})
+			{[]Match{{Field: from, Set: setRoutable}}, decide(Accept)}}})
 	}
 	if len(p.Peers) > 0 || len(p.Services) > 0 {
 		chains = append(chains, Chain{Name: chainAcross, Rules: []Rule{
@@ -160,6 +160,9 @@ func sets(p Policy) []Set {
 	for _, i := range p.Interfaces {
 		for _, a := range i.Addresses {
 			addresses = append(addresses, Element{Interface: i.Name, Address: a})
+			if p.IPv6 {
+				routable = append(routable, Element{Address: a})
+			}
 		}
 		if i.Forwards {
 			verdict(&strangers, i.Name, Verdict{Code: Return})
@@ -210,7 +213,10 @@ func sets(p Policy) []Set {
 	if len(p.ACLs) > 0 {
 		list = append(list, newSet(mapACLOut, Verdicts, aclOut), newSet(mapACLIn, Verdicts, aclIn))
 	}
-	if p.Gateway != "" && !p.IPv6 {
+	switch {
+	case p.IPv6 && (p.Gateway != "" || p.EgressOnly != ""):
+		list = append(list, newSet(setRoutable, Addresses, routable))
+	case p.Gateway != "":
 		list = append(list, newSet(mapPublic, Translations, public), newSet(mapPrivate, Translations, private),
 			newSet(setRoutable, InterfaceAddresses, routable))
 	}

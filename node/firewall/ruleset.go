@@ -95,6 +95,9 @@ const (
 	ICMPCode
 	Syn   // opens a TCP connection, or answers such a packet
 	Reply // goes against the direction in which its connection was opened
+	// Invalid is a packet that neither belongs to a connection nor may open one, which
+	// no translation applies to.
+	Invalid
 )
 
 // Statement is what a rule does.
@@ -271,6 +274,8 @@ func (m Match) String() string {
 		return "icmp code " + m.span()
 	case Reply:
 		return "ct direction reply"
+	case Invalid:
+		return "ct state invalid"
 	default:
 		return "tcp flags & syn == syn"
 	}

@@ -18,7 +18,8 @@ const (
 // RenderNAT is the ruleset of a NAT gateway's own namespace, which forwards what
 // VPCs send under the gateway's addresses, and answers back. Connections that begin are
 // spread over sources, some of the addresses; with none, none begins. The gateway itself
-// answers nobody. Source: Amazon VPC User Guide, NAT gateway basics: TCP, UDP and ICMP.
+// answers nobody, and nothing passes it untranslated. Source: Amazon VPC User Guide,
+// NAT gateway basics: TCP, UDP and ICMP.
 func RenderNAT(addresses, sources []netip.Addr) Ruleset {
 	stranger := Match{Field: Source, Not: true, Set: setOwn}
 	var own, spread []Element
@@ -28,7 +29,7 @@ func RenderNAT(addresses, sources []netip.Addr) Ruleset {
 	for i, a := range sources {
 		spread = append(spread, Element{Number: i, To: a})
 	}
-	forward := []Rule{established()}
+	forward := []Rule{established(), {[]Match{{Field: Invalid}}, decide(Drop)}}
 	if len(sources) == 0 {
 		forward = append(forward, Rule{Do: decide(Drop)})
 	}

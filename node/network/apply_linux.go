@@ -109,14 +109,11 @@ func (s *session) createSpace(x step) error {
 	if x.from != "" {
 		return netns.Bind(x.from, path)
 	}
-	if err := netns.Create(path); err != nil {
-		return err
+	k, err := kern.Create(path)
+	if err == nil {
+		s.kerns[x.name] = k
 	}
-	k, err := s.kern(x.name)
-	if err != nil {
-		return err
-	}
-	return kern.WithLink(k, "lo", k.LinkSetUp)
+	return err
 }
 
 // addLink makes a pair of devices and sets up the far end. An earlier pair, whose
@@ -162,13 +159,20 @@ func (s *session) addLink(k *netlink.Handle, x step) error {
 	if err != nil {
 		return err
 	}
-	near, err := k.LinkByName(x.name)
+	p := x.link.peer
+	t := kern.Task{Device: p.device, Address: p.address, Gateway: p.gateway, IPv6: p.six, GatewayIPv6: linkLocalIPv6}
+	if len(p.six) > 0 {
+		near, err := k.LinkByName(x.name)
+		if err != nil {
+			return err
+		}
+		t.Beyond = near.Attrs().HardwareAddr
+	}
+	peer, err := s.kern(p.space)
 	if err != nil {
 		return err
 	}
-	p := x.link.peer
-	return kern.Task{Device: p.device, Address: p.address, Gateway: p.gateway, IPv6: p.six, GatewayIPv6: linkLocalIPv6,
-		Beyond: near.Attrs().HardwareAddr}.SetUp(s.m.path(p.space))
+	return t.SetUp(peer, s.m.path(p.space))
 }
 
 // setGateway makes both ends do without ARP: their hardware addresses are equal.
@@ -200,10 +204,7 @@ func neighbour(k *netlink.Handle, x step) error {
 
 func address(k *netlink.Handle, x step) error {
 	return kern.WithLink(k, x.address.device, func(l netlink.Link) error {
-		a := &netlink.Addr{IPNet: kern.IPNet(kern.Alone(x.address.address))}
-		if x.address.address.Is6() {
-			a.Flags = unix.IFA_F_NODAD
-		}
+		a := kern.Address(x.address.address)
 		if x.verb == deleteAddress {
 			return kern.Ignore(k.AddrDel(l, a), unix.EADDRNOTAVAIL)
 		}

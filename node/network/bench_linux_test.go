@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"neargate/internal/netns"
 	"neargate/node/network/kern"
 	"neargate/resource/network"
 )
@@ -37,10 +39,15 @@ func (w *world) waitFor(space, device string) {
 	}
 }
 
-// BenchmarkInterface plugs an interface into a VPC that has n, and unplugs it.
+// BenchmarkInterface plugs an interface into a VPC that has n, and unplugs it: with a
+// namespace made for it, and into one that is there, as sandboxes kept ready have one.
 func BenchmarkInterface(b *testing.B) {
-	for _, n := range []int{1, 25, 250} {
-		b.Run(fmt.Sprint("beside ", n), func(b *testing.B) {
+	for i, n := range []int{1, 25, 250, 25} {
+		name, ready := fmt.Sprint("beside ", n), i == 3
+		if ready {
+			name += " into a namespace"
+		}
+		b.Run(name, func(b *testing.B) {
 			w := newWorld(b)
 			m := w.manager(false)
 			v := twoSubnets("1", 10)
@@ -69,9 +76,14 @@ func BenchmarkInterface(b *testing.B) {
 				next.ID, next.Addresses = fmt.Sprint("eni-new-", i), []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 2, byte(100 + i%150)})}
 				v.Groups[0].Members[len(members)] = next.Addresses[0]
 				next.Public = netip.AddrFrom4([4]byte{198, 18, 31, byte(i % 150)})
+				if ready {
+					next.Namespace = filepath.Join(w.dir, "world", fmt.Sprint("ready-", i))
+					w.must(netns.Create(next.Namespace))
+				}
 				i++
+				wanted := clone(v)
 				at, used := time.Now(), cpu()
-				_, err := m.Update(clone(v))
+				_, err := m.Update(wanted)
 				w.must(err)
 				plug += time.Since(at)
 				plugCPU += cpu() - used
@@ -80,6 +92,9 @@ func BenchmarkInterface(b *testing.B) {
 				_, err = m.Update(clone(v))
 				w.must(err)
 				unplug += time.Since(at)
+				if ready {
+					w.must(netns.Remove(wanted.Interfaces[len(base)].Namespace))
+				}
 				w.waitFor(m.path(nameVPC(v.ID)), Name(fmt.Sprint("eni-new-", i-1)))
 			}
 			per := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(b.N) }

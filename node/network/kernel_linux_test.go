@@ -38,7 +38,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	if os.Getuid() != 0 {
+	if testing.Short() || os.Getuid() != 0 {
 		t.Skip("needs root: makes network namespaces")
 	}
 	dir := t.TempDir()

@@ -458,11 +458,9 @@ func (m *Manager) change(space string, todo []difference) (changed []string, err
 	if changed == nil {
 		return nil, nil
 	}
-	generation, err := m.in(todo[0].key).Generation()
-	if err != nil {
-		return changed, err
-	}
 	for _, x := range todo {
+		// If anybody else changed rules meanwhile, this is not their generation.
+		generation := m.rules[x.key].generation + uint32(len(changed))
 		m.rules[x.key] = applied{ruleset: x.ruleset.With(x.changes), generation: generation}
 	}
 	return changed, nil

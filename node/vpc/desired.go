@@ -426,7 +426,7 @@ func (r *reader) readMembers(groups map[string]*firewall.Group, referred map[str
 		if err != nil {
 			return err
 		}
-		elsewhere = elsewhere || !ok || g.Vpc != r.id
+		elsewhere = elsewhere || !ok || g.Vpc != r.id || len(g.Associated) > 0
 	}
 	if !elsewhere {
 		return nil

@@ -24,6 +24,7 @@ import (
 	"neargate/resource/compute"
 	record "neargate/resource/network"
 	"neargate/resource/network/edge"
+	"neargate/resource/network/ipv6"
 	"neargate/resource/network/path"
 	"neargate/store"
 	"neargate/store/tables"
@@ -34,11 +35,12 @@ import (
 // How much TestPathIsWhatPacketsMeet does.
 const (
 	mazeRounds  = 20
-	mazePackets = 40
+	mazePackets = 60
 )
 
 // maze is a few VPCs with everything that leads out of them, in which anything
-// changes at random: 1 and 2 have the same range, 3 can be a peer of 1, 4 of 3.
+// changes at random: 1 and 2 have the same range, 3 can be a peer of 1, 4 of 3. All but
+// 2 have IPv6; groups of 1 and 3 guard interfaces of the other too, and of 2.
 // Each has a subnet 10.x.1.0/24 with the tasks a and b and a subnet 10.x.2.0/24 with
 // the tasks c and d; VPC 1 has a NAT gateway and endpoints too.
 type maze struct {
@@ -63,10 +65,11 @@ var (
 func mazeRange(n int) int { return []int{0, 0, 0, 1, 2}[n] }
 
 func newMaze(t *testing.T) *maze {
-	m := &maze{machine: newMachine(t), rnd: rand.New(rand.NewPCG(2, 5))}
+	m := &maze{machine: newMachine(t), rnd: rand.New(rand.NewPCG(3, 5))}
 	m.uplink()
 	manager, err := network.Open(filepath.Join(m.dir, "ns"), m.host, network.Host{Tag: "maze", Pool: mazePool,
 		Address: netip.MustParseAddr("198.19.240.1"), Uplinks: []string{"up0"},
+		Range:    ipv6.Range(mazePool),
 		Services: []netip.Addr{record.ServiceAddress(mazePool), record.ObjectRange(mazePool).Addr()}})
 	m.must(err)
 	m.manager = manager
@@ -75,6 +78,8 @@ func newMaze(t *testing.T) *maze {
 		m.build(n)
 	}
 	m.furnish()
+	m.furnish6()
+	m.furnishAppliance()
 	_, err = m.keeper.Start(t.Context())
 	m.must(err)
 	for i := range m.enis {
@@ -128,15 +133,24 @@ func (m *maze) uplink() {
 // build stores a VPC and its tasks.
 func (m *maze) build(n int) {
 	v := record.Vpc{Account: account, Region: region, ID: fmt.Sprint("vpc-", n), CIDR: fmt.Sprintf("10.%d.0.0/16", mazeRange(n)), DNSSupport: true}
+	if n != plainVPC {
+		v.IPv6 = []record.CIDRBlock{{Association: "vpc-cidr-assoc-6", CIDR: block6(n).String()}}
+	}
 	m.update(func(tx store.Tx) error {
 		err := tables.Vpcs.Put(tx, &v)
 		for k := 1; k <= 2; k++ {
 			s := record.Subnet{Account: account, Region: region, ID: fmt.Sprintf("subnet-%d-%d", n, k), Vpc: v.ID, CIDR: fmt.Sprintf("10.%d.%d.0/24", mazeRange(n), k)}
+			if n != plainVPC {
+				s.IPv6 = []record.CIDRBlock{{Association: "subnet-cidr-assoc-6", CIDR: part6(n, k).String()}}
+			}
 			err = errors.Join(err, tables.Subnets.Put(tx, &s))
 			for i, name := range []string{"ab", "cd"}[k-1] {
 				e := record.NetworkInterface{Account: account, Region: region, ID: fmt.Sprintf("eni-%d%c", n, name), Vpc: v.ID, Subnet: s.ID,
 					Addresses: []string{fmt.Sprintf("10.%d.%d.%d", mazeRange(n), k, 10+i)}, SourceDestCheck: true, Attachment: &record.InterfaceAttachment{}}
 				e.MAC = record.MAC(e.ID)
+				if n != plainVPC {
+					e.IPv6 = []string{address6(n, k, i)}
+				}
 				t := compute.Task{Account: account, Region: region, Cluster: "c", ID: e.ID, Node: "n",
 					State: compute.TaskState{Last: compute.Running}, Intent: compute.Intent{Desired: compute.Running},
 					Attachment: compute.Attachment{Status: compute.Attached, Subnet: s.ID, ENI: e.ID, PrivateIP: e.Addresses[0]}}
@@ -177,6 +191,25 @@ func (m *maze) furnish() {
 	})
 }
 
+// openGroup lets everything pass.
+const openGroup = "sg-1-3"
+
+// furnishAppliance stores the group of the appliance, without which little passes it.
+func (m *maze) furnishAppliance() {
+	m.update(func(tx store.Tx) error {
+		g := record.SecurityGroup{Account: account, Region: region, ID: openGroup, Vpc: "vpc-1"}
+		err := tables.SecurityGroups.Put(tx, &g)
+		for i, egress := range []bool{true, false} {
+			r := record.SecurityGroupRule{Account: account, Region: region, ID: fmt.Sprint("sgr-open-", i), Group: g.ID}
+			r.Permission = record.Permission{Egress: egress, Protocol: "-1", From: -1, To: -1, IPv4: record.AnyIPv4}
+			six := r
+			six.ID, six.IPv4, six.IPv6 = r.ID+"-six", "", ipv6.Any
+			err = errors.Join(err, tables.SecurityGroupRules.Put(tx, &r), tables.SecurityGroupRules.Put(tx, &six))
+		}
+		return err
+	})
+}
+
 // forward makes a task's namespace an appliance that sends on what is not for it.
 func (m *maze) forward(space string) {
 	m.must(netns.Do(space, func() error {
@@ -185,7 +218,7 @@ func (m *maze) forward(space string) {
 			"conf/all/send_redirects": "0", "conf/eth0/send_redirects": "0"} {
 			err = errors.Join(err, os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0))
 		}
-		return err
+		return errors.Join(err, os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0))
 	}))
 }
 
@@ -193,11 +226,11 @@ func (m *maze) forward(space string) {
 func (m *maze) answer(space string) {
 	m.must(netns.Do(space, func() error {
 		for _, port := range mazePorts {
-			l, err := net.Listen("tcp4", fmt.Sprint(":", port))
+			l, err := net.Listen("tcp", fmt.Sprint(":", port))
 			if err != nil {
 				return err
 			}
-			u, err := net.ListenPacket("udp4", fmt.Sprint(":", port))
+			u, err := net.ListenPacket("udp", fmt.Sprint(":", port))
 			if err != nil {
 				return err
 			}
@@ -240,7 +273,7 @@ func (m *maze) shuffle() {
 			err = errors.Join(err, edges.Endpoints.Put(tx, &m.doors[i]))
 		}
 		for n := 1; n <= 4; n++ {
-			err = errors.Join(err, m.shuffleVPC(tx, n))
+			err = errors.Join(err, m.shuffleVPC(tx, n), m.gateway6(tx, n))
 		}
 		for i := range m.enis {
 			e := &m.enis[i]
@@ -248,16 +281,24 @@ func (m *maze) shuffle() {
 				e.PublicIP = fmt.Sprint("198.19.240.", 100+i)
 			}
 			e.SourceDestCheck = e.ID != "eni-1b" || m.rnd.IntN(3) == 0
-			e.Groups = m.groups(int(e.Vpc[4] - '0'))
+			if e.Groups = m.groups(int(e.Vpc[4] - '0')); e.ID == "eni-1b" && m.rnd.IntN(3) > 0 {
+				e.Groups = []string{openGroup}
+			}
 			err = errors.Join(err, tables.NetworkInterfaces.Put(tx, e))
 		}
 		return err
 	})
 }
 
-// groups are some of a VPC's.
+// mazeGuests are the VPCs whose groups interfaces of VPC n may carry.
+func mazeGuests(n int) []int { return [][]int{{}, {3}, {1, 3}, {1}, {}}[n] }
+
+// groups are some of those that interfaces of a VPC may carry.
 func (m *maze) groups(n int) []string {
 	all := []string{fmt.Sprintf("sg-%d-0", n), fmt.Sprintf("sg-%d-1", n), fmt.Sprintf("sg-%d-2", n)}
+	if from := mazeGuests(n); len(from) > 0 && m.rnd.IntN(4) == 0 {
+		all[1] = fmt.Sprintf("sg-%d-1", one(m.rnd, from...))
+	}
 	if m.rnd.IntN(3) == 0 {
 		return all[:2]
 	}
@@ -273,15 +314,20 @@ func (m *maze) shuffleVPC(tx store.Tx, n int) error {
 	err := tables.InternetGateways.Put(tx, &igw)
 	for k := 1; k <= 2; k++ {
 		subnet := fmt.Sprintf("subnet-%d-%d", n, k)
-		t := record.RouteTable{Account: account, Region: region, ID: fmt.Sprintf("rtb-%d-%d", n, k), Vpc: vpc, Routes: m.routes(n, k),
+		t := record.RouteTable{Account: account, Region: region, ID: fmt.Sprintf("rtb-%d-%d", n, k), Vpc: vpc, Routes: append(m.routes(n, k), m.routes6(n, k)...),
 			Associations: []record.RouteTableAssociation{{ID: "rtbassoc-" + subnet, Subnet: subnet, Main: false}}}
-		a := record.NetworkAcl{Account: account, Region: region, ID: fmt.Sprintf("acl-%d-%d", n, k), Vpc: vpc, Entries: m.entries(),
+		a := record.NetworkAcl{Account: account, Region: region, ID: fmt.Sprintf("acl-%d-%d", n, k), Vpc: vpc, Entries: append(m.entries(), m.entries6()...),
 			Associations: []record.NetworkAclAssociation{{ID: "aclassoc-" + subnet, Subnet: subnet}}}
 		err = errors.Join(err, tables.RouteTables.Put(tx, &t), tables.NetworkAcls.Put(tx, &a))
 	}
 	for g := range 3 {
 		group := record.SecurityGroup{Account: account, Region: region, ID: fmt.Sprintf("sg-%d-%d", n, g), Vpc: vpc}
-		err = errors.Join(err, tables.SecurityGroups.Put(tx, &group), m.rules(tx, n, g))
+		for other := 1; other <= 4; other++ {
+			if slices.Contains(mazeGuests(other), n) {
+				group.Associated = append(group.Associated, fmt.Sprint("vpc-", other))
+			}
+		}
+		err = errors.Join(err, tables.SecurityGroups.Put(tx, &group), m.rules(tx, n, g), m.rules6(tx, group.ID))
 	}
 	return err
 }
@@ -301,7 +347,7 @@ func (m *maze) routes(n, k int) []record.Route {
 				record.Route{Destination: record.AnyIPv4, Interface: "eni-1b"})
 			maybe(3, record.Route{PrefixList: edge.AmazonPrefixLists(region, mazePool)[0].ID, Gateway: "vpce-s3"})
 		}
-		if m.rnd.IntN(2) == 0 { // inside the VPC, by the appliance
+		if m.rnd.IntN(4) > 0 { // inside the VPC, by the appliance
 			all = append(all, record.Route{Destination: one(m.rnd, "10.0.1.0/24", "10.0.1.0/24", "10.0.2.11/32", fmt.Sprintf("10.0.%d.0/24", 3-k)), Interface: one(m.rnd, "eni-1b", "eni-1b", "eni-gone")})
 		}
 		maybe(6, record.Route{Destination: "10.1.0.0/16", Peering: "pcx-13"})
@@ -371,7 +417,7 @@ func (m *maze) rules(tx store.Tx, n, g int) error {
 		}
 		switch m.rnd.IntN(5) {
 		case 0:
-			r.Peer = fmt.Sprintf("sg-%d-%d", one(m.rnd, n, n, one(m.rnd, 1, 3)), m.rnd.IntN(3))
+			r.Peer = fmt.Sprintf("sg-%d-%d", one(m.rnd, n, one(m.rnd, 1, 3)), m.rnd.IntN(3))
 		case 1:
 			r.PrefixList = edge.AmazonPrefixLists(region, mazePool)[0].ID
 		default:
@@ -397,9 +443,12 @@ func (m *maze) ask() ask {
 	for _, o := range m.enis {
 		near := o.Vpc == e.Vpc || e.Vpc == "vpc-1" && o.Vpc == "vpc-3" || e.Vpc == "vpc-3" && o.Vpc != "vpc-2" || e.Vpc == "vpc-4" && o.Vpc != "vpc-2"
 		if p := netip.MustParseAddr(o.Addresses[0]); near && o.ID != e.ID {
-			inside = append(inside, p)
+			if inside = append(inside, p); e.Vpc == o.Vpc && e.Vpc == "vpc-1" {
+				inside = append(inside, p, p)
+			}
 		}
-		if o.PublicIP != "" && o.ID != e.ID {
+		// What the appliance begins to its own VPC from outside may come back by itself.
+		if o.PublicIP != "" && o.ID != e.ID && (e.ID != "eni-1b" || o.Vpc != e.Vpc) {
 			public = append(public, netip.MustParseAddr(o.PublicIP))
 		}
 	}
@@ -433,7 +482,7 @@ func (m *maze) ask() ask {
 
 // passes reports whether a packet gets there and an answer comes back.
 func (a ask) passes(wait time.Duration) bool {
-	network := map[int]string{path.TCP: "tcp4", path.UDP: "udp4"}[a.query.Protocol]
+	network := map[int]string{path.TCP: "tcp", path.UDP: "udp"}[a.query.Protocol]
 	var c net.Conn
 	err := netns.Do(a.space, func() (err error) {
 		d := net.Dialer{Timeout: wait}
@@ -451,6 +500,26 @@ func (a ask) passes(wait time.Duration) bool {
 	_, err = bufio.NewReader(c).ReadString('\n')
 	return err == nil
 }
+
+// six marks what packets of IPv6 passed through, which counts apart.
+const six = " of IPv6"
+
+// choose is a packet to try, with what the evaluator says of it. Some are chosen among
+// many, so that appliances, which little passes, are passed.
+func (m *maze) choose(n *path.Network) (a ask, family string, r path.Result) {
+	tries := one(m.rnd, 1, 1, 1, 25)
+	for range tries {
+		if a, family = m.ask(), ""; m.rnd.IntN(3) == 0 {
+			a, family = m.ask6(), six
+		}
+		if r = path.Find(n, a.query); r.Found && slices.ContainsFunc(r.Forward, byAppliance) {
+			break
+		}
+	}
+	return a, family, r
+}
+
+func byAppliance(h path.Hop) bool { return strings.HasPrefix(h.Note, "an appliance") }
 
 // trail is a path in short.
 func trail(hops []path.Hop) string {
@@ -489,8 +558,7 @@ func TestPathIsWhatPacketsMeet(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		for range mazePackets {
-			a := m.ask()
-			r := path.Find(&n, a.query)
+			a, family, r := m.choose(&n)
 			wg.Go(func() {
 				wait := 300 * time.Millisecond
 				if r.Found {
@@ -501,15 +569,18 @@ func TestPathIsWhatPacketsMeet(t *testing.T) {
 				defer mu.Unlock()
 				if got {
 					passed++
+					if a.space == m.host {
+						through["from the host"+family]++
+					}
 					for _, h := range r.Forward[1:] {
-						through[h.Kind]++
-						if strings.HasPrefix(h.Note, "an appliance") {
-							through["appliance"]++
+						through[h.Kind+family]++
+						if byAppliance(h) {
+							through["appliance"+family]++
 						}
 					}
 				}
 				for _, e := range r.Explanations {
-					reasons[e.Code]++
+					reasons[e.Code+family]++
 				}
 				if got != r.Found {
 					t.Errorf("round %d: %+v: packets %v, evaluator %v\n%s\n%s", round, a.query, got, r.Explanations, trail(r.Forward), trail(r.Return))
@@ -522,12 +593,13 @@ func TestPathIsWhatPacketsMeet(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d passed, through %v; others did not for %v", passed, mazeRounds*mazePackets, through, reasons)
-	for _, k := range []string{"appliance", path.KindEndpoint, path.KindInternet, path.KindInternetGateway, path.KindNatGateway, path.KindPeering, path.KindService} {
+	for _, k := range []string{"appliance", path.KindEndpoint, path.KindInternet, path.KindInternetGateway, path.KindNatGateway, path.KindPeering, path.KindService,
+		"appliance" + six, "from the host" + six, path.KindPeering + six, path.KindGroup + six} {
 		if through[k] == 0 {
 			t.Errorf("nothing passed through: %s", k)
 		}
 	}
-	if len(reasons) < 10 {
+	if len(reasons) < 18 {
 		t.Error("too few reasons")
 	}
 }

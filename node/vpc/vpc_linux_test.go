@@ -45,7 +45,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T) *machine {
-	if os.Getuid() != 0 {
+	if testing.Short() || os.Getuid() != 0 {
 		t.Skip("needs root: makes network namespaces")
 	}
 	m := &machine{T: t, st: mem.New(), dir: t.TempDir()}

@@ -1,6 +1,8 @@
 package network
 
 import (
+	"slices"
+
 	"neargate/arn"
 )
 
@@ -11,7 +13,18 @@ const DefaultGroup = "default"
 type SecurityGroup struct {
 	Account, Region, ID, Vpc string
 	Name, Description        string
-	Tags                     []Tag `json:",omitempty"`
+	Associated               []string `json:",omitempty"` // ids of further VPCs whose interfaces may carry it, sorted
+	Tags                     []Tag    `json:",omitempty"`
+}
+
+// In reports whether interfaces of the VPC may carry the group.
+func (g *SecurityGroup) In(vpc string) bool {
+	return g.Vpc == vpc || slices.Contains(g.Associated, vpc)
+}
+
+// Meets reports whether there is a VPC whose interfaces may carry either group.
+func (g *SecurityGroup) Meets(o *SecurityGroup) bool {
+	return g.In(o.Vpc) || slices.ContainsFunc(o.Associated, g.In)
 }
 
 // ARN is the group's Amazon Resource Name.

@@ -80,6 +80,7 @@ type Subnet struct {
 	HostnameType             string      `json:",omitempty"` // of PrivateDnsNameOptionsOnLaunch; empty: ip-name
 	HostnameA, HostnameAAAA  bool        `json:",omitempty"` // EnableResourceNameDns…Record
 	DNS64                    bool        `json:",omitempty"`
+	Reservations             []Reserved  `json:",omitempty"` // in order of their ids
 	Tags                     []Tag       `json:",omitempty"`
 }
 

@@ -341,10 +341,9 @@ func (h header) expressions(r firewall.Rule) []expr.Any {
 func (h header) match(m firewall.Match) []expr.Any {
 	switch m.Field {
 	case firewall.Established:
-		return []expr.Any{&expr.Ct{Register: 1, Key: expr.CtKeySTATE},
-			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4),
-				Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)}}
+		return state(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
+	case firewall.Invalid:
+		return state(expr.CtStateBitINVALID)
 	case firewall.Input:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, compareName(m)}
 	case firewall.Output:
@@ -377,6 +376,13 @@ func (h header) match(m firewall.Match) []expr.Any {
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{flagSyn}, Xor: []byte{0}},
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0}}}
 	}
+}
+
+// state matches packets of which connection tracking says one of bits.
+func state(bits uint32) []expr.Any {
+	return []expr.Any{&expr.Ct{Register: 1, Key: expr.CtKeySTATE},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(bits)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)}}
 }
 
 func compareName(m firewall.Match) expr.Any {

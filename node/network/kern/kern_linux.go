@@ -93,6 +93,33 @@ func Permanent(link int, a netip.Addr, mac net.HardwareAddr) *netlink.Neigh {
 	return &netlink.Neigh{LinkIndex: link, Family: netlink.FAMILY_V6, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: mac}
 }
 
+// Create makes a namespace named path, with its loopback interface up, and returns a
+// netlink socket there.
+func Create(path string) (k *netlink.Handle, err error) {
+	err = netns.CreateWith(path, func() error {
+		if k, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+			return err
+		}
+		return k.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo", Index: loopback}})
+	})
+	if err != nil && k != nil {
+		k.Close()
+	}
+	return k, err
+}
+
+// loopback is the number of every namespace's loopback interface.
+const loopback = 1
+
+// Address is an address of its own, which nobody is asked about.
+func Address(a netip.Addr) *netlink.Addr {
+	x := &netlink.Addr{IPNet: IPNet(Alone(a))}
+	if a.Is6() {
+		x.Flags = unix.IFA_F_NODAD
+	}
+	return x
+}
+
 // Remove deletes a device, if it is there.
 func Remove(k *netlink.Handle, device string) error {
 	return Ignore(WithLink(k, device, k.LinkDel), unix.ENODEV)

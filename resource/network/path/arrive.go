@@ -163,12 +163,13 @@ func (w *walk) leave(e *network.NetworkInterface, g *network.InternetGateway, p 
 }
 
 // leave6 is leave for IPv6, which is translated nowhere. Beyond the gateway only the
-// host is reached.
+// host is reached. Who sends the packet does not matter: an appliance may, for who is
+// behind it.
 func (w *walk) leave6(e *network.NetworkInterface, g *network.InternetGateway, p packet) (place, device, packet, bool) {
-	if !has(e, p.from) || !w.plugged(e) {
+	if owner := w.private[site{g.Vpc, p.from}]; owner == nil || !w.plugged(owner) {
 		w.refuse(Explanation{Code: NoPublicSource, Direction: Egress, Header: p.header(),
 			About: []Component{w.component(KindInterface, e.ID)},
-			Text:  fmt.Sprintf("%s is no address in use of %s, so the internet gateway drops it", p.from, e.ID)})
+			Text:  fmt.Sprintf("%s is no address in use of the VPC, so the internet gateway drops it", p.from)})
 	}
 	if w.back && w.gateways[w.q.Source] != nil || !w.back && w.q.Target == g.ID {
 		return place{gateway: g}, device{}, p, true

@@ -99,5 +99,5 @@ func modifyAttachment(a *wire.NetworkInterfaceAttachmentChanges) error {
 	if a.AttachmentId == nil || a.DeleteOnTermination == nil {
 		return call.Missing("attachment.attachmentId")
 	}
-	return shape.Errorf("InvalidAttachmentID.NotFound", "The attachment ID '%s' does not exist", *a.AttachmentId)
+	return noAttachment(*a.AttachmentId)
 }

@@ -169,7 +169,7 @@ func (s *Handler) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 		}
 		if needed, err := depended(sc, &g); err != nil {
 			return err
-		} else if needed {
+		} else if needed || len(g.Associated) > 0 {
 			return shape.Errorf("DependencyViolation", "resource %s has a dependent object", g.ID)
 		}
 		own, err := rulesOf(sc, g.ID)
@@ -189,8 +189,8 @@ func (s *Handler) DeleteSecurityGroup(ctx context.Context, in *wire.DeleteSecuri
 	return &wire.DeleteSecurityGroupOutput{GroupId: &id, Return: new(true)}, nil
 }
 
-// depended reports whether an interface carries the group or another group of its
-// VPC has rules for it; those of peered VPCs become stale.
+// depended reports whether an interface carries the group or another group that may be
+// carried beside it has rules for it; those of peered VPCs become stale.
 func depended(sc call.Scope, g *network.SecurityGroup) (bool, error) {
 	if tables.NetworkInterfaces.CountBy(sc.Tx, tables.InterfacesByGroup, g.Account, g.Region, g.ID) > 0 {
 		return true, nil
@@ -200,7 +200,7 @@ func depended(sc call.Scope, g *network.SecurityGroup) (bool, error) {
 			return true, err
 		}
 		other, found, err := tables.SecurityGroups.Find(sc.Tx, r.Account, r.Region, r.Group)
-		if err != nil || found && other.ID != g.ID && other.Vpc == g.Vpc {
+		if err != nil || found && other.ID != g.ID && other.Meets(g) {
 			return true, err
 		}
 	}
@@ -274,7 +274,7 @@ func groupPair(sc call.Scope, g *network.SecurityGroup, r *network.SecurityGroup
 		GroupId: &r.Peer, UserId: new(cmp.Or(r.PeerOwner, r.Account)), Description: call.Optional(r.Description),
 	}
 	peer, found, err := tables.SecurityGroups.Find(sc.Tx, *w.UserId, r.Region, r.Peer)
-	if err != nil || !found || peer.Vpc == g.Vpc {
+	if err != nil || !found || peer.Meets(g) {
 		return w, err
 	}
 	c, err := peered(sc, g, &peer)

@@ -3,7 +3,6 @@ package group
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
@@ -38,9 +37,9 @@ func (s *Handler) GetSecurityGroupsForVpc(ctx context.Context, in *wire.GetSecur
 	if err := s.vpcExists(ctx, in.VpcId); err != nil {
 		return nil, err
 	}
-	own := wire.Filter{Name: new("primary-vpc-id"), Values: []string{*in.VpcId}}
-	filters := append(slices.Clone(in.Filters), own)
-	out, next, err := groupsForVpc.Run(ctx, s.Env, call.Page(nil, filters, in.MaxResults, in.NextToken))
+	usable := groupsForVpc
+	usable.Keep = func(g *network.SecurityGroup) bool { return g.In(*in.VpcId) }
+	out, next, err := usable.Run(ctx, s.Env, call.Page(nil, in.Filters, in.MaxResults, in.NextToken))
 	return &wire.GetSecurityGroupsForVpcOutput{SecurityGroupForVpcs: out, NextToken: next}, err
 }
 
@@ -165,8 +164,8 @@ func renderStale(g staleGroup) wire.StaleSecurityGroup {
 	return w
 }
 
-// peerGroup finds the group that a permission of g is for. It is in g's VPC, or in
-// one that is peered with it.
+// peerGroup finds the group that a permission of g is for. Interfaces of one VPC may
+// carry both, or its VPC is peered with g's.
 func peerGroup(sc call.Scope, g *network.SecurityGroup, p network.Permission) (network.SecurityGroup, error) {
 	if err := call.Groups.Check(p.Peer); err != nil {
 		return network.SecurityGroup{}, err
@@ -178,7 +177,7 @@ func peerGroup(sc call.Scope, g *network.SecurityGroup, p network.Permission) (n
 	if !found {
 		return peer, shape.Errorf(call.Groups.NotFound, call.Groups.Absent, p.Peer)
 	}
-	if peer.Vpc == g.Vpc {
+	if peer.Meets(g) {
 		return peer, nil
 	}
 	c, err := peered(sc, g, &peer)
@@ -195,16 +194,35 @@ func peerGroup(sc call.Scope, g *network.SecurityGroup, p network.Permission) (n
 // peered is the id of the active peering connection between the VPCs of two
 // groups, "" when there is none.
 func peered(sc call.Scope, g, peer *network.SecurityGroup) (string, error) {
-	for c, err := range edges.Peerings.By(sc.Tx, edges.PeeringsByVpc, g.Account, g.Region, g.Vpc) {
-		if err != nil {
-			return "", err
-		}
-		other := func(side edge.PeeringSide) bool {
-			return side.Account == peer.Account && side.Region == peer.Region && side.Vpc == peer.Vpc
-		}
-		if c.State == edge.PeeringActive && (other(c.Requester) || other(c.Accepter)) {
-			return c.ID, nil
+	sides, err := peersOf(sc, g)
+	for _, side := range sides {
+		if side.Account == peer.Account && side.Region == peer.Region && side.Vpc == peer.Vpc {
+			return side.connection, nil
 		}
 	}
-	return "", nil
+	return "", err
+}
+
+// peerSide is the other side of an active peering connection.
+type peerSide struct {
+	edge.PeeringSide
+	connection string
+}
+
+// peersOf are the other sides of the active peering connections of the group's VPC.
+func peersOf(sc call.Scope, g *network.SecurityGroup) (out []peerSide, err error) {
+	for c, err := range edges.Peerings.By(sc.Tx, edges.PeeringsByVpc, g.Account, g.Region, g.Vpc) {
+		if err != nil {
+			return nil, err
+		}
+		if c.State != edge.PeeringActive {
+			continue
+		}
+		other := c.Accepter
+		if other.Account == g.Account && other.Region == g.Region && other.Vpc == g.Vpc {
+			other = c.Requester
+		}
+		out = append(out, peerSide{other, c.ID})
+	}
+	return out, nil
 }

@@ -98,7 +98,8 @@ func contentsOf(sc call.Scope, v *network.Vpc) (contents, error) {
 	return p, nil
 }
 
-// occupied reports whether the VPC has subnets, interfaces, or a way out.
+// occupied reports whether the VPC has subnets, interfaces, a way out, or groups of
+// other VPCs.
 func occupied(sc call.Scope, v *network.Vpc) (bool, error) {
 	if tables.Subnets.CountBy(sc.Tx, tables.SubnetsByVpc, v.Account, v.Region, v.ID) > 0 ||
 		tables.NetworkInterfaces.CountBy(sc.Tx, tables.InterfacesByVpc, v.Account, v.Region, v.ID) > 0 ||
@@ -110,6 +111,11 @@ func occupied(sc call.Scope, v *network.Vpc) (bool, error) {
 	}
 	for g, err := range edges.NatGateways.By(sc.Tx, edges.NatGatewaysByVpc, v.Account, v.Region, v.ID) {
 		if err != nil || g.State != edge.Deleted && g.State != edge.Failed {
+			return true, err
+		}
+	}
+	for g, err := range tables.SecurityGroups.List(sc.Tx, v.Account, v.Region) {
+		if err != nil || g.Vpc != v.ID && g.In(v.ID) {
 			return true, err
 		}
 	}

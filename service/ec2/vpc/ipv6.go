@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 
 	wire "neargate/aws/ec2"
 	"neargate/resource/network"
@@ -297,7 +298,8 @@ func (s *Handler) DisassociateSubnetCidrBlock(ctx context.Context, in *wire.Disa
 			return err
 		}
 		gone = r.IPv6[0]
-		if sc.Tx.Count(store.Prefix(ranges.Addresses.Name, r.Account, r.Region, r.ID)) > 0 {
+		reserved := slices.ContainsFunc(r.Reservations, func(x network.Reserved) bool { return strings.Contains(x.CIDR, ":") })
+		if reserved || sc.Tx.Count(store.Prefix(ranges.Addresses.Name, r.Account, r.Region, r.ID)) > 0 {
 			return shape.Errorf("InvalidCidr.InUse", "The subnet CIDR block with association ID %s may not be disassociated. "+
 				"The CIDR block is in use.", gone.Association)
 		}

@@ -34,7 +34,8 @@ func Allocate(tx store.Tx, s *network.Subnet, eni string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return pick(tx, pool, eni, tables.PrivateAddresses, []string{s.Account, s.Region, s.ID}, func(addr string) network.PrivateAddress {
+	free := filter(pool.Candidates(eni), s.MayChoose)
+	return pick(tx, free, tables.PrivateAddresses, []string{s.Account, s.Region, s.ID}, func(addr string) network.PrivateAddress {
 		return network.PrivateAddress{Account: s.Account, Region: s.Region, Subnet: s.ID, Address: addr, ENI: eni}
 	})
 }
@@ -63,7 +64,7 @@ func Take(tx store.Tx, s *network.Subnet, eni, addr string) error {
 // AllocatePublic takes a free address of the installation's public pool for the
 // interface.
 func AllocatePublic(tx store.Tx, pool network.Pool, account, region, eni string) (string, error) {
-	return pick(tx, pool, eni, tables.PublicAddresses, nil, func(addr string) network.PublicAddress {
+	return pick(tx, pool.Candidates(eni), tables.PublicAddresses, nil, func(addr string) network.PublicAddress {
 		return network.PublicAddress{Address: addr, Account: account, Region: region, ENI: eni}
 	})
 }
@@ -103,12 +104,23 @@ func subnetPool(s *network.Subnet) (network.Pool, error) {
 	return network.SubnetPool(cidr), nil
 }
 
-// pick records the first free candidate of the pool in the table, whose keys are
-// the segments followed by the address.
-func pick[T any](tx store.Tx, pool network.Pool, seed string, table store.Table[T], segments []string, record func(string) T) (string, error) {
+// filter yields what of the candidates may be chosen.
+func filter(candidates iter.Seq[netip.Addr], may func(netip.Addr) bool) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for a := range candidates {
+			if may(a) && !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// pick records the first free candidate in the table, whose keys are the segments
+// followed by the address.
+func pick[T any](tx store.Tx, candidates iter.Seq[netip.Addr], table store.Table[T], segments []string, record func(string) T) (string, error) {
 	var taken map[string]bool
 	tried := 0
-	for a := range pool.Candidates(seed) {
+	for a := range candidates {
 		r := record(a.String())
 		key := store.Key(table.Name, table.Key(&r)...)
 		if tried++; tried > probes {

@@ -11,7 +11,7 @@ import (
 // AllocateElastic takes a free address of the installation's public pool for an
 // Elastic IP address.
 func AllocateElastic(tx store.Tx, pool network.Pool, account, region, allocation string) (string, error) {
-	return pick(tx, pool, allocation, tables.PublicAddresses, nil, func(addr string) network.PublicAddress {
+	return pick(tx, pool.Candidates(allocation), tables.PublicAddresses, nil, func(addr string) network.PublicAddress {
 		return network.PublicAddress{Address: addr, Account: account, Region: region, Allocation: allocation}
 	})
 }

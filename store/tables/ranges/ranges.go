@@ -50,6 +50,9 @@ func Assign(tx store.Tx, s *network.Subnet, eni, seed string) (string, error) {
 		return "", err
 	}
 	for a := range ipv6.Candidates(p, eni+"/"+seed) {
+		if !s.MayChoose(a) {
+			continue
+		}
 		switch err := Take(tx, s, eni, a.String()); {
 		case err == nil:
 			return a.String(), nil

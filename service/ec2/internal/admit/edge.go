@@ -3,6 +3,7 @@ package admit
 // refusedEdge lists the refused members of requests about what leads out of a VPC,
 // in the form of refused.
 var refusedEdge = map[string][]string{
+	"AttachNetworkInterfaceInput":     {"EnaQueueCount", "EnaSrdSpecification"},
 	"AllocateAddressInput":            {"Address", "CustomerOwnedIpv4Pool", "IpamPoolId"},
 	"CreateNatGatewayInput":           {"AvailabilityZoneAddresses", "VpcId"},
 	"AssociateNatGatewayAddressInput": {"AvailabilityZone", "AvailabilityZoneId"},

@@ -74,7 +74,7 @@ func GroupsFor(sc Scope, vpc string, ids []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if g.Vpc != vpc {
+		if !g.In(vpc) {
 			return nil, shape.Errorf(Groups.NotFound, "You have specified two resources that belong to different networks.")
 		}
 		if !slices.Contains(out, id) {

@@ -48,7 +48,7 @@ func Taggables() []Taggable {
 		DhcpOptions.taggable(), InternetGateways.taggable(), NetworkAcls.taggable(), Interfaces.taggable(), RouteTables.taggable(),
 		Groups.taggable(), Rules.taggable(), Subnets.taggable(), Vpcs.taggable(),
 		ElasticIPs.taggable(), NatGateways.taggable(), EgressOnlyGateways.taggable(), Endpoints.taggable(), PrefixLists.taggable(), peerings(),
-		FlowLogs.taggable(),
+		FlowLogs.taggable(), reservations(),
 		InsightsPaths.taggable(), InsightsAnalyses.taggable(),
 	}
 }

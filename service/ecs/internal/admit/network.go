@@ -96,7 +96,7 @@ func Subnets(tx store.Tx, t ref.Tenant, n *compute.Network) ([]launch.Subnet, er
 			return nil, err
 		case !ok:
 			return nil, invalid(fmt.Sprintf("Error retrieving security group information for [%s]: The security group '%s' does not exist (ErrorCode: InvalidGroup.NotFound)", id, id))
-		case g.Vpc != vpc:
+		case !g.In(vpc):
 			return nil, invalid(fmt.Sprintf("Security group %s does not appear to belong to the same VPC as the input subnets.", id))
 		}
 	}
