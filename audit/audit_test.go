@@ -53,7 +53,7 @@ func (k *kept) Lookup(context.Context, trail.Query) (trail.Page, error) {
 func newRecorder(t *testing.T) (*Recorder, *kept, store.Store) {
 	t.Helper()
 	s, k := mem.New(mem.Paranoid()), &kept{}
-	return New(s, k, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler)), k, s
+	return New(s, k, &kept{}, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler)), k, s
 }
 
 type keyValuePair struct{ Name, Value *string }
@@ -237,7 +237,7 @@ func TestPrints(t *testing.T) {
 
 // BenchmarkEvents makes the events of 100 calls with 2 KiB of parameters.
 func BenchmarkEvents(b *testing.B) {
-	r := New(mem.New(), &kept{}, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler))
+	r := New(mem.New(), &kept{}, &kept{}, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler))
 	in := &input{RoleName: new("r"), SecretString: new("x"), Tags: map[string]string{"k": "v"}, Nested: &inner{}}
 	for range 20 {
 		in.Nested.Environment = append(in.Nested.Environment, KeyValuePair{new("NAME"), new(strings.Repeat("v", 80))})
@@ -263,7 +263,7 @@ func BenchmarkEvents(b *testing.B) {
 
 func BenchmarkObserve(b *testing.B) {
 	k := &kept{fail: context.Canceled}
-	r := New(mem.New(), k, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler))
+	r := New(mem.New(), k, &kept{}, arn.NewSource(rand.New(rand.NewSource(1))), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	go r.Run(ctx)

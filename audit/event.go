@@ -60,6 +60,12 @@ func accountOf(c *wire.Call) string {
 	return account
 }
 
+// userID is the caller's unique id.
+func userID(c *wire.Call) string {
+	p, _ := c.Principal.(auth.Caller)
+	return p.UserID
+}
+
 // via is the VPC endpoint that a call came through; nil: none.
 func via(c *wire.Call) *auth.Via {
 	if p, ok := c.Principal.(auth.Caller); ok && p.Via != nil {
@@ -128,7 +134,7 @@ func caller(tx store.Tx, c *wire.Call) (userIdentity, error) {
 
 // readOnly reports whether an operation changes nothing that CloudTrail cares about.
 func readOnly(service, operation string) bool {
-	for _, p := range []string{"Get", "List", "Describe", "Lookup", "Filter", "Simulate", "Test", "BatchGet", "BatchCheck", "Discover"} {
+	for _, p := range []string{"Get", "List", "Describe", "Lookup", "Filter", "Simulate", "Test", "BatchGet", "BatchCheck", "Discover", "Head"} {
 		if strings.HasPrefix(operation, p) {
 			return true
 		}

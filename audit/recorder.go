@@ -5,10 +5,10 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"neargate/arn"
@@ -46,22 +46,31 @@ type Recorder struct {
 	left  int // calls that have not been written
 	bytes int // of the bodies of what waits
 
+	data     Log // of data events
+	selected atomic.Pointer[selection]
+
 	out   sync.Mutex // held while events are written, so that their order is kept
 	maker maker
 	calls []wire.Call // to wait in next
 }
 
-// New makes a recorder that writes to log and looks sessions up in the store.
-func New(s store.Store, log Log, ids *arn.Source, errs *slog.Logger) *Recorder {
-	r := &Recorder{store: s, log: log, errs: errs, some: make(chan struct{}, 1), maker: maker{ids: ids}}
+// New makes a recorder that writes management events to log and data events to data, and
+// looks sessions and trails up in the store.
+func New(s store.Store, log, data Log, ids *arn.Source, errs *slog.Logger) *Recorder {
+	r := &Recorder{store: s, log: log, data: data, errs: errs, some: make(chan struct{}, 1), maker: maker{ids: ids}}
 	r.room.L = &r.mu
+	r.selected.Store(&selection{})
+	r.maker.wants = r.wants
+	if _, err := r.find(context.Background()); err != nil {
+		errs.Error("trails could not be looked up", "error", err)
+	}
 	return r
 }
 
 // Observe takes note of a call, if CloudTrail would: it has an account, and is no call
-// of a data plane.
+// of a data plane but one of those that trails select.
 func (r *Recorder) Observe(c wire.Call) {
-	if c.Operation == "" || accountOf(&c) == "" || ofData(c.Service, c.Operation) {
+	if c.Operation == "" || !r.records(&c) {
 		return
 	}
 	// What is not in the event, or longer than it may be, is not kept until then.
@@ -70,6 +79,11 @@ func (r *Recorder) Observe(c wire.Call) {
 	}
 	if c.Wrote > 2*maxElements || c.Code != "" || !answers(c.Service, c.Operation) {
 		c.Output = nil
+	}
+	if c.Service == "cloudtrail" && !readOnly(c.Service, c.Operation) {
+		if _, err := r.find(context.Background()); err != nil {
+			r.errs.Warn("trails are looked up again", "error", err) // by follow
+		}
 	}
 	r.mu.Lock()
 	for r.left >= backlog {
@@ -91,20 +105,11 @@ func (r *Recorder) Observe(c wire.Call) {
 	}
 }
 
-// ofData reports whether an operation is a data event, which trails leave out unless
-// asked: log events, and all of S3 that is about objects.
-func ofData(service, operation string) bool {
-	switch service {
-	case "logs":
-		return slices.Contains([]string{"PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"}, operation)
-	case "s3":
-		return operation == "HeadBucket" || !strings.Contains(operation, "Bucket") && !strings.Contains(operation, "PublicAccessBlock")
-	}
-	return false
-}
-
 // Run writes events until ctx ends, and then those that are left.
 func (r *Recorder) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { r.follow(ctx) })
 	soon := time.NewTimer(0)
 	defer soon.Stop()
 	for ctx.Err() == nil {
@@ -153,7 +158,11 @@ func (r *Recorder) write(calls []wire.Call) {
 		return err
 	})
 	if err == nil {
-		err = r.log.Append(events)
+		management, data := r.maker.split(events)
+		err = r.log.Append(management)
+		if len(data) > 0 {
+			err = errors.Join(err, r.data.Append(data))
+		}
 	}
 	if err != nil {
 		r.errs.Error("calls could not be recorded", "calls", len(calls), "error", err)

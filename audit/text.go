@@ -29,10 +29,12 @@ type maker struct {
 	people map[person]*shown // as they are in one view of the store
 	second int64             // of date
 	date   []byte
+	wants  func(*trail.Event) bool // of data events
 }
 
 // operation is what the events of an operation have in common.
 type operation struct {
+	name     string
 	source   string
 	readOnly bool
 	answers  bool // the answer is in events
@@ -44,8 +46,8 @@ type person struct{ accessKey, account, arn, user, operation string }
 
 // shown is a caller as events show it.
 type shown struct {
-	username string
-	text     []byte
+	username, arn string
+	text          []byte
 }
 
 const (
@@ -75,9 +77,12 @@ func (m *maker) make(tx store.Tx, calls []wire.Call) ([]trail.Event, error) {
 	return m.events, nil
 }
 
-// add makes the event of a call.
+// add makes the event of a call, or those of data that trails want.
 // Source: AWS CloudTrail User Guide, "CloudTrail record contents".
 func (m *maker) add(tx store.Tx, c *wire.Call) error {
+	if a, ok := c.Input.(*Access); ok {
+		return m.addData(tx, c, a)
+	}
 	who, err := m.identity(tx, c)
 	if err != nil {
 		return err
@@ -90,16 +95,9 @@ func (m *maker) add(tx store.Tx, c *wire.Call) error {
 	if c.Service == "iam" {
 		e.Region = arn.DefaultRegion // IAM is global
 	}
-	b := append(m.text, `{"eventVersion":"`+version+`","userIdentity":`...)
-	b = append(append(b, who.text...), `,"eventTime":`...)
-	b = append(m.appendDate(b, c), op.head...)
-	b = appendMember(b, `,"awsRegion":`, e.Region)
-	b = appendMember(b, `,"sourceIPAddress":`, c.SourceIP)
+	b := m.appendHead(m.text, c, who, op, e.Region)
 	b = appendMember(b, `,"userAgent":`, c.UserAgent)
-	if c.Code != "" {
-		b = appendMember(b, `,"errorCode":`, errorCode(c))
-		b = appendOptional(b, `,"errorMessage":`, c.Message)
-	}
+	b = appendError(b, c)
 	b = m.print.appendElements(append(b, `,"requestParameters":`...), c.Input)
 	b = append(b, `,"responseElements":`...)
 	if c.Code == "" && op.answers {
@@ -107,24 +105,59 @@ func (m *maker) add(tx store.Tx, c *wire.Call) error {
 	} else {
 		b = append(b, "null"...)
 	}
-	b = appendMember(b, `,"requestID":`, c.ID)
-	b = appendMember(b, `,"eventID":`, e.ID)
-	b = strconv.AppendBool(append(b, `,"readOnly":`...), op.readOnly)
+	b = appendIDs(b, c, &e)
 	b = append(b, `,"eventType":"AwsApiCall","managementEvent":true`...)
 	b = appendMember(b, `,"recipientAccountId":`, e.Account)
+	b = appendVia(b, c)
+	b = append(b, `,"eventCategory":"Management"`...)
+	m.end(appendTLS(b, c), e)
+	return nil
+}
+
+// appendHead prints who called what, from where.
+func (m *maker) appendHead(b []byte, c *wire.Call, who *shown, op *operation, region string) []byte {
+	b = append(b, `{"eventVersion":"`+version+`","userIdentity":`...)
+	b = append(append(b, who.text...), `,"eventTime":`...)
+	b = append(m.appendDate(b, c), op.head...)
+	b = appendMember(b, `,"awsRegion":`, region)
+	return appendMember(b, `,"sourceIPAddress":`, c.SourceIP)
+}
+
+func appendError(b []byte, c *wire.Call) []byte {
+	if c.Code == "" {
+		return b
+	}
+	b = appendMember(b, `,"errorCode":`, errorCode(c))
+	return appendOptional(b, `,"errorMessage":`, c.Message)
+}
+
+func appendIDs(b []byte, c *wire.Call, e *trail.Event) []byte {
+	b = appendMember(b, `,"requestID":`, c.ID)
+	b = appendMember(b, `,"eventID":`, e.ID)
+	return strconv.AppendBool(append(b, `,"readOnly":`...), e.ReadOnly)
+}
+
+func appendVia(b []byte, c *wire.Call) []byte {
 	if v := via(c); v != nil {
 		b = appendOptional(b, `,"vpcEndpointId":`, v.Endpoint)
 		b = appendOptional(b, `,"vpcEndpointAccountId":`, v.Account)
 	}
-	b = append(b, `,"eventCategory":"Management"`...)
-	if c.TLS != nil {
-		b = appendMember(b, `,"tlsDetails":{"tlsVersion":`, strings.ReplaceAll(tls.VersionName(c.TLS.Version), "TLS 1", "TLSv1"))
-		b = appendMember(b, `,"cipherSuite":`, tls.CipherSuiteName(c.TLS.CipherSuite))
-		b = append(appendMember(b, `,"clientProvidedHostHeader":`, c.Host), '}')
+	return b
+}
+
+func appendTLS(b []byte, c *wire.Call) []byte {
+	if c.TLS == nil {
+		return b
 	}
+	b = appendMember(b, `,"tlsDetails":{"tlsVersion":`, strings.ReplaceAll(tls.VersionName(c.TLS.Version), "TLS 1", "TLSv1"))
+	b = appendMember(b, `,"cipherSuite":`, tls.CipherSuiteName(c.TLS.CipherSuite))
+	return append(appendMember(b, `,"clientProvidedHostHeader":`, c.Host), '}')
+}
+
+// end ends the text of an event.
+func (m *maker) end(b []byte, e trail.Event) {
 	m.text = append(b, '}')
 	m.ends, m.events = append(m.ends, len(m.text)), append(m.events, e)
-	return nil
 }
 
 func appendMember(b []byte, name, value string) []byte {
@@ -151,9 +184,12 @@ func (m *maker) operation(c *wire.Call) *operation {
 	k := [2]string{c.Service, c.Operation}
 	op := m.ops[k]
 	if op == nil {
-		op = &operation{source: c.Service + ".amazonaws.com", readOnly: readOnly(c.Service, c.Operation), answers: answers(c.Service, c.Operation)}
+		op = &operation{name: c.Operation, source: c.Service + ".amazonaws.com", readOnly: readOnly(c.Service, c.Operation), answers: answers(c.Service, c.Operation)}
+		if name, ok := renamed[k]; ok {
+			op.name = name
+		}
 		op.head = appendMember(nil, `,"eventSource":`, op.source)
-		op.head = appendMember(op.head, `,"eventName":`, c.Operation)
+		op.head = appendMember(op.head, `,"eventName":`, op.name)
 		m.ops[k] = op
 	}
 	return op
@@ -178,7 +214,7 @@ func (m *maker) identity(tx store.Tx, c *wire.Call) (*shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := &shown{username: u.UserName}
+	who := &shown{username: u.UserName, arn: u.ARN}
 	switch u.Type {
 	case "Root":
 		who.username = "root"

@@ -214,8 +214,14 @@ func TestAuthorizeSession(t *testing.T) {
 		t.Errorf("use %+v", u)
 	}
 	w.now = func() time.Time { return now.Add(30 * time.Minute) }
-	if err := w.Authorize(t.Context(), c, call); err != nil || !use().At.Equal(now) {
-		t.Errorf("%v, use %+v", err, use())
+	second, other := w.session, c
+	second.ID = "ASIASECOND"
+	put(t, w.store, tables.Sessions, &second)
+	other.AccessKeyID = second.ID
+	for _, c := range []Caller{c, other} {
+		if err := w.Authorize(t.Context(), c, call); err != nil || !use().At.Equal(now) {
+			t.Errorf("%v, use %+v", err, use())
+		}
 	}
 	for _, s := range []identity.Session{
 		{Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`},

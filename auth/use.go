@@ -48,37 +48,58 @@ func (s *seen) forget(key string) {
 // note records that the caller's access key, or the role behind its session, was
 // used for a service.
 func (d *Directory) note(ctx context.Context, c Caller, service string, now time.Time) error {
-	key := c.AccessKeyID
 	if c.Anonymous() {
 		return nil
 	}
-	if c.session != nil {
-		key = c.session.RoleID
+	if s := c.session; s != nil {
+		return d.noteRole(ctx, s, c.Region, now)
 	}
-	if !d.seen.claim(key, now) {
+	if !d.seen.claim(c.AccessKeyID, now) {
 		return nil
 	}
-	at := now.UTC().Truncate(time.Second)
-	err := d.store.Update(ctx, func(tx store.Tx) error {
-		if s := c.session; s != nil {
-			return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: at, Region: c.Region})
-		}
-		s, ok, err := tables.Sessions.Find(tx, c.AccessKeyID)
-		if err != nil {
-			return err
-		}
-		if ok && s.Kind != identity.SessionRole {
-			return nil
-		}
-		if ok {
-			return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: at, Region: c.Region})
-		}
-		_, ok, err = tables.AccessKeys.Find(tx, c.AccessKeyID)
+	var s identity.Session
+	var ok bool
+	err := d.store.View(ctx, func(tx store.Tx) (err error) {
+		s, ok, err = tables.Sessions.Find(tx, c.AccessKeyID)
+		return err
+	})
+	switch {
+	case err != nil:
+		d.seen.forget(c.AccessKeyID)
+		return err
+	case ok && s.Kind == identity.SessionRole:
+		return d.noteRole(ctx, &s, c.Region, now)
+	case ok:
+		return nil
+	}
+	return d.put(ctx, c.AccessKeyID, func(tx store.Tx) error {
+		_, ok, err := tables.AccessKeys.Find(tx, c.AccessKeyID)
 		if err != nil || !ok {
 			return err
 		}
-		return tables.KeyUses.Put(tx, &identity.KeyUse{ID: c.AccessKeyID, At: at, Service: service, Region: c.Region})
+		return tables.KeyUses.Put(tx, &identity.KeyUse{ID: c.AccessKeyID, At: usedAt(now), Service: service, Region: c.Region})
 	})
+}
+
+// noteRole records that a role was used, once for all its sessions.
+func (d *Directory) noteRole(ctx context.Context, s *identity.Session, region string, now time.Time) error {
+	if !d.seen.claim(s.RoleID, now) {
+		return nil
+	}
+	err := d.put(ctx, s.RoleID, func(tx store.Tx) error {
+		return tables.RoleUses.Put(tx, &identity.RoleUse{Account: s.Account, Role: s.Role, At: usedAt(now), Region: region})
+	})
+	if err != nil {
+		d.seen.forget(s.ID)
+	}
+	return err
+}
+
+func usedAt(now time.Time) time.Time { return now.UTC().Truncate(time.Second) }
+
+// put writes a claimed use.
+func (d *Directory) put(ctx context.Context, key string, write func(store.Tx) error) error {
+	err := d.store.Update(ctx, write)
 	if err != nil {
 		d.seen.forget(key)
 	}

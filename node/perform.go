@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 
@@ -34,6 +35,9 @@ func (h *Host) plug(l *lane, j *Job) error {
 			return err
 		}
 	}
+	var role sync.WaitGroup
+	role.Go(func() { h.prepareLogs(ctx, j) })
+	defer role.Wait()
 	var way *outlet.Outlet
 	if h.Network != nil && t.Attachment.ENI != "" {
 		p, err := h.Network.Plug(ctx, t, ready)
@@ -45,12 +49,29 @@ func (h *Host) plug(l *lane, j *Job) error {
 			if way, err = h.outlet(&p); err != nil {
 				return err
 			}
+			h.prepareLogs(outlet.With(ctx, way), j)
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.net, l.way = &n, way
 	return nil
+}
+
+// prepareLogs gets what the containers' log streams will need: a task's are of one
+// region, as a rule.
+func (h *Host) prepareLogs(ctx context.Context, j *Job) {
+	for i := range j.Definition.ContainerDefinitions {
+		if d := &j.Definition.ContainerDefinitions[i]; h.Logs != nil && d.LogConfiguration != nil {
+			h.Logs.Prepare(ctx, logsOf(&j.Task), d.LogConfiguration)
+			return
+		}
+	}
+}
+
+// logsOf is what the log driver must know of a task.
+func logsOf(t *compute.Task) logdriver.Task {
+	return logdriver.Task{ID: t.ID, Account: t.Account, ExecutionRole: t.Spec.ExecutionRole}
 }
 
 // outlet is the way to the network that a task's interface is until its sandbox has
@@ -127,6 +148,7 @@ func (h *Host) pull(l *lane, j *Job, name string) (digest string, err error) {
 		if digest, err = h.pullImage(ctx, l, j, name); err != nil {
 			return "", err
 		}
+		l.jobs.Go(func() { h.ahead(l, j, name, got.Variables) })
 	}
 	_, err = h.log(ctx, l, j, name, got.logOptions)
 	return digest, err
@@ -221,6 +243,28 @@ func (h *Host) described(l *lane, j *Job, name string) sandbox.Container {
 	return c
 }
 
+// ahead has a reserved sandbox make a container while its log is opened: one that will
+// be made for sure, when everything it is made of is here.
+func (h *Host) ahead(l *lane, j *Job, name string, v container.Variables) {
+	r, ok := h.Sandbox.(sandbox.Reserver)
+	if d := j.Definition.Container(name); !ok || d == nil || len(d.DependsOn) > 0 {
+		return
+	}
+	l.mu.Lock()
+	n, images := l.net, len(l.images)
+	l.mu.Unlock()
+	if n == nil || images < len(j.Task.Spec.Containers) {
+		return
+	}
+	c, err := h.container(l, j, name, v)
+	if err == nil {
+		err = r.Prepare(l.ctx, container.Spec(&j.Task, &j.Definition, *n), c)
+	}
+	if err != nil && l.ctx.Err() == nil {
+		h.Log.Debug("a container was not made in advance", "task", j.Task.ID, "container", name, "error", err)
+	}
+}
+
 // create makes a container, and the sandbox before the first one.
 func (h *Host) create(l *lane, j *Job, name string) error {
 	got, err := h.fetch(l.ctx, l, j, name)
@@ -257,7 +301,7 @@ func (h *Host) log(ctx context.Context, l *lane, j *Job, name string, secrets ma
 		return known, nil
 	}
 	t := &j.Task
-	owner := logdriver.Task{ID: t.ID, Account: t.Account, ExecutionRole: t.Spec.ExecutionRole}
+	owner := logsOf(t)
 	if h.LogMode != nil {
 		var err error
 		if owner.DefaultMode, err = h.LogMode(ctx, t); err != nil {

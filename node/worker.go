@@ -150,6 +150,9 @@ func (h *Host) Do(j Job) {
 func (h *Host) unplug(l *lane, j Job) {
 	l.cancel()
 	l.jobs.Wait()
+	if l.way != nil {
+		l.way.Close()
+	}
 	for failures := 0; ; failures++ {
 		err := h.clear(&j.Task)
 		if err == nil {

@@ -7,6 +7,9 @@ import (
 	"neargate/resource/identity"
 )
 
+// Trails is the AWS service that acts with the roles of trails.
+const Trails = "cloudtrail.amazonaws.com"
+
 // trailRules are those of AWS CloudTrail.
 var trailRules = rules{
 	resources: merge(
@@ -29,6 +32,15 @@ var trailRules = rules{
 		if len(names) > 0 {
 			keys.Set("aws:TagKeys", names...)
 		}
+	},
+	also: func(in Input, operation string) []Target {
+		role := in.text("CloudWatchLogsRoleArn")
+		if role == "" || operation != "CreateTrail" && operation != "UpdateTrail" {
+			return nil
+		}
+		pass := policy.Context{}
+		pass.Set("iam:PassedToService", Trails)
+		return []Target{{"iam:PassRole", []string{in.role(role)}, pass}}
 	},
 	tags: func(in Input, resource string) ([]identity.Tag, error) { return tagged.Trail(in.Tx, resource) },
 }

@@ -20,15 +20,16 @@ import (
 	"neargate/billing/book"
 	"neargate/cmd/neargate/awsdoor"
 	"neargate/cmd/neargate/door"
+	"neargate/cmd/neargate/eventstores"
 	"neargate/cmd/neargate/flowlogs"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/cmd/neargate/trailbuckets"
+	"neargate/cmd/neargate/traillogs"
 	"neargate/dataplane/logstore"
 	"neargate/dataplane/names"
 	"neargate/dataplane/objects"
 	"neargate/dataplane/relay"
 	"neargate/dataplane/trails"
-	"neargate/dataplane/trailstore"
 	"neargate/internal/ca"
 	"neargate/internal/headroom"
 	"neargate/internal/install"
@@ -78,7 +79,7 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
-	trail   *trailstore.Store
+	trail   eventstores.Stores
 	trailTo trailbuckets.Buckets
 	audit   *audit.Recorder
 	ids     *arn.Source
@@ -207,9 +208,11 @@ func (d *daemon) readSecrets() (err error) {
 
 // openTrail opens what records calls.
 func (d *daemon) openTrail() (err error) {
-	d.trail, err = trailstore.Open(trailstore.Config{Dir: d.dir.Trail(), Log: d.log})
-	d.audit = audit.New(d.store, d.trail, d.ids, d.log)
-	return err
+	if d.trail, err = eventstores.Open(d.dir, d.log); err != nil {
+		return err
+	}
+	d.audit = audit.New(d.store, d.trail.Management, d.trail.Data, d.ids, d.log)
+	return nil
 }
 
 // closeTrail records the last calls.
@@ -256,7 +259,8 @@ func (d *daemon) run(ctx context.Context) error {
 	wg.Go(func() { headroom.Keep(ctx, garbage) })
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
-		return trails.New(d.store, d.trail, d.trailTo, trails.Keys{Store: d.store, Secret: d.master}, time.Now).Run(ctx, d.log)
+		keys := trails.Keys{Store: d.store, Secret: d.master}
+		return trails.New(trails.Config{Store: d.store, Management: d.trail.Management, Data: d.trail.Data, Buckets: d.trailTo, Groups: d.trailTo.Groups, Keys: keys, Now: time.Now}).Run(ctx, d.log)
 	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
@@ -284,8 +288,9 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	keyring := kms.New(deps, d.master)
 	buckets := d.bucketAPI(deps, directory, known, keyring)
 	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
-	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring}
-	d.flows = flowlogs.Sink{Gate: door.Gate{Directory: directory}, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
+	gate := door.Gate{Directory: directory}
+	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring, Groups: traillogs.Groups{Gate: gate, Store: d.store, Logs: d.logAPI, Now: time.Now, IDs: d.ids}}
+	d.flows = flowlogs.Sink{Gate: gate, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
 		d.log.Error("secrets and keys cannot be used", "error", err)
 	} else if err != nil {
@@ -294,7 +299,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	cfg := wire.Config{
 		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, d.trailTo, keyring, d.ecr.api, d.usage}),
 		Keys:     known,
-		Gate:     door.Gate{Directory: directory},
+		Gate:     gate,
 		NoAuth:   d.noAuth,
 		Log:      d.log,
 		Observe:  d.observe,

@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"neargate/auth"
+	"neargate/cmd/neargate/bucketcalls"
 	"neargate/dataplane/logstore"
 	engine "neargate/dataplane/objects"
 	"neargate/service"
 	"neargate/service/s3"
 	"neargate/store"
 	"neargate/store/tables/buckets"
-	"neargate/wire"
 	"neargate/wire/sigv4"
 )
 
@@ -36,13 +36,7 @@ func (d *daemon) openData() (err error) {
 func (d *daemon) bucketAPI(deps service.Deps, directory *auth.Directory, k sigv4.Keys, vault s3.Vault) *s3.Server {
 	return s3.New(s3.Config{
 		Deps: deps, Engine: d.objects, Keys: k, Vault: vault, Auth: directory, NoAuth: d.noAuth, Log: d.log, Layers: d.ecr.blobs.Open,
-		Observe: func(c s3.Call) {
-			d.observe(wire.Call{
-				ID: c.ID, Service: "s3", Operation: c.Operation, Region: c.Region, Account: c.Account, AccessKeyID: c.AccessKeyID,
-				SourceIP: c.SourceIP, UserAgent: c.UserAgent, Status: c.Status, Code: c.Code, Start: c.Start, Duration: c.Duration, Err: c.Err,
-				Principal: c.Caller, Input: &struct{ Bucket *string }{&c.Bucket},
-			})
-		},
+		Observe: func(c s3.Call) { d.observe(bucketcalls.Of(&c, d.audit.Selecting())) },
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
 	"neargate/billing/book"
+	"neargate/cmd/neargate/trailbuckets"
 	"neargate/control"
 	"neargate/control/edge"
 	"neargate/control/expire"
@@ -53,7 +54,7 @@ type apis struct {
 	launches task.Rate
 	logs     *logs.Service
 	events   cloudtrail.Events
-	trails   cloudtrail.Buckets
+	trails   trailbuckets.Buckets
 	kms      *kms.Service
 	ecr      *ecr.Service
 	usage    *book.Book
@@ -64,7 +65,7 @@ func services(d service.Deps, a apis) []shape.Service {
 	return []shape.Service{
 		awsbudgets.Describe(budgets.New(d, a.usage)),
 		awsce.Describe(ce.New(d, a.usage)),
-		awscloudtrail.Describe(cloudtrail.New(d, a.events, a.trails)),
+		awscloudtrail.Describe(cloudtrail.New(d, a.events, a.trails, a.trails.Groups)),
 		awsec2.Describe(ec2.New(d)),
 		awsecr.Describe(a.ecr),
 		awsecs.Describe(ecs.New(d, a.launches)),

@@ -80,7 +80,7 @@ func content(c *trail.Chain) ([]byte, error) {
 // delivered notes files that have been delivered at a time in the chains of their regions.
 func delivered(tx store.Tx, t *trail.Trail, at time.Time, files map[string]trail.LogFile) error {
 	for region, f := range files {
-		c, ok, err := tables.Chains.Find(tx, t.Account, t.Region, t.Name, region)
+		c, ok, err := tables.Chains.Find(tx, t.Account, t.Region, t.Slot(), region)
 		if err != nil {
 			return err
 		}
@@ -96,17 +96,17 @@ func delivered(tx store.Tx, t *trail.Trail, at time.Time, files map[string]trail
 }
 
 func newChain(t *trail.Trail, region string, since time.Time) trail.Chain {
-	return trail.Chain{Account: t.Account, Home: t.Region, Name: t.Name, Region: region, Trail: t.ID, Since: since.UTC().Truncate(time.Second)}
+	return trail.Chain{Account: t.Account, Home: t.Region, Name: t.Slot(), Region: region, Trail: t.ID, Since: since.UTC().Truncate(time.Second)}
 }
 
 // digests delivers the digest files of a trail that are due. Idle says that nothing was
 // left to deliver. A chain ends with its last file when the trail stops, or asks for no
 // more.
 func (d *Deliverer) digests(ctx context.Context, t *trail.Trail, idle bool) error {
-	now := d.now().UTC().Truncate(time.Second)
+	now := d.Now().UTC().Truncate(time.Second)
 	var chains []trail.Chain
-	err := d.store.View(ctx, func(tx store.Tx) (err error) {
-		chains, err = store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		chains, err = store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Slot()))
 		return err
 	})
 	if err != nil {
@@ -142,7 +142,7 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 	if !p.End.After(c.Since) {
 		return nil
 	}
-	key, fingerprint, err := d.keys.key(ctx, c.Region, p.Fingerprint, now)
+	key, fingerprint, err := d.Keys.key(ctx, c.Region, p.Fingerprint, now)
 	if err != nil {
 		return err
 	}
@@ -164,14 +164,14 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 	if p.Signature, err = sign(key, strings.Join([]string{stamp(p.End), p.Bucket + "/" + p.Key, p.Hash, before}, "\n")); err != nil {
 		return err
 	}
-	err = d.buckets.Put(ctx, t, File{Bucket: p.Bucket, Key: p.Key, KMSKey: t.Key, Body: compressed(text),
+	err = d.Buckets.Put(ctx, t, File{Bucket: p.Bucket, Key: p.Key, KMSKey: t.Key, Body: compressed(text),
 		Metadata: map[string]string{"signature": p.Signature, "signature-algorithm": algorithm}})
 	refused, ok := errors.AsType[Refused](err)
 	if err != nil && !ok {
 		return err
 	}
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		at, there, err := d.load(tx, t)
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		at, there, err := d.load(tx, t, trail.Lane{})
 		if err != nil || !there {
 			return err
 		}
@@ -192,8 +192,8 @@ func (d *Deliverer) digest(ctx context.Context, t *trail.Trail, c *trail.Chain, 
 
 // put writes a chain down, unless its trail has been deleted.
 func (d *Deliverer) put(ctx context.Context, t *trail.Trail, c *trail.Chain) error {
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		if _, there, err := d.load(tx, t); err != nil || !there {
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		if _, there, err := d.load(tx, t, trail.Lane{}); err != nil || !there {
 			return err
 		}
 		return tables.Chains.Put(tx, c)

@@ -58,18 +58,39 @@ type Refused string
 // Error implements error.
 func (r Refused) Error() string { return "trails: " + string(r) }
 
+// Config says what a Deliverer delivers from where to where.
+type Config struct {
+	Store            store.Store
+	Management, Data Events
+	Buckets          Buckets
+	Groups           Groups
+	Keys             Keys
+	Now              func() time.Time
+}
+
 // Deliverer delivers the events of all trails.
 type Deliverer struct {
-	store   store.Store
-	events  Events
-	buckets Buckets
-	keys    Keys
-	now     func() time.Time
+	Config
+	lanes []lane
+}
+
+// lane is events of one kind on their way. Each comes as far as it comes.
+type lane struct {
+	trail.Lane
+	events Events
 }
 
 // New makes a deliverer.
-func New(s store.Store, e Events, b Buckets, k Keys, now func() time.Time) *Deliverer {
-	return &Deliverer{s, e, b, k, now}
+func New(c Config) *Deliverer {
+	d := &Deliverer{Config: c}
+	for _, l := range trail.Lanes() {
+		events := c.Management
+		if l.Data {
+			events = c.Data
+		}
+		d.lanes = append(d.lanes, lane{l, events})
+	}
+	return d
 }
 
 // Run delivers every minute until ctx ends.
@@ -92,8 +113,12 @@ func (d *Deliverer) Run(ctx context.Context, log *slog.Logger) error {
 // the others.
 func (d *Deliverer) Deliver(ctx context.Context) error {
 	var all []trail.Trail
-	err := d.store.View(ctx, func(tx store.Tx) (err error) {
-		all, err = store.Collect(tables.Trails.List(tx))
+	err := d.Store.View(ctx, func(tx store.Tx) (err error) {
+		if all, err = store.Collect(tables.Ended.List(tx)); err != nil {
+			return err
+		}
+		now, err := store.Collect(tables.Trails.List(tx))
+		all = append(all, now...)
 		return err
 	})
 	for i := range all {
@@ -104,31 +129,62 @@ func (d *Deliverer) Deliver(ctx context.Context) error {
 
 // deliver delivers what has arrived for a trail, and the digest files that are due.
 func (d *Deliverer) deliver(ctx context.Context, t *trail.Trail) error {
-	for ctx.Err() == nil {
-		more, idle, err := d.step(ctx, t)
-		if err != nil {
-			return err
+	files, logged := true, true // nothing is left
+	for i := range d.lanes {
+		l := &d.lanes[i]
+		step, all := d.step, &files
+		if l.ToLogs {
+			step, all = d.log, &logged
 		}
-		if !more {
-			return d.digests(ctx, t, idle)
+		for {
+			more, idle, err := step(ctx, t, l)
+			if err = cmp.Or(err, ctx.Err()); err != nil {
+				return err
+			}
+			if !more {
+				*all = *all && idle
+				break
+			}
 		}
 	}
-	return ctx.Err()
+	if err := d.digests(ctx, t, files); err != nil || !t.Deleted {
+		return err
+	}
+	return d.end(ctx, t, files && logged)
 }
 
-// step delivers one batch of a trail; more says that there may be another, and idle that
-// nothing is left.
-func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, err error) {
+// end forgets a deleted trail once it has delivered everything, or cannot for long.
+func (d *Deliverer) end(ctx context.Context, t *trail.Trail, idle bool) error {
+	since := d.Now().Sub(t.StoppedAt)
+	if since < trail.Grace || !idle && since < trail.GiveUp {
+		return nil
+	}
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		now, there, err := tables.Current(tx, t)
+		if err != nil || !there {
+			return err
+		}
+		left, err := store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Slot()))
+		if err != nil || len(left) > 0 && since < trail.GiveUp {
+			return err
+		}
+		return tables.Forget(tx, &now)
+	})
+}
+
+// step delivers one batch of a trail in a lane; more says that there may be another, and
+// idle that nothing is left.
+func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, idle bool, err error) {
 	var at trail.Delivery
 	there := false
-	err = d.store.View(ctx, func(tx store.Tx) (err error) {
-		at, there, err = d.load(tx, t)
+	err = d.Store.View(ctx, func(tx store.Tx) (err error) {
+		at, there, err = d.load(tx, t, l.Lane)
 		return err
 	})
-	if err != nil || !there || at.Pending == nil && (t.Since == 0 || t.Done(at.Position)) {
+	if err != nil || !there || at.Pending == nil && (!t.Uses(l.Lane) || t.Done(at.Position)) {
 		return false, true, err
 	}
-	events, more, err := d.events.Arrived(ctx, at.Position, atATime)
+	events, more, err := l.events.Arrived(ctx, at.Position, atATime)
 	if err != nil || len(events) == 0 && at.Pending == nil {
 		return false, true, err
 	}
@@ -136,7 +192,7 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, 
 		events = slices.DeleteFunc(events, func(a trail.Arrival) bool { return a.Position > at.Pending.To })
 		more = true
 	} else {
-		at.Pending = &trail.Batch{To: events[len(events)-1].Position, At: d.now().UTC(), By: new(*t)}
+		at.Pending = &trail.Batch{To: events[len(events)-1].Position, At: d.Now().UTC(), By: new(*t)}
 	}
 	by := t
 	if at.Pending.By != nil {
@@ -151,15 +207,15 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, 
 		return more, false, d.save(ctx, t, at, nil)
 	}
 	at.Pending.Bucket, at.Pending.Prefix, at.Pending.Key = t.Bucket, t.Prefix, t.Key
-	at.AttemptedAt = d.now().UTC()
+	at.AttemptedAt = d.Now().UTC()
 	if err := d.save(ctx, t, at, nil); err != nil {
 		return false, false, err
 	}
 	written := map[string]trail.LogFile{}
 	for _, f := range files {
-		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID, f.region, at.Position))
+		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID+l.Name, f.region, at.Position))
 		text := f.text()
-		err := d.buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
+		err := d.Buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
 		if refused, ok := errors.AsType[Refused](err); ok {
 			at.Error = string(refused)
 			return false, false, d.save(ctx, t, at, nil)
@@ -176,27 +232,27 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail) (more, idle bool, 
 	return more, false, d.save(ctx, t, at, written)
 }
 
-// load finds how far a trail has come. There is false when it has been deleted. The
-// trail is brought up to date.
-func (d *Deliverer) load(tx store.Tx, t *trail.Trail) (at trail.Delivery, there bool, err error) {
-	now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name)
-	if err != nil || !ok || now.ID != t.ID {
+// load finds how far a trail has come in a lane. There is false when it has been deleted.
+// The trail is brought up to date.
+func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane trail.Lane) (at trail.Delivery, there bool, err error) {
+	now, ok, err := tables.Current(tx, t)
+	if err != nil || !ok {
 		return at, false, err
 	}
 	*t = now
-	at, ok, err = tables.Deliveries.Find(tx, t.Account, t.Region, t.Name)
+	at, ok, err = tables.FindDelivery(tx, t, lane)
 	if !ok || at.Trail != t.ID {
-		at = trail.Delivery{}
+		at = trail.Delivery{Lane: lane.Name}
 	}
-	at.Position = max(at.Position, t.Since)
+	at.Position = max(at.Position, t.From(lane))
 	return at, true, err
 }
 
 // save writes down how far a trail has come, and what files it wrote, by region, unless it
 // has been deleted.
 func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery, written map[string]trail.LogFile) error {
-	return d.store.Update(ctx, func(tx store.Tx) error {
-		if now, ok, err := tables.Trails.Find(tx, t.Account, t.Region, t.Name); err != nil || !ok || now.ID != t.ID {
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		if _, ok, err := tables.Current(tx, t); err != nil || !ok {
 			return err
 		}
 		if err := delivered(tx, t, at.AttemptedAt, written); err != nil {
@@ -207,7 +263,7 @@ func (d *Deliverer) save(ctx context.Context, t *trail.Trail, at trail.Delivery,
 }
 
 func (d *Deliverer) keep(tx store.Tx, t *trail.Trail, at trail.Delivery) error {
-	at.Account, at.Region, at.Name, at.Trail = t.Account, t.Region, t.Name, t.ID
+	at.Account, at.Region, at.Name, at.Trail = t.Account, t.Region, t.Slot(), t.ID
 	return tables.Deliveries.Put(tx, &at)
 }
 

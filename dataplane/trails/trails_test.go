@@ -75,13 +75,14 @@ type world struct {
 	*bucket
 	store  store.Store
 	events *trailstore.Store
+	data   *trailstore.Store
+	logged map[string][]string // events by log stream
 	now    time.Time
 	n      int
 }
 
-func newWorld(t *testing.T, trails ...trail.Trail) *world {
+func newEvents(t *testing.T) *trailstore.Store {
 	t.Helper()
-	s := mem.New()
 	events, err := trailstore.Open(trailstore.Config{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +92,14 @@ func newWorld(t *testing.T, trails ...trail.Trail) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, now: start}
+	return events
+}
+
+func newWorld(t *testing.T, trails ...trail.Trail) *world {
+	t.Helper()
+	s := mem.New()
+	events, data := newEvents(t), newEvents(t)
+	w := &world{bucket: &bucket{files: map[string]string{}, meta: map[string]map[string]string{}, fail: func() error { return nil }}, store: s, events: events, data: data, logged: map[string][]string{}, now: start}
 	for i := range trails {
 		w.put(t, &trails[i])
 	}
@@ -105,8 +113,10 @@ func (w *world) put(t *testing.T, tr *trail.Trail) {
 	}
 }
 
-func (w *world) deliverer() *Deliverer {
-	return New(w.store, w.events, w.bucket, Keys{Store: w.store}, func() time.Time { return w.now })
+func (w *world) deliverer() *Deliverer { return w.delivererOn(w.store) }
+
+func (w *world) delivererOn(s store.Store) *Deliverer {
+	return New(Config{Store: s, Management: w.events, Data: w.data, Buckets: w.bucket, Groups: w, Keys: Keys{Store: w.store}, Now: func() time.Time { return w.now }})
 }
 
 func (w *world) happen(t *testing.T, events ...trail.Event) {
@@ -116,10 +126,47 @@ func (w *world) happen(t *testing.T, events ...trail.Event) {
 		w.n++
 		e.ID, e.Account = fmt.Sprint("e", w.n), "123456789012"
 		e.Text = `{"eventID":"` + e.ID + `"}`
+		to := w.events
+		if e.Data {
+			to = w.data
+		}
+		if err := to.Append(events[i : i+1]); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := w.events.Append(events); err != nil {
+}
+
+func object(key string) trail.Event {
+	return trail.Event{Region: "us-east-1", Time: start, Data: true, Name: "PutObject", Source: "s3.amazonaws.com", Resources: []trail.Resource{{Type: "AWS::S3::Object", Name: "arn:aws:s3:::b/" + key}}}
+}
+
+// TestData delivers data events to the trails that select them, from when on they do.
+func TestData(t *testing.T) {
+	one, some, late := logging("one"), logging("some"), logging("late")
+	some.Choose([]trail.Selector{{ReadWrite: "All", None: true, Data: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3:::b/in/"}}}}}, start)
+	some.DataSince, some.Validate = 0, true
+	w := newWorld(t, one, some, late)
+	d := w.deliverer()
+	w.happen(t, object("in/a"), object("out/b"), trail.Event{Region: "us-east-1", Time: start}, object("in/c"))
+	if err := d.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	late.Choose(some.Selectors, time.Now())
+	w.put(t, &late)
+	w.happen(t, object("in/d"))
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/"), w.ids(t, "some/"), w.ids(t, "late/")), "map[e3:1] map[e1:1 e4:1 e5:1] map[e3:1 e5:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	some.Stop(start.Add(time.Minute))
+	w.put(t, &some)
+	w.now = w.now.Add(time.Hour)
+	if err := d.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.validate(t, "some/", 1)
 }
 
 func (w *world) delivery(t *testing.T, name string) (d trail.Delivery) {
@@ -230,6 +277,194 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Log implements Groups. It can end the process, as the bucket can.
+func (w *world) Log(_ context.Context, t *trail.Trail, region string, events []trail.Arrival) error {
+	if err := w.fail(); err != nil {
+		return err
+	}
+	at := t.LogGroup + " " + t.LogStream(region)
+	for i, e := range events {
+		if i > 0 && e.Time.Before(events[i-1].Time) {
+			return errors.New("events are not in order")
+		}
+		w.logged[at] = append(w.logged[at], e.ID)
+	}
+	return nil
+}
+
+// TestLogGroups delivers events to log groups too, from when on a trail has one, whatever
+// becomes of its files.
+func TestLogGroups(t *testing.T) {
+	tr := logging("one")
+	tr.MultiRegion = true
+	w := newWorld(t, tr)
+	pass := func() {
+		t.Helper()
+		if err := w.deliverer().Deliver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start})
+	pass()
+	tr.ToLogs("group", "role", time.Now())
+	tr.Choose([]trail.Selector{{ReadWrite: "All", Data: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3"}}}}}, time.Now())
+	w.put(t, &tr)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: start.Add(time.Second)}, trail.Event{Region: "us-east-1", Time: start}, trail.Event{Region: "eu-west-1", Time: start}, object("k"))
+	w.fail = func() error { return Refused("AccessDenied") }
+	pass()
+	lane := func(n int) (d trail.Delivery) {
+		t.Helper()
+		if err := w.store.View(t.Context(), func(tx store.Tx) (err error) {
+			d, _, err = tables.FindDelivery(tx, &tr, trail.Lanes()[n])
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	if d := lane(2); d.Error != "AccessDenied" || !d.DeliveredAt.IsZero() || !d.AttemptedAt.Equal(start) || len(w.logged) > 0 {
+		t.Errorf("%+v %v", d, w.logged)
+	}
+	w.fail = func() error { return nil }
+	pass()
+	pass()
+	if got, want := fmt.Sprint(w.logged), "map[group 123456789012_CloudTrail_eu-west-1:[e4] group 123456789012_CloudTrail_us-east-1:[e3 e2 e5]]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if d := lane(2); d.Error != "" || !d.DeliveredAt.Equal(start) {
+		t.Errorf("%+v", d)
+	}
+	if got, want := fmt.Sprint(w.ids(t, "one/")), "map[e1:1 e2:1 e3:1 e4:1 e5:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func (w *world) retire(t *testing.T, tr *trail.Trail) {
+	t.Helper()
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error {
+		tr.Stop(w.now)
+		return tables.Retire(tx, *tr)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// left are the keys of what is kept about trails that are no more.
+func (w *world) left(t *testing.T) (n int) {
+	t.Helper()
+	if err := w.store.View(t.Context(), func(tx store.Tx) error {
+		for _, prefixes := range [][]string{tables.Trails.Prefixes(), tables.Ended.Prefixes(), tables.Deliveries.Prefixes(), tables.Chains.Prefixes()} {
+			for _, p := range prefixes {
+				n += tx.Count(p)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestDeleted delivers the last files and digest files of a trail that is deleted while it
+// logs, beside those of another of its name, and then forgets it.
+func TestDeleted(t *testing.T) {
+	tr := logging("one")
+	tr.Validate = true
+	w := newWorld(t, tr)
+	w.now = time.Now().UTC().Truncate(time.Second) // as positions are
+	pass := func(minutes int) {
+		t.Helper()
+		w.now = w.now.Add(time.Duration(minutes) * time.Minute)
+		if err := w.deliverer().Deliver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now})
+	pass(0)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now.Add(time.Second)})
+	w.now = w.now.Add(time.Minute)
+	w.retire(t, &tr)
+	again := logging("one")
+	again.ID, again.Bucket, again.Since, again.StartedAt = "two", "two", uint64(time.Now().UnixNano()), w.now
+	w.put(t, &again)
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now.Add(time.Second)})
+	pass(0)
+	if got, want := fmt.Sprint(w.ids(t, "one/"), w.ids(t, "two/")), "map[e1:1 e2:1] map[e3:1]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := w.left(t); n != 5 { // two trails, two deliveries, a chain
+		t.Errorf("%d records", n)
+	}
+	pass(1)
+	w.validate(t, "one/", 1)
+	if n := w.left(t); n != 2 {
+		t.Errorf("%d records", n)
+	}
+
+	// One whose bucket refuses is given up.
+	w.happen(t, trail.Event{Region: "us-east-1", Time: w.now.Add(time.Second)})
+	w.fail = func() error { return Refused("NoSuchBucket") }
+	w.now = w.now.Add(time.Minute)
+	w.retire(t, &again)
+	pass(60)
+	if n := w.left(t); n != 2 {
+		t.Errorf("%d records", n)
+	}
+	pass(24 * 60)
+	if n := w.left(t); n != 0 {
+		t.Errorf("%d records", n)
+	}
+}
+
+// TestDeletedAtOnce ends the delivery at random moments around a trail's deletion: what it
+// wrote twice has the same name, and nothing is left of it in the end.
+func TestDeletedAtOnce(t *testing.T) {
+	keys := someKeys(t, []string{"us-east-1"})
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		tr := logging("one")
+		tr.Validate = true
+		w := newWorld(t, tr)
+		w.copyKeys(t, keys)
+		w.now = time.Now().UTC().Truncate(time.Second) // as positions are
+		fail := func() error {
+			if r.IntN(3) == 0 {
+				return errKilled
+			}
+			return nil
+		}
+		want := map[string]int{}
+		for i := range 12 {
+			if i < 6 {
+				w.happen(t, trail.Event{Region: "us-east-1", Time: w.now})
+				want[fmt.Sprint("e", w.n)] = 1
+			}
+			if i == 6 {
+				w.retire(t, &tr)
+			}
+			w.fail = fail
+			w.now = w.now.Add(20 * time.Minute)
+			if err := w.delivererOn(killed{w.store, fail}).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
+				t.Fatal(err)
+			}
+		}
+		w.fail = func() error { return nil }
+		for range 2 {
+			w.now = w.now.Add(time.Minute)
+			if err := w.deliverer().Deliver(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.ids(t, "one/"); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("seed %d: %v, want %v", seed, got, want)
+		}
+		if n := w.left(t); n != 0 {
+			t.Errorf("seed %d: %d records", seed, n)
+		}
+		w.validate(t, "one/", 1)
+	}
+}
+
 var errKilled = errors.New("killed")
 
 // killed is a store that ends the process before or after some updates.
@@ -255,6 +490,7 @@ func TestCrashes(t *testing.T) {
 		one, all := logging("one"), logging("all")
 		all.MultiRegion = true
 		one.Validate, all.Validate = true, true
+		all.Selectors = []trail.Selector{{ReadWrite: "All", Data: []trail.DataResource{{Type: "AWS::S3::Object", Values: []string{"arn:aws:s3"}}}}}
 		w := newWorld(t, one, all)
 		w.copyKeys(t, keys)
 		fail := func() error {
@@ -267,12 +503,15 @@ func TestCrashes(t *testing.T) {
 		for range 30 {
 			for range r.IntN(4) {
 				e := trail.Event{Region: regions[r.IntN(3)], Time: start}
+				if r.IntN(2) == 0 {
+					e.Data, e.Resources = true, object("k").Resources
+				}
 				w.happen(t, e)
 				want[fmt.Sprint("e", w.n)] = 1
 			}
 			w.fail = fail
 			w.now = w.now.Add(20 * time.Minute)
-			if err := New(killed{w.store, fail}, w.events, w.bucket, Keys{Store: w.store}, func() time.Time { return w.now }).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
+			if err := w.delivererOn(killed{w.store, fail}).Deliver(t.Context()); err != nil && !errors.Is(err, errKilled) {
 				t.Fatal(err)
 			}
 		}

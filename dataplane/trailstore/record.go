@@ -12,21 +12,33 @@ import (
 // errDamaged reports bytes that are not what was written.
 var errDamaged = errors.New("trailstore: damaged")
 
+// What an event's flags say.
+const (
+	flagReadOnly = 1 << iota
+	flagData
+)
+
 // appendEvent encodes an event and its position.
 func appendEvent(b []byte, position uint64, e *trail.Event) []byte {
 	b = binary.AppendUvarint(b, position)
 	b = binary.AppendVarint(b, nanos(e.Time))
-	readOnly := byte(0)
+	flags := byte(0)
 	if e.ReadOnly {
-		readOnly = 1
+		flags |= flagReadOnly
 	}
-	b = append(b, readOnly)
+	if e.Data {
+		flags |= flagData
+	}
+	b = append(b, flags)
 	for _, s := range []string{e.ID, e.Account, e.Region, e.Name, e.Source, e.Username, e.AccessKeyID, e.Text} {
 		b = appendString(b, s)
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.Resources)))
 	for _, r := range e.Resources {
 		b = appendString(appendString(b, r.Type), r.Name)
+	}
+	if e.Data {
+		b = appendString(b, e.Caller)
 	}
 	return b
 }
@@ -97,7 +109,11 @@ func (d *decoder) string() string { return d.bytes(d.count()) }
 func (d *decoder) event(a *trail.Arrival) {
 	a.Position = d.uint()
 	a.Time = time.Unix(0, d.int()).UTC()
-	a.ReadOnly = d.bytes(1) == "\x01"
+	flags := byte(0)
+	if b := d.bytes(1); b != "" {
+		flags = b[0]
+	}
+	a.ReadOnly, a.Data, a.Caller = flags&flagReadOnly != 0, flags&flagData != 0, ""
 	for _, s := range []*string{&a.ID, &a.Account, &a.Region, &a.Name, &a.Source, &a.Username, &a.AccessKeyID, &a.Text} {
 		*s = d.string()
 	}
@@ -107,5 +123,8 @@ func (d *decoder) event(a *trail.Arrival) {
 		for i := range a.Resources {
 			a.Resources[i] = trail.Resource{Type: d.string(), Name: d.string()}
 		}
+	}
+	if a.Data {
+		a.Caller = d.string()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -178,5 +179,28 @@ func TestBounded(t *testing.T) {
 	defer s.Close()
 	if again := names(t, s, all); !slices.Equal(again, got) {
 		t.Errorf("%d events after another start, %d before", len(again), len(got))
+	}
+}
+
+// TestDataEvent keeps what is about data events, beside others.
+func TestDataEvent(t *testing.T) {
+	s := open(t, Config{Dir: t.TempDir()})
+	defer s.Close()
+	want := []trail.Event{
+		{ID: "1", Account: "1", Region: "a", Time: start.UTC(), Data: true, ReadOnly: true, Caller: "arn:ann", Resources: []trail.Resource{{Type: "T", Name: "r"}}},
+		{ID: "2", Account: "1", Region: "a", Time: start.UTC(), ReadOnly: true},
+		{ID: "3", Account: "1", Region: "a", Time: start.UTC(), Data: true},
+	}
+	if err := s.Append(want); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := s.Arrived(t.Context(), 0, 10)
+	if err != nil || len(got) != len(want) {
+		t.Fatal(got, err)
+	}
+	for i := range got {
+		if !reflect.DeepEqual(got[i].Event, want[i]) {
+			t.Errorf("%+v, want %+v", got[i].Event, want[i])
+		}
 	}
 }

@@ -69,6 +69,9 @@ func (d Dir) Logs() string { return d.path("logs") }
 // Trail is the folder of CloudTrail events.
 func (d Dir) Trail() string { return d.path("trail") }
 
+// TrailData holds the data events that trails select, until they are old.
+func (d Dir) TrailData() string { return d.path("trail-data") }
+
 // Objects is the folder of Amazon S3's objects.
 func (d Dir) Objects() string { return d.path("objects") }
 

@@ -390,7 +390,7 @@ func TestFull(t *testing.T) {
 		}
 	})
 	h := newHub(t)
-	l := open(t, Config{Dir: dir, Reserve: 1})
+	l := open(t, Config{Dir: dir, Reserve: 1, Free: statfs})
 	fits := h.push(t, "fits:1", simple(t, "amd64", noise(1, 1<<20)))
 	full := func(name, ref, want string) {
 		t.Helper()

@@ -41,6 +41,8 @@ func crashStream(container string) logs.StreamID {
 
 type crashStreams struct{}
 
+func (crashStreams) Prepare(context.Context, Owner) {}
+
 func (crashStreams) Open(_ context.Context, _ Owner, _, stream string, _ bool) (logs.StreamID, error) {
 	return crashStream(strings.Split(stream, "/")[1]), nil
 }

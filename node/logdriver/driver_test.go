@@ -31,6 +31,8 @@ type streams struct {
 	asked  []string
 }
 
+func (s *streams) Prepare(context.Context, Owner) {}
+
 func (s *streams) Open(_ context.Context, o Owner, group, stream string, create bool) (logs.StreamID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,6 +18,10 @@ type Streams interface {
 	// the group before if that is asked for and it does not exist. What CloudWatch
 	// Logs refuses is a Refusal.
 	Open(ctx context.Context, o Owner, group, stream string, createGroup bool) (logs.StreamID, error)
+	// Prepare gets what the next Open in the owner's name will need: credentials,
+	// and where the context has a network of the task's, a connection. What cannot be
+	// had now, Open will ask for.
+	Prepare(ctx context.Context, o Owner)
 }
 
 // Owner says in whose name a log stream is made, and where.
@@ -130,6 +134,19 @@ func (d *Driver) Open(ctx context.Context, t Task, container string, l *taskdef.
 	return log, nil
 }
 
+// Prepare gets what the next Open of a log with such a configuration will need, see
+// Streams.
+func (d *Driver) Prepare(ctx context.Context, t Task, l *taskdef.Logging) {
+	if l != nil && l.LogDriver == "awslogs" {
+		d.cfg.Streams.Prepare(ctx, owner(t, l))
+	}
+}
+
+// owner is in whose name the stream of a task's log is made.
+func owner(t Task, l *taskdef.Logging) Owner {
+	return Owner{Account: t.Account, Region: l.Options[taskdef.LogRegion], ExecutionRole: t.ExecutionRole, Task: t.ID}
+}
+
 // shimLog is what the shim is told.
 func shimLog(t Task, l *taskdef.Logging) (api.Log, error) {
 	fallback := t.DefaultMode
@@ -157,9 +174,8 @@ func (d *Driver) openStream(ctx context.Context, t Task, container string, l *ta
 	if !ok {
 		return id, fmt.Errorf("must specify valid value for log opt '%s': %q", taskdef.LogCreateGroup, l.Options[taskdef.LogCreateGroup])
 	}
-	owner := Owner{Account: t.Account, Region: l.Options[taskdef.LogRegion], ExecutionRole: t.ExecutionRole, Task: t.ID}
 	for range 2 {
-		id, err = d.cfg.Streams.Open(ctx, owner, l.Options[taskdef.LogGroup], l.Stream(container, t.ID), create)
+		id, err = d.cfg.Streams.Open(ctx, owner(t, l), l.Options[taskdef.LogGroup], l.Stream(container, t.ID), create)
 		if err == nil {
 			return id, nil
 		}

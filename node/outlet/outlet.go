@@ -40,6 +40,8 @@ type Outlet struct {
 
 	mu        sync.Mutex
 	transport *http.Transport
+	early     map[string]*early // by address
+	closed    bool              // to what is early
 }
 
 // New is the way out of a network namespace, which a file names, with a resolver
@@ -163,7 +165,7 @@ func (o *Outlet) Transport() http.RoundTripper {
 	defer o.mu.Unlock()
 	if o.transport == nil {
 		o.transport = &http.Transport{
-			DialContext: o.DialContext, TLSClientConfig: o.tls, TLSHandshakeTimeout: dialTimeout,
+			DialContext: o.DialContext, DialTLSContext: o.dialPrepared,
 			ResponseHeaderTimeout: answerTimeout, IdleConnTimeout: idleTimeout,
 		}
 	}
@@ -177,6 +179,11 @@ func (o *Outlet) TLS() *tls.Config { return o.tls }
 func (o *Outlet) Close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.closed = true
+	for _, e := range o.early {
+		e.drop()
+	}
+	clear(o.early)
 	if o.transport != nil {
 		o.transport.CloseIdleConnections()
 	}

@@ -66,6 +66,11 @@ type Reserver interface {
 	// returns the same, Close removes it, List does not tell of it, and it is gone
 	// after a restart.
 	Reserve(ctx context.Context, s Spec) (netns string, ok bool, err error)
+	// Prepare does of the Open and of a container's Create what the reserved sandbox,
+	// if there is one, can do before the Open, whose Spec is known by now. Whether it
+	// is done, fails or goes on, both do the rest; a Create of a container that is not
+	// the same but for its log does all. Without the Open it has no effect.
+	Prepare(ctx context.Context, s Spec, c Container) error
 }
 
 // Errors of sandboxes.

@@ -2,7 +2,6 @@ package trail
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"neargate/arn"
@@ -24,6 +23,9 @@ type Trail struct {
 	Bucket                string
 	Prefix                string `json:",omitempty"` // of keys
 	Key                   string `json:",omitempty"` // ARN of the KMS key that encrypts files; "" for the bucket's encryption
+	LogGroup              string `json:",omitempty"` // ARN of the log group that gets events too; "" for none
+	LogRole               string `json:",omitempty"` // ARN of the role that writes there
+	LogsSince             uint64 `json:",omitempty"` // position in the order of arrival from which it does
 	MultiRegion           bool   `json:",omitempty"`
 	Global                bool   `json:",omitempty"` // events of services without regions too
 	Validate              bool   `json:",omitempty"` // digest files tell of its files
@@ -32,8 +34,19 @@ type Trail struct {
 	Tags                  []Tag  `json:",omitempty"` // by key
 	Logging               bool   `json:",omitempty"`
 	Since                 uint64 `json:",omitempty"` // position in the order of arrival from which it logs
+	DataSince             uint64 `json:",omitempty"` // likewise, from which it selects data events
 	StartedAt, StoppedAt  time.Time
 	Pauses                []Pause `json:",omitempty"` // between stops and starts, the last few
+	Deleted               bool    `json:",omitempty"` // was deleted while it logged, and delivers what is left
+}
+
+// Slot is what a trail's deliveries and chains of digest files are kept under: its name, or
+// for a deleted one, whose name may be another's, what no name is.
+func (t *Trail) Slot() string {
+	if t.Deleted {
+		return t.Name + "/" + t.ID
+	}
+	return t.Name
 }
 
 // Pause is a time in which a trail did not log.
@@ -63,9 +76,54 @@ func (t *Trail) Stop(now time.Time) {
 	}
 }
 
-// Delivery is how far a trail's files have come. Only the delivery writes it.
+// Lane is a way on which events are delivered: those of a category to files, or to a log
+// group. Each comes as far as it comes.
+type Lane struct {
+	Name   string
+	Data   bool // of data events, else of management events
+	ToLogs bool // to a log group, else to files
+}
+
+// Lanes are all lanes; the first is that of files of management events.
+func Lanes() []Lane {
+	return []Lane{{}, {"data", true, false}, {"logs", false, true}, {"logs-data", true, true}}
+}
+
+// From is the position from which events of a lane are delivered.
+func (t *Trail) From(l Lane) uint64 {
+	from := t.Since
+	if l.Data {
+		from = max(from, t.DataSince)
+	}
+	if l.ToLogs {
+		from = max(from, t.LogsSince)
+	}
+	return from
+}
+
+// Uses reports whether events of a lane may have to be delivered.
+func (t *Trail) Uses(l Lane) bool {
+	return t.Since != 0 && (!l.Data || t.SelectsData()) && (!l.ToLogs || t.LogGroup != "")
+}
+
+// ToLogs makes the trail's events go to a log group by a role, or with neither to none,
+// from a time on.
+func (t *Trail) ToLogs(group, role string, now time.Time) {
+	if group != t.LogGroup {
+		t.LogsSince = uint64(now.UnixNano())
+	}
+	t.LogGroup, t.LogRole = group, role
+}
+
+// LogStream is the name of the stream that events of a region go to.
+// Source: AWS CloudTrail User Guide, "CloudWatch log group and log stream naming for
+// CloudTrail".
+func (t *Trail) LogStream(region string) string { return t.Account + "_CloudTrail_" + region }
+
+// Delivery is how far a trail's files have come in a lane. Only the delivery writes it.
 type Delivery struct {
-	Account, Region, Name string
+	Account, Region, Name string // Name is the trail's slot
+	Lane                  string `json:",omitempty"` // its name
 	Trail                 string // id
 	Position              uint64 // of the last event that is in a file, or is for none
 	// Pending is what was to be written when the process ended, nil for nothing.
@@ -102,7 +160,7 @@ func (t *Trail) Wants(e *Event) bool {
 		return false
 	case !t.Logging && e.Time.After(t.StoppedAt), slices.ContainsFunc(t.Pauses, func(p Pause) bool { return e.Time.After(p.From) && e.Time.Before(p.To) }):
 		return false
-	case !t.Global && e.Region == arn.DefaultRegion && slices.Contains(globals, e.Source):
+	case !t.Global && !e.Data && e.Region == arn.DefaultRegion && slices.Contains(globals, e.Source):
 		return false
 	}
 	return slices.ContainsFunc(t.Selectors, func(s Selector) bool { return s.matches(e) })
@@ -111,78 +169,13 @@ func (t *Trail) Wants(e *Event) bool {
 // Grace is how much later than it was made a call may arrive.
 const Grace = 15 * time.Second
 
+// GiveUp is how long after it was deleted a trail tries to deliver what is left.
+const GiveUp = 24 * time.Hour
+
 // Done reports whether a trail that has stopped gets no more events from what arrives
 // after a position.
 func (t *Trail) Done(position uint64) bool {
 	return !t.Logging && (t.Since == 0 || position >= uint64(t.StoppedAt.Add(Grace).UnixNano()))
-}
-
-// Selector selects management events: all fields must match.
-type Selector struct {
-	Name     string  `json:",omitempty"`
-	Advanced bool    `json:",omitempty"` // was put as an advanced event selector
-	Fields   []Field `json:",omitempty"`
-	// What a basic event selector says.
-	ReadWrite string   `json:",omitempty"` // All, ReadOnly, WriteOnly
-	None      bool     `json:",omitempty"` // no management events
-	Exclude   []string `json:",omitempty"` // event sources
-}
-
-// Everything selects all management events, as a new trail does.
-func Everything() []Selector { return []Selector{{ReadWrite: "All"}} }
-
-// Field is a condition of an advanced event selector. Of each list, one must match, or
-// of those that begin with Not, none.
-type Field struct {
-	Name                          string
-	Equals, StartsWith, EndsWith  []string `json:",omitempty"`
-	NotEquals, NotStarts, NotEnds []string `json:",omitempty"`
-}
-
-func (s *Selector) matches(e *Event) bool {
-	if s.Advanced {
-		for i := range s.Fields {
-			if !s.Fields[i].matches(e.field(s.Fields[i].Name)) {
-				return false
-			}
-		}
-		return true
-	}
-	return !s.None && !slices.Contains(s.Exclude, e.Source) && (s.ReadWrite != "ReadOnly" || e.ReadOnly) && (s.ReadWrite != "WriteOnly" || !e.ReadOnly)
-}
-
-// field is what an advanced event selector asks for by a name.
-func (e *Event) field(name string) string {
-	switch name {
-	case "eventCategory":
-		return "Management"
-	case "eventName":
-		return e.Name
-	case "eventSource":
-		return e.Source
-	case "eventType":
-		return "AwsApiCall"
-	}
-	if e.ReadOnly {
-		return "true"
-	}
-	return "false" // of readOnly
-}
-
-// FieldNames are the fields of management events that can be selected by.
-func FieldNames() []string {
-	return []string{"eventCategory", "eventName", "eventSource", "eventType", "readOnly"}
-}
-
-func (f *Field) matches(v string) bool {
-	any := func(list []string, is func(s, part string) bool) bool {
-		return slices.ContainsFunc(list, func(p string) bool { return is(v, p) })
-	}
-	same := func(a, b string) bool { return a == b }
-	if len(f.Equals)+len(f.StartsWith)+len(f.EndsWith) > 0 && !any(f.Equals, same) && !any(f.StartsWith, strings.HasPrefix) && !any(f.EndsWith, strings.HasSuffix) {
-		return false
-	}
-	return !any(f.NotEquals, same) && !any(f.NotStarts, strings.HasPrefix) && !any(f.NotEnds, strings.HasSuffix)
 }
 
 // Folder is what begins the keys of a trail's files, in the bucket with a prefix.

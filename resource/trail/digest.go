@@ -15,7 +15,7 @@ type LogFile struct {
 // Chain is how far the digest files of a trail have come in a region. Only the delivery
 // writes it.
 type Chain struct {
-	Account, Home, Name, Region string // Home is the trail's region
+	Account, Home, Name, Region string // Home is the trail's region, Name its slot
 	Trail                       string // id
 	Since                       time.Time
 	Files                       []LogFile `json:",omitempty"` // delivered since, those of Pending first

@@ -17,6 +17,8 @@ type Event struct {
 	AccessKeyID     string     `json:",omitempty"`
 	ReadOnly        bool       `json:",omitempty"`
 	Resources       []Resource `json:",omitempty"`
+	Data            bool       `json:",omitempty"` // is a data event, about the first of Resources
+	Caller          string     `json:",omitempty"` // of a data event: the caller's ARN
 	Text            string     // the event in CloudTrail's JSON format
 }
 

@@ -28,14 +28,15 @@ type Service struct {
 	deps    service.Deps
 	events  Events
 	buckets Buckets
+	groups  Groups
 	pages   *page.Sealer
 }
 
 var _ api.API = (*Service)(nil)
 
 // New returns the CloudTrail API.
-func New(d service.Deps, e Events, b Buckets) *Service {
-	return &Service{d, e, b, page.NewSealer(d.TokenKey)}
+func New(d service.Deps, e Events, b Buckets, g Groups) *Service {
+	return &Service{d, e, b, g, page.NewSealer(d.TokenKey)}
 }
 
 // LookupEvents finds management events of the last 90 days, newest first.

@@ -23,7 +23,7 @@ func (r *recorded) Lookup(_ context.Context, q trail.Query) (trail.Page, error) 
 
 func TestLookupEvents(t *testing.T) {
 	r := &recorded{}
-	s := New(service.Deps{Now: func() time.Time { return start }}, r, nil)
+	s := New(service.Deps{Now: func() time.Time { return start }}, r, nil, nil)
 	ctx := auth.WithCaller(t.Context(), auth.Caller{Account: "123456789012", Region: "us-east-1"})
 	out, err := s.LookupEvents(ctx, &api.LookupEventsInput{})
 	if err != nil {

@@ -1,6 +1,7 @@
 package cloudtrail
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -31,34 +32,59 @@ func (s *Service) StopLogging(ctx context.Context, in *api.StopLoggingInput) (*a
 // GetTrailStatus says whether a trail logs, and how its delivery goes.
 func (s *Service) GetTrailStatus(ctx context.Context, in *api.GetTrailStatusInput) (*api.GetTrailStatusOutput, error) {
 	var t trail.Trail
-	var d trail.Delivery
+	var d, logs trail.Delivery
 	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
 		if t, err = find(ctx, tx, *in.Name); err != nil {
 			return err
 		}
-		d, _, err = tables.Deliveries.Find(tx, t.Account, t.Region, t.Name)
-		return err
+		for _, lane := range trail.Lanes() {
+			one, ok, err := tables.FindDelivery(tx, &t, lane)
+			if err != nil {
+				return err
+			}
+			switch {
+			case !ok || one.Trail != t.ID:
+			case lane.ToLogs:
+				logs = latest(logs, one)
+			default:
+				d = latest(d, one)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if d.Trail != t.ID {
-		d = trail.Delivery{}
-	}
 	out := &api.GetTrailStatusOutput{
 		IsLogging: &t.Logging, StartLoggingTime: when(t.StartedAt), StopLoggingTime: when(t.StoppedAt), LatestDeliveryTime: when(d.DeliveredAt),
-		LatestDigestDeliveryTime: when(d.DigestAt),
-		TimeLoggingStarted:       stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
+		LatestDigestDeliveryTime: when(d.DigestAt), LatestCloudWatchLogsDeliveryTime: when(logs.DeliveredAt),
+		TimeLoggingStarted: stamped(t.StartedAt), TimeLoggingStopped: stamped(t.StoppedAt),
 		LatestDeliveryAttemptTime: stamped(d.AttemptedAt), LatestDeliveryAttemptSucceeded: stamped(d.DeliveredAt),
 		LatestNotificationAttemptTime: new(""), LatestNotificationAttemptSucceeded: new(""),
 	}
 	if d.Error != "" {
 		out.LatestDeliveryError = &d.Error
 	}
+	if logs.Error != "" && t.LogGroup != "" {
+		out.LatestCloudWatchLogsDeliveryError = &logs.Error
+	}
 	if d.DigestError != "" {
 		out.LatestDigestDeliveryError = &d.DigestError
 	}
 	return out, nil
+}
+
+// latest is how far a trail has come in two lanes together.
+func latest(a, b trail.Delivery) trail.Delivery {
+	later := func(x, y time.Time) time.Time {
+		if y.After(x) {
+			return y
+		}
+		return x
+	}
+	a.AttemptedAt, a.DeliveredAt, a.DigestAt = later(a.AttemptedAt, b.AttemptedAt), later(a.DeliveredAt, b.DeliveredAt), later(a.DigestAt, b.DigestAt)
+	a.Error, a.DigestError = cmp.Or(a.Error, b.Error), cmp.Or(a.DigestError, b.DigestError)
+	return a
 }
 
 func when(t time.Time) *time.Time {

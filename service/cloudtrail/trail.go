@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"neargate/auth"
 	api "neargate/aws/cloudtrail"
+	"neargate/resource/logs"
 	"neargate/resource/objects"
 	"neargate/resource/trail"
 	"neargate/service/internal/member"
@@ -31,6 +34,20 @@ var (
 	ErrKeyDisabled = errors.New("cloudtrail: the KMS key is not enabled")
 )
 
+// Groups are the log groups that trails deliver to.
+type Groups interface {
+	// MayLog makes the trail's log stream in its log group, with its role, and answers nil
+	// if it can deliver there; else one of the errors below.
+	MayLog(ctx context.Context, t *trail.Trail) error
+}
+
+// Why a trail cannot deliver to a log group.
+var (
+	ErrNoGroup   = errors.New("cloudtrail: no such log group")
+	ErrRole      = errors.New("cloudtrail: the role cannot be assumed")
+	ErrNotLogged = errors.New("cloudtrail: the role may not write to the log group")
+)
+
 // maxPrefix bounds the prefix of keys.
 const maxPrefix = 200
 
@@ -45,16 +62,15 @@ func (in *settings) unbuilt() error {
 	switch {
 	case member.Or(in.organization, false):
 		return api.OrganizationsNotInUseException("The account is not a member of an organization.")
-	case member.Or(in.logGroup, "") != "", member.Or(in.logRole, "") != "":
-		return api.UnsupportedOperationException("Delivery to CloudWatch Logs is not supported here.")
 	case member.Or(in.topic, "") != "":
 		return api.InsufficientSnsTopicPolicyException("SNS Topic does not exist or the topic policy is incorrect!")
 	}
 	return nil
 }
 
-// apply changes a trail as the settings say, and checks it.
-func (in *settings) apply(t *trail.Trail) error {
+// apply changes a trail as the settings say from a time on, and checks it.
+func (in *settings) apply(t *trail.Trail, now time.Time) error {
+	t.ToLogs(member.Or(in.logGroup, t.LogGroup), member.Or(in.logRole, t.LogRole), now)
 	t.Bucket, t.Prefix, t.Key = member.Or(in.bucket, t.Bucket), member.Or(in.prefix, t.Prefix), member.Or(in.key, t.Key)
 	t.MultiRegion, t.Global = member.Or(in.multiRegion, t.MultiRegion), member.Or(in.global, t.Global)
 	t.Validate = member.Or(in.validation, t.Validate)
@@ -67,8 +83,35 @@ func (in *settings) apply(t *trail.Trail) error {
 		return api.InvalidS3PrefixException(fmt.Sprintf("S3 prefix is longer than maximum length of %d characters.", maxPrefix))
 	case t.MultiRegion && !t.Global:
 		return api.InvalidParameterCombinationException("Multi-Region trail must include global service events.")
+	case t.LogGroup != "" && t.LogRole == "":
+		return api.InvalidCloudWatchLogsRoleArnException("You must specify a role ARN as well as a log group.")
+	case t.LogGroup == "" && t.LogRole != "":
+		return api.InvalidCloudWatchLogsLogGroupArnException("You must specify a log group as well as a role ARN.")
+	}
+	if _, ok := logs.GroupName(t.LogGroup, t.Account, t.Region); t.LogGroup != "" && !(ok && strings.HasSuffix(t.LogGroup, ":*")) {
+		return errGroup
 	}
 	return nil
+}
+
+// errGroup refuses a log group that is none of the account's in the trail's home region.
+var errGroup = api.InvalidCloudWatchLogsLogGroupArnException("Check the log group ARN: CloudTrail can't validate it.")
+
+// loggable refuses a trail that could not deliver to its log group.
+func (s *Service) loggable(ctx context.Context, t *trail.Trail) error {
+	if t.LogGroup == "" {
+		return nil
+	}
+	err := s.groups.MayLog(ctx, t)
+	switch {
+	case errors.Is(err, ErrNoGroup):
+		return errGroup
+	case errors.Is(err, ErrRole):
+		return api.InvalidCloudWatchLogsRoleArnException("Access denied. Check the trust relationships for your role.")
+	case errors.Is(err, ErrNotLogged):
+		return api.InvalidCloudWatchLogsLogGroupArnException("Access denied. Check the permissions for your role.")
+	}
+	return err
 }
 
 // deliverable refuses a trail that could not deliver.
@@ -102,8 +145,9 @@ func (s *Service) CreateTrail(ctx context.Context, in *api.CreateTrailInput) (*a
 	for _, check := range []func() error{
 		func() error { return checkName(t.Name) },
 		set.unbuilt,
-		func() error { return set.apply(&t) },
+		func() error { return set.apply(&t, s.deps.Now().UTC()) },
 		func() error { return s.deliverable(ctx, &t) },
+		func() error { return s.loggable(ctx, &t) },
 	} {
 		if err := check(); err != nil {
 			return nil, err
@@ -136,6 +180,7 @@ func (s *Service) CreateTrail(ctx context.Context, in *api.CreateTrailInput) (*a
 		Name: v.Name, TrailARN: v.TrailARN, S3BucketName: v.S3BucketName, S3KeyPrefix: v.S3KeyPrefix, KmsKeyId: v.KmsKeyId,
 		IncludeGlobalServiceEvents: v.IncludeGlobalServiceEvents, IsMultiRegionTrail: v.IsMultiRegionTrail,
 		IsOrganizationTrail: v.IsOrganizationTrail, LogFileValidationEnabled: v.LogFileValidationEnabled,
+		CloudWatchLogsLogGroupArn: v.CloudWatchLogsLogGroupArn, CloudWatchLogsRoleArn: v.CloudWatchLogsRoleArn,
 	}, nil
 }
 
@@ -146,22 +191,26 @@ func (s *Service) UpdateTrail(ctx context.Context, in *api.UpdateTrailInput) (*a
 	if err := set.unbuilt(); err != nil {
 		return nil, err
 	}
+	now := s.deps.Now().UTC()
 	var trial trail.Trail
 	err := s.deps.Store.View(ctx, func(tx store.Tx) (err error) {
 		trial, err = home(ctx, tx, *in.Name)
 		return err
 	})
 	if err == nil {
-		err = set.apply(&trial)
+		err = set.apply(&trial, now)
 	}
 	if err == nil {
 		err = s.deliverable(ctx, &trial)
+	}
+	if err == nil && (in.CloudWatchLogsLogGroupArn != nil || in.CloudWatchLogsRoleArn != nil) {
+		err = s.loggable(ctx, &trial)
 	}
 	if err != nil {
 		return nil, err
 	}
 	t, err := s.change(ctx, *in.Name, func(_ store.Tx, t *trail.Trail) error {
-		err := set.apply(t)
+		err := set.apply(t, now)
 		if in.KmsKeyId != nil {
 			t.Key = trial.Key
 		}
@@ -175,29 +224,23 @@ func (s *Service) UpdateTrail(ctx context.Context, in *api.UpdateTrailInput) (*a
 		Name: v.Name, TrailARN: v.TrailARN, S3BucketName: v.S3BucketName, S3KeyPrefix: v.S3KeyPrefix, KmsKeyId: v.KmsKeyId,
 		IncludeGlobalServiceEvents: v.IncludeGlobalServiceEvents, IsMultiRegionTrail: v.IsMultiRegionTrail,
 		IsOrganizationTrail: v.IsOrganizationTrail, LogFileValidationEnabled: v.LogFileValidationEnabled,
+		CloudWatchLogsLogGroupArn: v.CloudWatchLogsLogGroupArn, CloudWatchLogsRoleArn: v.CloudWatchLogsRoleArn,
 	}, nil
 }
 
-// DeleteTrail removes a trail; its files stay. What no digest file tells of yet, none will.
+// DeleteTrail removes a trail; its files stay. What happened while it logged is delivered
+// still.
 func (s *Service) DeleteTrail(ctx context.Context, in *api.DeleteTrailInput) (*api.DeleteTrailOutput, error) {
 	return &api.DeleteTrailOutput{}, s.deps.Store.Update(ctx, func(tx store.Tx) error {
 		t, err := home(ctx, tx, *in.Name)
 		if err != nil {
 			return err
 		}
-		if err := tables.Deliveries.Delete(tx, t.Account, t.Region, t.Name); err != nil {
-			return err
+		if t.Since == 0 {
+			return tables.Forget(tx, &t)
 		}
-		chains, err := store.Collect(tables.Chains.List(tx, t.Account, t.Region, t.Name))
-		if err != nil {
-			return err
-		}
-		for _, c := range chains {
-			if err := tables.Chains.Delete(tx, c.Account, c.Home, c.Name, c.Region); err != nil {
-				return err
-			}
-		}
-		return tables.Trails.Delete(tx, t.Account, t.Region, t.Name)
+		t.Stop(s.deps.Now().UTC())
+		return tables.Retire(tx, t)
 	})
 }
 
@@ -284,6 +327,9 @@ func shownTrail(t *trail.Trail) *api.Trail {
 	}
 	if t.Key != "" {
 		v.KmsKeyId = &t.Key
+	}
+	if t.LogGroup != "" {
+		v.CloudWatchLogsLogGroupArn, v.CloudWatchLogsRoleArn = &t.LogGroup, &t.LogRole
 	}
 	return v
 }

@@ -22,6 +22,7 @@ import (
 	"neargate/auth"
 	"neargate/resource/image"
 	"neargate/service/s3/bucket"
+	"neargate/service/s3/form"
 	"neargate/service/s3/internal/call"
 	"neargate/service/s3/internal/sigv2"
 	"neargate/service/s3/object"
@@ -55,7 +56,7 @@ func New(cfg Config) *Server {
 		cfg.Keys = layerKeys{cfg.Keys, image.LayerSecret(cfg.TokenKey)}
 	}
 	s := &Server{cfg: cfg, verifier: sigv4.NewVerifier(cfg.Keys, cfg.Now), operations: map[string]call.Operation{}}
-	for _, table := range []map[string]call.Operation{bucket.Operations(), object.Operations(), upload.Operations()} {
+	for _, table := range []map[string]call.Operation{bucket.Operations(), object.Operations(), upload.Operations(), form.Operations()} {
 		maps.Copy(s.operations, table)
 	}
 	return s
@@ -63,7 +64,9 @@ func New(cfg Config) *Server {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &request{Config: &s.cfg, W: w, R: r, Ctx: r.Context(), ID: newID(), Start: s.cfg.Now(), Query: r.URL.Query(), Region: s.cfg.DefaultRegion}
+	var in call.Incoming
+	out := call.Outgoing{ResponseWriter: w}
+	x := &request{Config: &s.cfg, W: &out, R: r, Ctx: r.Context(), ID: newID(), Start: s.cfg.Now(), Query: r.URL.Query(), Region: s.cfg.DefaultRegion}
 	if r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		// There is nothing to wait for, but botocore takes the next answer on the
 		// connection for another when it does not get what it expects.
@@ -73,12 +76,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["x-amz-request-id"] = []string{x.ID}
 	h["x-amz-id-2"] = []string{x.ID + x.ID}
 	h["Server"] = []string{"AmazonS3"}
-	err := s.serve(x)
+	err := s.serve(x, &in)
 	if err != nil {
 		x.Fail(err)
 	}
 	if s.cfg.Observe != nil {
-		s.cfg.Observe(report(x))
+		c := report(x)
+		c.In, c.Out = in.N, out.N
+		s.cfg.Observe(c)
 	}
 	if err != nil && x.Broken {
 		panic(http.ErrAbortHandler) // nothing is left but to break off
@@ -93,9 +98,9 @@ func newID() string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
-// serve takes the request through every stage. A panic below is an error like
-// any other.
-func (s *Server) serve(x *request) (err error) {
+// serve takes the request through every stage, counting its content. A panic below is
+// an error like any other.
+func (s *Server) serve(x *request, in *call.Incoming) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -112,6 +117,7 @@ func (s *Server) serve(x *request) (err error) {
 	if err := s.prove(x); err != nil {
 		return err
 	}
+	in.From, x.Body = x.Body, in
 	if region, ok := image.LayerRegion(x.Place.Bucket); ok && s.cfg.Layers != nil {
 		return layer(x, region)
 	}
@@ -146,7 +152,7 @@ func (s *Server) prove(x *request) error {
 			return proveOld(x, old)
 		}
 		x.Anonymous, x.Body, x.Trailer = true, x.R.Body, func() http.Header { return nil }
-		become(x, sigv4.Key{Principal: auth.Caller{}})
+		x.Become(sigv4.Key{Principal: auth.Caller{}})
 		return nil
 	}
 	switch {
@@ -164,7 +170,7 @@ func (s *Server) prove(x *request) error {
 		return err
 	}
 	x.Body, x.Trailer = body, body.Trailer
-	become(x, key)
+	x.Become(key)
 	if claim.Presigned {
 		hoist(x)
 	}
@@ -173,14 +179,8 @@ func (s *Server) prove(x *request) error {
 
 // proveOld proves who presigned a URL the old way.
 func proveOld(x *request, claim sigv2.Claim) error {
-	key, err := x.Keys.Key(x.Ctx, claim.AccessKeyID, claim.SessionToken)
+	key, err := x.Lookup(claim.AccessKeyID, claim.SessionToken)
 	switch {
-	case errors.Is(err, sigv4.ErrUnknownKey):
-		return call.Fail("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.", call.With("AWSAccessKeyId", claim.AccessKeyID))
-	case errors.Is(err, sigv4.ErrBadToken):
-		return &sigv4.Error{Reason: sigv4.BadToken}
-	case errors.Is(err, sigv4.ErrExpiredToken):
-		return &sigv4.Error{Reason: sigv4.ExpiredToken}
 	case err != nil:
 		return err
 	case x.Start.After(claim.Expires):
@@ -191,7 +191,7 @@ func proveOld(x *request, claim sigv2.Claim) error {
 		return &sigv4.Error{Reason: sigv4.Mismatch}
 	}
 	x.Body, x.Trailer = x.R.Body, func() http.Header { return nil }
-	become(x, key)
+	x.Become(key)
 	hoist(x)
 	return nil
 }
@@ -211,14 +211,6 @@ func hoist(x *request) {
 	}
 }
 
-func become(x *request, key sigv4.Key) {
-	c := key.Principal.(auth.Caller)
-	c.Region, c.Partition = x.Region, arn.Partition(x.Region)
-	c.RequestID, c.SourceIP, c.UserAgent, c.Host, c.Secure, c.Via = x.ID, x.SourceIP(), x.R.UserAgent(), x.R.Host, x.R.TLS != nil, auth.ViaOf(x.Ctx)
-	x.Caller = c
-	x.Ctx = auth.WithCaller(x.Ctx, c)
-}
-
 // assume finds whom a request is from when nobody has to prove it.
 func assume(x *request) (err error) {
 	var key sigv4.Key
@@ -233,7 +225,7 @@ func assume(x *request) (err error) {
 	}
 	body := sigv4.Unproven(x.R)
 	x.Body, x.Trailer = body, body.Trailer
-	become(x, key)
+	x.Become(key)
 	return nil
 }
 
@@ -241,9 +233,17 @@ func report(x *request) Call {
 	c := Call{
 		ID: x.ID, Operation: x.Op.Name, Account: x.Caller.Account, Caller: x.Caller, Bucket: x.Place.Bucket, Region: x.Region, SourceIP: x.SourceIP(), UserAgent: x.R.UserAgent(),
 		Status: x.Status, Code: x.Code, Start: x.Start, Duration: x.Now().Sub(x.Start), Err: x.Failed,
+		Message: x.Message, Key: x.Place.Key, Owner: x.Bucket.Account, Query: x.Query, Header: x.R.Header, Answer: x.W.Header(), Host: x.R.Host, TLS: x.R.TLS,
 	}
-	if x.Claim != nil {
-		c.AccessKeyID = x.Claim.AccessKeyID
+	switch {
+	case x.Form != "":
+		c.AccessKeyID, c.SignedBy = x.Caller.AccessKeyID, x.Form
+	case x.Claim != nil && x.Claim.Presigned:
+		c.AccessKeyID, c.SignedBy, c.SignedIn = x.Claim.AccessKeyID, "SigV4", "QueryString"
+	case x.Claim != nil:
+		c.AccessKeyID, c.SignedBy, c.SignedIn = x.Claim.AccessKeyID, "SigV4", "AuthHeader"
+	case !x.Anonymous && x.Query.Has("Signature"):
+		c.AccessKeyID, c.SignedBy, c.SignedIn = x.Caller.AccessKeyID, "SigV2", "QueryString"
 	}
 	return c
 }

@@ -149,7 +149,7 @@ const (
 	OpExec    Op = "exec"   // Name, Args; the command is killed when the caller hangs up
 	OpState   Op = "state"
 	OpStats   Op = "stats"
-	OpPrepare Op = "prepare" // Spec; does of an adopt what needs no network
+	OpPrepare Op = "prepare" // Spec; does of an adopt what needs no network, and with a Container, of its create
 	OpAdopt   Op = "adopt"   // Spec; makes a waiting sandbox a task's
 	OpClose   Op = "close"   // kills and removes everything; the shim ends
 )
@@ -194,6 +194,6 @@ type Config struct {
 	Cgroup  string
 	RuncBin string // path of runc
 	InitBin string // path of the init for containers; static
-	Wanted  bool   // a task waits for the sandbox, although it is not in Spec yet
+	Wanted  bool   // a task waits for the sandbox: Spec is its own, but for what OpAdopt says
 	Spec    Spec
 }

@@ -48,3 +48,9 @@ func Sign(r *http.Request, body []byte, with Credentials, service, region string
 	r.Header.Set("Authorization", algorithm+" Credential="+with.AccessKeyID+"/"+c.scope()+
 		", SignedHeaders="+c.headerList+", Signature="+signature)
 }
+
+// SignText is the signature of a text, such as a policy in a form, by the key for a day
+// (as 20060102), a region and a service.
+func SignText(secret, day, region, service, text string) string {
+	return hex.EncodeToString(mac(derive(keyName{secret: secret, date: day, region: region, service: service}), []byte(text)))
+}

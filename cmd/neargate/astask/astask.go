@@ -5,6 +5,7 @@ package astask
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -183,6 +184,23 @@ func (a Calls) Open(ctx context.Context, o logdriver.Owner, group, stream string
 	return s.ID, err
 }
 
+// Prepare implements logdriver.Streams.
+func (a Calls) Prepare(ctx context.Context, o logdriver.Owner) {
+	way := outlet.From(ctx)
+	if way == nil {
+		_, _ = a.credentials(ctx, who(o))
+		return
+	}
+	if to, err := url.Parse(apiLogs().URL(o.Region)); err == nil {
+		way.Prepare(ctx, net.JoinHostPort(to.Host, "443"))
+	}
+}
+
+// who is an owner with its role.
+func who(o logdriver.Owner) lender.Who {
+	return lender.Who{Account: o.Account, Region: o.Region, Role: o.ExecutionRole, Task: o.Task}
+}
+
 func (a Calls) createStream(ctx context.Context, o logdriver.Owner, group, stream string) error {
 	return a.log(ctx, o, "CreateLogStream", &awslogs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: &stream})
 }
@@ -194,8 +212,7 @@ func (a Calls) createGroup(ctx context.Context, o logdriver.Owner, group string)
 // log makes a call of CloudWatch Logs with the owner's execution role. What it
 // refuses is a Refusal; that something exists already is none.
 func (a Calls) log(ctx context.Context, o logdriver.Owner, operation string, in any) error {
-	w := lender.Who{Account: o.Account, Region: o.Region, Role: o.ExecutionRole, Task: o.Task}
-	err := a.call(ctx, w, apiLogs(), o.Region, operation, 1, in, nil)
+	err := a.call(ctx, who(o), apiLogs(), o.Region, operation, 1, in, nil)
 	if errors.Is(err, auth.ErrCannotAssume) {
 		return &logdriver.Refusal{Operation: operation, Code: "AccessDenied", Status: http.StatusForbidden, RequestID: a.IDs.UUID(),
 			Message: "Not authorized to perform sts:AssumeRole"}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 
+	"neargate/cmd/neargate/traillogs"
 	"neargate/dataplane/trails"
 	"neargate/resource/objects"
 	"neargate/resource/trail"
@@ -20,6 +21,7 @@ import (
 type Buckets struct {
 	Inside s3.Inside
 	Keys   *kms.Service
+	Groups traillogs.Groups // of those trails that have log groups
 }
 
 // contextKey is what the encryption context of files names their trail by.

@@ -252,7 +252,9 @@ func (s *Sandbox) Reserve(ctx context.Context, spec sandbox.Spec) (namespace str
 	if err != nil {
 		return "", false, err
 	}
-	go s.prepare(spec, r)
+	if r.begun == nil {
+		go s.prepare(spec, r)
+	}
 	return r.netns, true, nil
 }
 
@@ -300,7 +302,9 @@ func (s *Sandbox) hasten(ctx context.Context, spec sandbox.Spec) (r *ready, err 
 	var pid int
 	var opened func() error
 	if err == nil {
-		pid, opened, err = s.begin(own, r.name, sandbox.Spec{Disk: spec.Disk}, true, true)
+		known := spec
+		known.Task, known.NetNS, known.Files = "", "", nil // an adopt says whose it is
+		pid, opened, err = s.begin(own, r.name, known, true, true)
 	}
 	if err != nil {
 		cancel()
@@ -315,10 +319,24 @@ func (s *Sandbox) hasten(ctx context.Context, spec sandbox.Spec) (r *ready, err 
 	go func() {
 		defer cancel()
 		defer leave()
-		defer close(r.begun)
 		_ = opened() // an adopt finds out
+		close(r.begun)
+		s.prepare(spec, r) // until it has started
 	}()
 	return r, nil
+}
+
+// Prepare implements sandbox.Reserver.
+func (s *Sandbox) Prepare(ctx context.Context, spec sandbox.Spec, c sandbox.Container) error {
+	r := s.reservation(spec.Task)
+	if r == nil {
+		return nil
+	}
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
+	a, err := api.Call(ctx, filepath.Join(s.cfg.Dir, r.name, api.SocketFile), api.Request{Op: api.OpPrepare, Spec: &spec, Container: &c})
+	return errors.Join(err, errorOf(a))
 }
 
 // prepare readies a reserved sandbox for its task, as far as that can be done now.

@@ -204,35 +204,46 @@ func putObject(x *request) error {
 		return call.Fail("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size",
 			call.With("ProposedSize", strconv.FormatInt(n, 10)), call.With("MaxSizeAllowed", strconv.Itoa(objects.MaxPut)))
 	}
+	_, err = Put(x, func(key objects.DataKey) (objects.Staged, objects.Checksum, error) {
+		return x.Take(n, key, checksum.CRC64NVME)
+	})
+	if err != nil {
+		return err
+	}
+	return x.OK(http.StatusOK)
+}
+
+// Put writes the object that the request is about, of content that take stages, and gives
+// the answer its headers.
+func Put(x *call.Request, take func(objects.DataKey) (objects.Staged, objects.Checksum, error)) (v objects.Version, err error) {
 	w := objects.Write{Bucket: x.Bucket.ID, Versioning: x.Bucket.Versioning, Key: x.Place.Key}
 	if w.About, err = x.About(); err != nil {
-		return err
+		return v, err
 	}
 	if err := x.Tagging(&w.About); err != nil {
-		return err
+		return v, err
 	}
 	if w.If, err = x.WriteCondition(); err != nil {
-		return err
+		return v, err
 	}
 	key, err := x.Encrypt(&w.About)
 	if err != nil {
-		return err
+		return v, err
 	}
-	st, sum, err := x.Take(n, key, checksum.CRC64NVME)
+	st, sum, err := take(key)
 	if err != nil {
-		return err
+		return v, err
 	}
 	w.Checksum = sum
-	v, err := x.Engine.Put(w, st)
-	if err != nil {
-		return err
+	if v, err = x.Engine.Put(w, st); err != nil {
+		return v, err
 	}
 	x.Set("ETag", call.Quoted(v.ETag))
 	x.Checksum(v.Checksum)
 	x.Encryption(&v.About)
 	x.VersionID(v.ID)
 	x.Expiration(&v)
-	return x.OK(http.StatusOK)
+	return v, nil
 }
 
 func deleteObject(x *request) error {

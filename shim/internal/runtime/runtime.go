@@ -63,8 +63,15 @@ const Killed = 128 + int32(syscall.SIGKILL)
 // Adopter is a runtime whose open sandbox can wait for its task.
 type Adopter interface {
 	// Prepare does of an Adopt what does not need the task's links. It may be left
-	// out, or fail: Adopt does it then.
-	Prepare(api.Spec) error
+	// out, or fail: Adopt does it then. The spec is whole if an Adopt will have the
+	// same.
+	Prepare(s api.Spec, whole bool) error
+	// Ahead does of the Create of a container what does not need an Adopt, after a
+	// Prepare with the whole spec. It may be left out, or fail: Create does it then,
+	// also of a container that differs in more than its log.
+	Ahead(c api.Container) error
+	// Started is closed when the sandbox has started, or cannot.
+	Started() <-chan struct{}
 	// Adopt makes the sandbox that of a task, as if it had been opened for it, with
 	// the links that are in its network namespace by now. After an error it is of no
 	// use, and the namespace is as it was.

@@ -16,24 +16,45 @@ func (s *shim) waits() bool {
 	return s.state.Spec.Task == ""
 }
 
-// prepare readies a waiting sandbox for a task that will adopt it.
-func (s *shim) prepare(spec *api.Spec) error {
+// prepare readies a waiting sandbox for a task that will adopt it, and a container of
+// the task if there is one. It returns when the sandbox has started.
+func (s *shim) prepare(spec *api.Spec, c *api.Container) error {
 	if spec == nil || spec.Task == "" {
 		return errors.New("no task to prepare for")
 	}
-	s.adopting.Lock()
-	defer s.adopting.Unlock()
 	a, ok := s.rt.(runtime.Adopter)
-	if !ok || !s.waits() {
+	if !ok {
 		return nil
 	}
-	return a.Prepare(*spec)
+	if waits, err := s.expect(a, *spec, c != nil); !waits || err != nil {
+		return err
+	}
+	var err error
+	if c != nil {
+		err = a.Ahead(*c)
+	}
+	<-a.Started()
+	return err
+}
+
+// expect readies a sandbox, if it still waits, for a task, but not for its containers.
+func (s *shim) expect(a runtime.Adopter, spec api.Spec, whole bool) (waits bool, err error) {
+	s.adopting.Lock()
+	defer s.adopting.Unlock()
+	if !s.waits() {
+		return false, nil
+	}
+	return true, a.Prepare(spec, whole)
 }
 
 // adopt makes a waiting sandbox that of a task; nil if it is already.
 func (s *shim) adopt(spec *api.Spec) error {
 	if spec == nil || spec.Task == "" {
 		return errors.New("no task to adopt")
+	}
+	a, ok := s.rt.(runtime.Adopter)
+	if ok {
+		<-a.Started() // a container may be made ahead meanwhile
 	}
 	s.adopting.Lock()
 	defer s.adopting.Unlock()
@@ -43,7 +64,6 @@ func (s *shim) adopt(spec *api.Spec) error {
 		}
 		return nil
 	}
-	a, ok := s.rt.(runtime.Adopter)
 	if !ok {
 		return fmt.Errorf("%s cannot adopt", s.cfg.Runtime)
 	}
@@ -52,6 +72,6 @@ func (s *shim) adopt(spec *api.Spec) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cfg.Spec, s.state.Spec = *spec, *spec
+	s.cfg.Spec, s.state.Spec, s.state.Sandbox = *spec, *spec, s.rt.Sandbox()
 	return save(s.cfg.Dir, &s.state, false)
 }

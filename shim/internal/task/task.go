@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -28,6 +29,10 @@ const patience = 10 * time.Second
 
 // lockFD is the open lock file that says the shim lives.
 const lockFD = 3
+
+// garbage is how much gathers before it is collected, in percent of what is in use: a
+// start makes some 5 MiB of it, and Go would collect at 4.
+const garbage = 200
 
 // shim keeps a task's sandbox.
 type shim struct {
@@ -58,6 +63,7 @@ type live struct {
 // on ready whether the sandbox is open, and returns when it was closed.
 func Run(in, ready *os.File, with func(api.Config) (runtime.Runtime, error)) error {
 	unix.CloseOnExec(lockFD)
+	debug.SetGCPercent(garbage)
 	var cfg api.Config
 	if err := json.NewDecoder(in).Decode(&cfg); err != nil {
 		return err
@@ -209,7 +215,7 @@ func (s *shim) make(r api.Request) error {
 	}
 	switch {
 	case r.Op == api.OpPrepare:
-		return s.prepare(r.Spec)
+		return s.prepare(r.Spec, r.Container)
 	case r.Op == api.OpAdopt:
 		return s.adopt(r.Spec)
 	case r.Op == api.OpStart && r.Run > 0:
@@ -396,14 +402,34 @@ func (s *shim) exec(ctx context.Context, r api.Request) (int32, error) {
 	return code, err
 }
 
+// opening reports whether the sandbox that is open still starts.
+func (s *shim) opening() bool {
+	a, ok := s.rt.(runtime.Adopter)
+	if !ok {
+		return false
+	}
+	select {
+	case <-a.Started():
+		return false
+	default:
+		return true
+	}
+}
+
 // close ends everything; the shim ends a moment after, when answers are sent.
 func (s *shim) close() error {
 	s.endOnce.Do(func() { close(s.ending) })
-	if !s.making.TryLock() {
+	still := s.making.TryLock()
+	if !still || s.opening() {
 		// What is being made fails without processes, and may leave a cgroup.
 		if err := end(s.cfg.Dir, s.cfg.Cgroup); err != nil {
+			if still {
+				s.making.Unlock()
+			}
 			return err
 		}
+	}
+	if !still {
 		s.making.Lock()
 	}
 	defer s.making.Unlock()

@@ -87,6 +87,10 @@ func (h *Host) run(s sandbox.Spec, cs ...sandbox.Container) {
 	h.t.Helper()
 	ctx, cancel := contextFor(patience)
 	defer cancel()
+	if h.rt.Warm && len(cs) > 0 {
+		h.Reserved(ctx, s.Task)
+		_ = h.Prepare(ctx, s, cs[0]) // where it fails, so does the rest
+	}
 	h.ok(h.Open(ctx, s))
 	h.start(s.Task, cs...)
 }

@@ -39,6 +39,7 @@ func RunWarm(t *testing.T, rt Runtime) {
 		{"Dead", dead},
 		{"Reserve", reserve},
 		{"Unwanted", unwanted},
+		{"Ahead", ahead},
 		{"Leftovers", leftovers},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, NewHost(t, rt)) })
@@ -305,10 +306,10 @@ func unwanted(t *testing.T, h *Host) {
 func RunHastened(t *testing.T, rt Runtime) {
 	h := NewHost(t, rt)
 	ctx := t.Context()
-	begin := func(task string) (namespace, name string, p peer) {
+	begin := func(s sandbox.Spec) (namespace, name string, p peer) {
 		t.Helper()
 		p = h.newPeer(t)
-		namespace, ok, err := h.Reserve(ctx, sandbox.Spec{Task: task})
+		namespace, ok, err := h.Reserve(ctx, s)
 		h.ok(err)
 		if !ok {
 			t.Fatal("nothing was reserved")
@@ -328,7 +329,7 @@ func RunHastened(t *testing.T, rt Runtime) {
 	}
 	// The interface comes while the sandbox starts, which does not take it before the
 	// task is opened.
-	namespace, name, p := begin("t")
+	namespace, name, p := begin(sandbox.Spec{Task: "t"})
 	if again, _, err := h.Reserve(ctx, sandbox.Spec{Task: "t"}); again != namespace || err != nil {
 		t.Errorf("reserved %s, then %s, %v", namespace, again, err)
 	}
@@ -350,20 +351,26 @@ func RunHastened(t *testing.T, rt Runtime) {
 		return nil
 	}))
 	h.ok(h.Sandbox.Open(ctx, sandbox.Spec{Task: "t", NetNS: name, Memory: 256, Hostname: "t.test"}))
-	if f := p.check(t, "t"); f.Hostname != "t.test" || f.MemLimit != 256<<20 {
-		t.Errorf("seen inside: %+v", f)
+	late := p.check(t, "t")
+	if late.Hostname != "t.test" || late.MemLimit != 256<<20 {
+		t.Errorf("seen inside: %+v", late)
 	}
 	end("t", p)
-	// It is opened before it has started.
-	_, name, p = begin("u")
-	h.ok(h.Sandbox.Open(ctx, sandbox.Spec{Task: "u", NetNS: name}))
-	p.check(t, "u")
+	// What it is to be is known when its start begins, and it is opened before it has
+	// started.
+	known := sandbox.Spec{Task: "u", Memory: 256, Hostname: "t.test"}
+	_, name, p = begin(known)
+	known.NetNS = name
+	h.ok(h.Sandbox.Open(ctx, known))
+	if early := p.check(t, "u"); !reflect.DeepEqual(early, late) {
+		t.Errorf("seen inside:\n%+v\nwant:\n%+v", early, late)
+	}
 	end("u", p)
 	// It is given up before it has started.
-	_, _, p = begin("v")
+	_, _, p = begin(sandbox.Spec{Task: "v"})
 	end("v", p)
 	// Its shim dies.
-	namespace, name, p = begin("w")
+	namespace, name, p = begin(sandbox.Spec{Task: "w"})
 	pid, err := strconv.Atoi(strings.Split(namespace, "/")[2])
 	h.ok(err)
 	h.ok(syscall.Kill(pid, syscall.SIGKILL))

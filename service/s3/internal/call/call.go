@@ -4,6 +4,7 @@ package call
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -106,15 +107,17 @@ type Request struct {
 	Trailer   func() http.Header // after the body has been read
 	Caller    auth.Caller
 	Anonymous bool
+	Form      string         // version of the signature of the form that was posted, as SigV4; "" for none
 	Region    string         // that the request was signed for
 	Bucket    objects.Bucket // for operations on an existing one
 
-	Status int
-	Code   string // of the error
-	Failed error  // what went wrong inside
-	Sent   bool   // the answer has begun
-	Broken bool   // and ended too early
-	Gone   bool   // the client has left in the middle of it
+	Status  int
+	Code    string // of the error
+	Message string // likewise
+	Failed  error  // what went wrong inside
+	Sent    bool   // the answer has begun
+	Broken  bool   // and ended too early
+	Gone    bool   // the client has left in the middle of it
 }
 
 // Call is what became of a request.
@@ -130,6 +133,17 @@ type Call struct {
 	Start                time.Time
 	Duration             time.Duration
 	Err                  error // what went wrong inside
+
+	Message        string      // error message
+	Key            string      // "" for none
+	Owner          string      // the bucket's account; "" where there is no such bucket
+	SignedBy       string      // version of the signature, as SigV4; "" for none
+	SignedIn       string      // AuthHeader or QueryString; "" for none
+	In, Out        int64       // bytes of content
+	Query          url.Values  // these are the request's own, and not to be changed or kept
+	Header, Answer http.Header // likewise
+	Host           string
+	TLS            *tls.ConnectionState // nil without
 }
 
 // Find finds the bucket, and holds it against what the request says of it.

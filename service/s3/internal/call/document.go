@@ -124,7 +124,7 @@ func (x *Request) Document() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(x.content(), maxDocument+1))
+	text, err := io.ReadAll(io.LimitReader(x.Content(), maxDocument+1))
 	if err != nil {
 		return nil, err
 	}

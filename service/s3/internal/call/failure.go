@@ -89,7 +89,7 @@ func (x *Request) Fail(err error) {
 		return
 	}
 	f := x.Translate(err)
-	x.Code = f.Code
+	x.Code, x.Message = f.Code, f.Message
 	x.Status = f.Status
 	for _, e := range f.elements {
 		if e.Name == "Region" {

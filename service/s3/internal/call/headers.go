@@ -274,8 +274,8 @@ func (x *Request) Length() (int64, error) {
 // of a body.
 const Patience = time.Minute
 
-// content is the request's body as a reader whose failures are told from others.
-func (x *Request) content() io.Reader {
+// Content is the request's body as a reader whose failures are told from others.
+func (x *Request) Content() io.Reader {
 	return &contentReader{from: x.Body, control: http.NewResponseController(x.W), now: x.Now}
 }
 
@@ -306,6 +306,20 @@ func (c *contentReader) Read(p []byte) (int, error) {
 // against what the request promises; the checksum is one of the promised algorithm, or
 // else.
 func (x *Request) Take(n int64, key objects.DataKey, otherwise checksum.Algorithm) (objects.Staged, objects.Checksum, error) {
+	return x.TakeFrom(x.Content(), key, otherwise, func(size int64) error {
+		switch {
+		case size > objects.MaxPut:
+			return ErrTooLarge
+		case size != n:
+			return errIncompleteBody
+		}
+		return nil
+	})
+}
+
+// TakeFrom stages content as Take does, if its size fits. No more than a byte beyond
+// objects.MaxPut is read.
+func (x *Request) TakeFrom(from io.Reader, key objects.DataKey, otherwise checksum.Algorithm, fits func(size int64) error) (objects.Staged, objects.Checksum, error) {
 	p, err := x.promises()
 	if err != nil {
 		return objects.Staged{}, objects.Checksum{}, err
@@ -313,20 +327,15 @@ func (x *Request) Take(n int64, key objects.DataKey, otherwise checksum.Algorith
 	algorithms := []checksum.Algorithm{otherwise}
 	if a := p.checksum.Algorithm; a != "" && a != otherwise {
 		algorithms = append(algorithms, a)
-		if x.Op.Name == "PutObject" {
+		if x.whole() {
 			algorithms = algorithms[1:]
 		}
 	}
-	st, err := x.Engine.Stage(x.Ctx, io.LimitReader(x.content(), objects.MaxPut+1), key, algorithms...)
+	st, err := x.Engine.Stage(x.Ctx, io.LimitReader(from, objects.MaxPut+1), key, algorithms...)
 	if err != nil {
 		return st, objects.Checksum{}, err
 	}
-	switch {
-	case st.Size > objects.MaxPut:
-		err = ErrTooLarge
-	case st.Size != n:
-		err = errIncompleteBody
-	default:
+	if err = fits(st.Size); err == nil {
 		err = x.keep(&p, &st)
 	}
 	if err != nil {
@@ -335,11 +344,14 @@ func (x *Request) Take(n int64, key objects.DataKey, otherwise checksum.Algorith
 	}
 	Blind(&st, key)
 	a := otherwise
-	if p.checksum.Algorithm != "" && x.Op.Name == "PutObject" {
+	if p.checksum.Algorithm != "" && x.whole() {
 		a = p.checksum.Algorithm
 	}
 	return st, objects.Checksum{Algorithm: a, Value: checksum.Encode(st.Sums[a]), Type: objects.FullObject}, nil
 }
+
+// whole reports whether the request's content is an object's.
+func (x *Request) whole() bool { return x.Op.Name == "PutObject" || x.Op.Name == "PostObject" }
 
 // Tagging demands the permission to set tags, where a write sets some.
 func (x *Request) Tagging(a *objects.About) error {

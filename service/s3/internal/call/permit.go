@@ -56,6 +56,14 @@ func (x *Request) conditionKeys(b *objects.Bucket, action, key string) policy.Co
 			keys.Set("s3:"+name, value)
 		}
 	}
+	switch x.Form {
+	case "SigV4":
+		set("signatureversion", "AWS4-HMAC-SHA256")
+		set("authType", "POST")
+	case "SigV2":
+		set("signatureversion", "AWS")
+		set("authType", "POST")
+	}
 	if x.Claim != nil {
 		set("signatureversion", "AWS4-HMAC-SHA256")
 		set("signatureAge", strconv.FormatInt(max(0, x.Start.Sub(x.Claim.Time).Milliseconds()), 10))

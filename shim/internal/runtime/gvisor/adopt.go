@@ -3,6 +3,7 @@ package gvisor
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
 
@@ -23,9 +24,19 @@ const idleWeight = 100
 func (g *gvisor) waits() bool { return g.Cfg.Spec.Task == "" }
 
 // Prepare implements runtime.Adopter.
-func (g *gvisor) Prepare(s api.Spec) error {
-	if g.prepared && sameSize(s, g.Cfg.Spec) {
+func (g *gvisor) Prepare(s api.Spec, whole bool) error {
+	if g.whole { // Adopt looks whether it is the same
 		return nil
+	}
+	_, _ = g.Disk() // nobody else looks at the spec then; a container will ask how it went
+	if g.prepared && sameSize(s, g.Cfg.Spec) {
+		if g.whole = whole; whole {
+			g.Cfg.Spec = s
+		}
+		return nil
+	}
+	if err := g.started(); err != nil {
+		return err
 	}
 	had := g.Cfg.Spec.Disk
 	g.Cfg.Spec, g.prepared = s, false
@@ -38,7 +49,7 @@ func (g *gvisor) Prepare(s api.Spec) error {
 	all.Go(func() { errs[1] = errors.Join(g.tellMemory(), g.tellHostname()) })
 	all.Wait()
 	err := errors.Join(errs...)
-	g.prepared = err == nil
+	g.prepared, g.whole = err == nil, err == nil && whole
 	return err
 }
 
@@ -49,16 +60,24 @@ func sameSize(a, b api.Spec) bool {
 
 // Adopt implements runtime.Adopter.
 func (g *gvisor) Adopt(s api.Spec) error {
+	if err := g.started(); err != nil {
+		return err
+	}
+	if g.whole && !reflect.DeepEqual(s, g.Cfg.Spec) {
+		return errors.New("the sandbox was prepared for another task")
+	}
 	var all sync.WaitGroup
 	errs := make([]error, 2)
 	links := &links{}
-	all.Go(func() { errs[0] = g.Prepare(s) })
+	all.Go(func() { errs[0] = g.Prepare(s, false) })
 	all.Go(func() { errs[1] = links.attach(g.control(), g.conf) })
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	g.Cfg.Spec = s // with what Prepare does not look at
+	if !g.whole {
+		g.Cfg.Spec = s // with what Prepare does not look at
+	}
 	return links.release()
 }
 

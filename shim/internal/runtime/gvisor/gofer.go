@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/runsc/config"
 	"gvisor.dev/gvisor/runsc/container"
 	"gvisor.dev/gvisor/runsc/specutils"
 
@@ -55,31 +57,42 @@ func (g *gvisor) takeGofer() *pending {
 	return p
 }
 
-// drop ends a gofer that has nothing to serve.
-func (p *pending) drop() {
-	if <-p.done; p.err == nil {
-		p.gofer.Close()
-	}
+// files are those of a container, as its gofer serves them to the sandbox.
+type files struct {
+	done   chan struct{} // closed when the gofer serves, or cannot
+	gofer  *gofer.Gofer
+	confs  specutils.GoferMountConfFlags
+	near   open          // the sandbox's ends of its connections
+	mounts []specs.Mount // what the gofer found them to be
+	err    error
 }
 
-// serve starts a created container with its gofer, as gVisor does with one that it makes
-// for it: each mount has a connection, in the order of the specification, and what the
-// gofer found the mounts to be is what the sandbox is told.
-func (g *gvisor) serve(b *gvisorContainer) error {
-	if <-b.gofer.done; b.gofer.err != nil {
-		return b.gofer.err
-	}
-	spec := b.box.Spec
-	confs := specutils.GoferMountConfFlags{{Lower: specutils.Lisafs, Upper: specutils.NoOverlay}}
-	for _, m := range spec.Mounts {
+// serve begins to make a gofer serve a container, as gVisor does with one that it makes
+// for it: each mount has a connection, in the order of the specification.
+func (g *gvisor) serve(bundle string, mounts []specs.Mount, id string) *files {
+	f := &files{done: make(chan struct{}), confs: specutils.GoferMountConfFlags{{Lower: specutils.Lisafs, Upper: specutils.NoOverlay}}}
+	for _, m := range mounts {
 		if specutils.HasMountConfig(m) {
-			confs = append(confs, confs[0])
+			f.confs = append(f.confs, f.confs[0])
 		}
 	}
-	var near, far open
-	defer near.close()
+	p := g.takeGofer()
+	g.moves.Go(func() {
+		defer close(f.done)
+		<-p.done
+		if f.gofer, f.err = p.gofer, p.err; f.err == nil {
+			f.err = f.tell(g.conf, bundle, id)
+		}
+	})
+	return f
+}
+
+// tell tells the gofer what to serve, and hears what it found.
+func (f *files) tell(conf *config.Config, bundle, id string) error {
+	var far open
 	defer far.close()
-	file, err := specutils.OpenSpec(b.box.BundleDir)
+	defer f.gofer.Close()
+	file, err := specutils.OpenSpec(bundle)
 	if err != nil {
 		return err
 	}
@@ -91,40 +104,59 @@ func (g *gvisor) serve(b *gvisorContainer) error {
 	defer mounts.Close()
 	far = append(far, w)
 	flags := []string{"spec-fd", "mounts-fd"}
-	for range len(confs) + 1 {
+	for range len(f.confs) + 1 {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
-		near, far = append(near, os.NewFile(uintptr(fds[0]), "sandbox")), append(far, os.NewFile(uintptr(fds[1]), "gofer"))
+		f.near, far = append(f.near, os.NewFile(uintptr(fds[0]), "sandbox")), append(far, os.NewFile(uintptr(fds[1]), "gofer"))
 		flags = append(flags, "io-fds")
 	}
 	flags[2] = "rpc-fd" // for mounts that a gofer does not see; there are none, and nobody answers
-	near[0].Close()
-	args := append(g.conf.ToFlags(), "gofer", "--bundle", b.box.BundleDir, "--gofer-mount-confs="+confs.String())
-	if err := b.gofer.gofer.Run(args, flags, far, b.id); err != nil {
+	f.near[0].Close()
+	args := append(conf.ToFlags(), "gofer", "--bundle", bundle, "--gofer-mount-confs="+f.confs.String())
+	if err := f.gofer.Run(args, flags, far, id); err != nil {
 		return err
 	}
 	far.close()
-	b.box.GoferPid.Store(b.gofer.gofer.PID())
-	go func() {
-		<-b.gofer.gofer.Ended()
-		b.box.GoferPid.Store(0)
-	}()
-	if spec.Mounts, err = specutils.ReadMounts(mounts); err != nil {
+	if f.mounts, err = specutils.ReadMounts(mounts); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
+	return nil
+}
+
+// drop ends what serves nobody.
+func (f *files) drop() {
+	<-f.done
+	f.near.close()
+}
+
+// run starts a created container, whose files its gofer serves: what the gofer found
+// the mounts to be is what the sandbox is told.
+func (g *gvisor) run(b *gvisorContainer) error {
+	f := b.files
+	defer f.drop()
+	if <-f.done; f.err != nil {
+		return f.err
+	}
+	b.box.GoferPid.Store(f.gofer.PID())
+	go func() {
+		<-f.gofer.Ended()
+		b.box.GoferPid.Store(0)
+	}()
+	spec := b.box.Spec
+	spec.Mounts = f.mounts
 	var stdio []*os.File // of a terminal, the sandbox has them since the container was created
 	if b.stdio.Files[0] != nil {
 		stdio = b.stdio.Files[:]
 	}
-	err = g.apart(func() error {
-		return b.box.Sandbox.StartSubcontainer(spec, g.conf, b.id, stdio, near[1:], nil, nil, confs)
+	err := g.apart(func() error {
+		return b.box.Sandbox.StartSubcontainer(spec, g.conf, b.id, stdio, f.near[1:], nil, nil, f.confs)
 	})
 	if err != nil {
 		return err
 	}
-	b.box.Status, b.box.GoferMountConfs = container.Running, confs
+	b.box.Status, b.box.GoferMountConfs = container.Running, f.confs
 	return nil
 }
 

@@ -57,15 +57,19 @@ type gvisor struct {
 	entering sync.Mutex // held while a process is started in the sandbox, for its limits
 
 	prepared bool // for Cfg.Spec, though it has no links yet
+	whole    bool // Cfg.Spec is all that the task is
+	booted   chan struct{}
 
 	moves  sync.WaitGroup // of gofers to the cgroup, and others that calls leave
+	hasty  sync.WaitGroup // what moves this process before gVisor does
 	memory memory
 
 	cpu split
 
-	mu   sync.Mutex
-	all  map[string]*gvisorContainer
-	next *pending // the gofer of the next container; nil: not begun
+	mu    sync.Mutex
+	all   map[string]*gvisorContainer
+	ahead map[string]*ahead // by name
+	next  *pending          // the gofer of the next container; nil: not begun
 }
 
 type gvisorContainer struct {
@@ -74,7 +78,7 @@ type gvisorContainer struct {
 	root  string
 	spec  api.Container
 	box   *container.Container
-	gofer *pending
+	files *files
 	stdio runtime.Stdio
 }
 
@@ -97,7 +101,7 @@ func New(cfg api.Config) (runtime.Runtime, error) {
 		}
 	}
 	conf, err := config.NewFromFlags(flags)
-	g := &gvisor{Host: h, conf: conf, all: map[string]*gvisorContainer{}}
+	g := &gvisor{Host: h, conf: conf, booted: make(chan struct{}), all: map[string]*gvisorContainer{}, ahead: map[string]*ahead{}}
 	g.memory.g, g.memory.more = g, make(chan struct{}, 1)
 	return g, err
 }
@@ -120,6 +124,7 @@ func (g *gvisor) limits() cgroup.Limits {
 
 // Open implements Runtime.
 func (g *gvisor) Open() error {
+	g.hasty.Go(cgroup.Hasten)
 	if err := g.shareDisk(); err != nil {
 		return err
 	}
@@ -132,7 +137,7 @@ func (g *gvisor) Open() error {
 	if g.waits() {
 		namespace = "" // links that come while the sandbox starts are not for it yet
 	}
-	if g.waits() && !g.Cfg.Wanted {
+	if g.prepared = g.waits() && g.Cfg.Wanted; g.waits() && !g.Cfg.Wanted {
 		if err := g.Group.Weigh(idleWeight); err != nil {
 			return err
 		}
@@ -159,16 +164,30 @@ func (g *gvisor) Open() error {
 		return err
 	}
 	g.spawning.Lock()
-	if g.root, err = container.New(g.conf, container.Args{ID: sandboxID, Spec: s, BundleDir: dir}); err != nil {
-		g.spawning.Unlock()
-		return err
+	args := container.Args{ID: sandboxID, Spec: s, BundleDir: dir}
+	if g.prepared { // there is much to do until it is adopted
+		go func() {
+			g.makeRoot(args)
+			g.startRoot()
+		}()
+		return nil
 	}
-	if g.waits() {
+	g.makeRoot(args)
+	if g.waits() || g.rootErr != nil {
 		g.startRoot()
 		return g.rootErr
 	}
 	go g.startRoot() // there are other things to do for a container until it is needed
 	return nil
+}
+
+// makeRoot makes the sandbox, with spawning held.
+func (g *gvisor) makeRoot(args container.Args) {
+	g.hasty.Wait()
+	root, err := container.New(g.conf, args)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.root, g.rootErr = root, err
 }
 
 // makeDisk makes the task's disk beside what follows; a container will ask how it
@@ -177,18 +196,24 @@ func (g *gvisor) makeDisk() {
 	g.moves.Go(func() { _, _ = g.Disk() })
 }
 
-// startRoot starts the sandbox, with spawning held, which it releases.
+// startRoot starts the sandbox that was made, with spawning held, which it releases.
 func (g *gvisor) startRoot() {
 	defer g.spawning.Unlock()
+	defer close(g.booted)
+	if g.rootErr != nil {
+		return
+	}
 	if g.rootErr = g.root.Start(g.conf); g.rootErr == nil {
 		go func() { _, _ = g.root.Wait() }() // reaps the sandbox
 	}
 }
 
+// Started implements runtime.Adopter.
+func (g *gvisor) Started() <-chan struct{} { return g.booted }
+
 // started waits for the sandbox's start.
 func (g *gvisor) started() error {
-	g.spawning.Lock()
-	defer g.spawning.Unlock()
+	<-g.booted
 	return g.rootErr
 }
 
@@ -199,9 +224,28 @@ func (g *gvisor) pause() api.Container {
 
 // Create implements Runtime.
 func (g *gvisor) Create(c api.Container, stdio runtime.Stdio) error {
-	disk, err := g.Disk()
+	b, err := g.takeAhead(c)
+	if b == nil && err == nil {
+		if b, err = g.layer(c); err == nil {
+			b.stdio = stdio
+			err = g.compose(b)
+		}
+	}
 	if err != nil {
 		return err
+	}
+	b.spec, b.stdio = c, stdio
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all[c.Name] = b
+	return nil
+}
+
+// layer makes the root file system of a container.
+func (g *gvisor) layer(c api.Container) (*gvisorContainer, error) {
+	disk, err := g.Disk()
+	if err != nil {
+		return nil, err
 	}
 	id := g.NextID()
 	root, err := bundle.Overlay(filepath.Join(disk, id), c.Layers)
@@ -214,10 +258,7 @@ func (g *gvisor) Create(c api.Container, stdio runtime.Stdio) error {
 	if err == nil && len(c.Sysctls) > 0 {
 		err = errors.Join(g.started(), g.sysctl(c.Sysctls))
 	}
-	if err != nil {
-		return err
-	}
-	return g.create(&gvisorContainer{id: id, root: root, spec: c, stdio: stdio})
+	return &gvisorContainer{id: id, root: root, spec: c}, err
 }
 
 // Recreate implements Runtime.
@@ -228,14 +269,15 @@ func (g *gvisor) Recreate(name string, stdio runtime.Stdio) error {
 			return err
 		}
 	}
-	return g.create(&gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio})
+	b = &gvisorContainer{id: g.NextID(), root: b.root, spec: b.spec, stdio: stdio}
+	g.mu.Lock()
+	g.all[name] = b
+	g.mu.Unlock()
+	return g.compose(b)
 }
 
-// create makes a container in a root file system.
-func (g *gvisor) create(b *gvisorContainer) error {
-	g.mu.Lock()
-	g.all[b.spec.Name] = b
-	g.mu.Unlock()
+// compose makes a container in a root file system.
+func (g *gvisor) compose(b *gvisorContainer) error {
 	files, err := g.Files(b.spec)
 	if err != nil {
 		return err
@@ -260,13 +302,14 @@ func (g *gvisor) create(b *gvisorContainer) error {
 	if s, err = specutils.ReadSpec(dir, g.conf); err != nil {
 		return err
 	}
+	b.files = g.serve(dir, s.Mounts, b.id)
 	g.spawning.Lock()
 	defer g.spawning.Unlock()
-	if g.rootErr != nil {
-		return g.rootErr
+	if err = g.rootErr; err == nil {
+		b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console})
 	}
-	if b.box, err = container.New(g.conf, container.Args{ID: b.id, Spec: s, BundleDir: dir, ConsoleSocket: b.stdio.Console}); err == nil {
-		b.gofer = g.takeGofer()
+	if err != nil {
+		b.files.drop()
 	}
 	return err
 }
@@ -313,8 +356,7 @@ func (g *gvisor) Start(name string) error {
 	if err := g.memory.keep(b); err != nil {
 		return err
 	}
-	if err := g.serve(b); err != nil {
-		b.gofer.drop()
+	if err := g.run(b); err != nil {
 		b.over.Store(true)
 		return host.StartError(bundle.Process(b.spec, bundle.Options{}).Args[0], err)
 	}
@@ -391,7 +433,11 @@ func (g *gvisor) Sandbox() api.Process {
 }
 
 // Settle implements Runtime.
-func (g *gvisor) Settle() { g.moves.Wait() }
+func (g *gvisor) Settle() {
+	g.moves.Wait()
+	g.spawning.Lock() // while the sandbox starts
+	defer g.spawning.Unlock()
+}
 
 // Process implements Runtime.
 func (g *gvisor) Process(string) api.Process { return api.Process{} }
