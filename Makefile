@@ -100,7 +100,7 @@ clients:
 .PHONY: e2e
 e2e: build sandboxes clients
 	scripts/need.sh aws boto3 node curl ext4 openssl skopeo docker
-	cd e2e && $(GO) vet ./... && $(GO) test -timeout 30m ./...
+	cd e2e && $(GO) vet ./... && $(GO) test -timeout 40m ./...
 
 .PHONY: conformance
 conformance: build clients

@@ -44,7 +44,6 @@ func (s Stage) Run(t *testing.T) {
 		Dir:             s.Dir,
 		UpdateScripts:   os.Getenv("UPDATE") != "",
 		ContinueOnError: os.Getenv("CONTINUE") != "",
-		Deadline:        time.Now().Add(25 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			vars, err := s.Shared.Account()
 			if err != nil {
