@@ -25,6 +25,10 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(fullDir); dir != "" {
+		fmt.Println(fullChild(dir))
+		os.Exit(0)
+	}
 	if dir := os.Getenv(crashDir); dir != "" {
 		fmt.Println("error", crashChild(dir))
 		os.Exit(1)

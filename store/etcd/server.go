@@ -21,6 +21,7 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/features"
 	etcdmvcc "go.etcd.io/etcd/server/v3/storage/mvcc"
+	"golang.org/x/sys/unix"
 
 	"neargate/store/internal/mvcc"
 )
@@ -47,6 +48,8 @@ type server struct {
 	log   *slog.Logger
 	mu    sync.Mutex // one reclaim at a time
 	floor int64      // the revision compacted to
+	file  string     // the database
+	size  int64      // of the database, when it got its blocks
 }
 
 // startServer starts the embedded etcd and waits until it leads.
@@ -68,7 +71,8 @@ func startServer(ctx context.Context, c Config, adjust ...func(*config.ServerCon
 		lock.Close()
 		return nil, err
 	}
-	s := &server{etcd: etcd, lock: lock, log: c.Logger}
+	s := &server{etcd: etcd, lock: lock, log: c.Logger, file: sc.BackendPath()}
+	s.allot()
 	etcd.Start()
 	select {
 	case <-etcd.ReadyNotify():
@@ -148,6 +152,30 @@ const (
 	spare       = 64 << 20 // free space in the file not worth a defragmentation
 )
 
+// ahead is how much of the file system the database has beyond its size. It grows by 16 MiB.
+const ahead = 48 << 20
+
+// allot gives the database the blocks of all its pages, also of those that it has not
+// written, and of its next growth. It ends the process when it cannot write a page, as it
+// must a tenth of a second after a commit, and when old revisions are forgotten: others
+// may have filled the disk by then. Where there is no room, or the file system makes no
+// promises, it has what it has.
+func (s *server) allot() {
+	st, err := os.Stat(s.file)
+	if err != nil || st.Size() == s.size {
+		return
+	}
+	f, err := os.OpenFile(s.file, os.O_WRONLY, 0)
+	if err == nil {
+		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, st.Size()+ahead)
+		f.Close()
+	}
+	if s.size = st.Size(); err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+		s.size = 0 // another time
+		s.log.Debug("the database got no blocks in advance", "err", err)
+	}
+}
+
 // maintain forgets old revisions and gives freed space back, until ctx ends.
 // applied tells the etcd revision that the store has reached.
 func (s *server) maintain(ctx context.Context, applied func() int64) {
@@ -160,6 +188,7 @@ func (s *server) maintain(ctx context.Context, applied func() int64) {
 			return
 		case <-tick.C:
 		}
+		s.allot()
 		if time.Since(last) < upkeepTime && s.etcd.Backend().SizeInUse() < size+upkeepSize {
 			continue
 		}
