@@ -38,6 +38,7 @@ func (o *Outlet) Prepare(ctx context.Context, address string) {
 	o.early[address] = e
 	go func() {
 		defer close(e.done)
+		defer cancel()
 		e.conn, e.err = o.dialTLS(ctx, "tcp", address)
 		e.at = time.Now()
 	}()
