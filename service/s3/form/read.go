@@ -9,7 +9,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"path"
 	"strconv"
 	"strings"
 
@@ -137,9 +136,7 @@ func (f *form) named(about map[string]string) {
 	if !ok {
 		return
 	}
-	if name = name[strings.LastIndexAny(name, `/\`)+1:]; name != "" {
-		name = path.Base(name)
-	}
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	for i := range f.fields {
 		if !strings.EqualFold(f.fields[i].Name, "policy") {
 			f.fields[i].Value = strings.ReplaceAll(f.fields[i].Value, "${filename}", name)
