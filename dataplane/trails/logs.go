@@ -2,7 +2,6 @@ package trails
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"neargate/resource/trail"
@@ -41,13 +40,8 @@ func (d *Deliverer) log(ctx context.Context, t *trail.Trail, l *lane) (more, idl
 		slices.SortStableFunc(f.events, func(a, b trail.Arrival) int { return a.Time.Compare(b.Time) })
 		at.AttemptedAt = d.Now().UTC()
 		err := d.Groups.Log(ctx, t, f.region, f.events)
-		if refused, ok := errors.AsType[Refused](err); ok {
-			at.Error = string(refused)
-			return false, false, d.save(ctx, t, at, nil)
-		}
 		if err != nil {
-			at.Error = "InternalError"
-			return false, false, errors.Join(err, d.save(ctx, t, at, nil))
+			return false, false, d.failed(ctx, t, at, err)
 		}
 		at.DeliveredAt = at.AttemptedAt
 	}

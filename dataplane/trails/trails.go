@@ -216,13 +216,8 @@ func (d *Deliverer) step(ctx context.Context, t *trail.Trail, l *lane) (more, id
 		key := at.Pending.FileKey(t.Account, f.region, unique(t.ID+l.Name, f.region, at.Position))
 		text := f.text()
 		err := d.Buckets.Put(ctx, t, File{Bucket: at.Pending.Bucket, Key: key, KMSKey: at.Pending.Key, Body: compressed(text)})
-		if refused, ok := errors.AsType[Refused](err); ok {
-			at.Error = string(refused)
-			return false, false, d.save(ctx, t, at, nil)
-		}
 		if err != nil {
-			at.Error = "InternalError"
-			return false, false, errors.Join(err, d.save(ctx, t, at, nil))
+			return false, false, d.failed(ctx, t, at, err)
 		}
 		if by.Validate {
 			written[f.region] = f.digest(at.Pending.Bucket, key, text)
@@ -246,6 +241,17 @@ func (d *Deliverer) load(tx store.Tx, t *trail.Trail, lane trail.Lane) (at trail
 	}
 	at.Position = max(at.Position, t.From(lane))
 	return at, true, err
+}
+
+// failed writes down why a delivery was not made. The error is that of the delivery where
+// nobody refused it, and of writing down.
+func (d *Deliverer) failed(ctx context.Context, t *trail.Trail, at trail.Delivery, err error) error {
+	if refused, ok := errors.AsType[Refused](err); ok {
+		at.Error = string(refused)
+		return d.save(ctx, t, at, nil)
+	}
+	at.Error = "InternalError"
+	return errors.Join(err, d.save(ctx, t, at, nil))
 }
 
 // save writes down how far a trail has come, and what files it wrote, by region, unless it

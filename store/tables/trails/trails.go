@@ -76,8 +76,8 @@ func Retire(tx store.Tx, t trail.Trail) error {
 	return Ended.Put(tx, &gone)
 }
 
-// move moves what is kept about a trail to where it is kept about another, nil for nowhere,
-// and deletes the trail.
+// move takes what is kept about the deliveries of a trail over to another's name. Where to
+// is nil it is deleted.
 func move(tx store.Tx, from, to *trail.Trail) error {
 	for _, lane := range trail.Lanes() {
 		d, ok, err := FindDelivery(tx, from, lane)
