@@ -1,6 +1,8 @@
-// Package filters has gVisor's seccomp filters, of the sandbox and of its gofers, compiled
-// in advance. gVisor has a place for such, which is empty where it is built as a Go
-// module, and compiles them in each process otherwise, which a gofer's start waits for. A filter is looked up by all that it depends on; one that is not here is compiled.
+// Package filters has gVisor's seccomp filters, of the sandbox and of its gofers,
+// compiled in advance. gVisor has a place for such, which is empty where it is built as
+// a Go module, and compiles them in each process otherwise, which a gofer's start waits
+// for. A filter is looked up by all that it depends on; one that is not here is
+// compiled.
 package filters
 
 import (
