@@ -19,7 +19,8 @@ func TestOpen(t *testing.T) {
 	key := [32]byte{1}
 	for _, value := range []string{"", "x", "a value of some length"} {
 		b := sealed(t, key, value, "context")
-		if value != "" && bytes.Contains(b, []byte(value)) {
+		// A short value may be in random bytes.
+		if len(value) > 8 && bytes.Contains(b, []byte(value)) {
 			t.Errorf("%q is readable", value)
 		}
 		got, err := Open(key, b, []byte("context"))
