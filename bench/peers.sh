@@ -48,21 +48,21 @@ docker() {
 		echo "left out: dockerd does not run here: $(tail -n 1 "$dir/log")"
 		return
 	fi
-	tar -C "$dir/root" -c guest | $run import - guest >/dev/null
-	usable "docker run" $run run --rm guest /guest print hello
-	usable "docker run, no network" $run run --rm --network=none guest /guest print hello
+	tar -C "$dir/root" -c first | $run import - first >/dev/null
+	usable "docker run" $run run --rm first /first
+	usable "docker run, no network" $run run --rm --network=none first /first
 }
 
 # podman gives podman the image. runc is its runtime, as it is docker's.
 podman() {
 	local run="/usr/bin/podman --root $dir/podman --runroot $dir/podrun --tmpdir $dir/podtmp --runtime /usr/sbin/runc --cgroup-manager cgroupfs --events-backend none"
 	local flags="--rm --cgroup-parent $cgroup $(limits | tr '\n' ' ')"
-	if ! tar -C "$dir/root" -c guest | $run import - guest >"$dir/log" 2>&1; then
+	if ! tar -C "$dir/root" -c first | $run import - first >"$dir/log" 2>&1; then
 		echo "left out: podman does not run here: $(tail -n 1 "$dir/log")"
 		return
 	fi
-	usable "podman run" $run run $flags guest /guest print hello
-	usable "podman run, no network" $run run $flags --network=none guest /guest print hello
+	usable "podman run" $run run $flags first /first
+	usable "podman run, no network" $run run $flags --network=none first /first
 }
 
 # inside is the script in its namespaces.
@@ -121,7 +121,7 @@ trap 'exit 130' INT TERM
 	export CGO_ENABLED=0
 	cd e2e
 	go build -o "$bench" ./bench/run
-	go build -trimpath -ldflags="-s -w" -o "$dir/root/guest" ./guest
+	go build -trimpath -ldflags="-s -w -E main.entry" -o "$dir/root/first" ./first
 )
 TMPDIR=$dir unshare --mount --propagation private --net --pid --fork --kill-child --mount-proc \
 	bash bench/peers.sh inside "$dir" "$cgroup" "${1:-10}" &

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -28,15 +29,16 @@ func foreign() string {
 	return "amd64"
 }
 
-// Program builds a static program of a module of this repository, without cgo.
-func Program(dir, pkg, arch string) ([]byte, error) {
+// Program builds a static program of a module of this repository, without cgo, with
+// more flags of the linker.
+func Program(dir, pkg, arch string, linker ...string) ([]byte, error) {
 	tmp, err := os.MkdirTemp("", "neargate-build-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(tmp)
 	bin := filepath.Join(tmp, "program")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-buildvcs=false", "-o", bin, pkg)
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags="+strings.Join(append([]string{"-s -w -buildid="}, linker...), " "), "-buildvcs=false", "-o", bin, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -3,7 +3,7 @@ package images
 import "fmt"
 
 // EnsureNamed makes images by their short names: httpd, busybox, guest, sample,
-// caller.
+// caller, first.
 func (l *Library) EnsureNamed(names ...string) error {
 	for _, name := range names {
 		recipes, err := named(name)
@@ -33,6 +33,8 @@ func named(name string) ([]Recipe, error) {
 		return Guest(root)
 	case "caller":
 		return Caller(root)
+	case "first":
+		return First(root)
 	case "sample":
 		return Sample(root)
 	}

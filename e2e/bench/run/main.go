@@ -1,5 +1,5 @@
 // Command run measures the way of a task: from RunTask to its container's first
-// line and to RUNNING in DescribeTasks, and from StopTask until nothing of it is
+// instruction, which is a line, and to RUNNING in DescribeTasks, and from StopTask until nothing of it is
 // left, beside the raw runtime's run of the same program and, if asked, beside what
 // else runs it. bench/task.sh and bench/peers.sh run it.
 package main
@@ -48,7 +48,7 @@ func main() {
 	warm := flag.Int("warm", 2, "sandboxes kept ready")
 	bin := flag.String("bin", "../bin", "`DIR` of the binaries")
 	var peers []*peer
-	flag.Func("peer", "`NAME=COMMAND` that runs \"guest print hello\" another way, measured in turns with the tasks; may be given again", func(s string) error {
+	flag.Func("peer", "`NAME=COMMAND` that runs the program \"first\" another way, measured in turns with the tasks; may be given again", func(s string) error {
 		p, err := parsePeer(s)
 		peers = append(peers, p)
 		return err
@@ -88,7 +88,7 @@ func measure(runtime, bin string, n, beside, warm int, peers []*peer) (err error
 	if err != nil {
 		return err
 	}
-	if err := library.EnsureNamed("guest"); err != nil {
+	if err := library.EnsureNamed("first"); err != nil {
 		return err
 	}
 	server := httptest.NewServer(library)
@@ -201,12 +201,12 @@ func (b *bench) prepare(ctx context.Context) error {
 	if _, err := b.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{}); err != nil {
 		return err
 	}
-	for family, args := range map[string]string{"line": "print hello then trap 0 TERM", "idle": "forever"} {
+	for _, family := range []string{"line", "idle"} {
 		in := &ecs.RegisterTaskDefinitionInput{
 			Family: &family, NetworkMode: types.NetworkModeAwsvpc, RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 			Cpu: aws.String("256"), Memory: aws.String("512"), ExecutionRoleArn: role.Role.Arn,
 			ContainerDefinitions: []types.ContainerDefinition{{
-				Name: aws.String("app"), Image: aws.String("public.ecr.aws/neargate/guest:latest"), Command: strings.Fields(args),
+				Name: aws.String("app"), Image: aws.String("public.ecr.aws/neargate/first:latest"), Command: []string{"stay"},
 			}},
 		}
 		if family == "line" {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// peer is another program's way to run the guest: a command that says its line.
+// peer is another program's way to run the program: a command that says its line.
 type peer struct {
 	name    string
 	command []string

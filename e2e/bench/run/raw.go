@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"neargate/e2e/images"
 )
 
 // raw runs the same program with nothing but the runtime.
@@ -30,7 +31,7 @@ func (r *raw) clear() error {
 	return err
 }
 
-// newRaw makes a bundle with the guest in dir.
+// newRaw makes a bundle with the program in dir.
 func newRaw(bin, runtime, dir string) (*raw, error) {
 	root := filepath.Join(dir, "rootfs")
 	for _, d := range []string{"proc", "dev", "tmp"} {
@@ -38,15 +39,21 @@ func newRaw(bin, runtime, dir string) (*raw, error) {
 			return nil, err
 		}
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(root, "guest"), "./guest")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
+	e2e, err := images.Root()
+	if err != nil {
+		return nil, err
+	}
+	program, err := images.FirstProgram(e2e)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(root, "first"), program, 0o755); err != nil {
+		return nil, err
 	}
 	spaces := []map[string]string{{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "network"}}
 	b, err := json.Marshal(map[string]any{
 		"ociVersion": "1.1.0",
-		"process":    map[string]any{"args": []string{"/guest", "print", "hello"}, "cwd": "/", "user": map[string]int{"uid": 0, "gid": 0}},
+		"process":    map[string]any{"args": []string{"/first"}, "cwd": "/", "user": map[string]int{"uid": 0, "gid": 0}},
 		"root":       map[string]any{"path": "rootfs", "readonly": true},
 		"mounts":     []map[string]string{{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}},
 		"linux":      map[string]any{"namespaces": spaces},
