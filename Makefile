@@ -45,6 +45,11 @@ $(BIN)/runc:
 	scripts/need.sh cc
 	cd shim/runc && CGO_ENABLED=1 $(GO) build -trimpath -ldflags="-s -w" -o ../../$@ github.com/opencontainers/runc
 
+# gVisor's own program, which benchmarks run beside.
+.PHONY: $(BIN)/runsc
+$(BIN)/runsc:
+	cd shim && $(GO) build -trimpath -ldflags="-s -w" -o ../$@ ./raw
+
 # Makes images and serves them on loopback, in place of registries on the internet.
 .PHONY: $(BIN)/neargate-registry
 $(BIN)/neargate-registry:
@@ -108,7 +113,7 @@ conformance: build clients
 	cd e2e && $(GO) test -count=1 -v -run 'TestStories/conformance$$' .
 
 .PHONY: bench
-bench: build sandboxes
+bench: build sandboxes $(BIN)/runsc
 	scripts/need.sh ext4 zstd
 	bench/all.sh
 

@@ -16,7 +16,7 @@ bench=$PWD/bin/bench-run
 usable() {
 	local name=$1 why
 	shift
-	if why=$("$@" 2>&1) && [ "$why" = hello ]; then
+	if why=$("$@" 2>&1) && [ "$why" = first ]; then
 		peers+=(-peer "$name=$*")
 	else
 		echo "left out: $name does not run here: ${why: -300}"
@@ -113,6 +113,7 @@ if [ "${1:-}" = inside ]; then
 fi
 
 scripts/need.sh docker podman
+make -s bin/runsc
 dir=$(mktemp -d /tmp/ngpXXXXXX)
 cgroup=/${dir##*/} child=
 trap clean EXIT

@@ -5,7 +5,9 @@
 #
 #   bench/task.sh [TASKS [RUNNING]]    by default 20 tasks, with none and 200 others
 set -euo pipefail
-cd "$(dirname "$0")/../e2e"
+cd "$(dirname "$0")/.."
+make -s bin/runsc
+cd e2e
 CGO_ENABLED=0 go build -o ../bin/bench-run ./bench/run
 n=${1:-20}
 for beside in 0 "${2:-200}"; do

@@ -52,6 +52,9 @@ func (h *Host) plug(l *lane, j *Job) error {
 			h.prepareLogs(outlet.With(ctx, way), j)
 		}
 	}
+	if s, ok := h.Sandbox.(sandbox.Sharer); ok && s.Shares() {
+		l.jobs.Go(func() { _ = h.Sandbox.Open(ctx, container.Spec(t, &j.Definition, n)) }) // open tries again
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.net, l.way = &n, way
@@ -92,7 +95,7 @@ func (l *lane) outward() context.Context {
 	return outlet.With(l.ctx, l.way)
 }
 
-// open makes a task's sandbox, which takes over the interface, unless that is done.
+// open makes a task's sandbox, which may take over the interface, unless that is done.
 // Everything that is fetched through the interface is here by now.
 func (h *Host) open(l *lane, j *Job) error {
 	l.opening.Lock()

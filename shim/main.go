@@ -34,18 +34,9 @@ func main() {
 	case len(args) == 3 && args[0] == "end":
 		err = task.End(args[1], args[2])
 	case len(args) == 1 && args[0] == gofer.Command:
-		if args, err = gofer.Await(); errors.Is(err, io.EOF) {
-			return
-		} else if err != nil {
-			break
-		}
-		os.Args = append(os.Args[:1], args...)
-		fallthrough
+		err = run(gofer.Await)
 	default:
-		sentry.Register()
-		if err = filters.Register(); err == nil {
-			cli.Run(nil, commands(), nil)
-		}
+		err = run(nil)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "neargate-runsc:", err)
@@ -53,11 +44,32 @@ func main() {
 	}
 }
 
+// run is gVisor's program, with the arguments that await brings; nil: with its own. All
+// that does not depend on them is done before.
+func run(await func() ([]string, error)) error {
+	sentry.Register()
+	if err := filters.Register(); err != nil {
+		return err
+	}
+	if await != nil {
+		args, err := await()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		os.Args = append(os.Args[:1], args...)
+	}
+	cli.Run(nil, commands(), nil)
+	return nil
+}
+
 // commands are gVisor's own that a sandbox executes, and those that help to look
 // at one.
 func commands() map[util.SubCommand]string {
 	return map[util.SubCommand]string{
-		new(sentrycmd.Boot):   "internal use only",
+		new(sentry.Boot):      "internal use only",
 		new(cmd.Gofer):        "internal use only",
 		new(sentrycmd.Umount): "internal use only",
 		new(cmd.Run):          "",

@@ -44,7 +44,7 @@ func (r Ruleset) using(before, after Policy) bool {
 			left[name] = true
 		}
 	}
-	for _, i := range after.Interfaces {
+	for _, i := range after.carriers() {
 		for _, name := range chainsOf(&i) {
 			delete(left, name)
 		}

@@ -28,12 +28,16 @@ type Policy struct {
 	Gateway    string         // interface to the internet gateway; empty: not attached
 	EgressOnly string         // interface to the egress-only internet gateway, of IPv6; empty: none
 	Interfaces []Interface    // on this host, with distinct names
+	Kept       []Interface    // as that may come, by their groups, subnets and ACLs: what would judge them is there
 	Groups     []Group        // every group that is used or referred to
 	ACLs       []ACL
 	Endpoints  []Endpoint // what the VPC's own namespace answers
 	Peers      []Peer
 	Services   []string // interfaces to gateway endpoints
 }
+
+// carriers are the interfaces whose groups and ACLs have rules.
+func (p Policy) carriers() []Interface { return slices.Concat(p.Interfaces, p.Kept) }
 
 // Peer is a peering connection: an interface to the namespace of another VPC,
 // where that VPC's policy applies. What comes by it goes to interfaces of this VPC

@@ -233,7 +233,7 @@ func sets(p Policy) []Set {
 // used returns the ids of the groups that interfaces carry.
 func used(p Policy) []string {
 	var ids []string
-	for _, i := range p.Interfaces {
+	for _, i := range p.carriers() {
 		if !i.Open {
 			ids = append(ids, i.Groups...)
 		}
@@ -273,7 +273,7 @@ func unionName(groups []string) string {
 func unionChains(p Policy) []Chain {
 	unions := map[string][]string{}
 	var names []string
-	for _, i := range p.Interfaces {
+	for _, i := range p.carriers() {
 		if ids := unique(slices.Clone(i.Groups)); len(ids) > 1 && !i.Open {
 			name := unionName(ids)
 			unions[name] = ids
@@ -318,7 +318,7 @@ func aclName(i *Interface) string {
 
 func aclChains(p Policy) []Chain {
 	guarded := map[string]Interface{}
-	for _, i := range p.Interfaces {
+	for _, i := range p.carriers() {
 		if i.ACL != "" {
 			guarded[aclName(&i)] = i
 		}

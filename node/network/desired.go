@@ -61,11 +61,18 @@ type VPC struct {
 	EgressOnly bool           // there is an egress-only internet gateway, which is of use with IPv6
 	Subnets    []Subnet
 	Interfaces []Interface
-	Groups     []firewall.Group // those that interfaces carry or that these refer to
+	Kept       []Use            // by which tasks' interfaces may come: there are rules for them
+	Groups     []firewall.Group // those that interfaces carry, or may, or that these refer to
 	ACLs       []firewall.ACL
 	Endpoints  []firewall.Endpoint // served by whoever listens in the VPC's namespace, see Manager.Space
 	Gateways   []GatewayEndpoint
 	Peers      []Peer // active peering connections
+}
+
+// Use is what the rules for an interface depend on.
+type Use struct {
+	Subnet string
+	Groups []string
 }
 
 // GatewayEndpoint is a VPC endpoint that routes lead to. Who listens in the
@@ -277,6 +284,10 @@ func (v VPC) policy(all map[string]VPC) firewall.Policy {
 		s := v.subnet(i.Subnet)
 		p.Interfaces = append(p.Interfaces, firewall.Interface{Name: Name(i.ID), Addresses: i.Addresses,
 			Public: i.Public, Mapped: i.Mapped, Groups: i.Groups, Subnet: s.CIDR, ACL: s.ACL, Forwards: i.forwards(), Open: i.Role == NAT, Tracked: i.Role != Task})
+	}
+	for _, u := range v.Kept {
+		s := v.subnet(u.Subnet)
+		p.Kept = append(p.Kept, firewall.Interface{Groups: u.Groups, Subnet: s.CIDR, ACL: s.ACL})
 	}
 	return p
 }

@@ -65,6 +65,11 @@ func (v VPC) policies(all map[string]VPC) []firewall.Policy {
 				Groups: i.Groups, Subnet: s.IPv6, ACL: s.ACL, Forwards: i.Forwards})
 		}
 	}
+	for _, u := range v.Kept {
+		if s := v.subnet(u.Subnet); s.IPv6.IsValid() {
+			p.Kept = append(p.Kept, firewall.Interface{Groups: u.Groups, Subnet: s.IPv6, ACL: s.ACL})
+		}
+	}
 	return append(list, p)
 }
 

@@ -31,6 +31,21 @@ func TestUpdatesInTurn(t *testing.T) {
 	}
 	w.expect(a, "tcp", "203.0.113.9:80", "internet 192.0.2.1")
 	w.settled(m, one, two)
+	// The last interface goes and comes, and the rules for it stay.
+	all := one.Interfaces
+	for _, i := range all {
+		one.Kept = append(one.Kept, Use{i.Subnet, i.Groups})
+	}
+	update(one)
+	for range 2 {
+		one.Interfaces = nil
+		changed := update(one)
+		one.Interfaces = all
+		if changed += "\n" + update(one); strings.Contains(changed, "replace rules") || !strings.Contains(changed, "change sets of rules") {
+			t.Errorf("rules were made again:\n%s", changed)
+		}
+	}
+	w.settled(m, one, two)
 	w.must(m.Remove())
 	w.clean()
 }

@@ -73,6 +73,13 @@ type Reserver interface {
 	Prepare(ctx context.Context, s Spec, c Container) error
 }
 
+// Sharer is a Sandbox that may leave a task's network interface to others.
+type Sharer interface {
+	// Shares reports whether the interface goes on to be of use to others in its
+	// namespace after the Open, which then can be as soon as there is the interface.
+	Shares() bool
+}
+
 // Errors of sandboxes.
 var (
 	ErrNotFound   = errors.New("sandbox: no such task or container")

@@ -41,6 +41,7 @@ type reader struct {
 	mine                map[string]plug     // the host's interfaces
 	space               func(string) string // the namespace of an interface or gateway endpoint
 	keep                bool                // also without interfaces of tasks
+	had                 []network.Use       // by which tasks' interfaces have come
 
 	want       network.VPC
 	view       View
@@ -82,7 +83,7 @@ func (r *reader) read() error {
 	for i := range r.view.Interfaces {
 		r.interfaces[r.view.Interfaces[i].ID] = &r.view.Interfaces[i]
 	}
-	steps := []func() error{r.readTasks, r.readSubnets, r.readACLs, r.readNATs, r.readEndpoints, r.readPeers, r.readGroups, r.readLogs}
+	steps := []func() error{r.readTasks, r.readSubnets, r.keepUses, r.readACLs, r.readNATs, r.readEndpoints, r.readPeers, r.readGroups, r.readLogs}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -335,12 +336,49 @@ func (r *reader) readACLs() error {
 	return nil
 }
 
-// readGroups finds the security groups that interfaces here carry, with their
+// mostUses bounds for how many uses there are rules without interfaces.
+const mostUses = 32
+
+// keepUses keeps what the interfaces of tasks use, and have used lately: the next task
+// is likely to do so.
+func (r *reader) keepUses() error {
+	var all []network.Use
+	for _, i := range r.want.Interfaces {
+		all = append(all, network.Use{Subnet: i.Subnet, Groups: i.Groups})
+	}
+	for _, u := range r.had {
+		usable := slices.ContainsFunc(r.want.Subnets, func(s network.Subnet) bool { return s.ID == u.Subnet })
+		for _, id := range u.Groups {
+			_, ok, err := tables.SecurityGroups.Find(r.tx, r.account, r.region, id)
+			if err != nil {
+				return err
+			}
+			usable = usable && ok
+		}
+		if usable && len(all) < len(r.want.Interfaces)+mostUses {
+			all = append(all, u)
+		}
+	}
+	slices.SortFunc(all, func(a, b network.Use) int {
+		return cmp.Or(cmp.Compare(a.Subnet, b.Subnet), slices.Compare(a.Groups, b.Groups))
+	})
+	r.want.Kept = slices.CompactFunc(all, func(a, b network.Use) bool {
+		return a.Subnet == b.Subnet && slices.Equal(a.Groups, b.Groups)
+	})
+	return nil
+}
+
+// readGroups finds the security groups that interfaces here carry, or may, with their
 // rules, and those their rules refer to, with their members.
 func (r *reader) readGroups() error {
 	used := map[string]bool{}
 	for _, i := range r.want.Interfaces {
 		for _, g := range i.Groups {
+			used[g] = true
+		}
+	}
+	for _, u := range r.want.Kept {
+		for _, g := range u.Groups {
 			used[g] = true
 		}
 	}

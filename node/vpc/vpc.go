@@ -84,10 +84,9 @@ type Plugged struct {
 type Keeper struct {
 	cfg Config
 
-	mu      sync.Mutex
-	mine    map[string]plug // by interface id
-	vpcs    map[string]vpc  // by id
-	emptyAt time.Time       // since when a VPC may be without interfaces of tasks; zero: none is
+	mu   sync.Mutex
+	mine map[string]plug // by interface id
+	vpcs map[string]vpc  // by id
 
 	starting bool    // what is found was there before this process
 	ended    []Flows // that nobody asked for yet
@@ -114,6 +113,23 @@ type vpc struct {
 
 	space  uint64 // the inode of its namespace while it is served
 	server Server
+
+	emptyAt time.Time // since when it is without interfaces of tasks; zero: it is not
+}
+
+// note takes notice of whether the VPC is without interfaces of tasks.
+func (v *vpc) note(want *network.VPC, now time.Time) {
+	switch {
+	case slices.ContainsFunc(want.Interfaces, func(i network.Interface) bool { return i.Role == network.Task }):
+		v.emptyAt = time.Time{}
+	case v.emptyAt.IsZero():
+		v.emptyAt = now
+	}
+}
+
+// lingers reports whether the VPC stays without interfaces of tasks.
+func (v *vpc) lingers(now time.Time) bool {
+	return !v.emptyAt.IsZero() && now.Before(v.emptyAt.Add(linger))
 }
 
 // New is the keeper of a host. Start comes first.
@@ -202,7 +218,9 @@ func (k *Keeper) Plug(ctx context.Context, t *compute.Task, from string) (Plugge
 	if err := k.refresh(ctx, p.Interface.Vpc); err != nil {
 		if !known {
 			delete(k.mine, p.Interface.ID)
-			k.emptyAt = time.Now()
+			v := k.vpcs[p.Interface.Vpc]
+			v.note(&v.is, time.Now())
+			k.vpcs[p.Interface.Vpc] = v
 		}
 		return p, err
 	}
@@ -255,9 +273,7 @@ func (k *Keeper) refresh(ctx context.Context, id string) error {
 		return err
 	}
 	v.counted = k.count(&old, want)
-	if !slices.ContainsFunc(want.Interfaces, func(i network.Interface) bool { return i.Role == network.Task }) && k.emptyAt.IsZero() {
-		k.emptyAt = time.Now()
-	}
+	v.note(&want, time.Now())
 	if !equal(want, v.is) {
 		changed, err := k.cfg.Manager.Update(want)
 		if err != nil {
@@ -271,19 +287,22 @@ func (k *Keeper) refresh(ctx context.Context, id string) error {
 	return err
 }
 
-// audit compares everything with the kernel, and forgets VPCs without interfaces.
+// audit compares everything with the kernel, and forgets VPCs that have been without
+// interfaces.
 func (k *Keeper) audit(ctx context.Context) error {
-	k.emptyAt = time.Time{}
+	now := time.Now()
 	var all []network.VPC
 	for _, id := range slices.Sorted(maps.Keys(k.vpcs)) {
 		v := k.vpcs[id]
 		old := v
-		want, err := k.build(ctx, id, &v, false)
+		stays := v.lingers(now)
+		want, err := k.build(ctx, id, &v, stays)
 		if err != nil {
 			return err
 		}
 		v.counted = k.count(&old, want)
-		if v.is = want; len(want.Interfaces) == 0 {
+		v.note(&want, now)
+		if v.is = want; len(want.Interfaces) == 0 && !stays {
 			if v.server != nil {
 				err = v.server.Close()
 			}
@@ -346,7 +365,11 @@ func (k *Keeper) serve(v *vpc) error {
 // build reads what is wanted of a VPC, and forgets interfaces that are gone. One without
 // interfaces of tasks has nothing unless it is kept.
 func (k *Keeper) build(ctx context.Context, id string, v *vpc, keep bool) (network.VPC, error) {
-	r := reader{keep: keep, account: v.account, region: v.region, id: id, mine: k.mine, pool: k.cfg.Manager.Pool(), space: k.cfg.Manager.Namespace}
+	var had []network.Use
+	if keep {
+		had = v.is.Kept
+	}
+	r := reader{keep: keep, had: had, account: v.account, region: v.region, id: id, mine: k.mine, pool: k.cfg.Manager.Pool(), space: k.cfg.Manager.Namespace}
 	err := k.cfg.Store.View(ctx, func(tx store.Tx) error {
 		r.tx = tx
 		return r.read()
@@ -411,7 +434,7 @@ func (k *Keeper) step(ctx context.Context, dirty map[string]bool, now, auditAt t
 			return now.Add(retryAfter)
 		}
 		clear(dirty)
-		return now.Add(auditEvery)
+		return k.next(now.Add(auditEvery))
 	}
 	for id := range dirty {
 		if _, ok := k.vpcs[id]; ok {
@@ -422,10 +445,17 @@ func (k *Keeper) step(ctx context.Context, dirty map[string]bool, now, auditAt t
 		}
 	}
 	clear(dirty)
-	if at := k.emptyAt.Add(linger); !k.emptyAt.IsZero() && at.Before(auditAt) {
-		return at
+	return k.next(auditAt)
+}
+
+// next is when an audit is due, at the latest at a time: when a VPC has lingered.
+func (k *Keeper) next(at time.Time) time.Time {
+	for _, v := range k.vpcs {
+		if end := v.emptyAt.Add(linger); !v.emptyAt.IsZero() && end.Before(at) {
+			at = end
+		}
 	}
-	return auditAt
+	return at
 }
 
 // mark notes which VPCs a change concerns.

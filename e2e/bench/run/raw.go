@@ -68,7 +68,7 @@ func newRaw(bin, runtime, dir string) (*raw, error) {
 	r := &raw{bundle: dir, state: state}
 	switch runtime {
 	case "gvisor":
-		r.command = []string{filepath.Join(bin, "neargate-runsc"), "--root", state, "--platform", "systrap", "--network", "none", "--host-settings", "ignore", "run"}
+		r.command = []string{filepath.Join(bin, "runsc"), "--root", state, "--platform", "systrap", "--network", "none", "--host-settings", "ignore", "run"}
 	case "runc":
 		r.command = []string{filepath.Join(bin, "runc"), "--root", state, "run"}
 	default:

@@ -64,6 +64,7 @@ var (
 	_ sandbox.Sandbox   = (*Sandbox)(nil)
 	_ sandbox.Restarter = (*Sandbox)(nil)
 	_ sandbox.Meter     = (*Sandbox)(nil)
+	_ sandbox.Sharer    = (*Sandbox)(nil)
 )
 
 // New is a sandbox whose shims use a runtime of package api.
@@ -74,6 +75,9 @@ func New(cfg Config, runtime string) *Sandbox {
 		taken: make(chan struct{}, 1), tasks: map[string]*taskLock{}, reserved: map[string]*ready{},
 	}
 }
+
+// Shares implements sandbox.Sharer: gVisor has a network stack of its own.
+func (s *Sandbox) Shares() bool { return s.runtime != api.GVisor }
 
 // LogDir is where a container's output goes, in segments; see package api.
 func (s *Sandbox) LogDir(task, container string) string {

@@ -21,6 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/runsc/sandbox"
 	"gvisor.dev/gvisor/runsc/specutils"
+
+	"neargate/shim/internal/garbage"
 )
 
 // Command is the argument that makes this program a gofer that waits.
@@ -60,12 +62,11 @@ func Make() (*Gofer, error) {
 	cmd := exec.Command(specutils.ExePath, Command)
 	cmd.Args[0] = Name
 	cmd.ExtraFiles = []*os.File{far}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = specutils.StartInNS(cmd, []specs.LinuxNamespace{
-		{Type: specs.IPCNamespace}, {Type: specs.MountNamespace}, {Type: specs.PIDNamespace},
-		{Type: specs.UTSNamespace}, {Type: specs.NetworkNamespace},
-	})
-	if err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:     true,
+		Cloneflags: unix.CLONE_NEWIPC | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWNET,
+	}
+	if err := startNarrow(cmd); err != nil {
 		near.Close()
 		return nil, fmt.Errorf("gofer: %w", err)
 	}
@@ -104,6 +105,9 @@ func (g *Gofer) Run(args, flags []string, files []*os.File, id string) error {
 	return nil
 }
 
+// percent is when a gofer collects garbage, as gVisor has it.
+const percent = 100
+
 // Limits of a message: those of the kernel for files, and more than arguments take.
 const (
 	maxFiles   = 253
@@ -116,12 +120,14 @@ func Await() ([]string, error) {
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return nil, fmt.Errorf("mounts: %w", err)
 	}
-	narrow()
+	garbage.Defer(percent)
+	_, _ = json.Marshal(specs.Spec{}) // what JSON has to know of a type it finds out once
 	b, oob := make([]byte, maxMessage), make([]byte, unix.CmsgSpace(maxFiles*4))
 	n, oobn, flags, _, err := unix.Recvmsg(socketFD, b, oob, unix.MSG_CMSG_CLOEXEC)
 	for err == unix.EINTR {
 		n, oobn, flags, _, err = unix.Recvmsg(socketFD, b, oob, unix.MSG_CMSG_CLOEXEC)
 	}
+	garbage.Defer(percent) // again, when somebody waits
 	switch {
 	case err != nil:
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"neargate/shim/api"
 	"neargate/shim/internal/cgroup"
+	"neargate/shim/internal/garbage"
 	"neargate/shim/internal/host"
 	"neargate/shim/internal/output"
 	"neargate/shim/internal/proc"
@@ -30,9 +30,9 @@ const patience = 10 * time.Second
 // lockFD is the open lock file that says the shim lives.
 const lockFD = 3
 
-// garbage is how much gathers before it is collected, in percent of what is in use: a
-// start makes some 5 MiB of it, and Go would collect at 4.
-const garbage = 200
+// percent is how much garbage gathers before it is collected, in percent of what is in
+// use: a start makes some 5 MiB of it, and Go would collect at 4.
+const percent = 200
 
 // shim keeps a task's sandbox.
 type shim struct {
@@ -63,7 +63,7 @@ type live struct {
 // on ready whether the sandbox is open, and returns when it was closed.
 func Run(in, ready *os.File, with func(api.Config) (runtime.Runtime, error)) error {
 	unix.CloseOnExec(lockFD)
-	debug.SetGCPercent(garbage)
+	garbage.Defer(percent)
 	var cfg api.Config
 	if err := json.NewDecoder(in).Decode(&cfg); err != nil {
 		return err

@@ -208,7 +208,7 @@ func number(env string, otherwise int) int {
 func (h *Host) raw() *raw.Runtime {
 	program, flags := h.Config.RuncBin, []string(nil)
 	if h.rt.Gvisor {
-		program, flags = h.Config.Bin, []string{"--host-settings=ignore", "--overlay2=root:memory"}
+		program, flags = filepath.Join(filepath.Dir(h.Config.Bin), "runsc"), []string{"--host-settings=ignore", "--overlay2=root:memory"}
 	}
 	return raw.New(h.t, raw.Config{
 		Program: program, Flags: flags, Spec: h.Config.RuncBin, Dir: filepath.Join(h.Config.Dir, "..", "raw"), Root: h.Root,

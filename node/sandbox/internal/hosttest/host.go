@@ -148,6 +148,7 @@ func build() error {
 	}
 	for _, b := range []struct{ out, dir, pkg, cgo string }{
 		{"neargate-runsc", "shim", ".", "0"},
+		{"runsc", "shim", "./raw", "0"},
 		{"neargate-init", "shim", "./init", "0"},
 		{"neargate-shim", "shim", "./plain", "0"},
 		{"runc", "shim/runc", "github.com/opencontainers/runc", "1"},
