@@ -95,5 +95,7 @@ func verbs() map[string]verb {
 		"forge":    {"FROM TO TEXT", 3, forge},
 		"claim":    {"DEVICE ADDRESS", 2, claim},
 		"device":   {"FILE MAJOR MINOR", 3, device},
+		"answer":   {"ADDRESS: for measure", 1, answer},
+		"measure":  {"round-trip|connections|throughput ADDRESS COUNT-OR-MIB", 3, measure},
 	}
 }

@@ -1,7 +1,8 @@
 // Command run measures the way of a task: from RunTask to its container's first
-// instruction, which is a line, and to RUNNING in DescribeTasks, and from StopTask until nothing of it is
-// left, beside the raw runtime's run of the same program and, if asked, beside what
-// else runs it. bench/task.sh and bench/peers.sh run it.
+// instruction, which is a line, and to RUNNING in DescribeTasks, and from StopTask until
+// nothing of it is left, beside the raw runtime's run of the same program and, if asked,
+// beside what else runs it. bench/task.sh and bench/peers.sh run it. Or it measures the
+// network between two tasks; bench/path.sh runs that.
 package main
 
 import (
@@ -47,6 +48,7 @@ func main() {
 	beside := flag.Int("beside", 0, "idle tasks that run meanwhile")
 	warm := flag.Int("warm", 2, "sandboxes kept ready")
 	bin := flag.String("bin", "../bin", "`DIR` of the binaries")
+	path := flag.Bool("path", false, "measure the network between two tasks")
 	var peers []*peer
 	flag.Func("peer", "`NAME=COMMAND` that runs the program \"first\" another way, measured in turns with the tasks; may be given again", func(s string) error {
 		p, err := parsePeer(s)
@@ -54,7 +56,15 @@ func main() {
 		return err
 	})
 	flag.Parse()
-	if err := measure(*runtime, *bin, *n, *beside, *warm, peers); err != nil {
+	with := func(ctx context.Context, b *bench, bin, dir string) error {
+		return b.starts(ctx, bin, *runtime, dir, *n, *beside, peers)
+	}
+	if *path {
+		with = func(ctx context.Context, b *bench, bin, dir string) error {
+			return b.paths(ctx, bin, *runtime, dir, *n)
+		}
+	}
+	if err := measure(*runtime, *bin, *warm, with); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		os.Exit(1)
 	}
@@ -64,12 +74,14 @@ func main() {
 type bench struct {
 	story.Installation
 	ecs    *ecs.Client
+	ec2    *ec2.Client
 	logs   *cloudwatchlogs.Client
 	subnet string
 	least  time.Duration // that a task took to its first line; 0: not known
 }
 
-func measure(runtime, bin string, n, beside, warm int, peers []*peer) (err error) {
+// measure measures with an installation and a directory.
+func measure(runtime, bin string, warm int, with func(ctx context.Context, b *bench, bin, dir string) error) (err error) {
 	ctx := context.Background()
 	bin, err = filepath.Abs(bin)
 	if err != nil {
@@ -88,7 +100,7 @@ func measure(runtime, bin string, n, beside, warm int, peers []*peer) (err error
 	if err != nil {
 		return err
 	}
-	if err := library.EnsureNamed("first"); err != nil {
+	if err := library.EnsureNamed("first", "guest"); err != nil {
 		return err
 	}
 	server := httptest.NewServer(library)
@@ -106,7 +118,12 @@ func measure(runtime, bin string, n, beside, warm int, peers []*peer) (err error
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	raw, err := newRaw(bin, runtime, filepath.Join(dir, "raw"))
+	return with(ctx, b, bin, filepath.Join(dir, "raw"))
+}
+
+// starts measures n starts and stops, while other tasks run.
+func (b *bench) starts(ctx context.Context, bin, runtime, dir string, n, beside int, peers []*peer) (err error) {
+	raw, err := newRaw(bin, runtime, dir)
 	if err != nil {
 		return err
 	}
@@ -180,7 +197,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.ecs, b.logs = ecs.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
+	b.ecs, b.ec2, b.logs = ecs.NewFromConfig(cfg), ec2.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
 	roles := iam.NewFromConfig(cfg)
 	role, err := roles.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("execution"), AssumeRolePolicyDocument: aws.String(trust)})
 	if err != nil {
@@ -190,7 +207,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subnets, err := ec2.NewFromConfig(cfg).DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})
+	subnets, err := b.ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})
 	if err != nil {
 		return err
 	}
@@ -201,12 +218,20 @@ func (b *bench) prepare(ctx context.Context) error {
 	if _, err := b.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{}); err != nil {
 		return err
 	}
-	for _, family := range []string{"line", "idle"} {
+	for family, d := range map[string]struct {
+		cpu, memory, image string
+		command            []string
+	}{
+		"line":   {"256", "512", "first", []string{"stay"}},
+		"idle":   {"256", "512", "first", []string{"stay"}},
+		"answer": {"1024", "2048", "guest", []string{"answer", ":90"}},
+		"serve":  {"1024", "2048", "guest", []string{"serve", ":80"}},
+	} {
 		in := &ecs.RegisterTaskDefinitionInput{
 			Family: &family, NetworkMode: types.NetworkModeAwsvpc, RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
-			Cpu: aws.String("256"), Memory: aws.String("512"), ExecutionRoleArn: role.Role.Arn,
+			Cpu: &d.cpu, Memory: &d.memory, ExecutionRoleArn: role.Role.Arn,
 			ContainerDefinitions: []types.ContainerDefinition{{
-				Name: aws.String("app"), Image: aws.String("public.ecr.aws/neargate/first:latest"), Command: []string{"stay"},
+				Name: aws.String("app"), Image: aws.String("public.ecr.aws/neargate/" + d.image + ":latest"), Command: d.command,
 			}},
 		}
 		if family == "line" {
