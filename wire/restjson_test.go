@@ -102,3 +102,42 @@ func TestRestJSON(t *testing.T) {
 		t.Errorf("by its host's name, where no signature is needed: %d %s", w.Code, w.Body)
 	}
 }
+
+type storeInput struct {
+	Name   *string           `aws:"name,required" http:"label=name"`
+	Kind   *string           `aws:"kind" http:"header=X-Kind"`
+	Others map[string]string `aws:"others" http:"params"`
+	Data   []byte            `aws:"data" http:"payload"`
+}
+
+type storeOutput struct {
+	Status *int32  `aws:"status" http:"status"`
+	Where  *string `aws:"where" http:"header=Location"`
+	Text   *string `aws:"text" http:"payload"`
+}
+
+// TestRestJSONPlaces: members that are the whole body, headers, the status and what else
+// is in the query.
+func TestRestJSONPlaces(t *testing.T) {
+	places := shape.Service{ID: "places", SigningName: "places", Endpoint: "places", Protocol: shape.REST, Operations: []shape.Operation{
+		shape.Op("Store", func(_ context.Context, in *storeInput) (*storeOutput, error) {
+			out := &storeOutput{Where: in.Name, Text: new(fmt.Sprint(*in.Kind, " ", in.Others, " ", string(in.Data)))}
+			if in.Data == nil {
+				out.Status, out.Text = new(int32(202)), nil
+			}
+			return out, nil
+		}).At("PUT", "/things/{name}", 201),
+	}}
+	s := server(func(c *Config) { c.Services, c.NoAuth = []shape.Service{places}, true })
+	for body, want := range map[string]string{
+		`{"raw":1}`: `201 a b "k map[x:1] {\"raw\":1}"`,
+		"":          `202 a b ""`,
+	} {
+		r := post("/things/a%20b?x=1", body, "X-Kind", "k")
+		r.Method, r.Host = http.MethodPut, "places.us-east-1.localhost"
+		w := do(t, s, r)
+		if got := fmt.Sprintf("%d %s %q", w.Code, w.Header().Get("Location"), w.Body); got != want {
+			t.Errorf("%q: %s, want %s", body, got, want)
+		}
+	}
+}
