@@ -101,7 +101,7 @@ func caller(tx store.Tx, c *wire.Call) (userIdentity, error) {
 		}
 		return userIdentity{Type: "WebIdentityUser"}, nil
 	}
-	who := userIdentity{PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: c.AccessKeyID, Type: "IAMUser"}
+	who := userIdentity{PrincipalID: p.UserID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: c.AccessKeyID, Type: "IAMUser", InvokedBy: p.By}
 	a, err := arn.Parse(p.ARN)
 	if err != nil {
 		return who, nil
@@ -154,7 +154,7 @@ var types = []struct{ member, kind string }{
 	{"SubnetId", "AWS::EC2::Subnet"}, {"GroupId", "AWS::EC2::SecurityGroup"}, {"NetworkInterfaceId", "AWS::EC2::NetworkInterface"},
 	{"RouteTableId", "AWS::EC2::RouteTable"}, {"InternetGatewayId", "AWS::EC2::InternetGateway"},
 	{"RepositoryName", "AWS::ECR::Repository"}, {"SecretId", "AWS::SecretsManager::Secret"}, {"KeyId", "AWS::KMS::Key"},
-	{"Bucket", "AWS::S3::Bucket"}, {"StackName", "AWS::CloudFormation::Stack"}, {"LoadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"},
+	{"Bucket", "AWS::S3::Bucket"}, {"ProfileName", "AWS::Signer::SigningProfile"}, {"StackName", "AWS::CloudFormation::Stack"}, {"LoadBalancerArn", "AWS::ElasticLoadBalancingV2::LoadBalancer"},
 }
 
 // text is a member of an input that is a text, "" when it has none of the name.

@@ -42,7 +42,7 @@ type operation struct {
 }
 
 // person tells callers apart.
-type person struct{ accessKey, account, arn, user, operation string }
+type person struct{ accessKey, account, arn, user, by, operation string }
 
 // shown is a caller as events show it.
 type shown struct {
@@ -203,7 +203,7 @@ func answers(service, operation string) bool {
 func (m *maker) identity(tx store.Tx, c *wire.Call) (*shown, error) {
 	k := person{accessKey: c.AccessKeyID}
 	if p, ok := c.Principal.(auth.Caller); ok && !p.Anonymous() {
-		k.account, k.arn, k.user = p.Account, p.ARN, p.UserID
+		k.account, k.arn, k.user, k.by = p.Account, p.ARN, p.UserID, p.By
 	} else {
 		k.operation = c.Operation
 	}

@@ -25,6 +25,7 @@ type Caller struct {
 	Host        string // that the request was sent to
 	Secure      bool   // the request came over TLS
 	Via         *Via   // the VPC endpoint it came through; nil: none
+	By          string // the AWS service that asks in the caller's name, e.g. ecr.amazonaws.com; "": nobody else
 
 	session *identity.Session // of ForTask
 }

@@ -1,11 +1,13 @@
 package auth
 
 import (
+	"errors"
 	"time"
 
 	"neargate/arn"
 	"neargate/auth/policy"
 	"neargate/auth/target"
+	"neargate/resource/identity"
 	"neargate/resource/key"
 	"neargate/resource/secret"
 	"neargate/store"
@@ -26,6 +28,17 @@ func MayUseRepository(tx store.Tx, c Caller, now time.Time, action, repository s
 	return Allow(tx, c, now, Use{Action: action, Resource: repository, On: on})
 }
 
+// MayReplicate reports whether policies of a repository and its registry let another
+// account copy images into the repository, in a region.
+func MayReplicate(tx store.Tx, now time.Time, account, region, repository string) (bool, error) {
+	c := Caller{Account: account, Region: region, Partition: arn.Partition(region), ARN: identity.RootARN(account), UserID: account, Secure: true}
+	err := MayUseRepository(tx, c, now, "ecr:ReplicateImage", repository)
+	if _, denied := errors.AsType[*Denied](err); denied {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // UseKey is what Allow is asked before a service, such as ssm, uses a KMS key for
 // the caller, with an encryption context.
 // Source: Forward access sessions, IAM User Guide.
@@ -34,12 +47,8 @@ func UseKey(tx store.Tx, c Caller, service, action string, k *key.Key, context m
 	u := Use{Action: action, Resource: k.ARN(), Keys: policy.Context{}, On: on}
 	u.Keys.Set("kms:CallerAccount", c.Account)
 	target.EncryptionContext(u.Keys, context)
-	principal := service + ".amazonaws.com"
 	u.Keys.Set("kms:ViaService", key.ViaService(service, c.Region))
-	u.Keys.Set("aws:ViaAWSService", "true")
-	for _, name := range []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"} {
-		u.Keys.Set(name, principal)
-	}
+	forwarded(u.Keys, service+".amazonaws.com")
 	return u, err
 }
 

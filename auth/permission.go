@@ -140,6 +140,9 @@ func (c Caller) conditionKeys(now time.Time) policy.Context {
 	keys.Set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
 	keys.Set("aws:SecureTransport", strconv.FormatBool(c.Secure))
 	c.cameFrom(keys)
+	if c.By != "" {
+		forwarded(keys, c.By)
+	}
 	if c.UserAgent != "" {
 		keys.Set("aws:UserAgent", c.UserAgent)
 	}

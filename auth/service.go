@@ -41,9 +41,7 @@ func AllowsForwarded(tx store.Tx, c Caller, service, action, resource string, no
 		return false, err
 	}
 	keys := p.keys(c, now)
-	keys.Set("aws:ViaAWSService", "true")
-	for _, key := range []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "iam:AWSServiceName"} {
-		keys.Set(key, service)
-	}
+	forwarded(keys, service)
+	keys.Set("iam:AWSServiceName", service)
 	return p.Set.Decide(&policy.Request{Action: action, Resource: resource, Context: keys}, nil).Allowed, nil
 }

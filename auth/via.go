@@ -36,6 +36,15 @@ func (c Caller) ByService() Caller {
 	return c
 }
 
+// forwarded sets the condition keys of a request that an AWS service makes in the
+// caller's name. Source: Forward access sessions, IAM User Guide.
+func forwarded(keys policy.Context, service string) {
+	keys.Set("aws:ViaAWSService", "true")
+	for _, name := range []string{"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"} {
+		keys.Set(name, service)
+	}
+}
+
 // cameFrom sets the condition keys that tell where a request came from.
 // Source: AWS global condition context keys, IAM User Guide.
 func (c Caller) cameFrom(keys policy.Context) {

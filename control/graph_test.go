@@ -25,7 +25,7 @@ func TestGraph(t *testing.T) {
 		"Which key spaces wake which controllers, and what these write. Generated from their declarations,\n" +
 		"which the engine enforces, by `go test ./control -update`.\n\n" +
 		loop.Graph(append(control.Tasks(nil, nil, netip.Prefix{}), expire.Sessions(), expire.DeletionTasks(), meter.Things(),
-			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), images.Lifecycle(), images.Replicate(nil, nil),
+			keys.New(nil, [32]byte{}), vault.Parameters(), vault.Secrets(), vault.SigningProfiles(), vault.SigningJobs(), images.Lifecycle(), images.Replicate(nil, nil),
 			edge.NatGateways(nil), edge.Endpoints(), edge.Peerings())...)
 	file := filepath.Join("..", "docs", "controllers.md")
 	if *update {

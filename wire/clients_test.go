@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	awssigner "neargate/aws/signer"
+	"neargate/wire/shape"
 	"neargate/wire/sigv4"
 )
 
@@ -33,6 +36,20 @@ func (k recordedKey) Key(_ context.Context, id, _ string) (sigv4.Key, error) {
 	return sigv4.Key{Secret: k.secret, Account: "123456789012", Principal: "botocore"}, nil
 }
 
+// recordedSigner answers what botocore asks AWS Signer for, and only that.
+type recordedSigner struct{ awssigner.API }
+
+func (recordedSigner) TagResource(_ context.Context, in *awssigner.TagResourceInput) (*awssigner.TagResourceOutput, error) {
+	if *in.ResourceArn != "arn:aws:signer:eu-west-1:123456789012:/signing-profiles/a_b" || in.Tags["k"] != "é" {
+		return nil, shape.Errorf("NotAsked", "%s %v", *in.ResourceArn, in.Tags)
+	}
+	return &awssigner.TagResourceOutput{}, nil
+}
+
+func (recordedSigner) ListSigningProfiles(_ context.Context, in *awssigner.ListSigningProfilesInput) (*awssigner.ListSigningProfilesOutput, error) {
+	return &awssigner.ListSigningProfilesOutput{NextToken: new(fmt.Sprint(in.Statuses, *in.MaxResults))}, nil
+}
+
 // TestBotocoreClients takes what whole botocore clients send, header for header,
 // through the front door.
 func TestBotocoreClients(t *testing.T) {
@@ -49,6 +66,7 @@ func TestBotocoreClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := server(func(c *Config) {
+		c.Services = append(c.Services, awssigner.Describe(recordedSigner{}))
 		c.Keys, c.Now = recordedKey{file.Key, file.Secret}, func() time.Time { return at }
 	})
 	want := map[string]string{
@@ -58,6 +76,8 @@ func TestBotocoreClients(t *testing.T) {
 		"elbv2 describe_load":         "Could not find operation DescribeLoadBalancers for version 2015-12-01",
 		"cloudwatch put_metric":       `{"__type":"UnknownOperationException"}`,
 		"servicediscovery discover_i": `{"__type":"UnknownOperationException"}`,
+		"signer tag_resource":         `{}`,
+		"signer list_signing":         `{"nextToken":"[Active Revoked] 3"}`,
 		"s3 get_object":               notHereBody,
 	}
 	seen := map[string]int{}

@@ -113,6 +113,7 @@ var refusals = map[shape.Protocol]refusalTable{
 	shape.Query:  queryRefusals,
 	shape.EC2:    ec2Refusals,
 	shape.XML:    queryRefusals,
+	shape.REST:   restRefusals,
 }
 
 var jsonRefusals = refusalTable{
@@ -126,6 +127,19 @@ var jsonRefusals = refusalTable{
 	sigv4.UnknownKey:     {"UnrecognizedClientException", 400, ""},
 	sigv4.BadToken:       {"UnrecognizedClientException", 400, ""},
 	sigv4.ExpiredToken:   {"ExpiredTokenException", 400, ""},
+}
+
+var restRefusals = refusalTable{
+	sigv4.Missing:        {"MissingAuthenticationTokenException", 403, "Missing Authentication Token"},
+	sigv4.Incomplete:     {"IncompleteSignatureException", 403, ""},
+	sigv4.Mismatch:       {"InvalidSignatureException", 403, ""},
+	sigv4.TooOld:         {"InvalidSignatureException", 403, ""},
+	sigv4.TooNew:         {"InvalidSignatureException", 403, ""},
+	sigv4.HeaderUnsigned: {"InvalidSignatureException", 403, ""},
+	sigv4.BodyMismatch:   {"InvalidSignatureException", 403, ""},
+	sigv4.UnknownKey:     {"UnrecognizedClientException", 403, ""},
+	sigv4.BadToken:       {"UnrecognizedClientException", 403, ""},
+	sigv4.ExpiredToken:   {"ExpiredTokenException", 403, ""},
 }
 
 var queryRefusals = refusalTable{

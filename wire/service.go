@@ -71,6 +71,9 @@ func profileOf(s shape.Service) profile {
 	case "iam":
 		p.internal = shape.NewError("ServiceFailureException", http.StatusInternalServerError, failureText)
 		p.internal.Query = "ServiceFailure"
+	case "signer":
+		p.internal = shape.NewError("InternalServiceErrorException", http.StatusInternalServerError, "An internal error occurred.")
+		p.throttled = shape.NewError("TooManyRequestsException", http.StatusTooManyRequests, rateText)
 	}
 	return p
 }
@@ -105,7 +108,9 @@ func newService(described shape.Service, plans *shape.Plans, limits []Limit) *se
 	case shape.EC2:
 		s.protocol = ec2Query{}
 	case shape.XML:
-		s.protocol = restXML{rest.NewRouter(described.Operations)}
+		s.protocol = restXML{paths{rest.NewRouter(described.Operations)}}
+	case shape.REST:
+		s.protocol = restJSON{paths{rest.NewRouter(described.Operations)}}
 	default:
 		panic(fmt.Sprintf("wire: %s speaks %q", described.ID, described.Protocol))
 	}

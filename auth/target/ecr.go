@@ -20,7 +20,7 @@ var ecrRules = rules{
 		each(func(in Input) []string { return in.ecr(in.given("RepositoryName")) },
 			"BatchCheckLayerAvailability", "BatchDeleteImage", "BatchGetImage", "CompleteLayerUpload", "CreateRepository",
 			"DeleteLifecyclePolicy", "DeleteRepository", "DeleteRepositoryPolicy", "DescribeImageReplicationStatus",
-			"DescribeImageScanFindings", "DescribeImages", "GetDownloadUrlForLayer", "GetLifecyclePolicy",
+			"DescribeImageScanFindings", "DescribeImageSigningStatus", "DescribeImages", "GetDownloadUrlForLayer", "GetLifecyclePolicy",
 			"GetLifecyclePolicyPreview", "GetRepositoryPolicy", "InitiateLayerUpload", "ListImageReferrers", "ListImages",
 			"PutImage", "PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy", "SetRepositoryPolicy",
 			"StartLifecyclePolicyPreview", "UploadLayerPart"),

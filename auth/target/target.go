@@ -68,6 +68,7 @@ var services = map[string]rules{
 	"ssm":            ssmRules,
 	"route53":        route53Rules,
 	"secretsmanager": secretsRules,
+	"signer":         signerRules,
 	"logs":           logsRules,
 	"sts":            stsRules,
 }

@@ -26,8 +26,10 @@ type API interface {
 	DeleteRepository(context.Context, *DeleteRepositoryInput) (*DeleteRepositoryOutput, error)
 	DeleteRepositoryCreationTemplate(context.Context, *DeleteRepositoryCreationTemplateInput) (*DeleteRepositoryCreationTemplateOutput, error)
 	DeleteRepositoryPolicy(context.Context, *DeleteRepositoryPolicyInput) (*DeleteRepositoryPolicyOutput, error)
+	DeleteSigningConfiguration(context.Context, *DeleteSigningConfigurationInput) (*DeleteSigningConfigurationOutput, error)
 	DescribeImageReplicationStatus(context.Context, *DescribeImageReplicationStatusInput) (*DescribeImageReplicationStatusOutput, error)
 	DescribeImageScanFindings(context.Context, *DescribeImageScanFindingsInput) (*DescribeImageScanFindingsOutput, error)
+	DescribeImageSigningStatus(context.Context, *DescribeImageSigningStatusInput) (*DescribeImageSigningStatusOutput, error)
 	DescribeImages(context.Context, *DescribeImagesInput) (*DescribeImagesOutput, error)
 	DescribePullThroughCacheRules(context.Context, *DescribePullThroughCacheRulesInput) (*DescribePullThroughCacheRulesOutput, error)
 	DescribeRegistry(context.Context, *DescribeRegistryInput) (*DescribeRegistryOutput, error)
@@ -41,6 +43,7 @@ type API interface {
 	GetRegistryPolicy(context.Context, *GetRegistryPolicyInput) (*GetRegistryPolicyOutput, error)
 	GetRegistryScanningConfiguration(context.Context, *GetRegistryScanningConfigurationInput) (*GetRegistryScanningConfigurationOutput, error)
 	GetRepositoryPolicy(context.Context, *GetRepositoryPolicyInput) (*GetRepositoryPolicyOutput, error)
+	GetSigningConfiguration(context.Context, *GetSigningConfigurationInput) (*GetSigningConfigurationOutput, error)
 	InitiateLayerUpload(context.Context, *InitiateLayerUploadInput) (*InitiateLayerUploadOutput, error)
 	ListImageReferrers(context.Context, *ListImageReferrersInput) (*ListImageReferrersOutput, error)
 	ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error)
@@ -53,6 +56,7 @@ type API interface {
 	PutRegistryPolicy(context.Context, *PutRegistryPolicyInput) (*PutRegistryPolicyOutput, error)
 	PutRegistryScanningConfiguration(context.Context, *PutRegistryScanningConfigurationInput) (*PutRegistryScanningConfigurationOutput, error)
 	PutReplicationConfiguration(context.Context, *PutReplicationConfigurationInput) (*PutReplicationConfigurationOutput, error)
+	PutSigningConfiguration(context.Context, *PutSigningConfigurationInput) (*PutSigningConfigurationOutput, error)
 	SetRepositoryPolicy(context.Context, *SetRepositoryPolicyInput) (*SetRepositoryPolicyOutput, error)
 	StartLifecyclePolicyPreview(context.Context, *StartLifecyclePolicyPreviewInput) (*StartLifecyclePolicyPreviewOutput, error)
 	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
@@ -88,8 +92,10 @@ func Describe(api API) shape.Service {
 			shape.Op("DeleteRepository", api.DeleteRepository),
 			shape.Op("DeleteRepositoryCreationTemplate", api.DeleteRepositoryCreationTemplate),
 			shape.Op("DeleteRepositoryPolicy", api.DeleteRepositoryPolicy),
+			shape.Op("DeleteSigningConfiguration", api.DeleteSigningConfiguration),
 			shape.Op("DescribeImageReplicationStatus", api.DescribeImageReplicationStatus),
 			shape.Op("DescribeImageScanFindings", api.DescribeImageScanFindings),
+			shape.Op("DescribeImageSigningStatus", api.DescribeImageSigningStatus),
 			shape.Op("DescribeImages", api.DescribeImages),
 			shape.Op("DescribePullThroughCacheRules", api.DescribePullThroughCacheRules),
 			shape.Op("DescribeRegistry", api.DescribeRegistry),
@@ -103,6 +109,7 @@ func Describe(api API) shape.Service {
 			shape.Op("GetRegistryPolicy", api.GetRegistryPolicy),
 			shape.Op("GetRegistryScanningConfiguration", api.GetRegistryScanningConfiguration),
 			shape.Op("GetRepositoryPolicy", api.GetRepositoryPolicy),
+			shape.Op("GetSigningConfiguration", api.GetSigningConfiguration),
 			shape.Op("InitiateLayerUpload", api.InitiateLayerUpload),
 			shape.Op("ListImageReferrers", api.ListImageReferrers),
 			shape.Op("ListImages", api.ListImages),
@@ -115,6 +122,7 @@ func Describe(api API) shape.Service {
 			shape.Op("PutRegistryPolicy", api.PutRegistryPolicy),
 			shape.Op("PutRegistryScanningConfiguration", api.PutRegistryScanningConfiguration),
 			shape.Op("PutReplicationConfiguration", api.PutReplicationConfiguration),
+			shape.Op("PutSigningConfiguration", api.PutSigningConfiguration),
 			shape.Op("SetRepositoryPolicy", api.SetRepositoryPolicy),
 			shape.Op("StartLifecyclePolicyPreview", api.StartLifecyclePolicyPreview),
 			shape.Op("TagResource", api.TagResource),

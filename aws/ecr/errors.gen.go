@@ -151,6 +151,11 @@ func ServerException(message string) *shape.Error {
 	return &shape.Error{Code: "ServerException", Status: 500, Fault: shape.Server, Message: message, Member: "message"}
 }
 
+// SigningConfigurationNotFoundException is a client fault answered with HTTP 400.
+func SigningConfigurationNotFoundException(message string) *shape.Error {
+	return &shape.Error{Code: "SigningConfigurationNotFoundException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}
+}
+
 // TemplateAlreadyExistsException is a client fault answered with HTTP 400.
 func TemplateAlreadyExistsException(message string) *shape.Error {
 	return &shape.Error{Code: "TemplateAlreadyExistsException", Status: 400, Fault: shape.Client, Message: message, Member: "message"}

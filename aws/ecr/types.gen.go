@@ -256,6 +256,15 @@ type DeleteRepositoryPolicyOutput struct {
 	RepositoryName *string `aws:"repositoryName"`
 }
 
+// DeleteSigningConfigurationInput is the AWS shape com.amazonaws.ecr#DeleteSigningConfigurationRequest.
+type DeleteSigningConfigurationInput struct{}
+
+// DeleteSigningConfigurationOutput is the AWS shape com.amazonaws.ecr#DeleteSigningConfigurationResponse.
+type DeleteSigningConfigurationOutput struct {
+	RegistryId           *string               `aws:"registryId"`
+	SigningConfiguration *SigningConfiguration `aws:"signingConfiguration"`
+}
+
 // DescribeImageReplicationStatusInput is the AWS shape com.amazonaws.ecr#DescribeImageReplicationStatusRequest.
 type DescribeImageReplicationStatusInput struct {
 	ImageId        *ImageIdentifier `aws:"imageId,required"`
@@ -287,6 +296,21 @@ type DescribeImageScanFindingsOutput struct {
 	NextToken         *string            `aws:"nextToken"`
 	RegistryId        *string            `aws:"registryId"`
 	RepositoryName    *string            `aws:"repositoryName"`
+}
+
+// DescribeImageSigningStatusInput is the AWS shape com.amazonaws.ecr#DescribeImageSigningStatusRequest.
+type DescribeImageSigningStatusInput struct {
+	ImageId        *ImageIdentifier `aws:"imageId,required"`
+	RegistryId     *string          `aws:"registryId"`
+	RepositoryName *string          `aws:"repositoryName,required"`
+}
+
+// DescribeImageSigningStatusOutput is the AWS shape com.amazonaws.ecr#DescribeImageSigningStatusResponse.
+type DescribeImageSigningStatusOutput struct {
+	ImageId         *ImageIdentifier     `aws:"imageId"`
+	RegistryId      *string              `aws:"registryId"`
+	RepositoryName  *string              `aws:"repositoryName"`
+	SigningStatuses []ImageSigningStatus `aws:"signingStatuses"`
 }
 
 // DescribeImagesFilter is the AWS shape com.amazonaws.ecr#DescribeImagesFilter.
@@ -495,6 +519,15 @@ type GetRepositoryPolicyOutput struct {
 	RepositoryName *string `aws:"repositoryName"`
 }
 
+// GetSigningConfigurationInput is the AWS shape com.amazonaws.ecr#GetSigningConfigurationRequest.
+type GetSigningConfigurationInput struct{}
+
+// GetSigningConfigurationOutput is the AWS shape com.amazonaws.ecr#GetSigningConfigurationResponse.
+type GetSigningConfigurationOutput struct {
+	RegistryId           *string               `aws:"registryId"`
+	SigningConfiguration *SigningConfiguration `aws:"signingConfiguration"`
+}
+
 // Image is the AWS shape com.amazonaws.ecr#Image.
 type Image struct {
 	ImageId                *ImageIdentifier `aws:"imageId"`
@@ -588,6 +621,14 @@ type ImageScanStatus struct {
 // ImageScanningConfiguration is the AWS shape com.amazonaws.ecr#ImageScanningConfiguration.
 type ImageScanningConfiguration struct {
 	ScanOnPush *bool `aws:"scanOnPush"`
+}
+
+// ImageSigningStatus is the AWS shape com.amazonaws.ecr#ImageSigningStatus.
+type ImageSigningStatus struct {
+	FailureCode       *string `aws:"failureCode"`
+	FailureReason     *string `aws:"failureReason"`
+	SigningProfileArn *string `aws:"signingProfileArn"`
+	Status            *string `aws:"status"`
 }
 
 // ImageTagMutabilityExclusionFilter is the AWS shape com.amazonaws.ecr#ImageTagMutabilityExclusionFilter.
@@ -833,6 +874,16 @@ type PutReplicationConfigurationOutput struct {
 	ReplicationConfiguration *ReplicationConfiguration `aws:"replicationConfiguration"`
 }
 
+// PutSigningConfigurationInput is the AWS shape com.amazonaws.ecr#PutSigningConfigurationRequest.
+type PutSigningConfigurationInput struct {
+	SigningConfiguration *SigningConfiguration `aws:"signingConfiguration,required"`
+}
+
+// PutSigningConfigurationOutput is the AWS shape com.amazonaws.ecr#PutSigningConfigurationResponse.
+type PutSigningConfigurationOutput struct {
+	SigningConfiguration *SigningConfiguration `aws:"signingConfiguration"`
+}
+
 // Recommendation is the AWS shape com.amazonaws.ecr#Recommendation.
 type Recommendation struct {
 	Text *string `aws:"text"`
@@ -961,6 +1012,23 @@ type SetRepositoryPolicyOutput struct {
 	PolicyText     *string `aws:"policyText"`
 	RegistryId     *string `aws:"registryId"`
 	RepositoryName *string `aws:"repositoryName"`
+}
+
+// SigningConfiguration is the AWS shape com.amazonaws.ecr#SigningConfiguration.
+type SigningConfiguration struct {
+	Rules []SigningRule `aws:"rules,required"`
+}
+
+// SigningRepositoryFilter is the AWS shape com.amazonaws.ecr#SigningRepositoryFilter.
+type SigningRepositoryFilter struct {
+	Filter     *string `aws:"filter,required"`
+	FilterType *string `aws:"filterType,required,enum=WILDCARD_MATCH"`
+}
+
+// SigningRule is the AWS shape com.amazonaws.ecr#SigningRule.
+type SigningRule struct {
+	RepositoryFilters []SigningRepositoryFilter `aws:"repositoryFilters"`
+	SigningProfileArn *string                   `aws:"signingProfileArn,required"`
 }
 
 // StartLifecyclePolicyPreviewInput is the AWS shape com.amazonaws.ecr#StartLifecyclePolicyPreviewRequest.

@@ -22,6 +22,7 @@ import (
 	"neargate/cmd/neargate/door"
 	"neargate/cmd/neargate/eventstores"
 	"neargate/cmd/neargate/flowlogs"
+	"neargate/cmd/neargate/imagesigner"
 	"neargate/cmd/neargate/logbuckets"
 	"neargate/cmd/neargate/trailbuckets"
 	"neargate/cmd/neargate/traillogs"
@@ -41,6 +42,7 @@ import (
 	"neargate/service"
 	"neargate/service/kms"
 	"neargate/service/logs"
+	"neargate/service/signer"
 	"neargate/store"
 	"neargate/store/etcd"
 	"neargate/wire"
@@ -79,6 +81,7 @@ type daemon struct {
 	usage   *book.Book
 	mirrors registries.Config
 	ecr     *containers
+	signer  *imagesigner.Worker
 	trail   eventstores.Stores
 	trailTo trailbuckets.Buckets
 	audit   *audit.Recorder
@@ -264,6 +267,7 @@ func (d *daemon) run(ctx context.Context) error {
 	})
 	part("objects", func(ctx context.Context) error { return d.objects.Run(ctx, d.store) })
 	part("registries", d.ecr.run)
+	part("signatures of images", d.signer.Run)
 	part("usage", func(ctx context.Context) error { return d.usage.Ledger.Run(ctx, d.store, d.log) })
 	if err := d.runHost(ctx, part); err != nil {
 		cancel(err)
@@ -289,6 +293,8 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	buckets := d.bucketAPI(deps, directory, known, keyring)
 	d.logAPI = logs.New(deps, d.logs, logbuckets.Buckets{Inside: buckets.Inside()})
 	gate := door.Gate{Directory: directory}
+	signatures := signer.New(deps, d.master)
+	d.signer = &imagesigner.Worker{Store: d.store, Gate: gate, Signer: signatures, Images: d.ecr.api.Images(), Observe: d.observe, Now: time.Now, IDs: d.ids, Log: d.log}
 	d.trailTo = trailbuckets.Buckets{Inside: buckets.Inside(), Keys: keyring, Groups: traillogs.Groups{Gate: gate, Store: d.store, Logs: d.logAPI, Now: time.Now, IDs: d.ids}}
 	d.flows = flowlogs.Sink{Gate: gate, Store: d.store, Logs: d.logAPI, Buckets: buckets.Inside(), Now: time.Now, IDs: d.ids}
 	if err := keyring.Check(ctx); errors.Is(err, kms.ErrMaster) {
@@ -297,7 +303,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	cfg := wire.Config{
-		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, d.trailTo, keyring, d.ecr.api, d.usage}),
+		Services: services(deps, apis{d.limits.Launches, d.logAPI, d.audit, d.trailTo, keyring, signatures, d.ecr.api, d.usage}),
 		Keys:     known,
 		Gate:     gate,
 		NoAuth:   d.noAuth,
@@ -314,6 +320,7 @@ func (d *daemon) frontDoor(ctx context.Context) (http.Handler, error) {
 	d.openDoors(front, buckets, cfg.Services)
 	mux.Handle("/", d.ecr.before(front))
 	mux.Handle("GET /_neargate/metrics", d.tel.Handler())
+	mux.Handle("GET /_neargate/signer-root.pem", imagesigner.Root(signatures))
 	mux.HandleFunc("GET /_neargate/health", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	return d.withBuckets(buckets, mux), nil
 }

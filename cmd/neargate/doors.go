@@ -39,7 +39,7 @@ func (d *daemon) openDoors(front *wire.Server, buckets *s3.Server, served []shap
 			return front.Only(service)
 		},
 	})
-	d.names = names.Config{Pool: d.pool, Others: d.relays.Lookup, Services: []string{"streaming-logs"}} // of StartLiveTail
+	d.names = names.Config{Pool: d.pool, Others: d.relays.Lookup, Services: []string{"streaming-logs", "data-signer"}} // of StartLiveTail, GetRevocationStatus
 	for _, s := range served {
 		d.names.Services = append(d.names.Services, s.Endpoint)
 	}

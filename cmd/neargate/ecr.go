@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -87,14 +86,6 @@ func (r *containers) used(ctx context.Context, digest string) (used bool, err er
 // into it.
 func mayReplicate(now func() time.Time) images.Permit {
 	return func(tx store.Tx, r *record.Replica) (bool, error) {
-		c := auth.Caller{
-			Account: r.Account, Region: r.To.Region, Partition: arn.Partition(r.To.Region),
-			ARN: identity.RootARN(r.Account), UserID: r.Account, Secure: true,
-		}
-		err := auth.MayUseRepository(tx, c, now(), "ecr:ReplicateImage", record.ARN(r.To.Account, r.To.Region, r.Repository))
-		if _, denied := errors.AsType[*auth.Denied](err); denied {
-			return false, nil
-		}
-		return err == nil, err
+		return auth.MayReplicate(tx, now(), r.Account, r.To.Region, record.ARN(r.To.Account, r.To.Region, r.Repository))
 	}
 }

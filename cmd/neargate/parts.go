@@ -17,6 +17,7 @@ import (
 	awspricing "neargate/aws/pricing"
 	awsroute53 "neargate/aws/route53"
 	awssecrets "neargate/aws/secretsmanager"
+	awssigner "neargate/aws/signer"
 	awsssm "neargate/aws/ssm"
 	awssts "neargate/aws/sts"
 	"neargate/billing/book"
@@ -43,6 +44,7 @@ import (
 	"neargate/service/pricing"
 	"neargate/service/route53"
 	"neargate/service/secretsmanager"
+	"neargate/service/signer"
 	"neargate/service/ssm"
 	"neargate/service/sts"
 	"neargate/wire/shape"
@@ -56,6 +58,7 @@ type apis struct {
 	events   cloudtrail.Events
 	trails   trailbuckets.Buckets
 	kms      *kms.Service
+	signer   *signer.Service
 	ecr      *ecr.Service
 	usage    *book.Book
 }
@@ -74,6 +77,7 @@ func services(d service.Deps, a apis) []shape.Service {
 		awslogs.Describe(a.logs),
 		awsroute53.Describe(route53.New(d)),
 		awssecrets.Describe(secretsmanager.New(d, a.kms)),
+		awssigner.Describe(a.signer),
 		awsssm.Describe(ssm.New(d, a.kms)),
 		awspricing.Describe(pricing.New(d)),
 		awssts.Describe(sts.New(d)),
@@ -84,7 +88,7 @@ func services(d service.Deps, a apis) []shape.Service {
 func controllers(now func() time.Time, ids *arn.Source, public netip.Prefix, master [32]byte) []loop.Runner {
 	return append(append(control.Tasks(now, ids, public), edge.New(ids)...),
 		expire.Sessions(), expire.DeletionTasks(), meter.Things(), keycontrol.New(ids, master), vault.Parameters(), vault.Secrets(),
-		images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
+		vault.SigningProfiles(), vault.SigningJobs(), images.Lifecycle(), images.Replicate(ids, mayReplicate(now)))
 }
 
 // env is what controllers run with.

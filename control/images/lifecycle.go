@@ -43,7 +43,7 @@ func Lifecycle() loop.Runner {
 			{Prefix: store.Prefix(repositories.Images.Name), Keys: ofKey},
 			{Prefix: store.Prefix(repositories.Tags.Name), Keys: ofKey},
 		},
-		Outputs: outputs(repositories.Repositories.Prefixes(), repositories.Images.Prefixes(), repositories.Tags.Prefixes(), repositories.Replicas.Prefixes()),
+		Outputs: outputs(repositories.Repositories.Prefixes(), repositories.Images.Prefixes(), repositories.Tags.Prefixes(), repositories.Replicas.Prefixes(), repositories.Signings.Prefixes()),
 		Load:    load,
 		Plan:    PlanExpiry,
 		Write:   write,

@@ -1,5 +1,6 @@
 // Package vault deletes what was stored with an end: parameters of SSM that expire,
-// and secrets of Secrets Manager whose recovery window is over.
+// secrets of Secrets Manager whose recovery window is over, and signing profiles and
+// jobs of AWS Signer of which no signature is valid any more.
 package vault
 
 import (
@@ -8,9 +9,11 @@ import (
 	"neargate/control/loop"
 	"neargate/resource/param"
 	"neargate/resource/secret"
+	"neargate/resource/signing"
 	"neargate/store"
 	"neargate/store/tables/parameters"
 	"neargate/store/tables/secrets"
+	"neargate/store/tables/signings"
 )
 
 // ending is a controller that deletes records once a time of their own has come. The
@@ -48,6 +51,22 @@ func plan[T any](now time.Time, next []T, until func(*T) time.Time) ([]T, time.T
 func Parameters() loop.Runner {
 	return ending("expire-parameters", parameters.Parameters, parameters.ByExpiry,
 		append(parameters.Parameters.Prefixes(), parameters.Versions.Prefixes()...), (*param.Parameter).Expires, parameters.Delete)
+}
+
+// SigningProfiles is the controller that deletes signing profiles that were canceled or
+// revoked long ago.
+func SigningProfiles() loop.Runner {
+	return ending("delete-signing-profiles", signings.Profiles, signings.ProfilesByEnd, signings.Profiles.Prefixes(), (*signing.Profile).ForgetAt,
+		func(tx store.Tx, p *signing.Profile) error {
+			return signings.Profiles.Delete(tx, signings.Profiles.Key(p)...)
+		})
+}
+
+// SigningJobs is the controller that deletes signing jobs whose signatures expired long
+// ago.
+func SigningJobs() loop.Runner {
+	return ending("delete-signing-jobs", signings.Jobs, signings.JobsByEnd, signings.Jobs.Prefixes(), (*signing.Job).ForgetAt,
+		func(tx store.Tx, j *signing.Job) error { return signings.Jobs.Delete(tx, signings.Jobs.Key(j)...) })
 }
 
 // batch is how many values of a secret one pass deletes.

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -8,10 +9,12 @@ import (
 	"neargate/control/loop"
 	"neargate/resource/param"
 	"neargate/resource/secret"
+	"neargate/resource/signing"
 	"neargate/store"
 	"neargate/store/mem"
 	"neargate/store/tables/parameters"
 	"neargate/store/tables/secrets"
+	"neargate/store/tables/signings"
 )
 
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -111,5 +114,48 @@ func TestSecrets(t *testing.T) {
 	run(t, st, Secrets(), t0.AddDate(1, 0, 0))
 	if n := count(t, st); n != 251 {
 		t.Errorf("%d left", n)
+	}
+}
+
+// TestSignatures: jobs go six months after their signatures expired, profiles that long
+// after the last one can have.
+func TestSignatures(t *testing.T) {
+	st := mem.New(mem.Paranoid())
+	year := signing.Period{Value: 1, Type: signing.Years}
+	update(t, st, func(tx store.Tx) error {
+		for i := range 3 {
+			p := signing.Profile{Account: "1", Region: "r", Name: fmt.Sprint(i), Validity: year, Status: signing.Active}
+			if i > 0 {
+				p.Status, p.EndedAt = signing.Canceled, t0.AddDate(i, 0, 0)
+			}
+			j := signing.Job{Account: "1", Region: "r", ID: fmt.Sprint(i), CreatedAt: t0, ExpiresAt: t0.AddDate(i, 0, 0)}
+			if err := errors.Join(signings.Profiles.Put(tx, &p), signings.Jobs.Put(tx, &j)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	left := func(table string) (n int) {
+		t.Helper()
+		update(t, st, func(tx store.Tx) error {
+			n = tx.Count(store.Prefix(table))
+			return nil
+		})
+		return n
+	}
+	jobs, profiles := t0.AddDate(0, 6, 0), t0.AddDate(2, 6, 0) // of the first to go
+	if wake := run(t, st, SigningJobs(), jobs.Add(-1)); !wake.Equal(jobs) || left(signings.Jobs.Name) != 3 {
+		t.Errorf("too early: %d jobs left, looks again at %v", left(signings.Jobs.Name), wake)
+	}
+	if wake := run(t, st, SigningJobs(), jobs); !wake.Equal(jobs.AddDate(1, 0, 0)) || left(signings.Jobs.Name) != 2 {
+		t.Errorf("%d jobs left, looks again at %v", left(signings.Jobs.Name), wake)
+	}
+	if wake := run(t, st, SigningProfiles(), profiles); !wake.Equal(profiles.AddDate(1, 0, 0)) || left(signings.Profiles.Name) != 2 {
+		t.Errorf("%d profiles left, looks again at %v", left(signings.Profiles.Name), wake)
+	}
+	run(t, st, SigningJobs(), t0.AddDate(9, 0, 0))
+	run(t, st, SigningProfiles(), t0.AddDate(9, 0, 0))
+	if left(signings.Jobs.Name) != 0 || left(signings.Profiles.Name) != 1 {
+		t.Errorf("%d jobs, %d profiles left", left(signings.Jobs.Name), left(signings.Profiles.Name))
 	}
 }

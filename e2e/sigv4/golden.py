@@ -103,6 +103,8 @@ def clients():
         ("elbv2", "describe_load_balancers", {}),
         ("cloudwatch", "put_metric_data", {"Namespace": "n" * 20, "MetricData": [{"MetricName": "m" * 200, "Value": 1.0}] * 60}),
         ("servicediscovery", "discover_instances", {"NamespaceName": "n", "ServiceName": "s"}),
+        ("signer", "tag_resource", {"resourceArn": "arn:aws:signer:eu-west-1:123456789012:/signing-profiles/a_b", "tags": {"k": "é"}}),
+        ("signer", "list_signing_profiles", {"statuses": ["Active", "Revoked"], "maxResults": 3}),
         ("s3", "list_objects_v2", {"Bucket": "bucket", "Prefix": "a b/é+"}),
         ("s3", "get_object", {"Bucket": "bucket", "Key": "dir//a b/../é+~$&=@:;,'().txt"}),
         ("s3", "put_object", {"Bucket": "bucket", "Key": "k", "Body": b"known body", "Metadata": {"a": "b  c"}}),

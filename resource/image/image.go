@@ -103,7 +103,7 @@ func (r *Repository) TagIsFixed(tag string) bool {
 	fixed := r.Mutability == Immutable || r.Mutability == ImmutableWithExclusion
 	if r.Mutability == ImmutableWithExclusion || r.Mutability == MutableWithExclusion {
 		for _, e := range r.Exclusions {
-			if Wildcard(e.Filter, tag) {
+			if wildcard(e.Filter, tag) {
 				return !fixed
 			}
 		}
@@ -111,9 +111,9 @@ func (r *Repository) TagIsFixed(tag string) bool {
 	return fixed
 }
 
-// Wildcard reports whether a name matches a pattern in which * stands for any
+// wildcard reports whether a name matches a pattern in which * stands for any
 // characters.
-func Wildcard(pattern, name string) bool {
+func wildcard(pattern, name string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
 		return pattern == name

@@ -63,14 +63,14 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v, %v", i, err)
 	}
 	for text, want := range map[string]error{
-		`{}`:                  ErrSyntax,
-		`no`:                  ErrSyntax,
-		`{"schemaVersion":1}`: ErrSyntax,
-		`{"schemaVersion":2,"mediaType":"` + OCIManifest + `"}`: ErrSyntax,
+		`{}`:                  errSyntax,
+		`no`:                  errSyntax,
+		`{"schemaVersion":1}`: errSyntax,
+		`{"schemaVersion":2,"mediaType":"` + OCIManifest + `"}`: errSyntax,
 		`{"schemaVersion":2,"mediaType":"text/plain"}`:          ErrMediaType,
-		strings.Replace(plain, d(1), "sha256:1", 1):             ErrSyntax,
-		strings.Replace(list, d(5), "sha512:1", 1):              ErrSyntax,
-		strings.Replace(list, "2", "3", 1):                      ErrSyntax,
+		strings.Replace(plain, d(1), "sha256:1", 1):             errSyntax,
+		strings.Replace(list, d(5), "sha512:1", 1):              errSyntax,
+		strings.Replace(list, "2", "3", 1):                      errSyntax,
 		`{"schemaVersion":2,"config":` + desc(config, 9) + `,"layers":[` + strings.Repeat(desc(layer, 1)+",", mostBlobs) + desc(layer, 1) + `]}`: ErrTooMany,
 	} {
 		if _, err := Parse([]byte(text), ""); !errors.Is(err, want) {

@@ -279,7 +279,7 @@ func (r *Rule) selects(c *Candidate) bool {
 	}
 	matches := func(match func(tag string) bool) bool { return slices.ContainsFunc(c.Tags, match) }
 	for _, p := range r.Patterns {
-		if !matches(func(tag string) bool { return Wildcard(p, tag) }) {
+		if !matches(func(tag string) bool { return wildcard(p, tag) }) {
 			return false
 		}
 	}

@@ -18,7 +18,7 @@ const (
 
 // Why a manifest is refused.
 var (
-	ErrSyntax    = errors.New("no manifest")
+	errSyntax    = errors.New("no manifest")
 	ErrMediaType = errors.New("unsupported media type")
 	ErrTooMany   = errors.New("too many layers or images")
 )
@@ -50,7 +50,7 @@ func Parse(text []byte, mediaType string) (Image, error) {
 		Subject       *descriptor  `json:"subject"`
 	}
 	if err := json.Unmarshal(text, &m); err != nil || m.SchemaVersion != 2 {
-		return Image{}, ErrSyntax
+		return Image{}, errSyntax
 	}
 	mediaType, _, _ = strings.Cut(mediaType, ";")
 	kind := kindOf(mediaType, m.MediaType, m.Manifests != nil && m.Config == nil)
@@ -58,7 +58,7 @@ func Parse(text []byte, mediaType string) (Image, error) {
 	switch kind {
 	case OCIManifest, DockerManifest:
 		if m.Config == nil || m.Manifests != nil {
-			return Image{}, ErrSyntax
+			return Image{}, errSyntax
 		}
 		i.Artifact = m.ArtifactType
 		if i.Artifact == "" {
@@ -67,7 +67,7 @@ func Parse(text []byte, mediaType string) (Image, error) {
 		i.Blobs = blobs(append(m.Layers, *m.Config))
 	case OCIIndex, DockerList:
 		if m.Config != nil || m.Layers != nil {
-			return Image{}, ErrSyntax
+			return Image{}, errSyntax
 		}
 		i.Artifact = m.ArtifactType
 		for _, d := range m.Manifests {
@@ -81,17 +81,17 @@ func Parse(text []byte, mediaType string) (Image, error) {
 	}
 	for _, b := range i.Blobs {
 		if !ValidDigest(b.Digest) || b.Size < 0 {
-			return Image{}, ErrSyntax
+			return Image{}, errSyntax
 		}
 	}
 	for _, c := range i.Children {
 		if !ValidDigest(c) {
-			return Image{}, ErrSyntax
+			return Image{}, errSyntax
 		}
 	}
 	if m.Subject != nil {
 		if !ValidDigest(m.Subject.Digest) {
-			return Image{}, ErrSyntax
+			return Image{}, errSyntax
 		}
 		i.Subject = m.Subject.Digest
 	}

@@ -15,6 +15,7 @@ type Registry struct {
 	ScanType        string            `json:",omitempty"` // BASIC if empty
 	ScanRules       []ScanRule        `json:",omitempty"`
 	Settings        map[string]string `json:",omitempty"` // account settings that were changed
+	Signing         *[]SigningRule    `json:",omitempty"` // nil: there is no signing configuration
 }
 
 // Names of account settings.
@@ -52,14 +53,19 @@ func (f Filter) Matches(name string) bool {
 	if f.Type == "PREFIX_MATCH" {
 		return strings.HasPrefix(name, f.Filter)
 	}
-	return Wildcard(f.Filter, name)
+	return wildcard(f.Filter, name)
+}
+
+// chosen reports whether filters choose a repository; none choose every one.
+func chosen(filters []Filter, name string) bool {
+	return len(filters) == 0 || slices.ContainsFunc(filters, func(f Filter) bool { return f.Matches(name) })
 }
 
 // Copies are where a repository's images are copied to.
 func (r *Registry) Copies(name string) []Destination {
 	var out []Destination
 	for _, rule := range r.Replication {
-		if len(rule.Filters) > 0 && !slices.ContainsFunc(rule.Filters, func(f Filter) bool { return f.Matches(name) }) {
+		if !chosen(rule.Filters, name) {
 			continue
 		}
 		for _, d := range rule.To {
@@ -81,7 +87,7 @@ type Replica struct {
 	At                                  time.Time
 }
 
-// States of copying and of previews.
+// States of copying, of signing and of previews.
 const (
 	InProgress = "IN_PROGRESS"
 	Complete   = "COMPLETE"

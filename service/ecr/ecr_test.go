@@ -396,6 +396,60 @@ func TestTemplatesAndSettings(t *testing.T) {
 	w.refused("to itself", "InvalidParameterException: …", err)
 }
 
+func TestSigningConfiguration(t *testing.T) {
+	w := newWorld(t, nil)
+	none := "SigningConfigurationNotFoundException: Signing configuration does not exist in the registry with id '123456789012'"
+	_, err := w.GetSigningConfiguration(w.ctx, &api.GetSigningConfigurationInput{})
+	w.refused("none", none, err)
+	_, err = w.DeleteSigningConfiguration(w.ctx, &api.DeleteSigningConfigurationInput{})
+	w.refused("none", none, err)
+	put := func(profile string) error {
+		_, err := w.PutSigningConfiguration(w.ctx, &api.PutSigningConfigurationInput{SigningConfiguration: &api.SigningConfiguration{Rules: []api.SigningRule{{
+			SigningProfileArn: &profile, RepositoryFilters: []api.SigningRepositoryFilter{{Filter: new("a/*"), FilterType: new("WILDCARD_MATCH")}}}}}})
+		return err
+	}
+	const profile = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/one"
+	w.must(put(profile))
+	for bad, want := range map[string]string{
+		profile + "/0123456789": "ValidationException: Invalid signing profile ARN: " + profile + "/0123456789",
+		"arn:aws:signer:eu-west-1:123456789012:/signing-profiles/one":    "ValidationException: The signing profile must be in region us-east-1: arn:aws:signer:eu-west-1:123456789012:/signing-profiles/one",
+		"arn:aws-cn:signer:us-east-1:123456789012:/signing-profiles/one": "ValidationException: Invalid signing profile ARN: arn:aws-cn:signer:us-east-1:123456789012:/signing-profiles/one",
+	} {
+		w.refused("a profile", want, put(bad))
+	}
+	got, err := w.GetSigningConfiguration(w.ctx, &api.GetSigningConfigurationInput{})
+	w.must(err)
+	if r := got.SigningConfiguration.Rules; *got.RegistryId != account || len(r) != 1 || *r[0].SigningProfileArn != profile || *r[0].RepositoryFilters[0].Filter != "a/*" {
+		t.Errorf("got %+v", got)
+	}
+	was, err := w.DeleteSigningConfiguration(w.ctx, &api.DeleteSigningConfigurationInput{})
+	w.must(err)
+	if len(was.SigningConfiguration.Rules) != 1 {
+		t.Errorf("deleted %+v", was)
+	}
+	_, err = w.PutSigningConfiguration(w.ctx, &api.PutSigningConfigurationInput{SigningConfiguration: &api.SigningConfiguration{Rules: []api.SigningRule{}}})
+	w.must(err)
+	if got, err = w.GetSigningConfiguration(w.ctx, &api.GetSigningConfigurationInput{}); err != nil || len(got.SigningConfiguration.Rules) != 0 {
+		t.Errorf("without rules: %+v, %v", got, err)
+	}
+
+	// The status of what is not there.
+	status := func(repo string, id api.ImageIdentifier) error {
+		_, err := w.DescribeImageSigningStatus(w.ctx, &api.DescribeImageSigningStatusInput{RepositoryName: &repo, ImageId: &id})
+		return err
+	}
+	w.refused("a repository", "RepositoryNotFoundException: …", status("none", api.ImageIdentifier{ImageTag: new("v1")}))
+	w.repository("app")
+	w.refused("an image", "ImageNotFoundException: …", status("app", api.ImageIdentifier{ImageTag: new("v1")}))
+	digest, err := w.put("app", manifest(w.layer("app", "x")), new("v1"))
+	w.must(err)
+	out, err := w.DescribeImageSigningStatus(w.ctx, &api.DescribeImageSigningStatusInput{RepositoryName: new("app"), ImageId: &api.ImageIdentifier{ImageDigest: &digest}})
+	w.must(err)
+	if len(out.SigningStatuses) != 0 || *out.RegistryId != account {
+		t.Errorf("of an image that nobody signs: %+v", out)
+	}
+}
+
 func TestPullThrough(t *testing.T) {
 	server := httptest.NewServer(ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()

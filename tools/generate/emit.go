@@ -60,7 +60,7 @@ func (s *service) apiFile() string {
 		}
 	}
 	fmt.Fprintf(&b, "Protocol: shape.%s,\n", s.protocol())
-	if uri := s.shape.Traits.Field(smithy.XMLNamespace, "uri"); (s.query || s.rest) && uri != "" {
+	if uri := s.shape.Traits.Field(smithy.XMLNamespace, "uri"); s.xml && uri != "" {
 		fmt.Fprintf(&b, "Namespace: %q,\n", uri)
 	}
 	fmt.Fprintf(&b, "Operations: []shape.Operation{\n")

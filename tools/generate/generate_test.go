@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestGolden generates four small services, one a protocol, that use every
+// TestGolden generates five small services, one a protocol, that use every
 // kind of shape, and compares each file with testdata/golden.
 func TestGolden(t *testing.T) {
 	files, err := generate("testdata/models")
@@ -197,6 +197,10 @@ func TestRefusedBindings(t *testing.T) {
 	}{
 		{"whole body", "PutThingInput.Thing is a whole body", func(m *smithy.Model) {
 			m.Shapes[ns+"PutThingRequest"].Members["Thing"].Traits[smithy.HTTPPayload] = json.RawMessage(`{}`)
+		}},
+		{"list in a header", "PutThingInput.Thing is a list in a header", func(m *smithy.Model) {
+			thing := m.Shapes[ns+"PutThingRequest"].Members["Thing"]
+			thing.Target, thing.Traits[smithy.HTTPHeader] = ns+"Parts", json.RawMessage(`"X-Parts"`)
 		}},
 		{"foreign element", "example.rest#Other is not called GetThingRequest", func(m *smithy.Model) {
 			m.Shapes[ns+"Other"] = m.Shapes[ns+"GetThingRequest"]

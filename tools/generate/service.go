@@ -16,7 +16,8 @@ type service struct {
 	shape *smithy.Shape
 	ns    string // what ids of shapes begin with
 	query bool   // requests are forms and answers XML
-	rest  bool   // requests and answers are XML, operations are paths
+	rest  bool   // operations are paths
+	xml   bool   // answers are XML
 	types []structType
 	ops   []string        // names, sorted
 	errs  []string        // ids of error shapes
@@ -41,6 +42,7 @@ var protocols = []struct{ trait, constant string }{
 	{smithy.Query, "Query"},
 	{smithy.EC2Query, "EC2"},
 	{smithy.RestXML, "XML"},
+	{smithy.RestJSON, "REST"},
 }
 
 // newService collects the types, operations and errors that the operations
@@ -52,7 +54,8 @@ func newService(id string, model *smithy.Model, names []string) (*service, error
 	}
 	s := &service{id: id, model: model, shape: shape, ns: ns, ops: names, voids: map[string]bool{}}
 	s.query = shape.Traits.Has(smithy.Query) || shape.Traits.Has(smithy.EC2Query)
-	s.rest = shape.Traits.Has(smithy.RestXML)
+	s.rest = shape.Traits.Has(smithy.RestXML) || shape.Traits.Has(smithy.RestJSON)
+	s.xml = s.query || shape.Traits.Has(smithy.RestXML)
 
 	named := map[string]structType{}
 	add := func(t structType) error {
@@ -145,17 +148,23 @@ func (s *service) check() error {
 	return nil
 }
 
-// checkRest refuses bindings to HTTP that are not spoken here: members as whole
-// bodies, and elements that are not named after their operation.
+// checkRest refuses bindings to HTTP that are not spoken here: in XML, members as whole
+// bodies and elements that are not named after their operation; lists in headers.
 func (s *service) checkRest() error {
 	if !s.rest {
 		return nil
 	}
 	for _, t := range s.types {
 		for name, m := range s.model.Shape(t.shape).Members {
-			if m.Traits.Has(smithy.HTTPPayload) {
+			switch {
+			case m.Traits.Has(smithy.HTTPPayload) && s.xml:
 				return fmt.Errorf("%s.%s is a whole body", t.name, name)
+			case m.Traits.Has(smithy.HTTPHeader) && s.model.Shape(m.Target).Type == "list":
+				return fmt.Errorf("%s.%s is a list in a header", t.name, name)
 			}
+		}
+		if !s.xml {
+			continue
 		}
 		for suffix, element := range map[string]string{"Input": "Request", "Output": "Response"} {
 			op, ok := strings.CutSuffix(t.name, suffix)

@@ -82,7 +82,7 @@ func (s *service) fieldTag(name string, m *smithy.Member, t structType) (string,
 	if t.in && m.Traits.Has(smithy.IdempotencyToken) {
 		options = append(options, "idem")
 	}
-	if (s.query || s.rest) && m.Traits.Has(smithy.XMLFlattened) {
+	if s.xml && m.Traits.Has(smithy.XMLFlattened) {
 		options = append(options, "flat")
 	}
 	tags := []tag{{"aws", strings.Join(options, ",")}}
@@ -275,6 +275,16 @@ func (s *service) places(name string, m *smithy.Member) []tag {
 			name = uri
 		}
 		return []tag{{"http", "label=" + name}}
+	}
+	for _, p := range []struct{ trait, place string }{
+		{smithy.HTTPQueryParams, "params"}, {smithy.HTTPPayload, "payload"}, {smithy.HTTPResponseCode, "status"},
+	} {
+		if m.Traits.Has(p.trait) {
+			return []tag{{"http", p.place}}
+		}
+	}
+	if !s.xml {
+		return nil
 	}
 	var tags []tag
 	if xml := m.Traits.String(smithy.XMLName); xml != name {

@@ -300,3 +300,57 @@ func TestAppendStringBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestPayload: a member that is the whole body, and members with places elsewhere.
+func TestPayload(t *testing.T) {
+	type bytesOf struct {
+		Name *string `aws:"name" http:"label=name"`
+		Data []byte  `aws:"data" http:"payload"`
+	}
+	type thing struct {
+		Size *int32 `aws:"size"`
+	}
+	type thingOf struct {
+		Name  *string `aws:"name" http:"header=X-Name"`
+		Thing *thing  `aws:"thing" http:"payload"`
+	}
+	type bodyOf struct {
+		Name *string `aws:"name" http:"query=name"`
+		Text *string `aws:"text"`
+	}
+	plans := shape.NewPlans()
+	for _, tt := range []struct {
+		in         any
+		body, want string // want: written again, or the error's code
+	}{
+		{&bytesOf{}, "{no JSON", "{no JSON"},
+		{&bytesOf{}, "", ""},
+		{&thingOf{}, `{"size":3}`, `{"size":3}`},
+		{&thingOf{}, `null`, ""},
+		{&thingOf{}, ``, ""},
+		{&thingOf{}, `{"size":3} x`, "SerializationException"},
+		{&thingOf{}, `[]`, "SerializationException"},
+		{&bodyOf{}, `{"name":"n","text":"t"}`, `{"text":"t"}`},
+	} {
+		p := plans.Of(reflect.TypeOf(tt.in).Elem())
+		got := ""
+		if err := Read([]byte(tt.body), p, tt.in); err != nil {
+			got, _, _ = strings.Cut(err.Error(), ":")
+		} else {
+			got = string(Append(nil, p, tt.in))
+		}
+		if got != tt.want {
+			t.Errorf("%T from %q: %q, want %q", tt.in, tt.body, got, tt.want)
+		}
+	}
+}
+
+func TestAppendRestError(t *testing.T) {
+	e := shape.Errorf("Gone", "it is gone").With("code", "x")
+	if got := string(AppendRestError(nil, e)); got != `{"message":"it is gone","code":"x"}` {
+		t.Errorf("got %s", got)
+	}
+	if got := string(AppendRestError(nil, e.WithoutMessage())); got != `{"code":"x"}` {
+		t.Errorf("without a message: %s", got)
+	}
+}

@@ -1,4 +1,4 @@
-// Package json reads and writes the bodies of the awsJson1_0 and awsJson1_1
+// Package json reads and writes the bodies of the awsJson1_0, awsJson1_1 and restJson1
 // protocols (smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html) straight
 // from and into the structs described by a [shape.Plan].
 package json
@@ -15,14 +15,18 @@ import (
 	"neargate/wire/shape"
 )
 
-// Read fills the struct dst points to from a request body. Unknown members are
-// skipped, null means absent, the last of two equal names wins, an empty body is
-// an empty object.
+// Read fills the struct dst points to from a request body. Unknown members and those
+// with a place elsewhere are skipped, null means absent, the last of two equal names
+// wins, an empty body is an empty object. Where the plan has a payload, the body is
+// that member, texts and bytes as they are.
 //
 // Errors are SerializationException as AWS answers it: without a message for text
 // that is not JSON, with one for a value of the wrong type.
 func Read(body []byte, p *shape.Plan, dst any) error {
 	r := reader{scanner: scanner{data: body}}
+	if m := p.Payload; m != nil {
+		return r.payload(m, reflect.ValueOf(dst).Elem().Field(m.Index))
+	}
 	if r.peek() == 0 && r.pos == len(body) {
 		return nil
 	}
@@ -39,10 +43,33 @@ func Read(body []byte, p *shape.Plan, dst any) error {
 	if err := r.structure(p, reflect.ValueOf(dst).Elem(), 1); err != nil {
 		return err
 	}
-	if r.peek() != 0 || r.pos < len(body) {
+	return r.end()
+}
+
+// end refuses text after the value.
+func (r *reader) end() error {
+	if r.peek() != 0 || r.pos < len(r.data) {
 		return malformed()
 	}
 	return nil
+}
+
+// payload reads the member that is the whole body; an empty one is absent.
+func (r *reader) payload(m *shape.Member, field reflect.Value) error {
+	switch {
+	case len(r.data) == 0:
+		return nil
+	case m.Kind == shape.String:
+		m.Settable(field).SetString(string(r.data))
+		return nil
+	case m.Kind == shape.Blob:
+		m.Settable(field).SetBytes(append([]byte(nil), r.data...))
+		return nil
+	}
+	if err := r.member(&m.Value, field, 1); err != nil {
+		return err
+	}
+	return r.end()
 }
 
 const (
@@ -89,7 +116,7 @@ func (r *reader) structure(p *shape.Plan, dst reflect.Value, depth int) error {
 		if !ok || !r.accept(':') {
 			return malformed()
 		}
-		if m := p.ByName(name); m == nil {
+		if m := p.ByName(name); m == nil || m.Place != shape.Body {
 			if _, ok := r.skip(depth); !ok {
 				return malformed()
 			}
@@ -338,7 +365,7 @@ func (r *reader) numeric(t *shape.Value, dst reflect.Value) error {
 			return nil
 		}
 	case shape.Timestamp:
-		if at, ok := epoch(text); ok {
+		if at, ok := shape.ParseSeconds(string(text)); ok {
 			dst.Set(reflect.ValueOf(at))
 			return nil
 		}
@@ -366,18 +393,6 @@ func integer(text []byte) (int64, bool) {
 	}
 	n, accuracy := exact.Int64()
 	return n, accuracy == big.Exact || n != math.MaxInt64 && n != math.MinInt64
-}
-
-// lastSecond is the end of the year 9999, the last one that date formats can express.
-const lastSecond = 253402300799
-
-// epoch reads seconds since 1970, to the millisecond.
-func epoch(text []byte) (time.Time, bool) {
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || f > lastSecond || f < -62135596800 {
-		return time.Time{}, false
-	}
-	return time.UnixMilli(int64(math.Round(f * 1000))).UTC(), true
 }
 
 // unconvertible is AWS's error for a scalar of the wrong JSON type.

@@ -13,24 +13,52 @@ import (
 )
 
 // Append appends the JSON form of the struct v points to. Members come in
-// alphabetical order, absent ones are left out, empty lists and maps are not.
+// alphabetical order, absent ones are left out, empty lists and maps are not. Where the
+// plan has a payload, that is its form alone, texts and bytes as they are.
 func Append(b []byte, p *shape.Plan, v any) []byte {
+	if p.Payload != nil {
+		return appendPayload(b, p.Payload, p.Ref(v))
+	}
 	return appendStructure(b, p, p.Ref(v))
+}
+
+// appendPayload appends the member that is the whole body; nothing if it is absent.
+func appendPayload(b []byte, m *shape.Member, r shape.Ref) []byte {
+	v, ok := m.In(r)
+	switch {
+	case !ok:
+		return b
+	case m.Kind == shape.String:
+		return append(b, v.String()...)
+	case m.Kind == shape.Blob:
+		return append(b, v.Bytes()...)
+	}
+	return appendValue(b, &m.Value, v)
 }
 
 // AppendError appends the JSON body of an error: __type, then the message unless
 // it is empty or has no member, then the error's own members.
 func AppendError(b []byte, e *shape.Error) []byte {
-	b = append(b, `{"__type":`...)
-	b = appendString(b, e.Code)
-	if e.Member != "" && e.Message != "" {
-		b = append(b, ',')
-		b = appendString(b, e.Member)
-		b = append(b, ':')
-		b = appendString(b, e.Message)
+	return appendFields(b, append([]shape.Field{{Name: "__type", Value: e.Code}}, fields(e)...))
+}
+
+// AppendRestError is AppendError for restJson1, which has the code in a header.
+func AppendRestError(b []byte, e *shape.Error) []byte { return appendFields(b, fields(e)) }
+
+// fields are the members of an error, its message before its own.
+func fields(e *shape.Error) []shape.Field {
+	if e.Member == "" || e.Message == "" {
+		return e.Fields
 	}
-	for _, f := range e.Fields {
-		b = append(b, ',')
+	return append([]shape.Field{{Name: e.Member, Value: e.Message}}, e.Fields...)
+}
+
+func appendFields(b []byte, fields []shape.Field) []byte {
+	b = append(b, '{')
+	for i, f := range fields {
+		if i > 0 {
+			b = append(b, ',')
+		}
 		b = appendString(b, f.Name)
 		b = append(b, ':')
 		b = appendDocument(b, f.Value)

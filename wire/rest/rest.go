@@ -1,6 +1,6 @@
 // Package rest binds operations to methods and paths of HTTP, and members of their
-// inputs and outputs to labels in the path, to query parameters and to headers, as
-// restXml does.
+// inputs and outputs to labels in the path, to query parameters, to headers and to the
+// status, as restXml and restJson1 do.
 package rest
 
 import (
@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"neargate/wire/shape"
 	"neargate/wire/xml"
@@ -94,44 +95,119 @@ func (r *route) match(parts []string) (Labels, bool) {
 }
 
 // Read fills the members of the struct dst points to that do not stand in the body.
-// Of a parameter that comes several times the first counts; those that no member
-// has are ignored, and so are those without a value.
+// A parameter of a list has its elements; of any other that comes several times the
+// first counts. Those that no member has are ignored, and so are those without a value.
 func Read(labels Labels, query url.Values, header http.Header, p *shape.Plan, dst any) error {
 	v := reflect.ValueOf(dst).Elem()
 	for _, m := range p.Members {
-		var s string
+		f := v.Field(m.Index)
+		var values []string
 		switch m.Place {
 		case shape.Label:
-			s = labels[m.At]
+			values = []string{labels[m.At]}
 		case shape.InURL:
-			s = query.Get(m.At)
+			values = query[m.At]
 		case shape.Header:
-			s = header.Get(m.At)
-		}
-		if s == "" {
+			values = []string{header.Get(m.At)}
+		case shape.Params:
+			others(p, query, m, f)
 			continue
 		}
-		if err := xml.Scalar(&m.Value, s, v.Field(m.Index)); err != nil {
+		if err := set(m, values, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set reads the values of a member that have a text.
+func set(m *shape.Member, values []string, field reflect.Value) error {
+	for i, s := range values {
+		var err error
+		switch {
+		case s == "" || m.Kind != shape.List && i > 0:
+		case m.Kind == shape.List:
+			elem := reflect.New(m.Type.Elem()).Elem()
+			err = scalar(m.Place, m.Elem, s, elem)
+			field.Set(reflect.Append(field, elem))
+		default:
+			err = scalar(m.Place, &m.Value, s, field)
+		}
+		if err != nil {
 			return fmt.Errorf("%w '%s' of parameter '%s'", ErrInvalid, s, m.At)
 		}
 	}
 	return nil
 }
 
+// others fills a map, of texts or of lists of texts, with the parameters that no member
+// of p is bound to.
+func others(p *shape.Plan, query url.Values, m *shape.Member, field reflect.Value) {
+	bound := map[string]bool{}
+	for _, o := range p.Members {
+		if o.Place == shape.InURL {
+			bound[o.At] = true
+		}
+	}
+	all := reflect.MakeMap(m.Type)
+	for name, values := range query {
+		if bound[name] {
+			continue
+		}
+		if m.Elem.Kind == shape.List {
+			all.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(values))
+		} else {
+			all.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(values[0]))
+		}
+	}
+	if all.Len() > 0 {
+		field.Set(all)
+	}
+}
+
+// scalar sets field from text as it stands at a place. Times are in the format of the
+// model, else as http-date in headers and as date-time elsewhere.
+func scalar(place shape.Place, t *shape.Value, s string, field reflect.Value) error {
+	httpDate := t.Format == shape.HTTPDate || t.Format == "" && place == shape.Header
+	var at time.Time
+	var err error
+	switch {
+	case t.Kind == shape.Timestamp && httpDate:
+		at, err = http.ParseTime(s)
+	case t.Kind == shape.Timestamp && t.Format == shape.EpochSeconds:
+		var ok bool
+		if at, ok = shape.ParseSeconds(s); !ok {
+			err = strconv.ErrSyntax
+		}
+	default:
+		return xml.Scalar(t, s, field)
+	}
+	if err == nil {
+		t.Settable(field).Set(reflect.ValueOf(at.UTC()))
+	}
+	return err
+}
+
 // Write sets the headers of an answer from the members of the output, described by
-// p, that out points to.
-func Write(header http.Header, p *shape.Plan, out any) {
+// p, that out points to. It returns the status that a member has, 0 for none.
+func Write(header http.Header, p *shape.Plan, out any) (status int) {
 	v := reflect.ValueOf(out).Elem()
 	for _, m := range p.Members {
 		f := v.Field(m.Index)
-		if m.Place != shape.Header || m.Absent(f) {
+		if m.Absent(f) {
 			continue
 		}
 		if m.Pointer {
 			f = f.Elem()
 		}
-		header.Set(m.At, text(m, f))
+		switch m.Place {
+		case shape.Header:
+			header.Set(m.At, text(m, f))
+		case shape.StatusCode:
+			status = int(f.Int())
+		}
 	}
+	return status
 }
 
 func text(m *shape.Member, v reflect.Value) string {

@@ -69,6 +69,13 @@ type message struct {
 	Token *string    `aws:"Token" http:"header=X-Token"`
 	Made  *time.Time `aws:"Made" http:"header=X-Made"`
 	Body  *string    `aws:"Body"`
+
+	Names  []string            `aws:"Names" http:"query=name"`
+	Days   []time.Time         `aws:"Days,ts=epoch-seconds" http:"query=day"`
+	Since  *time.Time          `aws:"Since" http:"query=since"`
+	Others map[string]string   `aws:"Others" http:"params"`
+	Lists  map[string][]string `aws:"Lists" http:"params"`
+	Status *int32              `aws:"Status" http:"status"`
 }
 
 func TestReadWrite(t *testing.T) {
@@ -78,7 +85,10 @@ func TestReadWrite(t *testing.T) {
 	if err != nil || *m.ID != "a/b" || *m.Max != 7 || !*m.Flag || *m.Token != "t" || m.Made != nil || m.Body != nil {
 		t.Errorf("read %+v, %v", m, err)
 	}
-	for name, value := range map[string]string{"max": "many", "flag": "maybe"} {
+	if !reflect.DeepEqual(m.Others, map[string]string{"Body": "no"}) || !reflect.DeepEqual(m.Lists, map[string][]string{"Body": {"no"}}) || m.Status != nil {
+		t.Errorf("other parameters: %v, %v", m.Others, m.Lists)
+	}
+	for name, value := range map[string]string{"max": "many", "flag": "maybe", "day": "1e30", "since": "yesterday"} {
 		err := Read(nil, url.Values{name: {value}}, nil, p, &message{})
 		if !errors.Is(err, ErrInvalid) || err.Error() != "invalid value '"+value+"' of parameter '"+name+"'" {
 			t.Errorf("%s=%s: %v", name, value, err)
@@ -88,9 +98,22 @@ func TestReadWrite(t *testing.T) {
 	if err := Read(nil, url.Values{"max": {""}}, nil, p, &empty); err != nil || empty.Max != nil {
 		t.Errorf("an empty parameter: %+v, %v", empty, err)
 	}
-	m.Made = new(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var lists message
+	err = Read(nil, url.Values{"name": {"b", "", "a"}, "day": {"1772366400", "0.5"}, "since": {"2026-03-01T13:00:00+01:00"}},
+		http.Header{"X-Made": {"Sun, 01 Mar 2026 12:00:00 GMT"}}, p, &lists)
+	if err != nil || !reflect.DeepEqual(lists.Names, []string{"b", "a"}) || !lists.Since.Equal(at) || !lists.Made.Equal(at) || lists.Others != nil ||
+		len(lists.Days) != 2 || !lists.Days[0].Equal(at) || !lists.Days[1].Equal(time.UnixMilli(500)) {
+		t.Errorf("lists and times: %+v, %v", lists, err)
+	}
+	m.Made = &at
 	h := http.Header{}
-	Write(h, p, &m)
+	if status := Write(h, p, &m); status != 0 {
+		t.Errorf("status %d without one", status)
+	}
+	if status := Write(http.Header{}, p, &message{Status: new(int32(202))}); status != 202 {
+		t.Errorf("status %d, not the one of the output", status)
+	}
 	if want := (http.Header{"X-Token": {"t"}, "X-Made": {"Sun, 01 Mar 2026 12:00:00 GMT"}}); !reflect.DeepEqual(h, want) {
 		t.Errorf("wrote %v", h)
 	}

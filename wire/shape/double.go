@@ -46,6 +46,19 @@ func AppendDouble(b []byte, f float64, bits int) []byte {
 	return b
 }
 
+// lastSecond is the end of the year 9999, the last one that date formats can express.
+const lastSecond = 253402300799
+
+// ParseSeconds reads seconds since 1970, to the millisecond; ok is false for what is no
+// number, or no time that date formats can express.
+func ParseSeconds(text string) (at time.Time, ok bool) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f <= lastSecond && f >= -62135596800) {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(math.Round(f * 1000))).UTC(), true
+}
+
 // AppendSeconds appends what AppendDouble appends for the seconds since 1970, to the
 // millisecond.
 func AppendSeconds(b []byte, t time.Time) []byte {

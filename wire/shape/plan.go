@@ -43,7 +43,8 @@ const (
 type Plan struct {
 	Type    reflect.Type
 	Members []*Member // in the model's order
-	Sorted  []*Member // by name
+	Sorted  []*Member // those of the body, by name
+	Payload *Member   // the member that is the whole body; nil for none
 	Stream  *Member   // the stream of events, which is none of the members; nil for none
 	byName  map[string]*Member
 	byForm  map[string]*Member
@@ -74,12 +75,16 @@ type Member struct {
 // Place is a part of an HTTP message.
 type Place string
 
-// The places of members. A label is a segment of the path.
+// The places of members. A label is a segment of the path. Params are the parameters
+// of the query that no other member has. A payload is the whole body.
 const (
-	Body   Place = ""
-	Label  Place = "label"
-	InURL  Place = "query"
-	Header Place = "header"
+	Body       Place = ""
+	Label      Place = "label"
+	InURL      Place = "query"
+	Params     Place = "params"
+	Header     Place = "header"
+	Payload    Place = "payload"
+	StatusCode Place = "status"
 )
 
 // Value is the type of a member, a list element or a map value.
@@ -133,10 +138,14 @@ func (p *Plans) Of(t reflect.Type) *Plan {
 		if m.EC2 != m.Form {
 			plan.byForm[m.EC2] = m
 		}
+		switch m.Place {
+		case Body:
+			plan.Sorted = append(plan.Sorted, m)
+		case Payload:
+			plan.Payload = m
+		}
 	}
-	plan.Sorted = slices.SortedFunc(slices.Values(plan.Members), func(a, b *Member) int {
-		return strings.Compare(a.Name, b.Name)
-	})
+	slices.SortFunc(plan.Sorted, func(a, b *Member) int { return strings.Compare(a.Name, b.Name) })
 	return plan
 }
 
@@ -181,7 +190,7 @@ func (p *Plans) member(f reflect.StructField) *Member {
 	m.Item = f.Tag.Get("item")
 	place, at, _ := strings.Cut(f.Tag.Get("http"), "=")
 	switch m.Place, m.At = Place(place), at; m.Place {
-	case Body, Label, InURL, Header:
+	case Body, Label, InURL, Params, Header, Payload, StatusCode:
 	default:
 		panic(fmt.Sprintf("shape: %s has no place in HTTP", f.Name))
 	}

@@ -14,6 +14,7 @@
 //	xml:"name"                                  element name in XML answers where it differs
 //	item:"name"                                 element name of list members (default "member")
 //	http:"label=NAME" "query=NAME" "header=NAME"  where in HTTP the member stands that is not in the body
+//	http:"params" "payload" "status"              likewise: all other parameters of the query, the whole body, the answer's status
 //
 // Either bound of len and range can be empty. Constraints and form names stand
 // only in types that requests reach, XML names only in those that answers reach.
@@ -43,6 +44,7 @@ const (
 	Query  Protocol = "awsQuery"
 	EC2    Protocol = "ec2Query"
 	XML    Protocol = "restXml"
+	REST   Protocol = "restJson1"
 )
 
 // Service is one AWS API as the front door serves it.

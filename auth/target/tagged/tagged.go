@@ -1,5 +1,5 @@
-// Package tagged finds tags of resources: of those that have tags and no policies, for
-// rules that need nothing else of their records.
+// Package tagged finds tags of resources, for rules that need nothing else of their
+// records, or hardly more.
 package tagged
 
 import (

@@ -70,7 +70,7 @@ func (g Gate) Admit(ctx context.Context, r wire.Request) (context.Context, error
 	return auth.WithCaller(ctx, c), err
 }
 
-// refusal is a denied call in the service's own words. The JSON services answer
+// refusal is a denied call in the service's own words. The services of awsJson answer
 // it with HTTP 400, whatever their models say, as recorded.
 func refusal(service string, d *auth.Denied) error {
 	switch service {
@@ -78,6 +78,8 @@ func refusal(service string, d *auth.Denied) error {
 		return shape.NewError("UnauthorizedOperation", http.StatusForbidden, "You are not authorized to perform this operation. "+d.Error())
 	case "iam", "sts":
 		return shape.NewError("AccessDenied", http.StatusForbidden, d.Error())
+	case "signer":
+		return shape.NewError("AccessDeniedException", http.StatusForbidden, d.Error())
 	case "route53": // which names no resource where the action has none
 		return shape.NewError("AccessDenied", http.StatusForbidden, strings.Replace(d.Error(), " on resource: * ", " ", 1))
 	}

@@ -48,6 +48,7 @@ var offers = []offer{
 	{name: "logs", host: "logs", bare: true, policy: true},
 	{name: objects, host: "s3", wild: true, bare: true, policy: true},
 	{name: "secretsmanager", host: "secretsmanager", bare: true, policy: true},
+	{name: "signer", host: "signer", bare: true, policy: true},
 	{name: "ssm", host: "ssm", bare: true, policy: true},
 	{name: "ssmmessages", host: "ssmmessages", bare: true, policy: true},
 	{name: "sts", host: "sts", bare: true, policy: true},

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"neargate/auth"
 	api "neargate/aws/ecr"
 	"neargate/resource/image"
 	"neargate/service/ecr/internal/call"
@@ -40,7 +41,12 @@ func (s *Service) PutImage(ctx context.Context, in *api.PutImageInput) (*api.Put
 			"The image with digest '%s' in repository '%s' and registry ID '%s' does not match the image digest that Amazon ECR has calculated.",
 			*in.ImageDigest, i.Repository, i.Account))
 	}
-	put := func(tx store.Tx, r *image.Repository) error { return put(tx, r, &i, in.ImageTag) }
+	put := func(tx store.Tx, r *image.Repository) error {
+		if err := put(tx, r, &i, in.ImageTag); err != nil {
+			return err
+		}
+		return askSignatures(tx, auth.CallerFrom(ctx), r, &i)
+	}
 	// Once without a manifest's text on the disk: what is refused leaves nothing.
 	err = s.Read(ctx, in.RegistryId, in.RepositoryName, func(tx store.Tx, r *image.Repository) error {
 		_, err := check(tx, r, &i, in.ImageTag)

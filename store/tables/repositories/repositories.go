@@ -27,6 +27,8 @@ const (
 	LayersByDigest = "ecr/layer@digest"
 	// ReplicasByStatus: status.
 	ReplicasByStatus = "ecr/replica@status"
+	// SigningsToDo: those in progress, in no order.
+	SigningsToDo = "ecr/signing@todo"
 )
 
 // Images keeps images by account, region, repository, digest.
@@ -107,8 +109,25 @@ var Replicas = store.Table[image.Replica]{
 	},
 }
 
-// DeleteImage deletes an image with its tags, with what is known of its copies,
-// and with the artifacts that refer to it. Its layers stay until they are found to
+// Signings keeps the signing of images by account, region, repository, digest, ARN of
+// the profile.
+var Signings = store.Table[image.Signing]{
+	Name: "ecr/signing",
+	Key: func(s *image.Signing) []string {
+		return []string{s.Account, s.Region, s.Repository, s.Digest, s.Profile}
+	},
+	Indexes: []store.Index[image.Signing]{
+		{Name: SigningsToDo, Keys: func(s *image.Signing) [][]string {
+			if s.Status != image.InProgress {
+				return nil
+			}
+			return [][]string{{}}
+		}},
+	},
+}
+
+// DeleteImage deletes an image with its tags, with what is known of its copies and
+// signing, and with the artifacts that refer to it. Its layers stay until they are found to
 // be of no use.
 func DeleteImage(tx store.Tx, i *image.Image) error {
 	tags, err := store.Collect(Tags.By(tx, TagsByDigest, i.Account, i.Region, i.Repository, i.Digest))
@@ -126,6 +145,15 @@ func DeleteImage(tx store.Tx, i *image.Image) error {
 	}
 	for _, c := range copies {
 		if err := Replicas.Delete(tx, Replicas.Key(&c)...); err != nil {
+			return err
+		}
+	}
+	signings, err := store.Collect(Signings.List(tx, i.Account, i.Region, i.Repository, i.Digest))
+	if err != nil {
+		return err
+	}
+	for _, s := range signings {
+		if err := Signings.Delete(tx, Signings.Key(&s)...); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ const (
 	JSON10           = "aws.protocols#awsJson1_0"
 	JSON11           = "aws.protocols#awsJson1_1"
 	Query            = "aws.protocols#awsQuery"
+	RestJSON         = "aws.protocols#restJson1"
 	RestXML          = "aws.protocols#restXml"
 	EC2Query         = "aws.protocols#ec2Query"
 	QueryError       = "aws.protocols#awsQueryError"
@@ -31,6 +32,8 @@ const (
 	HTTPLabel        = "smithy.api#httpLabel"
 	HTTPPayload      = "smithy.api#httpPayload"
 	HTTPQuery        = "smithy.api#httpQuery"
+	HTTPQueryParams  = "smithy.api#httpQueryParams"
+	HTTPResponseCode = "smithy.api#httpResponseCode"
 	IdempotencyToken = "smithy.api#idempotencyToken"
 	Length           = "smithy.api#length"
 	Pattern          = "smithy.api#pattern"
@@ -49,8 +52,8 @@ const (
 
 // Kept lists the traits that survive pruning.
 var Kept = []string{
-	APIService, SigV4, JSON10, JSON11, Query, EC2Query, RestXML, QueryError, EC2QueryName,
-	HTTP, HTTPHeader, HTTPLabel, HTTPPayload, HTTPQuery, URIName, EnumValue, ErrorTrait, HTTPError, IdempotencyToken, Length, Pattern, Range,
+	APIService, SigV4, JSON10, JSON11, Query, EC2Query, RestJSON, RestXML, QueryError, EC2QueryName,
+	HTTP, HTTPHeader, HTTPLabel, HTTPPayload, HTTPQuery, HTTPQueryParams, HTTPResponseCode, URIName, EnumValue, ErrorTrait, HTTPError, IdempotencyToken, Length, Pattern, Range,
 	Required, Sensitive, Streaming, TimestampFormat, XMLFlattened, XMLName, XMLNamespace,
 }
 
