@@ -90,10 +90,14 @@ func (s *session) one(x step) error {
 			return err
 		}
 		return k.RouteReplace(r)
-	case addAddress, giveAddress, deleteAddress:
-		return address(k, x)
-	case setNeighbour, deleteNeighbour:
-		return neighbour(k, x)
+	case addAddress, giveAddress:
+		return kern.SetAddress(k, x.address.device, x.address.address)
+	case deleteAddress:
+		return kern.DropAddress(k, x.address.device, x.address.address)
+	case setNeighbour:
+		return kern.SetNeighbour(k, x.address.device, x.address.address, x.value)
+	case deleteNeighbour:
+		return kern.DropNeighbour(k, x.address.device, x.address.address)
 	case addLink:
 		return s.addLink(k, x)
 	case raiseLink:
@@ -186,29 +190,6 @@ func (s *session) setGateway(k *netlink.Handle, x step) error {
 	}
 	return kern.WithLink(far, x.link.peer.device, func(l netlink.Link) error {
 		return errors.Join(far.LinkSetARPOff(l), far.LinkSetUp(l))
-	})
-}
-
-func neighbour(k *netlink.Handle, x step) error {
-	return kern.WithLink(k, x.address.device, func(l netlink.Link) error {
-		if x.verb == deleteNeighbour {
-			return kern.Ignore(k.NeighDel(kern.Permanent(l.Attrs().Index, x.address.address, nil)), unix.ENOENT)
-		}
-		mac, err := kern.Hardware(x.value)
-		if err != nil {
-			return err
-		}
-		return k.NeighSet(kern.Permanent(l.Attrs().Index, x.address.address, mac))
-	})
-}
-
-func address(k *netlink.Handle, x step) error {
-	return kern.WithLink(k, x.address.device, func(l netlink.Link) error {
-		a := kern.Address(x.address.address)
-		if x.verb == deleteAddress {
-			return kern.Ignore(k.AddrDel(l, a), unix.EADDRNOTAVAIL)
-		}
-		return k.AddrReplace(l, a)
 	})
 }
 

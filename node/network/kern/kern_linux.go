@@ -120,6 +120,32 @@ func Address(a netip.Addr) *netlink.Addr {
 	return x
 }
 
+// SetAddress gives a device an address of its own.
+func SetAddress(k *netlink.Handle, device string, a netip.Addr) error {
+	return WithLink(k, device, func(l netlink.Link) error { return k.AddrReplace(l, Address(a)) })
+}
+
+// DropAddress takes an address from a device; one that it has not is fine.
+func DropAddress(k *netlink.Handle, device string, a netip.Addr) error {
+	return WithLink(k, device, func(l netlink.Link) error { return Ignore(k.AddrDel(l, Address(a)), unix.EADDRNOTAVAIL) })
+}
+
+// SetNeighbour says for good which hardware address an address at a device has.
+func SetNeighbour(k *netlink.Handle, device string, a netip.Addr, mac string) error {
+	hardware, err := Hardware(mac)
+	if err != nil {
+		return err
+	}
+	return WithLink(k, device, func(l netlink.Link) error { return k.NeighSet(Permanent(l.Attrs().Index, a, hardware)) })
+}
+
+// DropNeighbour forgets what SetNeighbour said; what is not known is fine.
+func DropNeighbour(k *netlink.Handle, device string, a netip.Addr) error {
+	return WithLink(k, device, func(l netlink.Link) error {
+		return Ignore(k.NeighDel(Permanent(l.Attrs().Index, a, nil)), unix.ENOENT)
+	})
+}
+
 // Remove deletes a device, if it is there.
 func Remove(k *netlink.Handle, device string) error {
 	return Ignore(WithLink(k, device, k.LinkDel), unix.ENODEV)
