@@ -44,7 +44,7 @@ func reservable(s *network.Subnet, cidr string) (netip.Prefix, error) {
 	}
 	for _, r := range s.Reservations {
 		if o, err := netip.ParsePrefix(r.CIDR); err == nil && o.Overlaps(p) {
-			return p, call.Invalid("Value (%s) for parameter cidr is invalid. It overlaps with the subnet CIDR reservation '%s'.", p, r.ID)
+			return p, call.Invalid("Reservation CIDR %s has overlap with existing reserved CIDR block", p)
 		}
 	}
 	return p, nil
