@@ -96,6 +96,53 @@ func TestHostname(t *testing.T) {
 	}
 }
 
+func TestUmount(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounts need root")
+	}
+	dir := t.TempDir()
+	b, err := UmountProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proc, program := filepath.Join(dir, "proc"), filepath.Join(dir, "program")
+	if err := errors.Join(os.Mkdir(proc, 0o755), os.WriteFile(program, b, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	run := func(say string) int {
+		t.Helper()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		cmd := exec.Command("/program")
+		cmd.ExtraFiles, cmd.SysProcAttr = []*os.File{r}, &syscall.SysProcAttr{Chroot: dir}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.WriteString(say)
+		w.Close()
+		_ = cmd.Wait()
+		return cmd.ProcessState.ExitCode()
+	}
+	if err := syscall.Mount("none", proc, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(proc, syscall.MNT_DETACH) })
+	for _, c := range []struct {
+		say  string
+		code int
+	}{{"", 1}, {"x", 0}, {"x", int(syscall.EINVAL)}} { // no byte; /proc is mounted; it is not
+		if code := run(c.say); code != c.code {
+			t.Errorf("told %q: exit code %d, want %d", c.say, code, c.code)
+		}
+	}
+	if b, err := executable("arm64", umountCode); err != nil || len(b) > 256 {
+		t.Errorf("arm64: %d bytes, %v", len(b), err)
+	}
+}
+
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	if err := PauseRoot(dir); err != nil {

@@ -21,5 +21,16 @@ type Boot struct{ sentrycmd.Boot }
 func (b *Boot) Execute(ctx context.Context, f *flag.FlagSet, args ...any) subcommands.ExitStatus {
 	garbage.Defer(percent)
 	go seccheck.Initialize() // takes long, and depends on nothing
+	if said(f, "apply-caps") == "true" && said(f, "sync-userns-fd") == "-1" {
+		umounter() // it does not execute itself anew
+	}
 	return b.Boot.Execute(ctx, f, args...)
+}
+
+// said is the value of a flag; "" if there is none of the name.
+func said(f *flag.FlagSet, name string) string {
+	if x := f.Lookup(name); x != nil {
+		return x.Value.String()
+	}
+	return ""
 }
