@@ -107,6 +107,9 @@ func Services(dir string) string { return filepath.Join(dir, nameServices) }
 // Space is the file that names a VPC's network namespace, while there is one.
 func (m *Manager) Space(vpc string) string { return m.path(nameVPC(vpc)) }
 
+// owner is what names the installation in chains of others.
+func (m *Manager) owner() string { return firewall.TableOpened + "-" + m.host.Tag }
+
 func (m *Manager) path(space string) string {
 	if space == "" {
 		return m.root
@@ -242,7 +245,7 @@ func (m *Manager) clear() (any bool, err error) {
 		}
 		err = errors.Join(err, e)
 	}
-	return len(steps) > 0 || guarded, errors.Join(err, m.close(), netns.Discard(m.dir))
+	return len(steps) > 0 || guarded, errors.Join(err, nft.Dismiss(m.root, m.owner()), m.close(), netns.Discard(m.dir))
 }
 
 func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
@@ -271,12 +274,13 @@ func (m *Manager) reconcile(vpcs []VPC) (changed []string, err error) {
 	if err != nil {
 		return changed, err
 	}
+	admitted, aerr := nft.Admit(m.root, prefixGateways, m.owner())
 	opened, err := m.open()
-	if err != nil {
-		return append(changed, opened...), err
+	if err = errors.Join(aerr, err); err != nil {
+		return slices.Concat(changed, admitted, opened), err
 	}
 	more, err := m.level(seen, vpcs, true)
-	return slices.Concat(changed, opened, more), err
+	return slices.Concat(changed, admitted, opened, more), err
 }
 
 // observe looks at the host and at VPCs. Other VPCs are left as remembered.
