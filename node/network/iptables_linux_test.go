@@ -8,8 +8,11 @@ import (
 	"neargate/internal/netns"
 )
 
-// asDocker are the rules with which Docker drops what it does not know.
-const asDocker = `
+// TestIptables looks at what tasks reach where rules by iptables forward nothing: those of
+// Docker, with its chain for others, and those of a firewall.
+func TestIptables(t *testing.T) {
+	for chain, rules := range map[string]string{
+		"DOCKER-USER": `
 table ip filter {
 	chain DOCKER-USER {
 		return
@@ -23,10 +26,25 @@ table ip6 filter {
 	chain DOCKER-USER {
 		return
 	}
-}`
+}`,
+		"FORWARD": `
+table ip filter {
+	chain FORWARD {
+		type filter hook forward priority filter; policy drop;
+		return
+	}
+}
+table ip6 filter {
+	chain FORWARD {
+		type filter hook forward priority filter; policy accept;
+	}
+}`,
+	} {
+		t.Run(chain, func(t *testing.T) { forwardsNothing(t, chain, rules) })
+	}
+}
 
-// TestDocker looks at what tasks reach where Docker forwards nothing but for its own.
-func TestDocker(t *testing.T) {
+func forwardsNothing(t *testing.T, chain, rules string) {
 	w := newWorld(t)
 	nft := func(input string, args ...string) string {
 		t.Helper()
@@ -34,15 +52,13 @@ func TestDocker(t *testing.T) {
 		cmd.Stdin = strings.NewReader(input)
 		var out strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := netns.Do(w.host, cmd.Start); err != nil {
-			t.Fatal(err)
-		}
+		w.must(netns.Do(w.host, cmd.Start))
 		if err := cmd.Wait(); err != nil {
 			t.Fatalf("%v: %s", err, out.String())
 		}
 		return out.String()
 	}
-	nft(asDocker, "-f", "-")
+	nft(rules, "-f", "-")
 	before := nft("", "list", "ruleset")
 	m, v := w.manager(false), twoSubnets("1", 10)
 	w.reconcile(m, v)
@@ -50,14 +66,14 @@ func TestDocker(t *testing.T) {
 	a, _, _ := w.tasks(m, v)
 	w.serve(w.internet, "internet", 80)
 	w.expect(a, "tcp", "203.0.113.9:80", "internet 192.0.2.1")
-	rules, _, _ := strings.Cut(nft("", "list", "chain", "ip", "filter", "DOCKER-USER"), "return")
-	if strings.Count(rules, "accept") != 2 {
-		t.Errorf("not two rules before the others: %s", rules)
+	first, _, _ := strings.Cut(nft("", "list", "chain", "ip", "filter", chain), "return")
+	if strings.Count(first, " accept ") != 2 {
+		t.Errorf("not two rules before the others: %s", first)
 	}
 
-	// Docker sets up its rules anew.
-	nft("", "flush", "chain", "ip", "filter", "DOCKER-USER")
-	nft("", "add", "rule", "ip", "filter", "DOCKER-USER", "return")
+	// The firewall sets up its rules anew.
+	nft("", "flush", "chain", "ip", "filter", chain)
+	nft("", "add", "rule", "ip", "filter", chain, "return")
 	w.expect(a, "tcp", "203.0.113.9:80", "")
 	if changed := w.reconcile(m, v); len(changed) != 1 {
 		t.Errorf("changed %q", changed)
@@ -65,6 +81,6 @@ func TestDocker(t *testing.T) {
 	w.expect(a, "tcp", "203.0.113.9:80", "internet 192.0.2.1")
 	w.must(m.Remove())
 	if after := nft("", "list", "ruleset"); after != before {
-		t.Errorf("Docker's rules were\n%s\nand are\n%s", before, after)
+		t.Errorf("the rules were\n%s\nand are\n%s", before, after)
 	}
 }
