@@ -60,11 +60,8 @@ type Permission struct {
 	Version   string `json:",omitempty"` // of the profile; "" for all
 }
 
-// Path names a profile in ARNs, before its version.
-const Path = "/signing-profiles/"
-
-// jobPath names a job in ARNs.
-const jobPath = "/signing-jobs/"
+// What names a profile, before its version, and a job in ARNs.
+const profilePath, jobPath = "/signing-profiles/", "/signing-jobs/"
 
 // ARN is the profile's Amazon Resource Name.
 func (p *Profile) ARN() string { return ARN(p.Account, p.Region, p.Name) }
@@ -73,12 +70,12 @@ func (p *Profile) ARN() string { return ARN(p.Account, p.Region, p.Name) }
 func (p *Profile) VersionARN() string { return p.ARN() + "/" + p.Version }
 
 // ARN prints the ARN of a profile.
-func ARN(account, region, name string) string { return arn.New("signer", region, account, Path+name) }
+func ARN(account, region, name string) string { return arn.New("signer", region, account, profilePath+name) }
 
 // ParseProfile reads the ARN of a profile or of its version; ok is false for any other
 // text.
 func ParseProfile(text string) (account, region, name, version string, ok bool) {
-	rest, a, ok := under(text, Path)
+	rest, a, ok := under(text, profilePath)
 	if !ok {
 		return "", "", "", "", false
 	}
