@@ -56,7 +56,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			wait(ctx, again)
 			continue
 		}
-		for e, err := range w.Store.Watch(ctx, rev, store.Prefix(repositories.SigningsToDo)) {
+		for e, err := range w.Store.Watch(ctx, rev, store.Prefix(repositories.SigningsInProgress)) {
 			if err != nil || e.Val != nil {
 				break
 			}
@@ -84,7 +84,7 @@ func (w *Worker) Sign(ctx context.Context) (rev store.Rev, err error) {
 			if after == "" {
 				rev = tx.Rev()
 			}
-			page, err = store.Collect(repositories.Signings.ByPage(tx, repositories.SigningsToDo, nil, after, batch))
+			page, err = store.Collect(repositories.Signings.ByPage(tx, repositories.SigningsInProgress, nil, after, batch))
 			return err
 		})
 		if failed != nil || len(page) == 0 {
@@ -93,7 +93,7 @@ func (w *Worker) Sign(ctx context.Context) (rev store.Rev, err error) {
 		for i := range page {
 			err = errors.Join(err, w.sign(ctx, &page[i]))
 		}
-		after = repositories.Signings.IndexKey(repositories.SigningsToDo, &page[len(page)-1])
+		after = repositories.Signings.IndexKey(repositories.SigningsInProgress, &page[len(page)-1])
 	}
 }
 

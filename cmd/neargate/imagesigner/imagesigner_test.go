@@ -318,7 +318,7 @@ func TestInterrupted(t *testing.T) {
 		t.Helper()
 		var all []image.Signing
 		w.must(w.Store.View(w.ctx, func(tx store.Tx) (err error) {
-			all, err = store.Collect(repositories.Signings.ByPage(tx, repositories.SigningsToDo, nil, "", 1))
+			all, err = store.Collect(repositories.Signings.ByPage(tx, repositories.SigningsInProgress, nil, "", 1))
 			return err
 		}))
 		return &all[0]

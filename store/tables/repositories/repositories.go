@@ -27,8 +27,8 @@ const (
 	LayersByDigest = "ecr/layer@digest"
 	// ReplicasByStatus: status.
 	ReplicasByStatus = "ecr/replica@status"
-	// SigningsToDo: those in progress, in no order.
-	SigningsToDo = "ecr/signing@todo"
+	// SigningsInProgress: in the order of their keys.
+	SigningsInProgress = "ecr/signing@progress"
 )
 
 // Images keeps images by account, region, repository, digest.
@@ -117,7 +117,7 @@ var Signings = store.Table[image.Signing]{
 		return []string{s.Account, s.Region, s.Repository, s.Digest, s.Profile}
 	},
 	Indexes: []store.Index[image.Signing]{
-		{Name: SigningsToDo, Keys: func(s *image.Signing) [][]string {
+		{Name: SigningsInProgress, Keys: func(s *image.Signing) [][]string {
 			if s.Status != image.InProgress {
 				return nil
 			}
