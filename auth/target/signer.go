@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"strings"
 
+	"neargate/arn"
 	"neargate/auth/policy"
 	"neargate/auth/target/tagged"
-	"neargate/resource/signing"
 )
 
 // signerRules are those of AWS Signer. A profile's permissions are its policy, which
@@ -43,10 +43,10 @@ var signerRules = rules{
 
 // signingProfile is the ARN of the profile that a request names.
 func (in Input) signingProfile() string {
-	return signing.ARN(cmp.Or(in.text("ProfileOwner"), in.Caller.Account), in.Caller.Region, in.text("ProfileName"))
+	return arn.New("signer", in.Caller.Region, cmp.Or(in.text("ProfileOwner"), in.Caller.Account), "/signing-profiles/"+in.text("ProfileName"))
 }
 
 // signingJob is the ARN of the job that a request names.
 func (in Input) signingJob() string {
-	return signing.JobARN(cmp.Or(in.text("JobOwner"), in.Caller.Account), in.Caller.Region, in.text("JobId"))
+	return arn.New("signer", in.Caller.Region, cmp.Or(in.text("JobOwner"), in.Caller.Account), "/signing-jobs/"+in.text("JobId"))
 }

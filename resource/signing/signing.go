@@ -70,7 +70,9 @@ func (p *Profile) ARN() string { return ARN(p.Account, p.Region, p.Name) }
 func (p *Profile) VersionARN() string { return p.ARN() + "/" + p.Version }
 
 // ARN prints the ARN of a profile.
-func ARN(account, region, name string) string { return arn.New("signer", region, account, profilePath+name) }
+func ARN(account, region, name string) string {
+	return arn.New("signer", region, account, profilePath+name)
+}
 
 // ParseProfile reads the ARN of a profile or of its version; ok is false for any other
 // text.
