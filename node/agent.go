@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/node/task"
 	"neargate/resource/compute"
 	"neargate/resource/compute/taskdef"
@@ -389,7 +390,7 @@ func (a *Agent) Run(ctx context.Context, reports <-chan Report) error {
 	prefix, at, err := a.Start(ctx, time.Now())
 	for err != nil {
 		a.log.Warn("starting", "error", err)
-		if !pause(ctx, retryAfter) {
+		if !pause.For(ctx, retryAfter) {
 			return ctx.Err()
 		}
 		prefix, at, err = a.Start(ctx, time.Now())
@@ -444,7 +445,7 @@ func (a *Agent) follow(ctx context.Context, prefix string, at store.Rev, events 
 		}
 		keys, now, err := a.list(ctx)
 		if err != nil {
-			pause(ctx, retryAfter)
+			pause.For(ctx, retryAfter)
 			continue
 		}
 		at = now
@@ -452,17 +453,5 @@ func (a *Agent) follow(ctx context.Context, prefix string, at store.Rev, events 
 		case relisted <- keys:
 		case <-ctx.Done():
 		}
-	}
-}
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

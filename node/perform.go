@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/node/container"
 	"neargate/node/image"
 	"neargate/node/logdriver"
@@ -328,6 +329,6 @@ func (h *Host) signal(l *lane, j *Job, name string, kill bool) {
 		img, _ := h.image(l, &j.Task, name)
 		sig = container.StopSignal(img.Config.StopSignal)
 	}
-	for h.Sandbox.Signal(l.ctx, j.Task.ID, name, sig) != nil && kill && pause(l.ctx, retryAfter) {
+	for h.Sandbox.Signal(l.ctx, j.Task.ID, name, sig) != nil && kill && pause.For(l.ctx, retryAfter) {
 	}
 }

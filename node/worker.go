@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/node/container"
 	"neargate/node/envfile"
 	"neargate/node/image"
@@ -159,7 +160,7 @@ func (h *Host) unplug(l *lane, j Job) {
 			break
 		}
 		h.Log.Warn("removing a task", "task", j.Task.ID, "error", err)
-		if !pause(h.ctx, min(time.Second<<failures, time.Minute)) {
+		if !pause.For(h.ctx, min(time.Second<<failures, time.Minute)) {
 			return
 		}
 	}
@@ -288,7 +289,7 @@ func (h *Host) follow(l *lane, j Job, name string) {
 func (h *Host) watchHealth(ctx context.Context, j Job, name string, check *taskdef.HealthCheck) {
 	health := newHealth(check)
 	begin := startOf(j, name)
-	for pause(ctx, health.interval) {
+	for pause.For(ctx, health.interval) {
 		attempt, cancel := context.WithTimeout(ctx, health.timeout)
 		code, err := h.Sandbox.Exec(attempt, j.Task.ID, name, container.HealthCommand(check))
 		cancel()

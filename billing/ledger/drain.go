@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/resource/billing"
 	"neargate/store"
 	"neargate/store/tables/usages"
@@ -25,7 +26,7 @@ func (l *Ledger) Run(ctx context.Context, st store.Store, log *slog.Logger) erro
 		rev, err := l.Drain(ctx, st)
 		if err != nil && ctx.Err() == nil {
 			log.Error("usage could not be written to the ledger; it is kept and tried again", "error", err)
-			wait(ctx, again)
+			pause.For(ctx, again)
 			continue
 		}
 		for e, err := range st.Watch(ctx, rev, store.Prefix(usages.Pending.Name)) {
@@ -33,18 +34,9 @@ func (l *Ledger) Run(ctx context.Context, st store.Store, log *slog.Logger) erro
 				break
 			}
 		}
-		wait(ctx, gather)
+		pause.For(ctx, gather)
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 // Drain moves the records that wait in the store into the ledger, and returns the

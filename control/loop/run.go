@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/store"
 )
 
@@ -69,7 +70,7 @@ func (e *engine[K, S, A]) follow(ctx context.Context) error {
 		e.mu.Lock()
 		delay := e.q.delay(failures)
 		e.mu.Unlock()
-		if !sleep(ctx, delay) {
+		if !pause.For(ctx, delay) {
 			return ctx.Err()
 		}
 	}
@@ -202,16 +203,5 @@ func (e *engine[K, S, A]) pass(ctx context.Context, key K) {
 	}
 	if e.env.Observe != nil {
 		e.env.Observe(p)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"neargate/arn"
 	"neargate/auth"
 	awssigner "neargate/aws/signer"
+	"neargate/internal/pause"
 	"neargate/resource/image"
 	"neargate/resource/image/notary"
 	"neargate/resource/signing"
@@ -43,19 +44,21 @@ type Worker struct {
 const (
 	// batch is how many signings are read at a time.
 	batch = 100
-	// again is how long to wait after a failure.
-	again = 5 * time.Second
+	// again is how long to wait after a failure, atMost after many.
+	again, atMost = 5 * time.Second, 5 * time.Minute
 )
 
 // Run signs images as they are pushed, until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for delay := again; ctx.Err() == nil; {
 		rev, err := w.Sign(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.Log.Error("images could not be signed; it is tried again", "error", err)
-			wait(ctx, again)
+			pause.For(ctx, delay)
+			delay = min(2*delay, atMost)
 			continue
 		}
+		delay = again
 		for e, err := range w.Store.Watch(ctx, rev, store.Prefix(repositories.SigningsInProgress)) {
 			if err != nil || e.Val != nil {
 				break
@@ -63,15 +66,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 // Sign does, once each, the signings there are at the revision that it returns. One that
