@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -77,7 +76,7 @@ func fullChild(dir string) error {
 		if err != nil {
 			return err
 		}
-		time.Sleep(300 * time.Millisecond) // the database writes what it has each tenth of a second
+		s.server.etcd.Backend().ForceCommit()
 		err = s.View(ctx, func(tx store.Tx) error {
 			v, err := tx.Get("k7")
 			if err == nil && len(v.Bytes()) != len(value)-i {
