@@ -11,7 +11,7 @@ import (
 // Where rules by iptables say what is forwarded. Docker, which drops whatever is not its
 // containers', asks a chain of its own for rules of others first, and leaves that alone.
 // Source: iptables(8); Docker documentation, "Docker with iptables".
-const iptables, chainForward, chainDocker = "filter", "FORWARD", "DOCKER-USER"
+const tableFilter, chainForward, chainDocker = "filter", "FORWARD", "DOCKER-USER"
 
 // families are those that iptables filters.
 var families = [...]nftables.TableFamily{nftables.TableFamilyIPv4, nftables.TableFamilyIPv6}
@@ -22,7 +22,7 @@ var families = [...]nftables.TableFamily{nftables.TableFamilyIPv4, nftables.Tabl
 // xtables are not seen.
 func Admit(path, prefix, owner string) (changed []string, err error) {
 	for _, family := range families {
-		err = errors.Join(err, Table{path, iptables, family}.owned(owner, func(c *nftables.Conn, at *nftables.Chain, own []*nftables.Rule) error {
+		err = errors.Join(err, Table{path, tableFilter, family}.owned(owner, func(c *nftables.Conn, at *nftables.Chain, own []*nftables.Rule) error {
 			keys := [...]expr.MetaKey{expr.MetaKeyIIFNAME, expr.MetaKeyOIFNAME}
 			here := 0
 			for _, r := range own {
@@ -56,7 +56,7 @@ func Admit(path, prefix, owner string) (changed []string, err error) {
 // Dismiss takes back what Admit did in the name of owner.
 func Dismiss(path, owner string) (err error) {
 	for _, family := range families {
-		err = errors.Join(err, Table{path, iptables, family}.owned(owner, func(c *nftables.Conn, _ *nftables.Chain, own []*nftables.Rule) error {
+		err = errors.Join(err, Table{path, tableFilter, family}.owned(owner, func(c *nftables.Conn, _ *nftables.Chain, own []*nftables.Rule) error {
 			return remove(c, own)
 		}))
 	}
