@@ -241,8 +241,8 @@ func (r *reader) readSubnets() error {
 	return nil
 }
 
-// routes are those of a table; those for IPv6 only where the VPC has it. Where a prefix list has the destination of
-// another route, that one is the later.
+// routes are those of a table; those for IPv6 only where the VPC has it. Where a prefix
+// list has the destination of another route, that one is the later.
 func (r *reader) routes(t *record.RouteTable) ([]network.Route, error) {
 	var listed, single []network.Route
 	if t == nil {
@@ -342,12 +342,19 @@ const mostUses = 32
 // keepUses keeps what the interfaces of tasks use, and have used lately: the next task
 // is likely to do so.
 func (r *reader) keepUses() error {
-	var all []network.Use
-	for _, i := range r.want.Interfaces {
-		all = append(all, network.Use{Subnet: i.Subnet, Groups: i.Groups})
+	keep := func(u network.Use) bool {
+		known := slices.ContainsFunc(r.want.Kept, func(x network.Use) bool { return order(x, u) == 0 })
+		if !known {
+			r.want.Kept = append(r.want.Kept, u)
+		}
+		return !known
 	}
+	for _, i := range r.want.Interfaces {
+		keep(network.Use{Subnet: i.Subnet, Groups: i.Groups})
+	}
+	spare := mostUses
 	for _, u := range r.had {
-		usable := slices.ContainsFunc(r.want.Subnets, func(s network.Subnet) bool { return s.ID == u.Subnet })
+		usable := spare > 0 && slices.ContainsFunc(r.want.Subnets, func(s network.Subnet) bool { return s.ID == u.Subnet })
 		for _, id := range u.Groups {
 			_, ok, err := tables.SecurityGroups.Find(r.tx, r.account, r.region, id)
 			if err != nil {
@@ -355,17 +362,16 @@ func (r *reader) keepUses() error {
 			}
 			usable = usable && ok
 		}
-		if usable && len(all) < len(r.want.Interfaces)+mostUses {
-			all = append(all, u)
+		if usable && keep(u) {
+			spare--
 		}
 	}
-	slices.SortFunc(all, func(a, b network.Use) int {
-		return cmp.Or(cmp.Compare(a.Subnet, b.Subnet), slices.Compare(a.Groups, b.Groups))
-	})
-	r.want.Kept = slices.CompactFunc(all, func(a, b network.Use) bool {
-		return a.Subnet == b.Subnet && slices.Equal(a.Groups, b.Groups)
-	})
+	slices.SortFunc(r.want.Kept, order)
 	return nil
+}
+
+func order(a, b network.Use) int {
+	return cmp.Or(cmp.Compare(a.Subnet, b.Subnet), slices.Compare(a.Groups, b.Groups))
 }
 
 // readGroups finds the security groups that interfaces here carry, or may, with their

@@ -390,7 +390,8 @@ func (k *Keeper) Run(ctx context.Context, after store.Rev) error {
 	go k.follow(ctx, after, events)
 	wake := time.NewTimer(auditEvery)
 	defer wake.Stop()
-	auditAt := time.Now().Add(auditEvery)
+	regular := time.Now().Add(auditEvery)
+	due := regular
 	dirty := map[string]bool{}
 	for ctx.Err() == nil {
 		select {
@@ -401,11 +402,17 @@ func (k *Keeper) Run(ctx context.Context, after store.Rev) error {
 		case <-wake.C:
 		}
 		now := time.Now()
-		if dirty[everything] {
-			auditAt = now
+		all := dirty[everything] || !now.Before(due)
+		if all {
+			regular = now.Add(auditEvery)
 		}
-		auditAt = k.step(ctx, dirty, now, auditAt)
-		wake.Reset(max(time.Until(auditAt), 0))
+		if k.step(ctx, dirty, all) {
+			due = k.next(regular)
+		} else {
+			regular = now.Add(retryAfter)
+			due = regular
+		}
+		wake.Reset(max(time.Until(due), 0))
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -423,33 +430,35 @@ func (k *Keeper) Run(ctx context.Context, after store.Rev) error {
 // everything marks all VPCs in a set of dirty ones.
 const everything = ""
 
-// step levels what is dirty, or everything when it is time, and returns when
-// everything has its next turn.
-func (k *Keeper) step(ctx context.Context, dirty map[string]bool, now, auditAt time.Time) time.Time {
+// step levels what is dirty, or everything, and reports whether it could; else it is still
+// dirty.
+func (k *Keeper) step(ctx context.Context, dirty map[string]bool, all bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !now.Before(auditAt) {
+	if all {
 		if err := k.audit(ctx); err != nil && ctx.Err() == nil {
 			k.cfg.Log.Error("levelling the network", "error", err)
-			return now.Add(retryAfter)
+			return false
 		}
 		clear(dirty)
-		return k.next(now.Add(auditEvery))
+		return true
 	}
 	for id := range dirty {
 		if _, ok := k.vpcs[id]; ok {
 			if err := k.refresh(ctx, id); err != nil && ctx.Err() == nil {
 				k.cfg.Log.Warn("levelling a VPC", "vpc", id, "error", err)
-				return now.Add(retryAfter)
+				return false
 			}
 		}
 	}
 	clear(dirty)
-	return k.next(auditAt)
+	return true
 }
 
 // next is when an audit is due, at the latest at a time: when a VPC has lingered.
 func (k *Keeper) next(at time.Time) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, v := range k.vpcs {
 		if end := v.emptyAt.Add(linger); !v.emptyAt.IsZero() && end.Before(at) {
 			at = end
