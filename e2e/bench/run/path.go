@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,13 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"neargate/e2e/images"
+	"neargate/internal/netns"
 )
-
-// figures are what is measured of a way, and how much of it at a time.
-var figures = []struct {
-	kind, unit string
-	n          int
-}{{"round-trip", "µs", 500}, {"connections", "/s", 100}, {"throughput", "MB/s", 64}}
 
 // way leads from one program to another.
 type way struct {
@@ -39,12 +35,12 @@ type way struct {
 // paths measures ways between two tasks beside those between processes on a veth pair and
 // on a bridge, and between two sandboxes of the runtime on a veth pair, in turns, and
 // prints medians and their ratios to the veth pair's.
-func (b *bench) paths(ctx context.Context, bin, runtime, dir string, n int) error {
+func (b *bench) paths(ctx context.Context, bin, runtime, dir string, n int) (err error) {
 	w, err := newWires(bin, dir)
 	if err != nil {
 		return err
 	}
-	defer w.clear()
+	defer func() { err = errors.Join(err, w.clear()) }()
 	ways, err := w.ways(ctx, runtime)
 	if err != nil {
 		return err
@@ -54,7 +50,10 @@ func (b *bench) paths(ctx context.Context, bin, runtime, dir string, n int) erro
 		return err
 	}
 	ways = append(ways, way{runtime + ", tasks", own})
-	for _, f := range figures {
+	for _, f := range [...]struct {
+		kind, unit string
+		n          int // how much of it at a time
+	}{{"round-trip", "µs", 500}, {"connections", "/s", 100}, {"throughput", "MB/s", 64}} {
 		all := make([][]float64, len(ways))
 		for range n {
 			for i, w := range ways {
@@ -135,7 +134,7 @@ func (b *bench) open(ctx context.Context) error {
 	return err
 }
 
-// address is the interface of a task, which has to be reached before it counts.
+// address is the interface of a task, with its addresses.
 func (b *bench) address(ctx context.Context, task string) (*ec2types.NetworkInterface, error) {
 	out, err := b.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: []string{task}})
 	if err != nil {
@@ -157,7 +156,7 @@ func (b *bench) address(ctx context.Context, task string) (*ec2types.NetworkInte
 // wires are ways without neargate.
 type wires struct {
 	guest, runsc, dir string
-	undo              []func()
+	undo              []func() error
 }
 
 func newWires(bin, dir string) (*wires, error) {
@@ -165,7 +164,7 @@ func newWires(bin, dir string) (*wires, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := images.Program(e2e, "./guest", goarch)
+	program, err := images.Program(e2e, "./guest", goruntime.GOARCH)
 	if err != nil {
 		return nil, err
 	}
@@ -177,10 +176,11 @@ func newWires(bin, dir string) (*wires, error) {
 }
 
 // clear undoes everything, the last first.
-func (w *wires) clear() {
+func (w *wires) clear() (err error) {
 	for _, undo := range slices.Backward(w.undo) {
-		undo()
+		err = errors.Join(err, undo())
 	}
+	return err
 }
 
 // ways are a veth pair and a bridge between processes, and a veth pair between sandboxes
@@ -215,18 +215,19 @@ func (w *wires) ways(ctx context.Context, runtime string) ([]way, error) {
 // processes measures from the first namespace to a process that answers in the second.
 func (w *wires) processes(ctx context.Context, spaces [2]string, to string) func(context.Context, string, int) (float64, error) {
 	server := exec.CommandContext(ctx, w.guest, "answer", to)
-	if err := startIn(spaces[1], server); err != nil {
+	if err := netns.Do(spaces[1], server.Start); err != nil {
 		return func(context.Context, string, int) (float64, error) { return 0, err }
 	}
-	w.undo = append(w.undo, func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
+	w.undo = append(w.undo, func() error {
+		err := server.Process.Kill()
+		_ = server.Wait() // which says that it was killed
+		return err
 	})
 	return func(ctx context.Context, kind string, n int) (float64, error) {
 		var out bytes.Buffer
 		cmd := exec.CommandContext(ctx, w.guest, "measure", kind, to, strconv.Itoa(n))
 		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := startIn(spaces[0], cmd); err != nil {
+		if err := netns.Do(spaces[0], cmd.Start); err != nil {
 			return 0, err
 		}
 		if err := cmd.Wait(); err != nil {
@@ -273,7 +274,10 @@ func (w *wires) sandboxes(ctx context.Context, spaces [2]string, to string) (fun
 		if err := os.WriteFile(filepath.Join(dir, "config.json"), spec, 0o600); err != nil {
 			return nil, err
 		}
-		w.undo = append(w.undo, func() { _, _ = runsc(context.WithoutCancel(ctx), "delete", "--force", id) })
+		w.undo = append(w.undo, func() error {
+			_, err := runsc(context.WithoutCancel(ctx), "delete", "--force", id)
+			return err
+		})
 		if _, err := runsc(ctx, "run", "--detach", "--bundle", dir, id); err != nil {
 			return nil, err
 		}

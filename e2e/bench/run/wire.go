@@ -4,23 +4,16 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"neargate/internal/netns"
+	"neargate/node/network/kern"
 )
 
 // mtu is that of interfaces in a VPC.
 const mtu = 9001
-
-const goarch = runtime.GOARCH
-
-// startIn starts a command in a network namespace.
-func startIn(space string, cmd *exec.Cmd) error { return netns.Do(space, cmd.Start) }
 
 // spaces makes network namespaces.
 func (w *wires) spaces(names ...string) (paths []string, err error) {
@@ -29,7 +22,7 @@ func (w *wires) spaces(names ...string) (paths []string, err error) {
 		if err := netns.Prepare(dir); err != nil {
 			return nil, err
 		}
-		w.undo = append(w.undo, func() { _ = netns.Discard(dir) })
+		w.undo = append(w.undo, func() error { return netns.Discard(dir) })
 	}
 	for _, name := range names {
 		path := filepath.Join(dir, name)
@@ -60,7 +53,7 @@ func (w *wires) bridge(near, far string) (pair [2]string, err error) {
 	if err != nil {
 		return pair, err
 	}
-	err = in(paths[2], func(k *netlink.Handle) error {
+	err = kern.Inside(paths[2], func(k *netlink.Handle) error {
 		return k.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0", Flags: net.FlagUp, MTU: mtu, TxQLen: -1}})
 	})
 	if err != nil {
@@ -70,16 +63,12 @@ func (w *wires) bridge(near, far string) (pair [2]string, err error) {
 		if err := cable(paths[2], port, paths[i]); err != nil {
 			return pair, err
 		}
-		err := in(paths[2], func(k *netlink.Handle) error {
-			l, err := k.LinkByName(port)
-			if err != nil {
-				return err
-			}
-			b, err := k.LinkByName("br0")
-			if err != nil {
-				return err
-			}
-			return errors.Join(k.LinkSetMaster(l, b), k.LinkSetUp(l))
+		err := kern.Inside(paths[2], func(k *netlink.Handle) error {
+			return kern.WithLink(k, "br0", func(bridge netlink.Link) error {
+				return kern.WithLink(k, port, func(l netlink.Link) error {
+					return errors.Join(k.LinkSetMaster(l, bridge), k.LinkSetUp(l))
+				})
+			})
 		})
 		if err != nil {
 			return pair, err
@@ -101,7 +90,7 @@ func cable(space, device, far string) error {
 		return err
 	}
 	defer f.Close()
-	return in(space, func(k *netlink.Handle) error {
+	return kern.Inside(space, func(k *netlink.Handle) error {
 		return k.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: device, MTU: mtu, TxQLen: -1},
 			PeerName: "eth0", PeerNamespace: netlink.NsFd(int(f.Fd())), PeerMTU: mtu})
 	})
@@ -113,33 +102,12 @@ func address(space, prefix string) error {
 	if err != nil {
 		return err
 	}
-	return in(space, func(k *netlink.Handle) error {
-		for _, device := range []string{"lo", "eth0"} {
-			l, err := k.LinkByName(device)
-			if err != nil {
-				return err
-			}
-			if device == "eth0" {
-				if err := k.AddrAdd(l, a); err != nil {
-					return err
-				}
-			}
-			if err := k.LinkSetUp(l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// in does something with a socket in a namespace.
-func in(space string, fn func(*netlink.Handle) error) error {
-	return netns.Do(space, func() error {
-		k, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		defer k.Close()
-		return fn(k)
+	return kern.Inside(space, func(k *netlink.Handle) error {
+		return errors.Join(
+			kern.WithLink(k, "lo", k.LinkSetUp),
+			kern.WithLink(k, "eth0", func(l netlink.Link) error {
+				return errors.Join(k.AddrAdd(l, a), k.LinkSetUp(l))
+			}),
+		)
 	})
 }
