@@ -127,7 +127,7 @@ func (b *bench) starts(ctx context.Context, bin, runtime, dir string, n, beside 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, raw.clear()) }()
+	defer func() { err = errors.Join(err, unpin(raw.state)) }()
 	if _, err := b.task(ctx); err != nil { // pulls the image
 		return err
 	}

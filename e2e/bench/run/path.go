@@ -239,7 +239,9 @@ func (w *wires) processes(ctx context.Context, spaces [2]string, to string) func
 
 // sandboxes measures from a sandbox of gVisor in the first namespace to one in the second.
 func (w *wires) sandboxes(ctx context.Context, spaces [2]string, to string) (func(context.Context, string, int) (float64, error), error) {
-	flags := []string{"--root", filepath.Join(w.dir, "state"), "--platform", "systrap", "--host-settings", "ignore"}
+	state := filepath.Join(w.dir, "state")
+	w.undo = append(w.undo, func() error { return unpin(state) })
+	flags := []string{"--root", state, "--platform", "systrap", "--host-settings", "ignore"}
 	runsc := func(ctx context.Context, args ...string) ([]byte, error) {
 		cmd := exec.CommandContext(ctx, w.runsc, append(flags[:len(flags):len(flags)], args...)...)
 		out, err := os.CreateTemp(w.dir, "out") // not a pipe, which a sandbox that goes on would hold open

@@ -22,9 +22,9 @@ type raw struct {
 	n       int
 }
 
-// clear unmounts what runsc leaves in its directory.
-func (r *raw) clear() error {
-	err := unix.Unmount(filepath.Join(r.state, "null-netns"), unix.MNT_DETACH)
+// unpin unmounts what runsc leaves in its directory.
+func unpin(state string) error {
+	err := unix.Unmount(filepath.Join(state, "null-netns"), unix.MNT_DETACH)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) { // runc leaves none
 		return nil
 	}
