@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Task to task through a VPC beside a veth pair and a bridge, in turns: round trips,
 # connections a second and bytes, with groups of 1, 100 and 10,000 members; what an
-# interface costs beside 1, 25 and 250 others, and in a namespace that is there; what a change to a group of 10,000
-# costs; what it takes to make, to look after and to remove 500 interfaces in 20 VPCs.
+# interface costs beside 1, 25 and 250 others, and in a namespace that is there; what a
+# change to a group of 10,000 costs; what it takes to make, to look after and to remove 500
+# interfaces in 20 VPCs.
 # Needs root: everything runs in network namespaces of its own.
 #
 #   bench/network.sh [TURNS]    by default 20

@@ -108,12 +108,12 @@ func (t refusalTable) of(e *sigv4.Error) *shape.Error {
 // refusals are the answers of each protocol to requests that are not properly
 // signed. EC2 tells less than the others.
 var refusals = map[shape.Protocol]refusalTable{
-	shape.JSON10: jsonRefusals,
-	shape.JSON11: jsonRefusals,
-	shape.Query:  queryRefusals,
-	shape.EC2:    ec2Refusals,
-	shape.XML:    queryRefusals,
-	shape.REST:   restRefusals,
+	shape.JSON10:   jsonRefusals,
+	shape.JSON11:   jsonRefusals,
+	shape.Query:    queryRefusals,
+	shape.EC2:      ec2Refusals,
+	shape.XML:      queryRefusals,
+	shape.RestJSON: restRefusals,
 }
 
 var jsonRefusals = refusalTable{

@@ -119,7 +119,7 @@ type storeOutput struct {
 // TestRestJSONPlaces: members that are the whole body, headers, the status and what else
 // is in the query.
 func TestRestJSONPlaces(t *testing.T) {
-	places := shape.Service{ID: "places", SigningName: "places", Endpoint: "places", Protocol: shape.REST, Operations: []shape.Operation{
+	places := shape.Service{ID: "places", SigningName: "places", Endpoint: "places", Protocol: shape.RestJSON, Operations: []shape.Operation{
 		shape.Op("Store", func(_ context.Context, in *storeInput) (*storeOutput, error) {
 			out := &storeOutput{Where: in.Name, Text: new(fmt.Sprint(*in.Kind, " ", in.Others, " ", string(in.Data)))}
 			if in.Data == nil {

@@ -109,7 +109,7 @@ func newService(described shape.Service, plans *shape.Plans, limits []Limit) *se
 		s.protocol = ec2Query{}
 	case shape.XML:
 		s.protocol = restXML{paths{rest.NewRouter(described.Operations)}}
-	case shape.REST:
+	case shape.RestJSON:
 		s.protocol = restJSON{paths{rest.NewRouter(described.Operations)}}
 	default:
 		panic(fmt.Sprintf("wire: %s speaks %q", described.ID, described.Protocol))

@@ -40,7 +40,7 @@ func Describe(api API) shape.Service {
 		SigningName: "signer",
 		Endpoint:    "signer",
 		Version:     "2017-08-25",
-		Protocol:    shape.REST,
+		Protocol:    shape.RestJSON,
 		Operations: []shape.Operation{
 			shape.Op("AddProfilePermission", api.AddProfilePermission).At("POST", "/signing-profiles/{profileName}/permissions", 200),
 			shape.Void("CancelSigningProfile", api.CancelSigningProfile).At("DELETE", "/signing-profiles/{profileName}", 200),

@@ -42,7 +42,7 @@ var protocols = []struct{ trait, constant string }{
 	{smithy.Query, "Query"},
 	{smithy.EC2Query, "EC2"},
 	{smithy.RestXML, "XML"},
-	{smithy.RestJSON, "REST"},
+	{smithy.RestJSON, "RestJSON"},
 }
 
 // newService collects the types, operations and errors that the operations

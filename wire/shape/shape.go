@@ -39,12 +39,12 @@ type Protocol string
 
 // The protocols spoken by the services of this module.
 const (
-	JSON10 Protocol = "awsJson1_0"
-	JSON11 Protocol = "awsJson1_1"
-	Query  Protocol = "awsQuery"
-	EC2    Protocol = "ec2Query"
-	XML    Protocol = "restXml"
-	REST   Protocol = "restJson1"
+	JSON10   Protocol = "awsJson1_0"
+	JSON11   Protocol = "awsJson1_1"
+	Query    Protocol = "awsQuery"
+	EC2      Protocol = "ec2Query"
+	XML      Protocol = "restXml"
+	RestJSON Protocol = "restJson1"
 )
 
 // Service is one AWS API as the front door serves it.
