@@ -5,6 +5,8 @@ package ecs
 import (
 	"encoding/json"
 	"time"
+
+	"neargate/wire/shape"
 )
 
 // AcceleratorCountRequest is the AWS shape com.amazonaws.ecs#AcceleratorCountRequest.
@@ -1919,6 +1921,9 @@ type Task struct {
 	TaskArn                 *string                `aws:"taskArn"`
 	TaskDefinitionArn       *string                `aws:"taskDefinitionArn"`
 	Version                 *int64                 `aws:"version"`
+
+	// Form keeps its form, for which nothing of it may change any more.
+	Form *shape.Form
 }
 
 // TaskDefinition is the AWS shape com.amazonaws.ecs#TaskDefinition.

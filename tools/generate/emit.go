@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/format"
 	"maps"
@@ -97,13 +98,14 @@ func (s *service) typesFile() (string, error) {
 	}
 	body := b.String()
 	var imports []string
-	for _, i := range []struct{ used, path string }{
-		{"json.RawMessage ", "encoding/json"},
-		{"iter.Seq2[", "iter"},
-		{"time.Time ", "time"},
+	for _, i := range []struct{ used, gap, path string }{
+		{"json.RawMessage ", "", "encoding/json"},
+		{"iter.Seq2[", "", "iter"},
+		{"time.Time ", "", "time"},
+		{"shape.Form\n", "\n", "neargate/wire/shape"},
 	} {
 		if strings.Contains(body, i.used) {
-			imports = append(imports, strconv.Quote(i.path))
+			imports = append(imports, i.gap+strconv.Quote(i.path))
 		}
 	}
 	var clause string
@@ -152,6 +154,12 @@ func (s *service) writeType(b *bytes.Buffer, t structType) error {
 		}
 		fields[upper(name)] = true
 		fmt.Fprintf(b, "%s %s %s\n", upper(name), typ, literal)
+	}
+	if shape.Traits.Has(smithy.Form) {
+		if fields["Form"] {
+			return errors.New("a member Form beside the form it has in answers")
+		}
+		fmt.Fprintf(b, "\n// Form keeps its form, for which nothing of it may change any more.\nForm *shape.Form\n")
 	}
 	fmt.Fprintf(b, "}\n\n")
 	return nil

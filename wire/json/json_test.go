@@ -42,6 +42,29 @@ type choice struct {
 
 var samplePlan = shape.NewPlans().Of(reflect.TypeFor[sample]())
 
+type kept struct {
+	Name *string `aws:"name"`
+	Kids []kept  `aws:"kids"`
+	Form *shape.Form
+}
+
+// TestAppendKept writes structures that keep their form: the first time as without, and
+// then the same again.
+func TestAppendKept(t *testing.T) {
+	plan := shape.NewPlans().Of(reflect.TypeFor[kept]())
+	kid := kept{Name: new("b"), Form: new(shape.Form)}
+	v := &kept{Name: new("a"), Kids: []kept{kid, {Name: new("c")}, kid}}
+	const want = `{"kids":[{"name":"b"},{"name":"c"},{"name":"b"}],"name":"a"}`
+	for range 2 {
+		if got := string(Append([]byte("x"), plan, v)); got != "x"+want {
+			t.Errorf("%s", got)
+		}
+	}
+	if got := string(kid.Form.JSON()); got != `{"name":"b"}` {
+		t.Errorf("kept %s", got)
+	}
+}
+
 func TestRead(t *testing.T) {
 	at := time.UnixMilli(1789551555929).UTC()
 	tests := map[string]sample{

@@ -67,6 +67,19 @@ func appendFields(b []byte, fields []shape.Field) []byte {
 }
 
 func appendStructure(b []byte, p *shape.Plan, r shape.Ref) []byte {
+	form := p.Form(r)
+	if form == nil {
+		return appendMembers(b, p, r)
+	}
+	made := form.JSON()
+	if made == nil {
+		made = appendMembers(nil, p, r)
+		form.KeepJSON(made)
+	}
+	return append(b, made...)
+}
+
+func appendMembers(b []byte, p *shape.Plan, r shape.Ref) []byte {
 	b = append(b, '{')
 	comma := false
 	for _, m := range p.Sorted {

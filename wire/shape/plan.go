@@ -48,6 +48,7 @@ type Plan struct {
 	Stream  *Member   // the stream of events, which is none of the members; nil for none
 	byName  map[string]*Member
 	byForm  map[string]*Member
+	form    uintptr // where its Form is, which is never first; 0: it has none
 }
 
 // Member is one member of a structure.
@@ -123,6 +124,11 @@ func (p *Plans) Of(t reflect.Type) *Plan {
 	p.plans[t] = plan // before the members, which may be of the same type
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Type == reflect.TypeFor[*Form]() {
+			if plan.form = f.Offset; plan.form == 0 {
+				panic(fmt.Sprintf("shape: the Form of %v comes first", t))
+			}
+		}
 		if !f.IsExported() || f.Tag.Get("aws") == "" {
 			continue
 		}

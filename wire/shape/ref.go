@@ -28,6 +28,9 @@ func (p *Plan) Ref(v any) Ref {
 // In returns the place of the member's value in the structure at r, and whether it is there.
 func (m *Member) In(r Ref) (Ref, bool) { return m.present(unsafe.Add(r.at, m.offset)) }
 
+// form reads a pointer to a Form at an offset.
+func (r Ref) form(offset uintptr) *Form { return *(**Form)(unsafe.Add(r.at, offset)) }
+
 // present follows the pointer to a value, if it has one.
 func (v *Value) present(at unsafe.Pointer) (Ref, bool) {
 	switch v.header {

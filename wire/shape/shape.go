@@ -21,6 +21,9 @@
 // A union is a structure of which exactly one member is present. The options
 // sensitive and ts of a list or map hold for its elements.
 //
+// A field Form of type *[Form], which has no tag, is in structures that are shown much
+// more often than they change.
+//
 // A stream of events is an iterator, iter.Seq2[*UNION, error], in an output: each
 // event has one member; an error, an AWS error of the model or any other, ends it.
 // It is iterated while the answer is sent, with the context of the operation.

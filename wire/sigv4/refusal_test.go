@@ -109,21 +109,6 @@ func TestKeyFailures(t *testing.T) {
 	}
 }
 
-func TestSigningKeysAreBounded(t *testing.T) {
-	s := newSigningKeys(10)
-	first := keyName{"id", "secret", "20150830", "us-east-1", "ecs"}
-	want := string(derive(first))
-	for i := range 1000 {
-		s.get(keyName{"id", "secret", "20150830", string(rune('a' + i)), "ecs"})
-		if string(s.get(first).bytes) != want {
-			t.Fatal("wrong key")
-		}
-	}
-	if n := len(s.young) + len(s.old); n > 20 {
-		t.Fatalf("%d keys kept", n)
-	}
-}
-
 // TestDateHeader signs with a Date header alone, as some hand-written clients
 // do.
 func TestDateHeader(t *testing.T) {

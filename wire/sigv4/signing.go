@@ -5,16 +5,9 @@ import (
 	"crypto/sha256"
 	"hash"
 	"sync"
-)
 
-// signingKeys derives signing keys and remembers the latest. It holds at most
-// twice max keys: when the young generation is full it becomes the old one, and
-// a key still in use is promoted back.
-type signingKeys struct {
-	mu         sync.RWMutex
-	max        int
-	young, old map[keyName]*signingKey
-}
+	"neargate/internal/recent"
+)
 
 // signingKey is a derived key, with MACs that have been made for it.
 type signingKey struct {
@@ -39,28 +32,9 @@ func (k *signingKey) mac(data []byte) (sum [sha256.Size]byte) {
 // be stale, and the key id, so that two keys never share one.
 type keyName struct{ id, secret, date, region, service string }
 
-func newSigningKeys(max int) *signingKeys {
-	return &signingKeys{max: max, young: map[keyName]*signingKey{}}
-}
-
-func (s *signingKeys) get(n keyName) *signingKey {
-	s.mu.RLock()
-	k, ok := s.young[n]
-	s.mu.RUnlock()
-	if ok {
-		return k
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k, ok = s.old[n]
-	if !ok {
-		k = &signingKey{bytes: derive(n)}
-	}
-	if len(s.young) >= s.max {
-		s.old, s.young = s.young, map[keyName]*signingKey{}
-	}
-	s.young[n] = k
-	return k
+// newSigningKeys derives signing keys and remembers the latest.
+func newSigningKeys(max int) *recent.Cache[keyName, *signingKey] {
+	return recent.New(max, func(n keyName) *signingKey { return &signingKey{bytes: derive(n)} })
 }
 
 func derive(n keyName) []byte {

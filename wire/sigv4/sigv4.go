@@ -16,6 +16,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"neargate/internal/recent"
 )
 
 // Keys looks up the secret of an access key. The session token is empty for
@@ -93,7 +95,7 @@ const (
 type Verifier struct {
 	keys    Keys
 	now     func() time.Time
-	signing *signingKeys
+	signing *recent.Cache[keyName, *signingKey]
 	scratch sync.Pool // *[]byte, for canonical requests
 }
 

@@ -73,7 +73,7 @@ func (v *Verifier) prove(ctx context.Context, r *http.Request, c *Claim, payload
 	if key.Secret == "" {
 		return Key{}, nil, &Error{UnknownKey, msgUnknownKey}
 	}
-	signing := v.signing.get(keyName{c.AccessKeyID, key.Secret, c.date, c.Region, c.Service})
+	signing := v.signing.Get(keyName{c.AccessKeyID, key.Secret, c.date, c.Region, c.Service})
 	if !v.matches(r, c, payload, signing, variant{}) &&
 		!slices.ContainsFunc(variants(r, c), func(f variant) bool { return v.matches(r, c, payload, signing, f) }) {
 		return Key{}, nil, &Error{Mismatch, msgMismatch}

@@ -46,7 +46,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput)
 			case err != nil:
 				return err
 			case t != nil:
-				out.Tasks = append(out.Tasks, view.Task(t, detail))
+				out.Tasks = append(out.Tasks, s.shown.Show(t, detail))
 			default:
 				out.Failures = append(out.Failures, missing(absent(tenant, &cluster, id)))
 			}

@@ -7,18 +7,20 @@ import (
 	"neargate/aws/ecs"
 	"neargate/resource/compute"
 	"neargate/service/ecs/internal/call"
+	"neargate/service/ecs/internal/view"
 )
 
 // Service answers the task operations.
 type Service struct {
 	call.Env
 	launches *launches
+	shown    *view.Tasks
 }
 
 // New makes the service. Tasks on AWS Fargate are launched no faster than rate
 // in each account and region, on-demand and Spot apart.
 func New(e call.Env, rate Rate) *Service {
-	return &Service{Env: e, launches: &launches{rate: rate}}
+	return &Service{Env: e, launches: &launches{rate: rate}, shown: view.NewTasks()}
 }
 
 // tokenLife is how long RunTask remembers a client token.

@@ -48,13 +48,17 @@ const (
 
 	// URIName is a label's name in the path where it is not the member's.
 	URIName = "x.botocore#uriName"
+
+	// Form is set by an overlay on structures that may keep the form they have in answers.
+	Form = "neargate#form"
 )
 
 // Kept lists the traits that survive pruning.
 var Kept = []string{
 	APIService, SigV4, JSON10, JSON11, Query, EC2Query, RestJSON, RestXML, QueryError, EC2QueryName,
-	HTTP, HTTPHeader, HTTPLabel, HTTPPayload, HTTPQuery, HTTPQueryParams, HTTPResponseCode, URIName, EnumValue, ErrorTrait, HTTPError, IdempotencyToken, Length, Pattern, Range,
-	Required, Sensitive, Streaming, TimestampFormat, XMLFlattened, XMLName, XMLNamespace,
+	HTTP, HTTPHeader, HTTPLabel, HTTPPayload, HTTPQuery, HTTPQueryParams, HTTPResponseCode, URIName,
+	EnumValue, ErrorTrait, HTTPError, IdempotencyToken, Length, Pattern, Range,
+	Required, Sensitive, Streaming, TimestampFormat, XMLFlattened, XMLName, XMLNamespace, Form,
 }
 
 // Unit is the shape of an operation without input or output.
