@@ -65,7 +65,7 @@ const grace = 5 * time.Second
 
 // garbage is how much may gather before it is collected, beside what is in use, while
 // there is much to do.
-const garbage = 64 << 20
+const garbage = 128 << 20
 
 // daemon is a running installation.
 type daemon struct {

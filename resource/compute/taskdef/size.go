@@ -24,19 +24,20 @@ const maxSize = 1 << 30
 // makes a whole number.
 func parseSize(s string, form *regexp.Regexp) (int, bool) {
 	s = strings.TrimSpace(s)
-	if m := form.FindStringSubmatch(s); m != nil {
-		f, err := strconv.ParseFloat(m[1], 64)
-		n := f * 1024
-		if err != nil || n < 1 || n > maxSize || n != float64(int(n)) {
-			return 0, false
-		}
-		return int(n), true
+	if strings.Trim(s, "0123456789") == "" {
+		n, err := strconv.Atoi(s)
+		return n, err == nil && n > 0 && n <= maxSize
 	}
-	if s == "" || strings.Trim(s, "0123456789") != "" {
+	m := form.FindStringSubmatch(s)
+	if m == nil {
 		return 0, false
 	}
-	n, err := strconv.Atoi(s)
-	return n, err == nil && n > 0 && n <= maxSize
+	f, err := strconv.ParseFloat(m[1], 64)
+	n := f * 1024
+	if err != nil || n < 1 || n > maxSize || n != float64(int(n)) {
+		return 0, false
+	}
+	return int(n), true
 }
 
 // size is a row of Fargate's table: the memory sizes, in MiB, that go with a

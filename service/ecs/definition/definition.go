@@ -8,7 +8,6 @@ package definition
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"neargate/auth"
@@ -68,13 +67,6 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 	if err := prepare(&d); err != nil {
 		return nil, err
 	}
-	b, err := json.Marshal(&d)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxDefinition {
-		return nil, ecs.ClientException(fmt.Sprintf("Actual length: '%d'. Max allowed length is '%d' bytes.", len(b), maxDefinition))
-	}
 	d.Tags = tags
 	d.Status = compute.Active
 	d.RegisteredAt = h.now()
@@ -92,7 +84,10 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 		if err := tables.Families.Put(tx, &f); err != nil {
 			return err
 		}
-		return tables.TaskDefinitions.Put(tx, &d)
+		if err := tables.TaskDefinitions.Put(tx, &d); err != nil {
+			return err
+		}
+		return bounded(tx, d)
 	})
 	if err != nil {
 		return nil, err
@@ -102,6 +97,21 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 		out.Tags = tag.Show(tags)
 	}
 	return out, nil
+}
+
+// bounded refuses a definition that was put and that is too long without what ECS adds to
+// it. As it was put it is longer, so that most need not be written out again.
+func bounded(tx store.Tx, d taskdef.Definition) error {
+	v, err := tx.Get(store.Key(tables.TaskDefinitions.Name, tables.TaskDefinitions.Key(&d)...))
+	if err != nil || len(v.Bytes()) <= maxDefinition {
+		return err
+	}
+	d.Tags, d.Status, d.RegisteredAt, d.RegisteredBy, d.Revision = nil, "", time.Time{}, "", 0
+	b, err := json.Marshal(&d)
+	if err == nil && len(b) > maxDefinition {
+		err = refuse("Actual length: '%d'. Max allowed length is '%d' bytes.", len(b), maxDefinition)
+	}
+	return err
 }
 
 var registerTaskDefinitionHas = check.Required[ecs.RegisterTaskDefinitionInput]()

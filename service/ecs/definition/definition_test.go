@@ -290,6 +290,38 @@ func TestRegisterRefuses(t *testing.T) {
 	}
 }
 
+// TestLongest registers definitions around the longest there may be, to which what ECS
+// adds, tags among it, does not count.
+func TestLongest(t *testing.T) {
+	h := newHandler(t)
+	register := func(n int) error {
+		_, err := h.RegisterTaskDefinition(ctx, fargate(app(func(c *ecs.ContainerDefinition) { c.Command = []string{strings.Repeat("x", n)} }), func(i *ecs.RegisterTaskDefinitionInput) {
+			i.Tags = []ecs.Tag{{Key: new("k"), Value: new(strings.Repeat("v", 200))}}
+		}))
+		return err
+	}
+	const text = "ClientException: Actual length: '%d'. Max allowed length is '65536' bytes."
+	longest := 0
+	for n := 60_000; longest == 0; {
+		switch err := register(n); {
+		case err == nil:
+			n += 100
+		default:
+			var length int
+			if _, e := fmt.Sscanf(err.Error(), text, &length); e != nil {
+				t.Fatal(err)
+			}
+			longest = n - (length - 65536)
+		}
+	}
+	if err := register(longest); err != nil {
+		t.Errorf("the longest: %v", err)
+	}
+	if err := register(longest + 1); err == nil || err.Error() != fmt.Sprintf(text, 65537) {
+		t.Errorf("one more: %v", err)
+	}
+}
+
 func TestRevisionsLifeCycle(t *testing.T) {
 	h := newHandler(t)
 	for range 3 {
