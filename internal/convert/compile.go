@@ -18,12 +18,13 @@ type pairKey struct{ dst, src reflect.Type }
 // step is known, which is what lets recursive types refer to themselves.
 type compiler struct {
 	steps map[pairKey]*step
+	share bool // results may point into their source
 }
 
-func newCompiler() *compiler { return &compiler{steps: map[pairKey]*step{}} }
+func newCompiler(share bool) *compiler { return &compiler{map[pairKey]*step{}, share} }
 
 func (c *compiler) pair(dst, src reflect.Type) (step, error) {
-	if dst == src && isPlain(dst) {
+	if dst == src && (c.share || isPlain(dst)) {
 		return assign(dst), nil
 	}
 	key := pairKey{dst, src}
@@ -68,6 +69,9 @@ func (c *compiler) build(dst, src reflect.Type) (step, error) {
 }
 
 func (c *compiler) pointers(dst, src reflect.Type) (step, error) {
+	if c.share && isSame(dst.Elem(), src.Elem()) {
+		return func(d, s unsafe.Pointer) error { *(*unsafe.Pointer)(d) = *(*unsafe.Pointer)(s); return nil }, nil
+	}
 	inner, err := c.pair(dst.Elem(), src.Elem())
 	if err != nil {
 		return nil, err
@@ -109,6 +113,19 @@ func (c *compiler) toPointer(dst, src reflect.Type, keep bool) (step, error) {
 		zero = func(unsafe.Pointer) bool { return false }
 	case src.Kind() == reflect.String:
 		zero = func(s unsafe.Pointer) bool { return *(*string)(s) == "" }
+	case isInt(src.Kind()) && src.Size() == 8:
+		zero = func(s unsafe.Pointer) bool { return *(*int64)(s) == 0 }
+	case src == reflect.TypeFor[time.Time]():
+		zero = func(s unsafe.Pointer) bool { return (*time.Time)(s).IsZero() }
+	}
+	if c.share && isSame(dst.Elem(), src) {
+		return func(d, s unsafe.Pointer) error {
+			if zero(s) {
+				s = nil
+			}
+			*(*unsafe.Pointer)(d) = s
+			return nil
+		}, nil
 	}
 	return func(d, s unsafe.Pointer) error {
 		if zero(s) {
@@ -127,6 +144,9 @@ func pointTo(t reflect.Type, d unsafe.Pointer) unsafe.Pointer {
 }
 
 func (c *compiler) slices(dst, src reflect.Type) (step, error) {
+	if c.share && isSame(dst.Elem(), src.Elem()) {
+		return func(d, s unsafe.Pointer) error { *(*[]struct{})(d) = *(*[]struct{})(s); return nil }, nil
+	}
 	inner, err := c.pair(dst.Elem(), src.Elem())
 	if err != nil {
 		return nil, err
@@ -134,19 +154,19 @@ func (c *compiler) slices(dst, src reflect.Type) (step, error) {
 	plain := dst.Elem() == src.Elem() && isPlain(dst.Elem())
 	to, from := dst.Elem().Size(), src.Elem().Size()
 	return func(d, s unsafe.Pointer) error {
-		list := at(src, s)
-		if list.IsNil() {
-			at(dst, d).SetZero()
+		list := *(*[]struct{})(s)
+		if list == nil {
+			*(*[]struct{})(d) = nil
 			return nil
 		}
-		n := list.Len()
+		n := len(list)
 		out := reflect.MakeSlice(dst, n, n)
-		at(dst, d).Set(out)
+		p, q := out.UnsafePointer(), unsafe.Pointer(unsafe.SliceData(list))
+		*(*[]struct{})(d) = unsafe.Slice((*struct{})(p), n)
 		if plain {
-			reflect.Copy(out, list)
+			reflect.Copy(out, at(src, s))
 			return nil
 		}
-		p, q := out.UnsafePointer(), list.UnsafePointer()
 		for i := range uintptr(n) {
 			if err := inner(unsafe.Add(p, i*to), unsafe.Add(q, i*from)); err != nil {
 				return err
@@ -292,6 +312,12 @@ func isPlain(t reflect.Type) bool {
 	return k == reflect.String || k >= reflect.Bool && k <= reflect.Complex128 || t == reflect.TypeFor[time.Time]()
 }
 
+// isSame reports whether values of two types are the same in memory, whatever the names.
+func isSame(a, b reflect.Type) bool {
+	k := a.Kind()
+	return a == b || k == b.Kind() && (k == reflect.String || k >= reflect.Bool && k <= reflect.Complex128)
+}
+
 // isOpaque reports whether t is a struct whose content only its own package
 // knows (time.Time, netip.Addr): it is assigned as a whole.
 func isOpaque(t reflect.Type) bool {
@@ -318,6 +344,12 @@ func assign(t reflect.Type) step {
 	case t == reflect.TypeFor[time.Time]():
 		return func(d, s unsafe.Pointer) error { *(*time.Time)(d) = *(*time.Time)(s); return nil }
 	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map:
+		return func(d, s unsafe.Pointer) error { *(*unsafe.Pointer)(d) = *(*unsafe.Pointer)(s); return nil }
+	case reflect.Slice:
+		return func(d, s unsafe.Pointer) error { *(*[]struct{})(d) = *(*[]struct{})(s); return nil }
+	}
 	return func(d, s unsafe.Pointer) error { at(t, d).Set(at(t, s)); return nil }
 }
 
@@ -337,7 +369,7 @@ func setAny(dst, src reflect.Value) error {
 		return nil
 	}
 	held := src.Elem()
-	s, err := newCompiler().pair(held.Type(), held.Type())
+	s, err := newCompiler(false).pair(held.Type(), held.Type())
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@
 // A record field tagged convert:"keep" becomes a non-nil pointer even when it is
 // zero; one tagged convert:"-" is skipped and, to [Missing], accounted for.
 //
-// Results never share memory with their source.
+// What [Copy] and [To] return never shares memory with their source.
 package convert
 
 import (
@@ -37,7 +37,7 @@ func Copy(dst, src any) error {
 	if !s.IsValid() || s.Kind() == reflect.Pointer {
 		return fmt.Errorf("convert: source %T is nil", src)
 	}
-	step, err := newCompiler().pair(d.Type().Elem(), s.Type())
+	step, err := newCompiler(false).pair(d.Type().Elem(), s.Type())
 	if err != nil {
 		return err
 	}
@@ -57,10 +57,11 @@ func To[T any](src any) T {
 }
 
 // Func returns a function that does what [To] does, with the field pairs worked
-// out once. It panics when the types do not convert, so that a package-level
+// out once, and that leaves where it is what is the same in memory: what it returns
+// points into its source, of which nothing may be assigned to afterwards. Func panics when the types do not convert, so that a package-level
 // variable made by it proves at start that they do.
 func Func[Dst, Src any]() func(*Src) Dst {
-	step, err := newCompiler().pair(reflect.TypeFor[Dst](), reflect.TypeFor[Src]())
+	step, err := newCompiler(true).pair(reflect.TypeFor[Dst](), reflect.TypeFor[Src]())
 	if err != nil {
 		panic(err)
 	}

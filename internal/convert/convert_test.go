@@ -111,8 +111,24 @@ func TestRoundTripKeepsRecord(t *testing.T) {
 
 func TestFuncAgreesWithTo(t *testing.T) {
 	src := sampleTask()
-	if got, want := Func[wireTask, task]()(&src), To[wireTask](src); !reflect.DeepEqual(got, want) {
+	wire := Func[wireTask, task]()(&src)
+	if want := To[wireTask](src); !reflect.DeepEqual(wire, want) {
+		t.Errorf("got %+v\nwant %+v", wire, want)
+	}
+	if got, want := Func[task, wireTask]()(&wire), To[task](wire); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if !reflect.DeepEqual(src, sampleTask()) {
+		t.Errorf("source changed: %+v", src)
+	}
+}
+
+func TestFuncLeavesWhatIsTheSame(t *testing.T) {
+	src := sampleTask()
+	got := Func[wireTask, task]()(&src)
+	c, from := &got.Containers[0], &src.Containers[0]
+	if got.TaskArn != &src.TaskARN || *got.Status != "RUNNING" || c.Name != &from.Name || c.Essential != from.Essential || &c.Command[0] != &from.Command[0] {
+		t.Errorf("%+v does not point into its source", got)
 	}
 }
 

@@ -27,7 +27,7 @@ func (m *missing) walk(path string, dst, src reflect.Type) {
 	}
 	m.seen[pairKey{dst, src}] = true
 	if dst.Kind() != reflect.Struct || src.Kind() != reflect.Struct || isOpaque(dst) || isOpaque(src) {
-		if _, err := newCompiler().pair(dst, src); err != nil {
+		if _, err := newCompiler(false).pair(dst, src); err != nil {
 			m.paths = append(m.paths, path)
 			delete(m.seen, pairKey{dst, src})
 		}
