@@ -226,7 +226,22 @@ func (s *server) load(c call) (n int64, took, cpu time.Duration) {
 	if err != nil {
 		panic(fmt.Errorf("%s: %w", s.name, err)) // which stops the servers, as log.Fatal would not
 	}
-	return n, time.Since(start), cpuTime(s.pid) - before
+	took, cpu = time.Since(start), cpuTime(s.pid)-before
+	s.settle()
+	return n, took, cpu
+}
+
+// settle waits until the server has done with what it was sent and nobody waits for: a
+// slow one would take the processor from the next.
+func (s *server) settle() {
+	const look, calm = 100 * time.Millisecond, 20 * time.Millisecond
+	for range int(10 * time.Second / look) {
+		before := cpuTime(s.pid)
+		time.Sleep(look)
+		if cpuTime(s.pid)-before <= calm {
+			return
+		}
+	}
 }
 
 func (s *server) address() string { return strings.TrimPrefix(s.url, "http://") }
