@@ -58,8 +58,9 @@ func To[T any](src any) T {
 
 // Func returns a function that does what [To] does, with the field pairs worked
 // out once, and that leaves where it is what is the same in memory: what it returns
-// points into its source, of which nothing may be assigned to afterwards. Func panics when the types do not convert, so that a package-level
-// variable made by it proves at start that they do.
+// points into its source, of which nothing may be assigned to afterwards. Func panics
+// when the types do not convert, so that a package-level variable made by it proves at
+// start that they do.
 func Func[Dst, Src any]() func(*Src) Dst {
 	step, err := newCompiler(true).pair(reflect.TypeFor[Dst](), reflect.TypeFor[Src]())
 	if err != nil {

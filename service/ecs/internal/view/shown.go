@@ -8,7 +8,7 @@ import (
 )
 
 // maxShown is how many tasks are remembered as they are shown; while they change, up to
-// as many again. Each takes some 5 KB, with its record.
+// as many again. One of two containers takes 8 KB, with its record.
 const maxShown = 1024
 
 // version is a record of a task, which never changes, with what is shown of it.
