@@ -39,6 +39,7 @@ type Host struct {
 	FreeBytes uint64             // at the data directory
 	NFTables  error              // why nftables cannot be used; nil if it can
 	Network   error              // why network namespaces cannot be connected; nil if they can
+	Drops     string             // a firewall that may drop what tasks send; empty for none
 	Listen    error              // why the front door cannot listen; nil if it can or does
 	Address   string             // of the front door
 	LookPath  func(string) error // whether a program is installed
@@ -64,7 +65,7 @@ const (
 func Examine(h Host) []Finding {
 	checks := []func(Host) Finding{kernel, memory, disk, port, client}
 	if h.Runtime != fake {
-		checks = []func(Host) Finding{user, kernel, cgroups, overlay, namespaces, veth, nftables, internet, binaries}
+		checks = []func(Host) Finding{user, kernel, cgroups, overlay, namespaces, veth, nftables, firewall, internet, binaries}
 		if h.Runtime != runc {
 			checks = append(checks, ptrace)
 		}
@@ -221,6 +222,21 @@ func nftables(h Host) Finding {
 		return Finding{"nftables", Fail, "not usable: " + h.NFTables.Error(), "security groups need it: modprobe nf_tables, and run as root"}
 	}
 	return Finding{"nftables", OK, "available", ""}
+}
+
+// firewalld names the firewall of that name, and its table.
+const firewalld = "firewalld"
+
+func firewall(h Host) Finding {
+	switch h.Drops {
+	case "":
+		return Finding{"firewall", OK, "forwards what tasks send", ""}
+	case firewalld:
+		return Finding{"firewall", Warn, "firewalld may drop what tasks send, and image pulls with it",
+			"firewall-cmd --permanent --zone=trusted --add-interface=ng-+ && firewall-cmd --reload"}
+	}
+	return Finding{"firewall", Warn, "nftables' " + h.Drops + " may drop what tasks send, and image pulls with it",
+		`have it accept what comes from and goes to the devices "ng-*"`}
 }
 
 func ptrace(h Host) Finding {

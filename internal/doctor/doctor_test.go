@@ -3,9 +3,15 @@ package doctor
 import (
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	nft "github.com/google/nftables"
+
+	"neargate/internal/netns"
 )
 
 func healthy() Host {
@@ -76,6 +82,8 @@ func TestEachLackIsNamedWithItsRemedy(t *testing.T) {
 		{"overlayfs", set("proc/filesystems", "nodev\tproc\n\text4\n"), Fail},
 		{"namespaces", drop("proc/self/ns/net"), Fail},
 		{"nftables", func(h *Host) { h.NFTables = errors.New("operation not permitted") }, Fail},
+		{"firewall", func(h *Host) { h.Drops = firewalld }, Warn},
+		{"firewall", func(h *Host) { h.Drops = "chain forward of table mine" }, Warn},
 		{"gvisor", set("proc/sys/kernel/yama/ptrace_scope", "3\n"), Fail},
 		{"gvisor", drop("proc/sys/kernel/seccomp/actions_avail"), Fail},
 		{"memory", set("proc/meminfo", "MemAvailable: 1000 kB\n"), Warn},
@@ -155,6 +163,56 @@ func TestRuntimes(t *testing.T) {
 	h.Runtime = "runc"
 	if !Write(&out, Examine(h)) {
 		t.Error("runc needs nothing of gVisor's")
+	}
+}
+
+// TestDrops looks for firewalls in a network namespace.
+func TestDrops(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: makes a network namespace")
+	}
+	dir := t.TempDir()
+	if err := netns.Prepare(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := netns.Discard(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	const forward = "type filter hook forward priority filter;"
+	for name, tt := range map[string]struct{ rules, want string }{
+		"none":      {"table inet mine { chain in { type filter hook input priority filter; policy drop; } }", ""},
+		"accepts":   {"table inet mine { chain forward { " + forward + " policy accept; } }", ""},
+		"drops":     {"table inet mine { chain forward { " + forward + " policy drop; } }", "chain forward of table mine"},
+		"lets pass": {`table inet mine { chain forward { ` + forward + ` policy drop; iifname "ng-*" accept; oifname "ng-*" accept; } }`, ""},
+		"iptables":  {"table ip filter { chain FORWARD { " + forward + " policy drop; } }", ""},
+		"firewalld": {"table inet firewalld { chain filter_FORWARD { " + forward + " policy accept; reject with icmpx admin-prohibited; } }", firewalld},
+		"trusted": {`table inet firewalld { chain filter_FORWARD { ` + forward + ` policy accept; jump zones; reject with icmpx admin-prohibited; }
+			chain zones { iifname "ng-*" accept; } }`, ""},
+	} {
+		path := filepath.Join(dir, "ns")
+		if err := netns.Create(path); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("nft", "-f", "-")
+		cmd.Stdin = strings.NewReader(strings.NewReplacer("{", "{\n", "}", "\n}\n", ";", ";\n").Replace(tt.rules))
+		if err := netns.Do(path, cmd.Start); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		err := netns.Do(path, func() error {
+			got, err := drops(&nft.Conn{})
+			if got != tt.want {
+				t.Errorf("%s: %q, want %q", name, got, tt.want)
+			}
+			return err
+		})
+		if err := errors.Join(err, netns.Remove(path)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

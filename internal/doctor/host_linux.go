@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"unsafe"
 
+	nft "github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +28,7 @@ func Here(dataDir, address, kind string, serving bool) Host {
 	h.FreeBytes = freeBytes(dataDir)
 	if kind != fake {
 		h.NFTables, h.Network = probeNFTables(), probeNetwork()
+		h.Drops, _ = drops(&nft.Conn{}) // only a warning: not for those who cannot look, or while rules change
 	}
 	if !serving {
 		l, err := net.Listen("tcp", address)
@@ -120,4 +124,59 @@ func probeNFTables() error {
 		}
 	}
 	return nil
+}
+
+// gateways begins the names of the devices by which VPCs are connected to the host.
+const gateways = "ng-"
+
+// drops names a firewall that forwards by rules of its own and says nothing of VPCs'
+// devices; empty for none. Those by iptables are not meant: what they drop, neargate lets
+// pass. Source: nft(8).
+func drops(c *nft.Conn) (name string, err error) {
+	chains, err := c.ListChains()
+	if err != nil {
+		return "", err
+	}
+	for _, chain := range chains {
+		t := chain.Table
+		forwards := chain.Hooknum != nil && *chain.Hooknum == *nft.ChainHookForward
+		byIptables := t.Name == "filter" && (t.Family == nft.TableFamilyIPv4 || t.Family == nft.TableFamilyIPv6)
+		drops := t.Name == firewalld || chain.Policy != nil && *chain.Policy == nft.ChainPolicyDrop
+		if !forwards || byIptables || !drops {
+			continue
+		}
+		known, err := speaks(c, chains, t)
+		if err != nil {
+			return "", err
+		}
+		switch {
+		case known:
+		case t.Name == firewalld:
+			return firewalld, nil
+		default:
+			name = "chain " + chain.Name + " of table " + t.Name
+		}
+	}
+	return name, nil
+}
+
+// speaks reports whether a rule of a table names VPCs' devices.
+func speaks(c *nft.Conn, chains []*nft.Chain, t *nft.Table) (bool, error) {
+	for _, chain := range chains {
+		if chain.Table.Name != t.Name || chain.Table.Family != t.Family {
+			continue
+		}
+		rules, err := c.GetRules(t, chain)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range rules {
+			for _, e := range r.Exprs {
+				if cmp, ok := e.(*expr.Cmp); ok && bytes.HasPrefix(cmp.Data, []byte(gateways)) {
+					return true, nil
+				}
+			}
+		}
+	}
+	return false, nil
 }
