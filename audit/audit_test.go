@@ -22,6 +22,7 @@ import (
 	"neargate/store/mem"
 	"neargate/store/tables"
 	"neargate/wire"
+	"neargate/wire/shape"
 )
 
 const account = "123456789012"
@@ -229,6 +230,13 @@ func TestPrints(t *testing.T) {
 		if got, ok := new(printer).append(nil, reflect.ValueOf(v)); ok || got != nil {
 			t.Errorf("%T: %s", v, got)
 		}
+	}
+	type shown struct {
+		Name *string `aws:"name"`
+		Form *shape.Form
+	}
+	if got, _ := new(printer).append(nil, reflect.ValueOf(shown{new("a"), new(shape.Form)})); string(got) != `{"name":"a"}` {
+		t.Errorf("with its form: %s", got)
 	}
 	if got, _ := new(printer).append(nil, reflect.ValueOf([]float64{math.NaN(), math.Inf(-1)})); string(got) != `["NaN","-Inf"]` {
 		t.Error(string(got))

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"neargate/resource/trail"
+	"neargate/wire/shape"
 )
 
 // hidden stands for what must not be read in an event.
@@ -67,7 +68,7 @@ func (p *printer) plan(t reflect.Type) *plan {
 	x := &plan{}
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.IsExported() {
+		if !f.IsExported() || f.Type == reflect.TypeFor[*shape.Form]() {
 			continue
 		}
 		name, options, tagged := strings.Cut(f.Tag.Get("json"), ",")
