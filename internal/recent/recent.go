@@ -42,10 +42,3 @@ func (c *Cache[K, V]) Get(k K) V {
 	c.young[k] = v
 	return v
 }
-
-// Len is how many values are remembered.
-func (c *Cache[K, V]) Len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return len(c.young) + len(c.old)
-}

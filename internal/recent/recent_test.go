@@ -18,7 +18,7 @@ func TestGet(t *testing.T) {
 				t.Fatalf("Get(%d) = %q", k, got)
 			}
 		}
-		if n := c.Len(); n > 20 {
+		if n := len(c.young) + len(c.old); n > 20 {
 			t.Fatalf("%d values kept", n)
 		}
 	}
