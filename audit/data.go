@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/resource/objects"
 	"neargate/resource/trail"
 	"neargate/store"
@@ -97,10 +98,7 @@ func (r *Recorder) follow(ctx context.Context) {
 			continue
 		}
 		r.errs.Warn("trails are looked up again", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(retry):
-		}
+		pause.For(ctx, retry)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"neargate/billing/ledger"
 	"neargate/billing/report"
 	"neargate/internal/install"
+	"neargate/internal/pause"
 	"neargate/internal/telemetry"
 	"neargate/resource/billing"
 	"neargate/wire/sigv4"
@@ -148,10 +149,8 @@ func billCommand(ctx context.Context, std stdio, args []string) error {
 		if err := r.Print(std.out, o.Format); err != nil || !o.Watch {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, o.Every) {
 			return nil
-		case <-time.After(o.Every):
 		}
 	}
 }

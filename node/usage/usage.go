@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"neargate/internal/pause"
 )
 
 // Figures is what a task had used at a moment.
@@ -136,12 +138,8 @@ func (s *Sampler) measure(ctx context.Context) (Figures, error) {
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if !pause.For(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }

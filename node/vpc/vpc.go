@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"neargate/internal/pause"
 	"neargate/node/network"
 	"neargate/resource/compute"
 	record "neargate/resource/network"
@@ -541,10 +542,7 @@ func (k *Keeper) follow(ctx context.Context, after store.Rev, events chan<- chan
 		}
 		err := k.cfg.Store.View(ctx, func(tx store.Tx) error { after = tx.Rev(); return nil })
 		if err != nil {
-			select {
-			case <-time.After(retryAfter):
-			case <-ctx.Done():
-			}
+			pause.For(ctx, retryAfter)
 			continue
 		}
 		send(change{all: true})

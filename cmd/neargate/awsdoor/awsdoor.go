@@ -26,6 +26,7 @@ import (
 	"neargate/dataplane/relay"
 	"neargate/internal/muxtls"
 	"neargate/internal/netns"
+	"neargate/internal/pause"
 	"neargate/internal/perhost"
 	"neargate/node/vpc"
 	"neargate/resource/network"
@@ -131,7 +132,7 @@ func (d *Doors) stay(ctx context.Context, a netip.Addr, serve func(context.Conte
 		go func() {
 			defer close(moved)
 			defer leave()
-			for pause(here) && identity(d.cfg.Space) == was {
+			for pause.For(here, retryAfter) && identity(d.cfg.Space) == was {
 			}
 		}()
 		began := time.Now()
@@ -146,7 +147,7 @@ func (d *Doors) stay(ctx context.Context, a netip.Addr, serve func(context.Conte
 			told = ""
 		}
 		d.complain(a, err, &told)
-		pause(ctx)
+		pause.For(ctx, retryAfter)
 	}
 }
 
@@ -178,16 +179,6 @@ func (d *Doors) complain(a netip.Addr, err error, told *string) {
 	}
 	*told = err.Error()
 	d.cfg.Log.Error("tasks do not reach a public endpoint", "address", a, "error", err)
-}
-
-// pause reports whether ctx did not end meanwhile.
-func pause(ctx context.Context) bool {
-	select {
-	case <-time.After(retryAfter):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // Set opens the doors of a VPC's endpoints on this host, and closes those that are

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"neargate/internal/pause"
 )
 
 // gate keeps the number of launches that go on at once near what the processors
@@ -61,9 +63,7 @@ func (g *gate) idle(ctx context.Context, calm, patience time.Duration) (leave fu
 			return g.leave, nil
 		}
 		g.leave()
-		select {
-		case <-time.After(rest):
-		case <-ctx.Done():
+		if !pause.For(ctx, rest) {
 			return nil, ctx.Err()
 		}
 	}
