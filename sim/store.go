@@ -61,6 +61,14 @@ func (t *recordingTx) Put(key string, val []byte) {
 	t.Tx.Put(key, val)
 }
 
+func (t *recordingTx) PutRecord(key string, val []byte, entries, added []string) {
+	t.changed[key] = val
+	for _, e := range added {
+		t.changed[e] = []byte(key)
+	}
+	t.Tx.PutRecord(key, val, entries, added)
+}
+
 func (t *recordingTx) Delete(key string) {
 	t.changed[key] = nil
 	t.Tx.Delete(key)

@@ -70,6 +70,8 @@ type Event struct {
 type Value interface {
 	Bytes() []byte
 	Decoded(decode func([]byte) (any, error)) (any, error)
+	// Remember memoises decoded, which decode would return, unless there is a form.
+	Remember(decoded any, decode func([]byte) (any, error))
 }
 
 // Tx is the view a transaction has. Writes are visible to later reads of the
@@ -88,6 +90,11 @@ type Tx interface {
 	// Put and Delete write. Deleting an absent key is no error.
 	Put(key string, val []byte)
 	Delete(key string)
+	// PutRecord puts val under key, and key under each of added. Entries are all keys
+	// that hold key because of val, those added and those that hold it already: a
+	// durable store may keep them with the record instead of each by itself. Who puts
+	// the record without an entry, or deletes it, deletes the entry too.
+	PutRecord(key string, val []byte, entries, added []string)
 }
 
 // Key joins a table name and segments.

@@ -17,6 +17,10 @@ type Table[T any] struct {
 	Name    string
 	Key     func(*T) []string // the segments of the primary key, tenant first
 	Indexes []Index[T]
+
+	// Flat says that a record has no pointers, slices and maps, and is what its JSON
+	// decodes to: who reads it after Put gets it without decoding.
+	Flat bool
 }
 
 // Index orders the same records by other segments. An index entry holds the
@@ -50,7 +54,11 @@ func (t Table[T]) Find(tx Tx, segments ...string) (r T, ok bool, err error) {
 // Shared is Find without the copy: the record that every reader shares, nil when
 // absent. Nothing of it may be assigned to, not even its own fields.
 func (t Table[T]) Shared(tx Tx, segments ...string) (*T, error) {
-	v, err := tx.Get(Key(t.Name, segments...))
+	return t.at(tx, Key(t.Name, segments...))
+}
+
+func (t Table[T]) at(tx Tx, key string) (*T, error) {
+	v, err := tx.Get(key)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -117,49 +125,68 @@ func (t Table[T]) Put(tx Tx, r *T) error {
 	if err != nil {
 		return fmt.Errorf("store: encode %s: %w", t.Name, err)
 	}
-	key := Key(t.Name, t.Key(r)...)
-	if len(t.Indexes) > 0 {
-		old, ok, err := t.Find(tx, t.Key(r)...)
-		if err != nil {
-			return err
-		}
-		for _, ix := range t.Indexes {
-			var was []string
-			if ok {
-				was = t.entries(ix, &old)
-			}
-			now := t.entries(ix, r)
-			for _, k := range was {
-				if !slices.Contains(now, k) {
-					tx.Delete(k)
-				}
-			}
-			for _, k := range now {
-				if !slices.Contains(was, k) {
-					tx.Put(k, []byte(key))
-				}
-			}
+	key, now := t.keys(r)
+	if err := t.put(tx, key, now, b, r); err != nil || !t.Flat {
+		return err
+	}
+	v, err := tx.Get(key)
+	if err == nil {
+		kept := *r
+		v.Remember(&kept, t.fresh)
+	}
+	return err
+}
+
+// put writes r, as b, under key and keeps its index entries, which are now to be these, in
+// step.
+func (t Table[T]) put(tx Tx, key string, now []string, b []byte, r *T) error {
+	if len(t.Indexes) == 0 {
+		tx.Put(key, b)
+		return nil
+	}
+	old, err := t.at(tx, key)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		tx.PutRecord(key, b, now, now)
+		return nil
+	}
+	if t.sameEntries(old, r) {
+		tx.PutRecord(strings.Clone(key), b, now, nil)
+		return nil
+	}
+	var added []string
+	_, was := t.keys(old)
+	for _, k := range was {
+		if !slices.Contains(now, k) {
+			tx.Delete(k)
 		}
 	}
-	tx.Put(key, b)
+	for _, k := range now {
+		if !slices.Contains(was, k) {
+			added = append(added, strings.Clone(k)) // to be kept without those it was made with
+		}
+	}
+	tx.PutRecord(strings.Clone(key), b, now, added)
 	return nil
 }
 
 // Delete removes the record with the primary key segments and its index
 // entries; removing an absent record is no error.
 func (t Table[T]) Delete(tx Tx, segments ...string) error {
+	key := Key(t.Name, segments...)
 	if len(t.Indexes) > 0 {
-		old, ok, err := t.Find(tx, segments...)
-		if err != nil || !ok {
+		old, err := t.at(tx, key)
+		if err != nil || old == nil {
 			return err
 		}
-		for _, ix := range t.Indexes {
-			for _, k := range t.entries(ix, &old) {
-				tx.Delete(k)
-			}
+		_, entries := t.keys(old)
+		for _, k := range entries {
+			tx.Delete(k)
 		}
 	}
-	tx.Delete(Key(t.Name, segments...))
+	tx.Delete(key)
 	return nil
 }
 
@@ -174,8 +201,8 @@ func (t Table[T]) Decode(val []byte) (T, error) {
 func (t Table[T]) IndexKey(index string, r *T) string {
 	for _, ix := range t.Indexes {
 		if ix.Name == index {
-			if keys := t.entries(ix, r); len(keys) > 0 {
-				return keys[0]
+			if under := ix.Keys(r); len(under) > 0 {
+				return Key(index, slices.Concat(under[0], t.Key(r))...)
 			}
 		}
 	}
@@ -191,13 +218,63 @@ func (t Table[T]) Prefixes() []string {
 	return p
 }
 
-func (t Table[T]) entries(ix Index[T], r *T) []string {
-	var keys []string
-	primary := strings.Join(t.Key(r), Sep)
-	for _, segs := range ix.Keys(r) {
-		keys = append(keys, Prefix(ix.Name, segs...)+primary)
+// sameEntries reports whether two forms of a record are under the same keys of the indexes.
+func (t Table[T]) sameEntries(a, b *T) bool {
+	for _, ix := range t.Indexes {
+		if !slices.EqualFunc(ix.Keys(a), ix.Keys(b), slices.Equal[[]string]) {
+			return false
+		}
 	}
-	return keys
+	return true
+}
+
+// keys are the primary key of r and the keys of its index entries, which have their
+// memory in common.
+func (t Table[T]) keys(r *T) (key string, entries []string) {
+	primary := t.Key(r)
+	tail, size := 0, len(t.Name)
+	for _, s := range primary {
+		tail += len(Sep) + len(s)
+	}
+	size += tail
+	under := make([][][]string, len(t.Indexes))
+	n := 0
+	for i, ix := range t.Indexes {
+		under[i] = ix.Keys(r)
+		n += len(under[i])
+		for _, segments := range under[i] {
+			size += len(ix.Name) + tail
+			for _, s := range segments {
+				size += len(Sep) + len(s)
+			}
+		}
+	}
+	var b strings.Builder
+	b.Grow(size)
+	write := func(name string, segments []string) string {
+		from := b.Len()
+		b.WriteString(name)
+		for _, s := range segments {
+			b.WriteString(Sep)
+			b.WriteString(s)
+		}
+		for _, s := range primary {
+			b.WriteString(Sep)
+			b.WriteString(s)
+		}
+		return b.String()[from:]
+	}
+	key = write(t.Name, nil)
+	if n == 0 {
+		return key, nil
+	}
+	entries = make([]string, 0, n)
+	for i, ix := range t.Indexes {
+		for _, segments := range under[i] {
+			entries = append(entries, write(ix.Name, segments))
+		}
+	}
+	return key, entries
 }
 
 func (t Table[T]) decode(v Value) (r T, err error) {
@@ -209,17 +286,20 @@ func (t Table[T]) decode(v Value) (r T, err error) {
 }
 
 func (t Table[T]) shared(v Value) (*T, error) {
-	p, err := v.Decoded(func(b []byte) (any, error) {
-		r := new(T)
-		if err := json.Unmarshal(b, r); err != nil {
-			return nil, fmt.Errorf("store: decode %s: %w", t.Name, err)
-		}
-		return r, nil
-	})
+	p, err := v.Decoded(t.fresh)
 	if err != nil {
 		return nil, err
 	}
 	return p.(*T), nil
+}
+
+// fresh decodes a record.
+func (t Table[T]) fresh(b []byte) (any, error) {
+	r := new(T)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("store: decode %s: %w", t.Name, err)
+	}
+	return r, nil
 }
 
 // Collect gathers a listing, stopping at its first error.

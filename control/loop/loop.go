@@ -161,6 +161,17 @@ func (g *guardedTx) Put(key string, val []byte) {
 	}
 }
 
+func (g *guardedTx) PutRecord(key string, val []byte, entries, added []string) {
+	for _, k := range added {
+		if !g.allowed(k) {
+			return
+		}
+	}
+	if g.allowed(key) {
+		g.Tx.PutRecord(key, val, entries, added)
+	}
+}
+
 func (g *guardedTx) Delete(key string) {
 	if g.allowed(key) {
 		g.Tx.Delete(key)

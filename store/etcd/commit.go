@@ -48,14 +48,21 @@ func (s *Store) commit(ctx context.Context) bool {
 	if !ok || ctx.Err() != nil {
 		return false
 	}
+	prefix := s.dataKey + s.gen + "/"
+	put, remove := clientv3.OpPut("", ""), clientv3.OpDelete("")
 	ops := make([]clientv3.Op, 0, len(b.Writes)+1)
 	for _, w := range b.Writes {
-		key := s.dataKey + s.gen + "/" + w.Key
-		if w.Item == nil {
-			ops = append(ops, clientv3.OpDelete(key))
-		} else {
-			ops = append(ops, clientv3.OpPut(key, string(w.Item.Bytes())))
+		if w.Item != nil && w.Item.Kept() {
+			continue
 		}
+		op := &put
+		if w.Item == nil {
+			op = &remove
+		} else {
+			put.WithValueBytes(w.Item.Stored())
+		}
+		op.WithKeyBytes(append(append(make([]byte, 0, len(prefix)+len(w.Key)), prefix...), w.Key...))
+		ops = append(ops, *op)
 	}
 	o := s.propose(ctx, s.nextHead(b.Rev, s.gen), &b, ops)
 	switch {

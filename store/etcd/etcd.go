@@ -16,9 +16,9 @@
 // # Keys
 //
 // Under the installation's prefix are "head", the sequence's newest commit;
-// "d/GENERATION/KEY", the records; "generation", the present one unless it is the
-// first; and "restoring", there while a new generation is being filled. Restore
-// switches the generation, in one commit.
+// "d/GENERATION/KEY", the records, each with its index entries; "generation", the
+// present one unless it is the first; and "restoring", there while a new generation is
+// being filled. Restore switches the generation, in one commit.
 package etcd
 
 import (

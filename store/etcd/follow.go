@@ -48,7 +48,7 @@ func (s *Store) readAt(ctx context.Context, revision int64) (c content, err erro
 			return c, err
 		}
 		for _, kv := range r.Kvs {
-			c.items = append(c.items, mvcc.Change{Key: string(kv.Key[len(prefix):]), Item: mvcc.NewItem(kv.Value)})
+			c.items = append(c.items, mvcc.Change{Key: string(kv.Key[len(prefix):]), Item: mvcc.ItemOf(kv.Value)})
 		}
 		if more = r.More; more {
 			from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
@@ -159,7 +159,7 @@ func (s *Store) replay(ctx context.Context, events []*clientv3.Event) error {
 		case record && e.Type == clientv3.EventTypeDelete:
 			changes = append(changes, mvcc.Change{Key: name})
 		case record:
-			changes = append(changes, mvcc.Change{Key: name, Item: mvcc.NewItem(e.Kv.Value)})
+			changes = append(changes, mvcc.Change{Key: name, Item: mvcc.ItemOf(e.Kv.Value)})
 		}
 	}
 	if h == nil {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -112,6 +113,32 @@ func fill(name string) error {
 			at += size
 		case !errors.Is(err, unix.ENOSPC): // the store has taken some meanwhile
 			return err
+		}
+	}
+}
+
+// TestDue: upkeep comes by and by, sooner the more there may be to forget, and its cost
+// keeps to what is written.
+func TestDue(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		since       time.Duration
+		before, now int64
+		want        bool
+	}{
+		{time.Second, mib, 2 * mib, false},
+		{20 * time.Second, mib, 2 * mib, true},
+		{20 * time.Second, 0, 0, true},
+		{20 * time.Second, 100 * mib, 110 * mib, false},
+		{20 * time.Second, 100 * mib, 113 * mib, true},
+		{time.Second, 10 * mib, 137 * mib, false},
+		{time.Second, 10 * mib, 138 * mib, true},
+		{time.Second, 800 * mib, 999 * mib, false},
+		{time.Second, 800 * mib, 1000 * mib, true},
+		{time.Hour, 400 * mib, 390 * mib, false},
+	} {
+		if got := due(c.since, c.before, c.now); got != c.want {
+			t.Errorf("after %v, from %d to %d MiB: %v", c.since, c.before/mib, c.now/mib, got)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"neargate/store"
+	"neargate/store/internal/mvcc"
 )
 
 // errRestoring refuses a second Restore at a time.
@@ -108,7 +109,7 @@ func (s *Store) stage(ctx context.Context, gen string, r io.Reader) error {
 				return err
 			}
 		}
-		ops, size = append(ops, clientv3.OpPut(prefix+key, string(val))), size+n
+		ops, size = append(ops, clientv3.OpPut(prefix+key, string(mvcc.NewItem(val).Stored()))), size+n
 		return nil
 	})
 	if err != nil || len(ops) == 0 {

@@ -33,7 +33,7 @@ const (
 	memberURL      = "http://neargate.invalid:2380" // a member needs one; nobody dials it
 	tick           = 10                             // ms
 	electionTicks  = 2                              // nobody competes, and the start waits for it
-	snapshotCount  = 2000                           // raft entries replayed at start, at most about twice
+	snapshotCount  = 500                            // raft entries replayed at start, at most about twice
 	catchUpEntries = 16                             // kept in memory for followers, of which there are none
 )
 
@@ -147,7 +147,7 @@ func (s *server) stop() {
 // Upkeep of the embedded database.
 const (
 	upkeepTime  = 20 * time.Second
-	upkeepSize  = 64 << 20 // growth that calls for upkeep at once
+	upkeepSize  = 128 << 20 // growth that calls for upkeep at once, if it is much of the whole
 	upkeepCheck = time.Second
 	spare       = 64 << 20 // free space in the file not worth a defragmentation
 )
@@ -189,7 +189,7 @@ func (s *server) maintain(ctx context.Context, applied func() int64) {
 		case <-tick.C:
 		}
 		s.allot()
-		if time.Since(last) < upkeepTime && s.etcd.Backend().SizeInUse() < size+upkeepSize {
+		if !due(time.Since(last), size, s.etcd.Backend().SizeInUse()) {
 			continue
 		}
 		if err := s.compact(ctx, before); err != nil && ctx.Err() == nil {
@@ -197,6 +197,14 @@ func (s *server) maintain(ctx context.Context, applied func() int64) {
 		}
 		before, last, size = applied(), time.Now(), s.etcd.Backend().SizeInUse()
 	}
+}
+
+// due reports whether upkeep is worth its while so long after the last one, with so many
+// bytes in use after it and now. It looks at all records, of which not more than what the
+// database has grown by can be old: a fixed share of them makes its cost one of writing.
+func due(since time.Duration, before, now int64) bool {
+	grown := now - before
+	return since >= upkeepTime && grown >= before/8 || grown >= max(upkeepSize, before/4)
 }
 
 // compact forgets the revisions before the given one, and defragments the file

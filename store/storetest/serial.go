@@ -114,6 +114,8 @@ type modelValue []byte
 
 func (v modelValue) Bytes() []byte { return v }
 
+func (v modelValue) Remember(any, func([]byte) (any, error)) {}
+
 func (v modelValue) Decoded(decode func([]byte) (any, error)) (any, error) { return decode(v) }
 
 func (m *model) Rev() store.Rev { return 0 }
@@ -148,6 +150,13 @@ func (m *model) Count(prefix string) (n int) {
 }
 
 func (m *model) Put(key string, val []byte) { m.content[key] = slices.Clone(val) }
+
+func (m *model) PutRecord(key string, val []byte, _, added []string) {
+	m.Put(key, val)
+	for _, e := range added {
+		m.Put(e, []byte(key))
+	}
+}
 
 func (m *model) Delete(key string) { delete(m.content, key) }
 

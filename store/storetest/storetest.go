@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		{"ViewIsReadOnly", viewIsReadOnly},
 		{"ViewIsStable", viewIsStable},
 		{"PutCopies", putCopies},
+		{"Records", records},
 		{"ContextEnds", contextEnds},
 		{"TooLarge", tooLarge},
 		{"Closed", closed},

@@ -34,6 +34,30 @@ func taskTable() store.Table[task] {
 	}
 }
 
+// records: what PutRecord puts under other keys is there, is told of, and goes, as if it
+// had been put by itself.
+func records(t *testing.T, s store.Store) {
+	base := rev(t, s)
+	val := []byte("1")
+	update(t, s, func(tx store.Tx) {
+		tx.PutRecord("r", val, []string{"e/a", "e/b"}, []string{"e/a", "e/b"})
+		val[0] = 'x'
+		equal(t, "own", list(tx, "e/", "", 0), "e/a=r e/b=r")
+	})
+	update(t, s, func(tx store.Tx) {
+		tx.Delete("e/a")
+		tx.PutRecord("r", []byte("2"), []string{"e/b", "e/c"}, []string{"e/c"})
+	})
+	view(t, s, func(tx store.Tx) {
+		equal(t, "record", get(tx, "r"), "2")
+		equal(t, "entries", list(tx, "e/", "", 0), "e/b=r e/c=r")
+		equal(t, "count", tx.Count("e/"), 2)
+	})
+	update(t, s, func(tx store.Tx) { write(tx, "r", "e/b", "e/c") })
+	equal(t, "events", words(events(t, s, base, 9, "r", "e/"), base), "e/a=r@1 e/b=r@1 r=1@1 e/a@2 e/c=r@2 r=2@2 e/b@3 e/c@3 r@3")
+	view(t, s, func(tx store.Tx) { equal(t, "in the end", list(tx, "", "", 0), "") })
+}
+
 func tables(t *testing.T, s store.Store) {
 	tt := taskTable()
 	ids := func(seq func(func(task, error) bool)) (out string) {

@@ -29,6 +29,7 @@ const FamiliesByStatus = "ecs/family@status"
 // Families keeps task definition families by account, region, name.
 var Families = store.Table[taskdef.Family]{
 	Name: "ecs/family",
+	Flat: true,
 	Key:  func(f *taskdef.Family) []string { return []string{f.Account, f.Region, f.Name} },
 	Indexes: []store.Index[taskdef.Family]{
 		{Name: FamiliesByStatus, Keys: func(f *taskdef.Family) [][]string {

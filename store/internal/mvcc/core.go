@@ -61,7 +61,6 @@ type Commit struct {
 	Size    int      // as Options.MaxBytes counts it
 
 	reads *tx           // what it rests on, while not durable
-	snap  *snapshot     // the content after it, while not durable
 	epoch int           // of the snapshots that hold it
 	err   error         // set before done closes
 	done  chan struct{} // closed when the outcome is known
@@ -72,7 +71,7 @@ func (c *Core) newCommit(changes []Change) *Commit {
 	for _, ch := range changes {
 		commit.Size += len(ch.Key)
 		if ch.Item != nil {
-			commit.Size += len(ch.Item.val)
+			commit.Size += len(ch.Item.stored)
 		}
 	}
 	return commit
@@ -88,7 +87,8 @@ type Core struct {
 	check   *checker
 
 	mu       sync.Mutex
-	work     *tree // the content of tip, to be written
+	work     *tree // the durable content, to be written
+	over     *tree // what pending ones write over it
 	history  history
 	pending  []*Commit // decided and not durable, in order
 	watchers watchers
@@ -98,23 +98,36 @@ type Core struct {
 
 // New makes an empty core.
 func New(o Options) *Core {
-	c := &Core{opts: o, wake: make(chan struct{}, 1), work: newTree()}
+	c := &Core{opts: o, wake: make(chan struct{}, 1), work: newTree(), over: newOverlay()}
 	if o.Paranoid {
 		c.check = &checker{known: map[*Item]bool{}}
 	}
-	c.watchers.byPrefix = map[int]map[string][]*watcher{}
-	c.show(nil, 0, 0)
-	c.durable.Store(c.tip.Load())
+	c.watchers.byTable = map[string]prefixes{}
+	c.settle(0, 0)
 	return c
 }
 
-// show publishes the working tree as the tip.
-func (c *Core) show(last *Commit, rev store.Rev, epoch int) {
-	s := &snapshot{tree: c.work.Copy(), rev: rev, epoch: epoch, last: last}
-	if last != nil {
-		last.snap, last.epoch = s, epoch
-	}
+// settle makes the working tree the durable content, and the tip while nothing is
+// pending.
+func (c *Core) settle(rev store.Rev, epoch int) {
+	s := &snapshot{tree: c.work.Copy(), rev: rev, epoch: epoch}
+	c.durable.Store(s)
 	c.tip.Store(s)
+}
+
+// show makes the durable content, with what is pending over it, the tip.
+func (c *Core) show() {
+	last := c.pending[len(c.pending)-1]
+	c.tip.Store(&snapshot{tree: c.durable.Load().tree, over: c.over.Copy(), rev: last.Rev, epoch: last.epoch, last: last})
+}
+
+// append puts a commit after those pending.
+func (c *Core) append(commit *Commit, rev store.Rev, epoch int) {
+	commit.Rev, commit.epoch = rev, epoch
+	c.pending = append(c.pending, commit)
+	for _, ch := range commit.Changes {
+		c.over.Set(ch.Key, ch.Item)
+	}
 }
 
 // View implements store.Store.
@@ -217,10 +230,10 @@ func (c *Core) decide(t *tx) (v verdict, ok bool) {
 		return verdict{err: store.ErrClosed}, true
 	}
 	tip := c.tip.Load()
-	if tip != t.base && c.conflicts(t, tip) {
+	if (tip.rev != t.base.rev || tip.epoch != t.base.epoch) && c.conflicts(t, tip) {
 		return verdict{}, false
 	}
-	changes := t.effects(c.work)
+	changes := t.effects(tip)
 	if len(changes) == 0 {
 		return tip.resting(nil), true
 	}
@@ -228,16 +241,16 @@ func (c *Core) decide(t *tx) (v verdict, ok bool) {
 	if err := c.admit(commit); err != nil {
 		return tip.resting(err), true
 	}
-	commit.Rev = tip.rev + 1
-	c.apply(changes)
 	if !c.opts.Pipeline {
-		c.show(nil, commit.Rev, tip.epoch)
-		c.publish([]*Commit{commit}, c.tip.Load())
+		commit.Rev = tip.rev + 1
+		c.apply(changes)
+		c.settle(commit.Rev, tip.epoch)
+		c.publish(commit)
 		return verdict{}, true
 	}
 	commit.reads, commit.done = t, make(chan struct{})
-	c.show(commit, commit.Rev, tip.epoch)
-	c.pending = append(c.pending, commit)
+	c.append(commit, tip.rev+1, tip.epoch)
+	c.show()
 	c.notify()
 	return verdict{wait: commit, own: true}, true
 }
@@ -284,11 +297,10 @@ func (c *Core) apply(changes []Change) {
 	}
 }
 
-// publish makes commits visible to View, history and watchers.
-func (c *Core) publish(commits []*Commit, s *snapshot) {
-	c.durable.Store(s)
+// publish tells history and watchers of commits that are durable.
+func (c *Core) publish(commits ...*Commit) {
 	for _, commit := range commits {
-		commit.reads, commit.snap = nil, nil
+		commit.reads = nil
 		c.history.add(commit, c.opts.HistoryItems, c.opts.HistoryBytes)
 		c.watchers.dispatch(commit)
 	}
@@ -337,7 +349,7 @@ func (c *Core) Close(err error) {
 
 func (c *Core) finish(commits []*Commit, err error) {
 	for _, commit := range commits {
-		commit.err, commit.reads, commit.snap = err, nil, nil
+		commit.err, commit.reads = err, nil
 		close(commit.done)
 	}
 }

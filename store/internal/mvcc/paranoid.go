@@ -73,7 +73,7 @@ func (t touched) intact() {
 	if m == nil {
 		return
 	}
-	fresh, err := m.decode(t.item.val)
+	fresh, err := m.decode(t.item.Bytes())
 	if err != nil {
 		panic(fmt.Sprintf("store: the bytes of %q were written to: %v", key, err))
 	}

@@ -24,7 +24,7 @@ func (c *Core) Pending() <-chan struct{} { return c.wake }
 func (c *Core) Next(maxOps, maxBytes int) (b Batch, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	place, size := map[string]int{}, 0
+	place, size := make(map[string]int, 4*len(c.pending)), 0
 	for _, commit := range c.pending {
 		size += commit.Size
 		if b.n > 0 && (len(b.Writes)+len(commit.Changes) > maxOps || size > maxBytes) {
@@ -51,13 +51,25 @@ func (c *Core) Durable(b Batch) {
 	if c.closed != nil {
 		return
 	}
-	commits := c.pending[:b.n:b.n]
-	c.pending = slices.Clone(c.pending[b.n:])
-	c.publish(commits, commits[b.n-1].snap)
+	tip, commits := c.tip.Load(), c.pending[:b.n:b.n]
+	c.apply(b.Writes)
+	c.settle(commits[b.n-1].Rev, tip.epoch)
+	c.publish(commits...)
+	c.resume(c.pending[b.n:], tip.epoch)
 	c.finish(commits, nil)
-	if len(c.pending) > 0 {
-		c.notify()
+}
+
+// resume makes commits the pending ones, as they were, after the durable content.
+func (c *Core) resume(commits []*Commit, epoch int) {
+	c.pending, c.over = nil, newOverlay()
+	if len(commits) == 0 {
+		return
 	}
+	for _, p := range commits {
+		c.append(p, p.Rev, epoch)
+	}
+	c.show()
+	c.notify()
 }
 
 // Fail ends the commits of the batch with err; those after it are decided again.
@@ -67,37 +79,35 @@ func (c *Core) Fail(b Batch, err error) {
 	if c.closed != nil {
 		return
 	}
-	s := c.durable.Load()
+	epoch := c.tip.Load().epoch + 1
 	c.finish(c.pending[:b.n], err)
 	c.finish(c.pending[b.n:], errRerun)
-	c.pending = nil
-	c.work = s.tree.Copy()
-	c.show(nil, s.rev, c.tip.Load().epoch+1)
+	c.resume(nil, epoch)
+	c.settle(c.durable.Load().rev, epoch)
 }
 
-// Foreign puts a durable commit of another process, with its revision, before all
-// pending ones. Those that read what it changed, or what such a one had written,
+// Foreign puts a durable commit of another process, as it is stored, with its revision,
+// before all pending ones. Those that read what it changed, or what such a one had written,
 // are decided again; the others follow it.
 func (c *Core) Foreign(rev store.Rev, changes []Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed == nil {
-		c.foreign(rev, changes)
+		c.foreign(rev, spread(changes, c.durable.Load().get))
 	}
 }
 
 func (c *Core) foreign(rev store.Rev, changes []Change) {
 	epoch := c.tip.Load().epoch + 1
-	c.work = c.durable.Load().tree.Copy()
 	commit := c.newCommit(changes)
 	commit.Rev = rev
 	c.apply(changes)
-	c.show(nil, rev, epoch)
-	c.publish([]*Commit{commit}, c.tip.Load())
+	c.settle(rev, epoch)
+	c.publish(commit)
 
-	pending, gone := c.pending, slices.Clip(changes)
-	c.pending = nil
-	for _, p := range pending {
+	var follow []*Commit
+	gone := slices.Clip(changes)
+	for _, p := range c.pending {
 		slices.Sort(p.reads.points)
 		if p.reads.saw(gone) {
 			gone = append(gone, p.Changes...)
@@ -106,29 +116,27 @@ func (c *Core) foreign(rev store.Rev, changes []Change) {
 		}
 		rev++
 		p.Rev = rev
-		c.apply(p.Changes)
-		c.show(p, rev, epoch)
-		c.pending = append(c.pending, p)
+		follow = append(follow, p)
 	}
-	if len(c.pending) > 0 {
-		c.notify()
-	}
+	c.resume(follow, epoch)
 }
 
-// Load sets the content of a core that nobody uses yet. Items are in key order.
+// Load sets the content of a core that nobody uses yet. Items are as they are stored.
 func (c *Core) Load(rev store.Rev, items []Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, it := range items {
+	for _, it := range spread(items, nothing) {
 		c.work.Load(it.Key, it.Item)
 	}
-	c.show(nil, rev, 0)
-	c.durable.Store(c.tip.Load())
+	c.settle(rev, 0)
 	c.history.start = rev
 }
 
-// Replace makes items, which are in key order, the whole durable content, as one
-// commit of what differs. At revision 0 it takes the next one. Pending commits
+// nothing is what there was before a whole content.
+func nothing(string) *Item { return nil }
+
+// Replace makes items, as they are stored, the whole durable content, as one commit of
+// what differs. At revision 0 it takes the next one. Pending commits
 // are treated as by Foreign.
 func (c *Core) Replace(rev store.Rev, items []Change) {
 	c.mu.Lock()
@@ -140,7 +148,7 @@ func (c *Core) Replace(rev store.Rev, items []Change) {
 	if rev == 0 {
 		rev = s.rev + 1
 	}
-	if changes := difference(s.tree, items); rev != s.rev || len(changes) > 0 {
+	if changes := difference(s.tree, spread(items, nothing)); rev != s.rev || len(changes) > 0 {
 		c.foreign(rev, changes)
 	}
 }
@@ -179,6 +187,6 @@ func (c *Core) Backup(ctx context.Context, w io.Writer) error {
 		return store.ErrClosed
 	}
 	return store.WriteArchive(w, func(yield func(string, []byte) bool) {
-		s.tree.Scan(func(key string, it *Item) bool { return ctx.Err() == nil && yield(key, it.val) })
+		s.tree.Scan(func(key string, it *Item) bool { return ctx.Err() == nil && yield(key, it.Bytes()) })
 	}, ctx.Err)
 }

@@ -8,17 +8,33 @@ import (
 	"neargate/store"
 )
 
-// degree keeps the nodes that a commit copies small.
-const degree = 16
+// The degrees keep the nodes that are copied small: those of the content by each batch
+// of commits, those of what is pending by each commit.
+const (
+	degree        = 16
+	overlayDegree = 8
+)
 
 type tree = btree.Map[string, *Item]
 
 // snapshot is the immutable content of the store at one revision.
 type snapshot struct {
 	tree  *tree
+	over  *tree // what lies over it; nil for nothing, in it a nil item for no record
 	rev   store.Rev
 	epoch int     // counts the times that speculative commits were undone
 	last  *Commit // the newest commit in it; nil when that needs no waiting for
+}
+
+// get returns the item under key, nil when there is none.
+func (s *snapshot) get(key string) *Item {
+	if s.over != nil {
+		if it, ok := s.over.Get(key); ok {
+			return it
+		}
+	}
+	it, _ := s.tree.Get(key)
+	return it
 }
 
 // interval is the keys lo ≤ key < hi; an empty hi has no upper bound.
@@ -62,3 +78,6 @@ func rank(t *tree, key string) int {
 
 // newTree makes an empty tree.
 func newTree() *tree { return btree.NewMap[string, *Item](degree) }
+
+// newOverlay makes an empty one for what lies over a tree.
+func newOverlay() *tree { return btree.NewMap[string, *Item](overlayDegree) }

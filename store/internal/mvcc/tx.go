@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 
 	"neargate/store"
 )
@@ -44,8 +45,7 @@ func (t *tx) Get(key string) (store.Value, error) {
 	if t.updating {
 		t.points = append(t.points, key)
 	}
-	it, _ := t.base.tree.Get(key)
-	return t.found(key, it)
+	return t.found(key, t.base.get(key))
 }
 
 func (t *tx) found(key string, it *Item) (store.Value, error) {
@@ -89,14 +89,14 @@ func (t *tx) List(prefix, after string, limit int) iter.Seq2[string, store.Value
 	}
 }
 
-// merge calls visit for the keys of the interval in order, the transaction's own
-// writes laid over the snapshot.
+// merge calls visit for the keys of the interval in order, as the transaction sees
+// them.
 func (t *tx) merge(in interval, visit func(string, *Item) bool) {
-	mine := t.writesIn(in)
+	over := t.overIn(in)
 	emit := func(below string, all bool) bool {
-		for len(mine) > 0 && (all || mine[0].Key < below) {
-			w := mine[0]
-			mine = mine[1:]
+		for len(over) > 0 && (all || over[0].Key < below) {
+			w := over[0]
+			over = over[1:]
 			if w.Item != nil && !visit(w.Key, w.Item) {
 				return false
 			}
@@ -111,8 +111,8 @@ func (t *tx) merge(in interval, visit func(string, *Item) bool) {
 		if more = emit(key, false); !more {
 			return false
 		}
-		if len(mine) > 0 && mine[0].Key == key {
-			return true // the transaction's own write comes before the next key
+		if len(over) > 0 && over[0].Key == key {
+			return true // what lies over it comes before the next key
 		}
 		more = visit(key, it)
 		return more
@@ -122,12 +122,34 @@ func (t *tx) merge(in interval, visit func(string, *Item) bool) {
 	}
 }
 
-func (t *tx) writesIn(in interval) []Change {
-	if t.writes == nil {
+// overIn returns what lies over the tree in the interval, in key order: what the
+// snapshot has there, and over that the transaction's own writes.
+func (t *tx) overIn(in interval) []Change {
+	below, own := within(t.base.over, in), within(t.writes, in)
+	if len(below) == 0 || len(own) == 0 {
+		return append(below, own...)
+	}
+	all := make([]Change, 0, len(below)+len(own))
+	for len(below) > 0 && len(own) > 0 {
+		switch c := strings.Compare(below[0].Key, own[0].Key); {
+		case c < 0:
+			all, below = append(all, below[0]), below[1:]
+		case c == 0:
+			below = below[1:]
+		default:
+			all, own = append(all, own[0]), own[1:]
+		}
+	}
+	return append(append(all, below...), own...)
+}
+
+// within returns the entries of a tree, which may be nil, in the interval.
+func within(t *tree, in interval) []Change {
+	if t == nil {
 		return nil
 	}
 	var w []Change
-	t.writes.Ascend(in.lo, func(key string, it *Item) bool {
+	t.Ascend(in.lo, func(key string, it *Item) bool {
 		if !in.contains(key) {
 			return false
 		}
@@ -148,7 +170,7 @@ func (t *tx) Count(prefix string) int {
 	in := prefixed(prefix)
 	t.read(in)
 	n := count(t.base.tree, in)
-	for _, w := range t.writesIn(in) {
+	for _, w := range t.overIn(in) {
 		switch _, was := t.base.tree.Get(w.Key); {
 		case was && w.Item == nil:
 			n--
@@ -162,6 +184,17 @@ func (t *tx) Count(prefix string) int {
 // Put implements store.Tx. It copies val.
 func (t *tx) Put(key string, val []byte) {
 	t.write(key, NewItem(append(make([]byte, 0, len(val)), val...)))
+}
+
+// PutRecord implements store.Tx. It copies val.
+func (t *tx) PutRecord(key string, val []byte, entries, added []string) {
+	items := make([]Item, 1+len(added)) // one piece: a store has many, and each would be looked after
+	items[0].record(val, entries)
+	t.write(key, &items[0])
+	for i, e := range added {
+		items[i+1].stored, items[i+1].kept = bytesOf(key), true
+		t.write(e, &items[i+1])
+	}
 }
 
 // Delete implements store.Tx.
@@ -185,11 +218,10 @@ func (t *tx) write(key string, it *Item) {
 
 // effects returns the writes that change the given content, in key order. What
 // changes nothing counts as read instead: it is right only while that stays.
-func (t *tx) effects(now *tree) []Change {
+func (t *tx) effects(now *snapshot) []Change {
 	changes := make([]Change, 0, t.writes.Len())
 	t.writes.Scan(func(key string, it *Item) bool {
-		old, _ := now.Get(key)
-		if same(old, it) {
+		if same(now.get(key), it) {
 			t.points = append(t.points, key)
 		} else {
 			changes = append(changes, Change{key, it})
@@ -203,7 +235,7 @@ func same(a, b *Item) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return bytes.Equal(a.val, b.val)
+	return bytes.Equal(a.stored, b.stored)
 }
 
 // saw reports whether the transaction read any of the keys. The points must be

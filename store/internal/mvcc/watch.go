@@ -26,11 +26,18 @@ type watcher struct {
 	err    error
 }
 
-// watchers finds those concerned by a key: by prefix, grouped by its length.
+// watchers finds those concerned by a key.
 type watchers struct {
-	byPrefix map[int]map[string][]*watcher
-	woken    []*watcher
+	byTable map[string]prefixes // by the table of a whole name that a prefix begins with, "" for others
+	woken   []*watcher
 }
+
+// prefixes are watchers by prefix, grouped by its length.
+type prefixes map[int]map[string][]*watcher
+
+// tableOf is what a key or prefix begins with up to the first separator, "" where there
+// is none.
+func tableOf(key string) string { return key[:strings.Index(key, store.Sep)+1] }
 
 // Watch implements store.Store. It ends without an error when ctx does, with
 // ErrClosed when the store is closed, and with ErrCompacted also when the
@@ -109,7 +116,7 @@ func (w *watcher) offer(commit *Commit) {
 		}
 		e := store.Event{Key: ch.Key, Rev: commit.Rev}
 		if ch.Item != nil {
-			e.Val = ch.Item.val
+			e.Val = ch.Item.Bytes()
 		}
 		w.events = append(w.events, e)
 	}
@@ -131,38 +138,55 @@ func (w *watcher) take() ([]store.Event, error) {
 }
 
 func (ws *watchers) add(prefix string, w *watcher) {
-	same := ws.byPrefix[len(prefix)]
+	in := ws.byTable[tableOf(prefix)]
+	if in == nil {
+		in = prefixes{}
+		ws.byTable[tableOf(prefix)] = in
+	}
+	same := in[len(prefix)]
 	if same == nil {
 		same = map[string][]*watcher{}
-		ws.byPrefix[len(prefix)] = same
+		in[len(prefix)] = same
 	}
 	same[prefix] = append(same[prefix], w)
 }
 
 func (ws *watchers) remove(prefix string, w *watcher) {
-	same := ws.byPrefix[len(prefix)]
+	in := ws.byTable[tableOf(prefix)]
+	same := in[len(prefix)]
 	same[prefix] = slices.DeleteFunc(same[prefix], func(o *watcher) bool { return o == w })
 	if len(same[prefix]) == 0 {
 		delete(same, prefix)
 	}
 	if len(same) == 0 {
-		delete(ws.byPrefix, len(prefix))
+		delete(in, len(prefix))
+	}
+	if len(in) == 0 {
+		delete(ws.byTable, tableOf(prefix))
 	}
 }
 
 // dispatch offers the commit to every watcher that it concerns.
 func (ws *watchers) dispatch(commit *Commit) {
-	for n, same := range ws.byPrefix {
-		for _, ch := range commit.Changes {
-			if len(ch.Key) < n {
-				continue
-			}
-			for _, w := range same[ch.Key[:n]] {
-				if w.seen != commit {
-					w.seen = commit
-					w.offer(commit)
-					ws.woken = append(ws.woken, w)
-				}
+	for _, ch := range commit.Changes {
+		ws.offer(ws.byTable[""], ch.Key, commit)
+		if t := tableOf(ch.Key); t != "" {
+			ws.offer(ws.byTable[t], ch.Key, commit)
+		}
+	}
+}
+
+// offer offers the commit, which changes the key, to those who watch it.
+func (ws *watchers) offer(in prefixes, key string, commit *Commit) {
+	for n, same := range in {
+		if len(key) < n {
+			continue
+		}
+		for _, w := range same[key[:n]] {
+			if w.seen != commit {
+				w.seen = commit
+				w.offer(commit)
+				ws.woken = append(ws.woken, w)
 			}
 		}
 	}
@@ -185,16 +209,23 @@ func (w *watcher) signal() {
 }
 
 func (ws *watchers) close() {
-	for _, same := range ws.byPrefix {
-		for _, list := range same {
-			for _, w := range list {
-				w.mu.Lock()
-				if w.err == nil {
-					w.err = store.ErrClosed
+	for _, in := range ws.byTable {
+		for _, same := range in {
+			for _, list := range same {
+				for _, w := range list {
+					w.end(store.ErrClosed)
 				}
-				w.mu.Unlock()
-				w.signal()
 			}
 		}
 	}
+}
+
+// end ends a watch, unless it has ended.
+func (w *watcher) end(err error) {
+	w.mu.Lock()
+	if w.err == nil {
+		w.err = err
+	}
+	w.mu.Unlock()
+	w.signal()
 }
