@@ -94,6 +94,9 @@ func mistyped(message string) error {
 // bytes of text can ask for a structure of a thousand.
 const maxElements = 64 << 20
 
+// firstElements is how many bytes a list has room for at first, or one element.
+const firstElements = 256
+
 type reader struct {
 	scanner
 	elements uintptr // bytes taken by list elements and map values so far
@@ -254,7 +257,7 @@ func (r *reader) list(t *shape.Value, dst reflect.Value, depth int) error {
 		dst.Set(reflect.MakeSlice(t.Type, 0, 0))
 		return nil
 	}
-	dst.Set(reflect.MakeSlice(t.Type, 0, 4))
+	dst.Set(reflect.MakeSlice(t.Type, 0, int(min(4, 1+firstElements/(1+t.Elem.Type.Size())))))
 	for n := 0; ; {
 		if r.peek() == 'n' {
 			if !r.word("null") {

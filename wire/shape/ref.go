@@ -98,6 +98,9 @@ func (r Ref) Float(v *Value) (f float64, bits int) {
 	return *(*float64)(r.at), 64
 }
 
+// Reflect is the value, described by v, for who looks at it by reflection.
+func (r Ref) Reflect(v *Value) reflect.Value { return reflect.NewAt(v.Type, r.at).Elem() }
+
 // Len is the number of elements of a List.
 func (r Ref) Len() int { return len(*(*[]struct{})(r.at)) }
 

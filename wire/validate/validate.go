@@ -45,31 +45,61 @@ type Violation struct {
 // model's order, nil if nothing.
 func Check(p *shape.Plan, in any) []Violation {
 	var c checker
-	c.structure("", p, reflect.ValueOf(in).Elem())
+	c.structure(nil, p, p.Ref(in))
 	return c.found
 }
 
 type checker struct{ found []Violation }
 
-func (c *checker) structure(path string, p *shape.Plan, v reflect.Value) {
+// place leads to a value in a request; nil to the request itself. Most requests break
+// nothing, so it is written out only for what does. That of a list's elements is one,
+// which goes from element to element.
+type place struct {
+	above *place
+	name  string // of a member
+	entry string // of a list or map
+	index int    // of a list, counted from 1
+}
+
+// path writes the way to a member at the place as AWS's framework does.
+func (at *place) path(m *shape.Member) string {
+	if at == nil {
+		return small(m.Name)
+	}
+	return at.String() + "." + small(m.Name)
+}
+
+func (at *place) String() string {
+	way := ""
+	if at.above != nil {
+		way = at.above.String() + "."
+	}
+	switch {
+	case at.name != "":
+		return way + small(at.name)
+	case at.index > 0:
+		return way + strconv.Itoa(at.index) + ".member"
+	}
+	return way + at.entry + ".member"
+}
+
+func (c *checker) structure(at *place, p *shape.Plan, r shape.Ref) {
 	for _, m := range p.Members {
-		f := v.Field(m.Index)
-		if m.Absent(f) {
+		f, ok := m.In(r)
+		if !ok {
 			if m.Required && !m.Token {
-				c.found = append(c.found, Violation{Rule: Required, Path: path + small(m.Name),
+				c.found = append(c.found, Violation{Rule: Required, Path: at.path(m),
 					Parameter: small(m.EC2), Text: "Member must not be null"})
 			}
 			continue
 		}
-		if m.Pointer {
-			f = f.Elem()
+		if !m.Rules.None() || !m.Each.None() || !m.Key.None() {
+			v := f.Reflect(&m.Value)
+			c.rules(at, m, v)
+			c.elements(at, m, v)
 		}
-		if !m.Rules.None() {
-			c.rules(path, m, f)
-		}
-		c.elements(path, m, f)
 		if holdsStructures(&m.Value) {
-			c.inside(path+small(m.Name), &m.Value, f)
+			c.inside(&place{above: at, name: m.Name}, &m.Value, f)
 		}
 	}
 }
@@ -82,24 +112,30 @@ func holdsStructures(t *shape.Value) bool {
 }
 
 // inside checks the structures in a value, whose own rules are checked already.
-func (c *checker) inside(path string, t *shape.Value, v reflect.Value) {
+func (c *checker) inside(at *place, t *shape.Value, r shape.Ref) {
 	switch t.Kind {
 	case shape.Structure:
-		c.structure(path+".", t.Structure, v)
+		c.structure(at, t.Structure, r)
 	case shape.List:
-		for i := range v.Len() {
-			c.inside(path+"."+strconv.Itoa(i+1)+".member", t.Elem, v.Index(i))
+		n := r.Len()
+		if n == 0 {
+			return
+		}
+		elem := &place{above: at}
+		for i := range n {
+			elem.index = i + 1
+			c.inside(elem, t.Elem, r.Elem(t, i))
 		}
 	case shape.Map:
-		for _, k := range sortedKeys(v) {
-			c.inside(path+"."+k.String()+".member", t.Elem, v.MapIndex(k))
+		for _, p := range r.Pairs(t) {
+			c.inside(&place{above: at, entry: p.Key}, t.Elem, p.Value)
 		}
 	}
 }
 
 // elements checks the elements of a list, or the keys and values of a map, each
 // kind as one: AWS names the whole list and all rules when any element breaks any.
-func (c *checker) elements(path string, m *shape.Member, f reflect.Value) {
+func (c *checker) elements(at *place, m *shape.Member, f reflect.Value) {
 	var keys, values bool
 	switch {
 	case m.Kind == shape.List && !m.Each.None():
@@ -113,25 +149,25 @@ func (c *checker) elements(path string, m *shape.Member, f reflect.Value) {
 		}
 	}
 	if keys {
-		c.add(path, m, f, Element, "", "Map keys must satisfy constraint: ["+strings.Join(texts(&m.Key), ", ")+"]")
+		c.add(at, m, f, Element, "", "Map keys must satisfy constraint: ["+strings.Join(texts(&m.Key), ", ")+"]")
 	}
 	switch {
 	case values && m.Kind == shape.List:
-		c.add(path, m, f, Element, "", "Member must satisfy constraint: ["+strings.Join(texts(&m.Each), ", ")+"]")
+		c.add(at, m, f, Element, "", "Member must satisfy constraint: ["+strings.Join(texts(&m.Each), ", ")+"]")
 	case values:
-		c.add(path, m, f, Element, "", "Map value must satisfy constraint: ["+strings.Join(texts(&m.Each), ", ")+"]")
+		c.add(at, m, f, Element, "", "Map value must satisfy constraint: ["+strings.Join(texts(&m.Each), ", ")+"]")
 	}
 }
 
-func (c *checker) rules(path string, m *shape.Member, v reflect.Value) {
+func (c *checker) rules(at *place, m *shape.Member, v reflect.Value) {
 	for _, rule := range broken(&m.Rules, v) {
 		text, bound := wording(&m.Rules, rule)
-		c.add(path, m, v, rule, bound, text)
+		c.add(at, m, v, rule, bound, text)
 	}
 }
 
-func (c *checker) add(path string, m *shape.Member, v reflect.Value, rule Rule, bound, text string) {
-	violation := Violation{Rule: rule, Path: path + small(m.Name), Parameter: small(m.EC2),
+func (c *checker) add(at *place, m *shape.Member, v reflect.Value, rule Rule, bound, text string) {
+	violation := Violation{Rule: rule, Path: at.path(m), Parameter: small(m.EC2),
 		Bound: bound, Text: text, Sensitive: m.Sensitive}
 	if !m.Sensitive {
 		violation.Value = echo(&m.Value, v)

@@ -87,7 +87,7 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 		if err := tables.TaskDefinitions.Put(tx, &d); err != nil {
 			return err
 		}
-		return bounded(tx, d)
+		return bounded(tx, &d)
 	})
 	if err != nil {
 		return nil, err
@@ -101,11 +101,12 @@ func (h *Handler) RegisterTaskDefinition(ctx context.Context, in *ecs.RegisterTa
 
 // bounded refuses a definition that was put and that is too long without what ECS adds to
 // it. As it was put it is longer, so that most need not be written out again.
-func bounded(tx store.Tx, d taskdef.Definition) error {
-	v, err := tx.Get(store.Key(tables.TaskDefinitions.Name, tables.TaskDefinitions.Key(&d)...))
+func bounded(tx store.Tx, put *taskdef.Definition) error {
+	v, err := tx.Get(store.Key(tables.TaskDefinitions.Name, tables.TaskDefinitions.Key(put)...))
 	if err != nil || len(v.Bytes()) <= maxDefinition {
 		return err
 	}
+	d := *put
 	d.Tags, d.Status, d.RegisteredAt, d.RegisteredBy, d.Revision = nil, "", time.Time{}, "", 0
 	b, err := json.Marshal(&d)
 	if err == nil && len(b) > maxDefinition {

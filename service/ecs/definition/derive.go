@@ -1,7 +1,6 @@
 package definition
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -92,67 +91,75 @@ const (
 // requiresAttributes derives the attributes a container instance needs to run d,
 // sorted; nil when it needs none.
 func requiresAttributes(d *taskdef.Definition) []taskdef.Attribute {
-	need := map[string]bool{}
+	var need []string
 	mode := deref(d.NetworkMode)
 	if mode == "awsvpc" {
-		need[docker+"1.18"], need[modern+"task-eni"] = true, true
+		need = append(need, docker+"1.18", modern+"task-eni")
 	}
 	if d.TaskRoleArn != nil {
-		need[legacy+"task-iam-role"] = true
+		need = append(need, legacy+"task-iam-role")
 		if mode == "host" {
-			need[legacy+"task-iam-role-network-host"] = true
+			need = append(need, legacy+"task-iam-role-network-host")
 		}
 	}
 	if d.PidMode != nil || d.IpcMode != nil {
-		need[modern+"pid-ipc-namespace-sharing"] = true
+		need = append(need, modern+"pid-ipc-namespace-sharing")
 	}
 	for i := range d.ContainerDefinitions {
-		containerNeeds(d, &d.ContainerDefinitions[i], need)
+		need = appendNeeds(need, d, &d.ContainerDefinitions[i])
 	}
-	var out []taskdef.Attribute
-	for _, name := range slices.Sorted(maps.Keys(need)) {
-		out = append(out, taskdef.Attribute{Name: name})
+	if need == nil {
+		return nil
+	}
+	slices.Sort(need)
+	need = slices.Compact(need)
+	out := make([]taskdef.Attribute, len(need))
+	for i, name := range need {
+		out[i].Name = name
 	}
 	return out
 }
 
-func containerNeeds(d *taskdef.Definition, c *taskdef.Container, need map[string]bool) {
+// appendNeeds adds what a container needs, some of it perhaps again.
+func appendNeeds(need []string, d *taskdef.Definition, c *taskdef.Container) []string {
+	add := func(names ...string) { need = append(need, names...) }
 	if strings.Contains(c.Image, "@sha256:") || c.MemoryReservation != nil {
-		need[docker+"1.21"] = true
+		add(docker + "1.21")
 	}
 	if isECR(c.Image) {
-		need[legacy+"ecr-auth"] = true
+		add(legacy + "ecr-auth")
 		if d.ExecutionRoleArn != nil {
-			need[modern+"execution-role-ecr-pull"] = true
+			add(modern + "execution-role-ecr-pull")
 		}
 	}
 	if c.DependsOn != nil || c.StartTimeout != nil || c.StopTimeout != nil {
-		need[modern+"container-ordering"] = true
+		add(modern + "container-ordering")
 	}
 	if c.HealthCheck != nil {
-		need[modern+"container-health-check"], need[docker+"1.24"] = true, true
+		add(modern+"container-health-check", docker+"1.24")
 	}
 	if deref(c.Privileged) {
-		need[legacy+"privileged-container"] = true
+		add(legacy + "privileged-container")
 	}
 	if c.RepositoryCredentials != nil {
-		need[modern+"private-registry-authentication.secretsmanager"] = true
+		add(modern + "private-registry-authentication.secretsmanager")
 	}
 	if len(c.EnvironmentFiles) > 0 {
-		need[modern+"env-files.s3"] = true
+		add(modern + "env-files.s3")
 	}
 	for _, s := range c.Secrets {
-		need[modern+"secrets."+secretStore(s.ValueFrom)+".environment-variables"] = true
+		add(modern + "secrets." + secretStore(s.ValueFrom) + ".environment-variables")
 	}
 	if log := c.LogConfiguration; log != nil {
-		need[legacy+"logging-driver."+log.LogDriver], need[docker+logDrivers[log.LogDriver]] = true, true
+		add(legacy+"logging-driver."+log.LogDriver, docker+logDrivers[log.LogDriver])
 		if log.LogDriver == "awslogs" && d.ExecutionRoleArn != nil {
-			need[modern+"execution-role-awslogs"] = true
+			add(modern + "execution-role-awslogs")
 		}
 		for _, s := range log.SecretOptions {
-			need[modern+"secrets."+secretStore(s.ValueFrom)+".bootstrap.log-driver"] = true
+			add(modern + "secrets." + secretStore(s.ValueFrom) + ".bootstrap.log-driver")
 		}
 	}
+	return need
 }
 
 // secretStore names where a secret's value is kept.
