@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"reflect"
@@ -12,8 +13,10 @@ import (
 	"sync"
 	"time"
 	"unicode"
+	"unsafe"
 
 	"neargate/resource/trail"
+	"neargate/wire"
 	"neargate/wire/shape"
 )
 
@@ -38,19 +41,25 @@ var valued = map[string][]string{
 const maxElements = 100 << 10
 
 // printer prints values as events have them. It keeps what it found out about types.
-type printer struct{ plans sync.Map } // *plan by reflect.Type, of structures
+type printer struct{ plans sync.Map } // *plan by reflect.Type
 
-// plan is how a structure is printed.
+// print prints a value in memory; false: it is absent.
+type print func(b []byte, at unsafe.Pointer) ([]byte, bool)
+
+// plan is how values of a type are printed.
 type plan struct {
-	members  []member
-	subjects []subject
+	print    print
+	members  []member  // of a structure
+	subjects []subject // of a structure
 }
 
 type member struct {
-	index    int
+	of       *plan
+	offset   uintptr
+	pointer  bool   // or a list or a map: absent when its first word is nil
 	name     string // quoted, with a colon
 	hidden   bool
-	optional bool // absent when empty
+	optional reflect.Type // absent when zero; nil for a member that is never
 }
 
 // subject is a member that names a resource.
@@ -59,13 +68,75 @@ type subject struct {
 	kind  string
 }
 
-// plan is that of a structure. A name is the one of its tag for JSON, else the member's
-// in lower camel case.
+// plan is that of a type.
 func (p *printer) plan(t reflect.Type) *plan {
 	if x, ok := p.plans.Load(t); ok {
 		return x.(*plan)
 	}
-	x := &plan{}
+	c := compiler{}
+	c.plan(t)
+	for t, x := range c {
+		p.plans.Store(t, x)
+	}
+	return c[t]
+}
+
+// compiler makes plans. One that is being made is there already for who refers to it.
+type compiler map[reflect.Type]*plan
+
+func (c compiler) plan(t reflect.Type) *plan {
+	x := c[t]
+	if x == nil {
+		x = &plan{}
+		c[t] = x
+		x.print = c.print(x, t)
+	}
+	return x
+}
+
+func (c compiler) print(x *plan, t reflect.Type) print {
+	switch t.Kind() {
+	case reflect.Pointer:
+		to := c.plan(t.Elem())
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+			if at = *(*unsafe.Pointer)(at); at == nil {
+				return b, false
+			}
+			return to.print(b, at)
+		}
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() {
+			return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return appendText(b, date(*(*time.Time)(at))), true }
+		}
+		c.members(x, t)
+		return x.appendMembers
+	case reflect.Slice:
+		return c.list(t)
+	case reflect.Map:
+		return c.entries(t)
+	case reflect.String:
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return appendText(b, *(*string)(at)), true }
+	case reflect.Bool:
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return strconv.AppendBool(b, *(*bool)(at)), true }
+	case reflect.Int32, reflect.Int64, reflect.Int:
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+			return strconv.AppendInt(b, reflect.NewAt(t, at).Elem().Int(), 10), true
+		}
+	case reflect.Float32, reflect.Float64:
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+			f := reflect.NewAt(t, at).Elem().Float()
+			if math.IsNaN(f) || math.IsInf(f, 0) {
+				return appendText(b, strconv.FormatFloat(f, 'g', -1, 64)), true
+			}
+			return strconv.AppendFloat(b, f, 'g', -1, t.Bits()), true
+		}
+	}
+	return func(b []byte, _ unsafe.Pointer) ([]byte, bool) { return b, false } // streams and functions
+}
+
+// members plans a structure. A name is the one of its tag for JSON, else the member's
+// in lower camel case.
+func (c compiler) members(x *plan, t reflect.Type) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if !f.IsExported() || f.Type == reflect.TypeFor[*shape.Form]() {
@@ -75,18 +146,121 @@ func (p *printer) plan(t reflect.Type) *plan {
 		if name == "" {
 			name = camel(f.Name)
 		}
-		x.members = append(x.members, member{
-			index: i, name: strconv.Quote(name) + ":", optional: tagged && options == "omitempty",
+		m := member{
+			of: c.plan(f.Type), offset: f.Offset, name: strconv.Quote(name) + ":",
 			hidden: slices.Contains(secret, f.Name) || slices.Contains(valued[t.Name()], f.Name) || sensitive(f),
-		})
+		}
+		switch f.Type.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			m.pointer = true
+		}
+		if tagged && options == "omitempty" {
+			m.optional = f.Type
+		}
+		x.members = append(x.members, m)
 	}
 	for _, of := range types {
 		if f, ok := t.FieldByName(of.member); ok && len(f.Index) == 1 {
 			x.subjects = append(x.subjects, subject{f.Index[0], of.kind})
 		}
 	}
-	p.plans.Store(t, x)
-	return x
+}
+
+func (x *plan) appendMembers(b []byte, at unsafe.Pointer) ([]byte, bool) {
+	b = append(b, '{')
+	for i := range x.members {
+		m := &x.members[i]
+		field := unsafe.Add(at, m.offset)
+		if m.pointer && *(*unsafe.Pointer)(field) == nil || m.optional != nil && reflect.NewAt(m.optional, field).Elem().IsZero() {
+			continue
+		}
+		start := len(b)
+		b = append(b, m.name...)
+		named := len(b)
+		var there bool
+		if b, there = m.of.print(b, field); !there {
+			b = b[:start]
+			continue
+		}
+		if m.hidden {
+			b = append(b[:named], `"`+hidden+`"`...)
+		}
+		b = append(b, ',')
+	}
+	return append(bytes.TrimSuffix(b, []byte{','}), '}'), true
+}
+
+// list prints lists of a type, and bytes.
+func (c compiler) list(t reflect.Type) print {
+	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+			text := *(*[]byte)(at)
+			return append(b, text...), len(text) > 0
+		}
+	case t.Elem().Kind() == reflect.Uint8:
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+			if *(*unsafe.Pointer)(at) == nil {
+				return b, false
+			}
+			return append(base64.StdEncoding.AppendEncode(append(b, '"'), *(*[]byte)(at)), '"'), true
+		}
+	}
+	elem, size := c.plan(t.Elem()), t.Elem().Size()
+	return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+		first := *(*unsafe.Pointer)(at)
+		if first == nil {
+			return b, false
+		}
+		b = append(b, '[')
+		for i := range len(*(*[]struct{})(at)) {
+			b = append(elem.appendOrNull(b, unsafe.Add(first, uintptr(i)*size)), ',')
+		}
+		return append(bytes.TrimSuffix(b, []byte{','}), ']'), true
+	}
+}
+
+// entries prints maps of a type, by key.
+func (c compiler) entries(t reflect.Type) print {
+	elem := c.plan(t.Elem())
+	return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+		v := reflect.NewAt(t, at).Elem()
+		if v.IsNil() {
+			return b, false
+		}
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(x, y reflect.Value) int { return strings.Compare(x.String(), y.String()) })
+		value := reflect.New(t.Elem())
+		b = append(b, '{')
+		for _, k := range keys {
+			value.Elem().Set(v.MapIndex(k))
+			b = append(appendText(b, k.String()), ':')
+			b = append(elem.appendOrNull(b, value.UnsafePointer()), ',')
+		}
+		return append(bytes.TrimSuffix(b, []byte{','}), '}'), true
+	}
+}
+
+func (x *plan) appendOrNull(b []byte, at unsafe.Pointer) []byte {
+	b, there := x.print(b, at)
+	if !there {
+		b = append(b, "null"...)
+	}
+	return b
+}
+
+// elements prints the parameters of a call and its answer, as members of its event.
+// Bodies that are longer than theirs may be are not looked at.
+func (p *printer) elements(b []byte, c *wire.Call) []byte {
+	in, out := c.Input, c.Output
+	if c.Read > 2*maxElements {
+		in = nil
+	}
+	if c.Wrote > 2*maxElements || c.Code != "" || !answers(c.Service, c.Operation) {
+		out = nil
+	}
+	b = p.appendElements(append(b, `,"requestParameters":`...), in)
+	return p.appendElements(append(b, `,"responseElements":`...), out)
 }
 
 // appendElements prints an input or output as an event has it: names in lower camel
@@ -123,54 +297,11 @@ func (p *printer) append(b []byte, v reflect.Value) ([]byte, bool) {
 		if v.IsNil() {
 			return b, false
 		}
-		v = v.Elem()
+		return p.plan(v.Type().Elem()).print(b, v.UnsafePointer())
 	}
-	switch v.Kind() {
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return appendText(b, date(v.Interface().(time.Time))), true
-		}
-		return p.appendMembers(b, v), true
-	case reflect.Slice:
-		return p.appendItems(b, v)
-	case reflect.Map:
-		return p.appendEntries(b, v)
-	case reflect.String:
-		return appendText(b, v.String()), true
-	case reflect.Bool:
-		return strconv.AppendBool(b, v.Bool()), true
-	case reflect.Int32, reflect.Int64, reflect.Int:
-		return strconv.AppendInt(b, v.Int(), 10), true
-	case reflect.Float32, reflect.Float64:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return appendText(b, strconv.FormatFloat(f, 'g', -1, 64)), true
-		}
-		return strconv.AppendFloat(b, v.Float(), 'g', -1, v.Type().Bits()), true
-	}
-	return b, false // streams and functions
-}
-
-func (p *printer) appendMembers(b []byte, v reflect.Value) []byte {
-	b = append(b, '{')
-	for _, m := range p.plan(v.Type()).members {
-		f := v.Field(m.index)
-		if m.optional && f.IsZero() {
-			continue
-		}
-		start := len(b)
-		b = append(b, m.name...)
-		named := len(b)
-		var there bool
-		if b, there = p.append(b, f); !there {
-			b = b[:start]
-			continue
-		}
-		if m.hidden {
-			b = appendText(b[:named], hidden)
-		}
-		b = append(b, ',')
-	}
-	return append(bytes.TrimSuffix(b, []byte{','}), '}')
+	in := reflect.New(v.Type())
+	in.Elem().Set(v)
+	return p.plan(v.Type()).print(b, in.UnsafePointer())
 }
 
 // sensitive reports whether the model says that a member must not be shown.
@@ -179,59 +310,41 @@ func sensitive(f reflect.StructField) bool {
 	return slices.Contains(strings.Split(options, ","), "sensitive")
 }
 
-func (p *printer) appendItems(b []byte, v reflect.Value) ([]byte, bool) {
-	if v.IsNil() {
-		return b, false
-	}
-	if v.Type().Elem().Kind() == reflect.Uint8 {
-		if v.Type() == reflect.TypeFor[json.RawMessage]() {
-			return append(b, v.Bytes()...), v.Len() > 0
-		}
-		b = base64.StdEncoding.AppendEncode(append(b, '"'), v.Bytes())
-		return append(b, '"'), true
-	}
-	b = append(b, '[')
-	for i := range v.Len() {
-		b = append(p.appendOrNull(b, v.Index(i)), ',')
-	}
-	return append(bytes.TrimSuffix(b, []byte{','}), ']'), true
-}
-
-func (p *printer) appendEntries(b []byte, v reflect.Value) ([]byte, bool) {
-	if v.IsNil() {
-		return b, false
-	}
-	keys := v.MapKeys()
-	slices.SortFunc(keys, func(x, y reflect.Value) int { return strings.Compare(x.String(), y.String()) })
-	b = append(b, '{')
-	for _, k := range keys {
-		b = append(appendText(b, k.String()), ':')
-		b = append(p.appendOrNull(b, v.MapIndex(k)), ',')
-	}
-	return append(bytes.TrimSuffix(b, []byte{','}), '}'), true
-}
-
-func (p *printer) appendOrNull(b []byte, v reflect.Value) []byte {
-	b, there := p.append(b, v)
-	if !there {
-		b = append(b, "null"...)
-	}
-	return b
-}
-
 // appendText prints a text as encoding/json does.
 func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || special>>(c-' ')&1 != 0 {
-			quoted, _ := json.Marshal(s) // of a text that cannot fail
-			return append(b, quoted...)
-		}
+	if !plain(s) {
+		quoted, _ := json.Marshal(s) // of a text that cannot fail
+		return append(b, quoted...)
 	}
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// special has a bit for each character from ' ' on that is not printed as it is.
-const special = uint64(1)<<('"'-' ') | 1<<('&'-' ') | 1<<('<'-' ') | 1<<('>'-' ') | 1<<('\\'-' ')
+// plain reports whether every byte of s is printed as it is. It looks at eight at once,
+// and at each by itself where there may be one that is not.
+func plain(s string) bool {
+	for len(s) >= 8 {
+		x := binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(s), 8))
+		if (x|(x-ones*' ')|without(x, '"')|without(x, '\\')|without(x, '&')|without(x, '<')|without(x, '>'))&(ones<<7) != 0 && !eachPlain(s[:8]) {
+			return false
+		}
+		s = s[8:]
+	}
+	return eachPlain(s)
+}
+
+const ones = 0x0101010101010101
+
+// without has the highest bit of a byte set if that byte of x is c, and perhaps others.
+func without(x uint64, c byte) uint64 { return (x ^ ones*uint64(c)) - ones }
+
+func eachPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' || c == '&' || c == '<' || c == '>' {
+			return false
+		}
+	}
+	return true
+}
 
 // camel is a name that begins with a lower-case letter, as vpcId, or with letters that
 // belong together, as awsServiceName.

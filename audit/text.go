@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"neargate/arn"
 	"neargate/auth"
@@ -37,7 +38,6 @@ type operation struct {
 	name     string
 	source   string
 	readOnly bool
-	answers  bool // the answer is in events
 	head     []byte
 }
 
@@ -55,8 +55,9 @@ const (
 	keepPeople = 1000
 )
 
-// make makes the events of calls. They are the maker's until it is asked again.
-func (m *maker) make(tx store.Tx, calls []wire.Call) ([]trail.Event, error) {
+// make makes the events of calls. They are the maker's, and their texts too, until it is
+// asked again.
+func (m *maker) make(tx store.Tx, notes []note) ([]trail.Event, error) {
 	if cap(m.text) > keepText {
 		m.text = nil
 	}
@@ -65,12 +66,12 @@ func (m *maker) make(tx store.Tx, calls []wire.Call) ([]trail.Event, error) {
 	if m.people == nil {
 		m.people, m.ops = map[person]*shown{}, map[[2]string]*operation{}
 	}
-	for i := range calls {
-		if err := m.add(tx, &calls[i]); err != nil {
+	for i := range notes {
+		if err := m.add(tx, &notes[i]); err != nil {
 			return nil, err
 		}
 	}
-	text, from := string(m.text), 0
+	text, from := unsafe.String(unsafe.SliceData(m.text), len(m.text)), 0
 	for i := range m.events {
 		m.events[i].Text, from = text[from:m.ends[i]], m.ends[i]
 	}
@@ -79,7 +80,8 @@ func (m *maker) make(tx store.Tx, calls []wire.Call) ([]trail.Event, error) {
 
 // add makes the event of a call, or those of data that trails want.
 // Source: AWS CloudTrail User Guide, "CloudTrail record contents".
-func (m *maker) add(tx store.Tx, c *wire.Call) error {
+func (m *maker) add(tx store.Tx, n *note) error {
+	c := &n.call
 	if a, ok := c.Input.(*Access); ok {
 		return m.addData(tx, c, a)
 	}
@@ -89,8 +91,8 @@ func (m *maker) add(tx store.Tx, c *wire.Call) error {
 	}
 	op := m.operation(c)
 	e := trail.Event{
-		ID: m.ids.UUID(), Account: accountOf(c), Region: c.Region, Time: c.Start, Name: c.Operation, Source: op.source, Username: who.username,
-		AccessKeyID: c.AccessKeyID, ReadOnly: op.readOnly, Resources: m.print.resources(c.Input),
+		ID: m.ids.UUID(), Account: n.account, Region: c.Region, Time: c.Start, Name: c.Operation, Source: op.source, Username: who.username,
+		AccessKeyID: c.AccessKeyID, ReadOnly: op.readOnly, Resources: n.resources,
 	}
 	if c.Service == "iam" {
 		e.Region = arn.DefaultRegion // IAM is global
@@ -98,13 +100,7 @@ func (m *maker) add(tx store.Tx, c *wire.Call) error {
 	b := m.appendHead(m.text, c, who, op, e.Region)
 	b = appendMember(b, `,"userAgent":`, c.UserAgent)
 	b = appendError(b, c)
-	b = m.print.appendElements(append(b, `,"requestParameters":`...), c.Input)
-	b = append(b, `,"responseElements":`...)
-	if c.Code == "" && op.answers {
-		b = m.print.appendElements(b, c.Output)
-	} else {
-		b = append(b, "null"...)
-	}
+	b = append(b, n.elements...)
 	b = appendIDs(b, c, &e)
 	b = append(b, `,"eventType":"AwsApiCall","managementEvent":true`...)
 	b = appendMember(b, `,"recipientAccountId":`, e.Account)
@@ -184,7 +180,7 @@ func (m *maker) operation(c *wire.Call) *operation {
 	k := [2]string{c.Service, c.Operation}
 	op := m.ops[k]
 	if op == nil {
-		op = &operation{name: c.Operation, source: c.Service + ".amazonaws.com", readOnly: readOnly(c.Service, c.Operation), answers: answers(c.Service, c.Operation)}
+		op = &operation{name: c.Operation, source: c.Service + ".amazonaws.com", readOnly: readOnly(c.Service, c.Operation)}
 		if name, ok := renamed[k]; ok {
 			op.name = name
 		}
