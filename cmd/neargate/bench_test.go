@@ -245,8 +245,10 @@ func BenchmarkCall(b *testing.B) {
 			c.again(b, "DescribeTasks", string(body))
 		})
 	}
-	b.Run("RegisterTaskDefinition", func(b *testing.B) { c.again(b, "RegisterTaskDefinition", string(sample)) })
-	b.Run("RegisterTaskDefinition/of 16", func(b *testing.B) { c.together(b, 16, "RegisterTaskDefinition", string(sample)) })
+	b.Run("RegisterTaskDefinition/alone", func(b *testing.B) { c.again(b, "RegisterTaskDefinition", string(sample)) })
+	for _, n := range []int{16, 64} {
+		b.Run(fmt.Sprint("RegisterTaskDefinition/of ", n), func(b *testing.B) { c.together(b, n, "RegisterTaskDefinition", string(sample)) })
+	}
 }
 
 // subnet is one of the default VPC.

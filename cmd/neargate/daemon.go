@@ -63,10 +63,6 @@ type options struct {
 // grace is how long requests in progress may take when the daemon ends.
 const grace = 5 * time.Second
 
-// garbage is how much may gather before it is collected, beside what is in use, while
-// there is much to do.
-const garbage = 128 << 20
-
 // daemon is a running installation.
 type daemon struct {
 	options
@@ -259,7 +255,7 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.runLogs(part)
 	part("audit", d.audit.Run)
-	wg.Go(func() { headroom.Keep(ctx, garbage) })
+	wg.Go(func() { headroom.Keep(ctx, headroom.Room()) })
 	part("CloudTrail events", func(ctx context.Context) error { return d.trail.Run(ctx, d.log) })
 	part("CloudTrail files", func(ctx context.Context) error {
 		keys := trails.Keys{Store: d.store, Secret: d.master}

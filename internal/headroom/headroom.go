@@ -9,40 +9,56 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
 	every = time.Second // between looks
-	calm  = 3           // looks in a row without much that end being busy
 
-	// much is what a busy process allocates between two looks, little what a calm one does.
-	much   = 16 << 20
+	// calm is how many looks in a row with little allocated end being busy. What is given
+	// back has to be made anew, page by page, by the next burst, which may come soon.
+	calm   = 30
 	little = 4 << 20
+
+	// The room is a share of the machine's memory, within bounds.
+	share   = 64
+	minRoom = 64 << 20
+	maxRoom = 512 << 20
 )
 
-// Keep gives garbage room until ctx ends: as much as is in use, and, while the process is
-// busy, at least room bytes. When it becomes calm, what it does not use goes back to the
-// system. A heap of several times room is collected as Go does by itself.
+// Room is how much garbage a process may gather on this machine, in bytes: a sixty-fourth
+// of the memory, at least 64 MiB and at most 512.
+func Room() int {
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		return minRoom
+	}
+	return int(min(max(machine.Totalram*uint64(machine.Unit)/share, minRoom), maxRoom))
+}
+
+// Keep gives garbage room until ctx ends: as much as is in use, and at least room bytes.
+// When the process becomes calm, what it does not use goes back to the system, and as
+// long as it is calm it gathers no more garbage than what is in use. A limit on the
+// process's memory (GOMEMLIMIT) goes before.
 func Keep(ctx context.Context, room int) {
 	debug.FreeOSMemory() // what the start took
 	defer debug.SetGCPercent(debug.SetGCPercent(usual))
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()
-	k := keeper{room: uint64(room)}
-	before := look().allocated
+	k := keeper{room: uint64(room), before: look().allocated, quiet: calm}
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticks.C:
-		}
-		now := look()
-		percent, free := k.next(now.allocated-before, now.live)
-		if before = now.allocated; percent != 0 {
+		percent, free := k.next(look())
+		if percent != 0 {
 			debug.SetGCPercent(percent)
 		}
 		if free {
 			debug.FreeOSMemory()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
 		}
 	}
 }
@@ -53,48 +69,49 @@ const usual = 100
 // keeper decides what to do about the garbage.
 type keeper struct {
 	room    uint64
-	percent int // 0: the usual one
-	quiet   int // looks in a row without much allocated
+	percent int    // 0: never set
+	before  uint64 // allocated, at the look before
+	quiet   int    // looks in a row with little allocated
+	busy    bool   // there was more since memory was given back
 }
 
-// next returns the GC percentage to set after a while in which so many bytes were
-// allocated, with so many in use: 0 leaves it. free says to give memory back.
-func (k *keeper) next(allocated, live uint64) (percent int, free bool) {
-	switch {
-	case allocated >= much:
-		k.quiet = 0
-	case k.percent == 0:
-		return 0, false
-	case allocated > little:
-		k.quiet = 0
-		return 0, false
-	default:
-		if k.quiet++; k.quiet < calm {
-			return 0, false
-		}
-		k.percent, k.quiet = 0, 0
-		return usual, true
+// next returns the GC percentage to set after a look: 0 leaves it. free says to collect
+// and to give memory back.
+func (k *keeper) next(f figures) (percent int, free bool) {
+	allocated := f.allocated - k.before
+	k.before = f.allocated
+	if allocated > little {
+		k.quiet, k.busy = 0, true
+	} else {
+		k.quiet = min(k.quiet+1, calm)
+	}
+	if k.quiet == calm && (k.busy || f.heap > 2*max(f.live, minHeap)) {
+		k.busy, free = false, true
 	}
 	want := usual
-	if live < k.room {
-		want = int(min(k.room*usual/max(live, 1<<20), math.MaxInt16))
+	if f.live < k.room {
+		want = int(min(k.room*usual/max(f.live, 1<<20), math.MaxInt16))
 	}
 	// Setting it stops the process for a moment: not for a little.
-	if had := max(k.percent, usual); want > had*5/4 || want < had*4/5 {
-		k.percent = want
-		return want, false
+	if want <= k.percent*5/4 && want >= k.percent*4/5 {
+		return 0, free
 	}
-	return 0, false
+	k.percent = want
+	return want, free
 }
+
+// minHeap is what counts as in use at least, as the runtime has it, in bytes.
+const minHeap = 4 << 20
 
 // figures are what the runtime tells of the heap, in bytes.
 type figures struct {
 	allocated uint64 // since the process began
 	live      uint64 // in use at the last collection
+	heap      uint64 // in use or garbage
 }
 
 func look() figures {
-	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
-	return figures{s[0].Value.Uint64(), s[1].Value.Uint64()}
+	return figures{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64()}
 }
