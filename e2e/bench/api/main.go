@@ -5,8 +5,10 @@
 // Every call is signed by the SDK's signer; one signed request is sent again and
 // again, and neargate verifies it each time (moto does not verify). Servers run
 // on one processor and the load on the other where there are two. Rounds are
-// interleaved; what is printed is the median of the rounds' ratios, and the
-// spread of neargate against itself as the noise.
+// interleaved, after one that is not counted. In each neargate has its turn twice: its
+// figures are those of both together, as what it puts off (garbage, upkeep of the store)
+// would else fall into one of them each time, and their ratio shows the noise. What is
+// printed is the median of the rounds' ratios, and their spread.
 package main
 
 import (
@@ -32,6 +34,7 @@ import (
 
 var (
 	neargate = flag.String("neargate", "../bin/neargate", "the binary")
+	beside   = flag.String("beside", "", "another binary of neargate to measure beside, instead of moto_server")
 	rounds   = flag.Int("rounds", 7, "interleaved rounds")
 	length   = flag.Duration("length", time.Second, "load in each round")
 	clients  = flag.Int("clients", 16, "connections")
@@ -85,18 +88,17 @@ type server struct {
 
 // measureCalls compares neargate with its peers, call by call.
 func measureCalls(dir string) error {
-	ng, err := startNeargate(dir)
+	ng, err := startNeargate(dir, *neargate)
 	if err != nil {
 		return err
 	}
 	defer ng.stop()
-	peers := []*server{}
-	moto, err := startMoto()
+	peers, err := startPeers(dir)
 	if err != nil {
-		fmt.Println("moto_server is not installed: measuring without it")
-	} else {
-		defer moto.stop()
-		peers = append(peers, moto)
+		return err
+	}
+	for _, p := range peers {
+		defer p.stop()
 	}
 	definition := sampleDefinition()
 	for _, s := range append([]*server{ng}, peers...) {
@@ -132,34 +134,44 @@ func measureCalls(dir string) error {
 
 // compare runs interleaved rounds of one call and prints medians.
 func compare(what string, ng *server, peers []*server, req func(*server) call) {
-	type sample struct{ rate, perCPU float64 }
-	all := append([]*server{ng, ng}, peers...) // twice: the second shows the noise
+	all := append([]*server{ng, ng}, peers...)
 	got := make([][]sample, len(all))
+	for _, s := range all[1:] {
+		s.load(req(s)) // not counted: first uses of code and memory
+	}
 	for range *rounds {
 		for i, s := range all {
 			n, took, cpu := s.load(req(s))
-			got[i] = append(got[i], sample{float64(n) / took.Seconds(), float64(n) / cpu.Seconds()})
+			got[i] = append(got[i], sample{float64(n), took.Seconds(), cpu.Seconds()})
 		}
+	}
+	both := make([]sample, *rounds)
+	for r := range both {
+		a, b := got[0][r], got[1][r]
+		both[r] = sample{a.calls + b.calls, a.took + b.took, a.cpu + b.cpu}
 	}
 	fmt.Printf("\n%s, %d connections, %d rounds of %v\n", what, *clients, *rounds, *length)
-	fmt.Printf("%-14s %12s %16s %14s %18s\n", "", "calls/s", "calls/CPU-second", "ratio calls/s", "ratio calls/CPU-s")
-	for i, s := range all {
-		rate := make([]float64, *rounds)
-		perCPU := make([]float64, *rounds)
-		rr := make([]float64, *rounds)
-		rc := make([]float64, *rounds)
+	fmt.Printf("%-14s %12s %16s %20s %20s\n", "", "calls/s", "calls/CPU-second", "ratio calls/s", "ratio calls/CPU-s")
+	line := func(name string, of, to []sample) {
+		var rate, perCPU, rr, rc []float64
 		for r := range *rounds {
-			rate[r], perCPU[r] = got[i][r].rate, got[i][r].perCPU
-			rr[r] = got[0][r].rate / got[i][r].rate
-			rc[r] = got[0][r].perCPU / got[i][r].perCPU
+			rate, perCPU = append(rate, to[r].rate()), append(perCPU, to[r].perCPU())
+			rr, rc = append(rr, of[r].rate()/to[r].rate()), append(rc, of[r].perCPU()/to[r].perCPU())
 		}
-		name := s.name
-		if i == 1 {
-			name = "(itself again)"
-		}
-		fmt.Printf("%-14s %12.0f %16.0f %14s %18s\n", name, median(rate), median(perCPU), spread(rr), spread(rc))
+		fmt.Printf("%-14s %12.0f %16.0f %20s %20s\n", name, median(rate), median(perCPU), spread(rr), spread(rc))
+	}
+	line(ng.name, both, both)
+	line("(turn by turn)", got[0], got[1])
+	for i, s := range peers {
+		line(s.name, both, got[i+2])
 	}
 }
+
+// sample is what one load came to.
+type sample struct{ calls, took, cpu float64 } // seconds
+
+func (s sample) rate() float64   { return s.calls / s.took }
+func (s sample) perCPU() float64 { return s.calls / s.cpu }
 
 func median(v []float64) float64 {
 	v = slices.Clone(v)

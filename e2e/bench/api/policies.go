@@ -13,7 +13,7 @@ import (
 // measurePolicies compares a call of users with policies of 1 and of 100 statements,
 // of which the last allows it, and of the root user, whom no policy is asked about.
 func measurePolicies(dir string) error {
-	root, err := startNeargate(dir)
+	root, err := startNeargate(dir, *neargate)
 	if err != nil {
 		return err
 	}

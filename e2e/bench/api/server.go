@@ -16,9 +16,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-func startNeargate(dir string) (*server, error) {
+// startPeers starts what neargate is measured beside, if it is installed.
+func startPeers(dir string) ([]*server, error) {
+	if *beside != "" {
+		other, err := startNeargate(filepath.Join(dir, "beside"), *beside)
+		if err != nil {
+			return nil, err
+		}
+		other.name = filepath.Base(*beside)
+		return []*server{other}, nil
+	}
+	moto, err := startMoto()
+	if err != nil {
+		fmt.Println("moto_server is not installed: measuring without it")
+		return nil, nil
+	}
+	return []*server{moto}, nil
+}
+
+func startNeargate(dir, binary string) (*server, error) {
 	data := filepath.Join(dir, "data")
-	bin, err := filepath.Abs(*neargate)
+	bin, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
 	}
