@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"neargate/internal/encode"
 	"neargate/internal/pause"
 	"neargate/resource/objects"
 	"neargate/resource/trail"
@@ -195,14 +196,14 @@ func stranger(c *wire.Call) *shown {
 	if c.Account == "" {
 		return &shown{text: append(b, `"","accountId":"anonymous"}`...)}
 	}
-	b = appendMember(appendText(b, userID(c)), `,"accountId":`, c.Account)
+	b = appendMember(encode.AppendString(b, userID(c)), `,"accountId":`, c.Account)
 	return &shown{text: append(b, '}')}
 }
 
 func appendPairs(b []byte, pairs []Pair, before string) []byte {
 	for _, p := range pairs {
-		b = append(appendText(append(b, before...), p.Name), ':')
-		b = appendText(b, p.Value)
+		b = append(encode.AppendString(append(b, before...), p.Name), ':')
+		b = encode.AppendString(b, p.Value)
 		before = ","
 	}
 	return b

@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"math"
 	"reflect"
@@ -15,6 +14,7 @@ import (
 	"unicode"
 	"unsafe"
 
+	"neargate/internal/encode"
 	"neargate/resource/trail"
 	"neargate/wire"
 	"neargate/wire/shape"
@@ -106,7 +106,9 @@ func (c compiler) print(x *plan, t reflect.Type) print {
 		}
 	case reflect.Struct:
 		if t == reflect.TypeFor[time.Time]() {
-			return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return appendText(b, date(*(*time.Time)(at))), true }
+			return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
+				return encode.AppendString(b, date(*(*time.Time)(at))), true
+			}
 		}
 		c.members(x, t)
 		return x.appendMembers
@@ -115,7 +117,7 @@ func (c compiler) print(x *plan, t reflect.Type) print {
 	case reflect.Map:
 		return c.entries(t)
 	case reflect.String:
-		return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return appendText(b, *(*string)(at)), true }
+		return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return encode.AppendString(b, *(*string)(at)), true }
 	case reflect.Bool:
 		return func(b []byte, at unsafe.Pointer) ([]byte, bool) { return strconv.AppendBool(b, *(*bool)(at)), true }
 	case reflect.Int32, reflect.Int64, reflect.Int:
@@ -126,7 +128,7 @@ func (c compiler) print(x *plan, t reflect.Type) print {
 		return func(b []byte, at unsafe.Pointer) ([]byte, bool) {
 			f := reflect.NewAt(t, at).Elem().Float()
 			if math.IsNaN(f) || math.IsInf(f, 0) {
-				return appendText(b, strconv.FormatFloat(f, 'g', -1, 64)), true
+				return encode.AppendString(b, strconv.FormatFloat(f, 'g', -1, 64)), true
 			}
 			return strconv.AppendFloat(b, f, 'g', -1, t.Bits()), true
 		}
@@ -234,7 +236,7 @@ func (c compiler) entries(t reflect.Type) print {
 		b = append(b, '{')
 		for _, k := range keys {
 			value.Elem().Set(v.MapIndex(k))
-			b = append(appendText(b, k.String()), ':')
+			b = append(encode.AppendString(b, k.String()), ':')
 			b = append(elem.appendOrNull(b, value.UnsafePointer()), ',')
 		}
 		return append(bytes.TrimSuffix(b, []byte{','}), '}'), true
@@ -308,42 +310,6 @@ func (p *printer) append(b []byte, v reflect.Value) ([]byte, bool) {
 func sensitive(f reflect.StructField) bool {
 	_, options, _ := strings.Cut(f.Tag.Get("aws"), ",")
 	return slices.Contains(strings.Split(options, ","), "sensitive")
-}
-
-// appendText prints a text as encoding/json does.
-func appendText(b []byte, s string) []byte {
-	if !plain(s) {
-		quoted, _ := json.Marshal(s) // of a text that cannot fail
-		return append(b, quoted...)
-	}
-	return append(append(append(b, '"'), s...), '"')
-}
-
-// plain reports whether every byte of s is printed as it is. It looks at eight at once,
-// and at each by itself where there may be one that is not.
-func plain(s string) bool {
-	for len(s) >= 8 {
-		x := binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(s), 8))
-		if (x|(x-ones*' ')|without(x, '"')|without(x, '\\')|without(x, '&')|without(x, '<')|without(x, '>'))&(ones<<7) != 0 && !eachPlain(s[:8]) {
-			return false
-		}
-		s = s[8:]
-	}
-	return eachPlain(s)
-}
-
-const ones = 0x0101010101010101
-
-// without has the highest bit of a byte set if that byte of x is c, and perhaps others.
-func without(x uint64, c byte) uint64 { return (x ^ ones*uint64(c)) - ones }
-
-func eachPlain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x80 || c == '"' || c == '\\' || c == '&' || c == '<' || c == '>' {
-			return false
-		}
-	}
-	return true
 }
 
 // camel is a name that begins with a lower-case letter, as vpcId, or with letters that

@@ -9,6 +9,7 @@ import (
 
 	"neargate/arn"
 	"neargate/auth"
+	"neargate/internal/encode"
 	"neargate/resource/trail"
 	"neargate/store"
 	"neargate/wire"
@@ -157,7 +158,7 @@ func (m *maker) end(b []byte, e trail.Event) {
 }
 
 func appendMember(b []byte, name, value string) []byte {
-	return appendText(append(b, name...), value)
+	return encode.AppendString(append(b, name...), value)
 }
 
 // appendOptional prints a member unless it is empty.
@@ -171,7 +172,7 @@ func appendOptional(b []byte, name, value string) []byte {
 // appendDate prints when a call began. Most begin in the second of the one before.
 func (m *maker) appendDate(b []byte, c *wire.Call) []byte {
 	if s := c.Start.Unix(); s != m.second || m.date == nil {
-		m.second, m.date = s, appendText(m.date[:0], date(c.Start))
+		m.second, m.date = s, encode.AppendString(m.date[:0], date(c.Start))
 	}
 	return append(b, m.date...)
 }

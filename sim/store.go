@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -57,12 +58,12 @@ type recordingTx struct {
 }
 
 func (t *recordingTx) Put(key string, val []byte) {
-	t.changed[key] = val
+	t.changed[key] = bytes.Clone(val)
 	t.Tx.Put(key, val)
 }
 
 func (t *recordingTx) PutRecord(key string, val []byte, entries, added []string) {
-	t.changed[key] = val
+	t.changed[key] = bytes.Clone(val)
 	for _, e := range added {
 		t.changed[e] = []byte(key)
 	}

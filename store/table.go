@@ -7,6 +7,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"neargate/internal/encode"
 )
 
 // Table keeps records of type T as JSON under Name. Records are values: what
@@ -17,6 +19,10 @@ type Table[T any] struct {
 	Name    string
 	Key     func(*T) []string // the segments of the primary key, tenant first
 	Indexes []Index[T]
+
+	// JSON writes a record as encoding/json does, and faster; nil for what is not written
+	// often.
+	JSON *encode.Encoder[T]
 
 	// Flat says that a record has no pointers, slices and maps, and is what its JSON
 	// decodes to: who reads it after Put gets it without decoding.
@@ -121,12 +127,8 @@ func (t Table[T]) CountBy(tx Tx, index string, segments ...string) int {
 
 // Put writes r and keeps the indexes in step.
 func (t Table[T]) Put(tx Tx, r *T) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("store: encode %s: %w", t.Name, err)
-	}
 	key, now := t.keys(r)
-	if err := t.put(tx, key, now, b, r); err != nil || !t.Flat {
+	if err := t.encode(r, func(b []byte) error { return t.put(tx, key, now, b, r) }); err != nil || !t.Flat {
 		return err
 	}
 	v, err := tx.Get(key)
@@ -135,6 +137,18 @@ func (t Table[T]) Put(tx Tx, r *T) error {
 		v.Remember(&kept, t.fresh)
 	}
 	return err
+}
+
+// encode calls use with the JSON of r.
+func (t Table[T]) encode(r *T, use func([]byte) error) error {
+	if t.JSON != nil {
+		return t.JSON.Encode(r, use)
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("store: encode %s: %w", t.Name, err)
+	}
+	return use(b)
 }
 
 // put writes r, as b, under key and keeps its index entries, which are now to be these, in

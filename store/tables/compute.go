@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"neargate/internal/encode"
 	"neargate/resource/compute"
 	"neargate/store"
 )
@@ -98,6 +99,7 @@ const Protected = "protected"
 // Tasks keeps ECS tasks by account, region, cluster, id.
 var Tasks = store.Table[compute.Task]{
 	Name: "ecs/task",
+	JSON: encode.For[compute.Task](),
 	Key:  func(t *compute.Task) []string { return []string{t.Account, t.Region, t.Cluster, t.ID} },
 	Indexes: []store.Index[compute.Task]{
 		{Name: TasksByCluster, Keys: func(t *compute.Task) [][]string {
@@ -206,6 +208,7 @@ const (
 // Services keeps ECS services by account, region, cluster, name.
 var Services = store.Table[compute.Service]{
 	Name: "ecs/service",
+	JSON: encode.For[compute.Service](),
 	Key:  func(s *compute.Service) []string { return []string{s.Account, s.Region, s.Cluster, s.Name} },
 	Indexes: []store.Index[compute.Service]{
 		{Name: ServicesByActivity, Keys: func(s *compute.Service) [][]string {

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"neargate/internal/encode"
 	"neargate/resource/compute/taskdef"
 	"neargate/store"
 )
@@ -13,6 +14,7 @@ const TaskDefinitionsByStatus = "ecs/taskdef@status"
 // (as [Number]).
 var TaskDefinitions = store.Table[taskdef.Definition]{
 	Name: "ecs/taskdef",
+	JSON: encode.For[taskdef.Definition](),
 	Key: func(d *taskdef.Definition) []string {
 		return []string{d.Account, d.Region, d.Family, Number(d.Revision)}
 	},
@@ -29,6 +31,7 @@ const FamiliesByStatus = "ecs/family@status"
 // Families keeps task definition families by account, region, name.
 var Families = store.Table[taskdef.Family]{
 	Name: "ecs/family",
+	JSON: encode.For[taskdef.Family](),
 	Flat: true,
 	Key:  func(f *taskdef.Family) []string { return []string{f.Account, f.Region, f.Name} },
 	Indexes: []store.Index[taskdef.Family]{

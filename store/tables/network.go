@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"neargate/arn"
+	"neargate/internal/encode"
 	"neargate/resource/network"
 	"neargate/store"
 )
@@ -111,6 +112,7 @@ const (
 // NetworkInterfaces keeps elastic network interfaces by account, region, id.
 var NetworkInterfaces = store.Table[network.NetworkInterface]{
 	Name: "ec2/eni",
+	JSON: encode.For[network.NetworkInterface](),
 	Key:  func(e *network.NetworkInterface) []string { return []string{e.Account, e.Region, e.ID} },
 	Indexes: []store.Index[network.NetworkInterface]{
 		{Name: InterfacesByVpc, Keys: func(e *network.NetworkInterface) [][]string {

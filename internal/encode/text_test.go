@@ -1,4 +1,4 @@
-package audit
+package encode
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestText: a text is printed as encoding/json prints it, whatever is where in it.
+// TestText: a text is written as encoding/json prints it, whatever is where in it.
 func TestText(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -19,8 +19,8 @@ func TestText(t *testing.T) {
 			}
 		}
 		want, _ := json.Marshal(string(s))
-		if got := appendText([]byte("x"), string(s)); string(got) != "x"+string(want) {
-			t.Fatalf("seed %d: %q is printed as %s, want %s", seed, s, got, want)
+		if got := AppendString([]byte("x"), string(s)); string(got) != "x"+string(want) {
+			t.Fatalf("seed %d: %q is written as %s, want %s", seed, s, got, want)
 		}
 	}
 }
