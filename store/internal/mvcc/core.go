@@ -87,8 +87,8 @@ type Core struct {
 	check   *checker
 
 	mu       sync.Mutex
-	work     *tree // the durable content, to be written
-	over     *tree // what pending ones write over it
+	work     *tree    // the durable content, to be written
+	over     *overlay // what the pending ones, and no others, write over it
 	history  history
 	pending  []*Commit // decided and not durable, in order
 	watchers watchers
@@ -98,7 +98,7 @@ type Core struct {
 
 // New makes an empty core.
 func New(o Options) *Core {
-	c := &Core{opts: o, wake: make(chan struct{}, 1), work: newTree(), over: newOverlay()}
+	c := &Core{opts: o, wake: make(chan struct{}, 1), work: newTree(), over: newOverlay(0)}
 	if o.Paranoid {
 		c.check = &checker{known: map[*Item]bool{}}
 	}
@@ -118,16 +118,14 @@ func (c *Core) settle(rev store.Rev, epoch int) {
 // show makes the durable content, with what is pending over it, the tip.
 func (c *Core) show() {
 	last := c.pending[len(c.pending)-1]
-	c.tip.Store(&snapshot{tree: c.durable.Load().tree, over: c.over.Copy(), rev: last.Rev, epoch: last.epoch, last: last})
+	c.tip.Store(&snapshot{tree: c.durable.Load().tree, over: c.over, rev: last.Rev, epoch: last.epoch, last: last})
 }
 
 // append puts a commit after those pending.
 func (c *Core) append(commit *Commit, rev store.Rev, epoch int) {
 	commit.Rev, commit.epoch = rev, epoch
 	c.pending = append(c.pending, commit)
-	for _, ch := range commit.Changes {
-		c.over.Set(ch.Key, ch.Item)
-	}
+	c.over.add(rev, commit.Changes)
 }
 
 // View implements store.Store.
@@ -212,7 +210,7 @@ func (c *Core) attempt(ctx context.Context, fn func(store.Tx) error, alone bool)
 	if err := fn(t); err != nil {
 		return s.resting(err), true
 	}
-	if t.err != nil || t.writes == nil {
+	if t.err != nil || t.writes.empty() {
 		return s.resting(t.err), true
 	}
 	if !alone {

@@ -24,24 +24,20 @@ func (c *Core) Pending() <-chan struct{} { return c.wake }
 func (c *Core) Next(maxOps, maxBytes int) (b Batch, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	place, size := make(map[string]int, 4*len(c.pending)), 0
+	size := 0
 	for _, commit := range c.pending {
 		size += commit.Size
-		if b.n > 0 && (len(b.Writes)+len(commit.Changes) > maxOps || size > maxBytes) {
+		if b.n > 0 && (c.over.keys(b.n)+len(commit.Changes) > maxOps || size > maxBytes) {
 			break
-		}
-		for _, ch := range commit.Changes {
-			if i, again := place[ch.Key]; again {
-				b.Writes[i] = ch
-				continue
-			}
-			place[ch.Key] = len(b.Writes)
-			b.Writes = append(b.Writes, ch)
 		}
 		b.Rev = commit.Rev
 		b.n++
 	}
-	return b, b.n > 0
+	if b.n == 0 {
+		return b, false
+	}
+	b.Writes = c.over.merged(b.n, b.Rev)
+	return b, true
 }
 
 // Durable makes the commits of the batch visible and answers their writers.
@@ -61,7 +57,7 @@ func (c *Core) Durable(b Batch) {
 
 // resume makes commits the pending ones, as they were, after the durable content.
 func (c *Core) resume(commits []*Commit, epoch int) {
-	c.pending, c.over = nil, newOverlay()
+	c.pending, c.over = nil, newOverlay(c.over.keys(len(c.pending)))
 	if len(commits) == 0 {
 		return
 	}

@@ -8,19 +8,15 @@ import (
 	"neargate/store"
 )
 
-// The degrees keep the nodes that are copied small: those of the content by each batch
-// of commits, those of what is pending by each commit.
-const (
-	degree        = 16
-	overlayDegree = 8
-)
+// degree keeps the nodes of the content small, which each batch of commits copies.
+const degree = 16
 
 type tree = btree.Map[string, *Item]
 
 // snapshot is the immutable content of the store at one revision.
 type snapshot struct {
 	tree  *tree
-	over  *tree // what lies over it; nil for nothing, in it a nil item for no record
+	over  *overlay // what lies over it at rev; nil for nothing
 	rev   store.Rev
 	epoch int     // counts the times that speculative commits were undone
 	last  *Commit // the newest commit in it; nil when that needs no waiting for
@@ -29,12 +25,21 @@ type snapshot struct {
 // get returns the item under key, nil when there is none.
 func (s *snapshot) get(key string) *Item {
 	if s.over != nil {
-		if it, ok := s.over.Get(key); ok {
+		if it, ok := s.over.get(key, s.rev); ok {
 			return it
 		}
 	}
 	it, _ := s.tree.Get(key)
 	return it
+}
+
+// overIn returns what lies over the tree in the interval, in key order; in it a nil item
+// is for no record.
+func (s *snapshot) overIn(in interval) []Change {
+	if s.over == nil {
+		return nil
+	}
+	return s.over.within(in, s.rev)
 }
 
 // interval is the keys lo ≤ key < hi; an empty hi has no upper bound.
@@ -78,6 +83,3 @@ func rank(t *tree, key string) int {
 
 // newTree makes an empty tree.
 func newTree() *tree { return btree.NewMap[string, *Item](degree) }
-
-// newOverlay makes an empty one for what lies over a tree.
-func newOverlay() *tree { return btree.NewMap[string, *Item](overlayDegree) }

@@ -21,7 +21,7 @@ type tx struct {
 
 	points []string
 	ranges []interval
-	writes *tree // by key; a nil item deletes
+	writes writes
 
 	touched []touched // items handed out, when tracing
 	trace   bool
@@ -37,10 +37,8 @@ func (t *tx) Rev() store.Rev { return t.base.rev }
 
 // Get implements store.Tx.
 func (t *tx) Get(key string) (store.Value, error) {
-	if t.writes != nil {
-		if it, mine := t.writes.Get(key); mine {
-			return t.found(key, it)
-		}
+	if it, mine := t.writes.get(key); mine {
+		return t.found(key, it)
 	}
 	if t.updating {
 		t.points = append(t.points, key)
@@ -125,7 +123,7 @@ func (t *tx) merge(in interval, visit func(string, *Item) bool) {
 // overIn returns what lies over the tree in the interval, in key order: what the
 // snapshot has there, and over that the transaction's own writes.
 func (t *tx) overIn(in interval) []Change {
-	below, own := within(t.base.over, in), within(t.writes, in)
+	below, own := t.base.overIn(in), t.writes.within(in)
 	if len(below) == 0 || len(own) == 0 {
 		return append(below, own...)
 	}
@@ -141,22 +139,6 @@ func (t *tx) overIn(in interval) []Change {
 		}
 	}
 	return append(append(all, below...), own...)
-}
-
-// within returns the entries of a tree, which may be nil, in the interval.
-func within(t *tree, in interval) []Change {
-	if t == nil {
-		return nil
-	}
-	var w []Change
-	t.Ascend(in.lo, func(key string, it *Item) bool {
-		if !in.contains(key) {
-			return false
-		}
-		w = append(w, Change{key, it})
-		return true
-	})
-	return w
 }
 
 func (t *tx) read(in interval) {
@@ -210,25 +192,20 @@ func (t *tx) write(key string, it *Item) {
 	case key == "":
 		t.err = errors.New("store: empty key")
 		return
-	case t.writes == nil:
-		t.writes = newTree()
 	}
-	t.writes.Set(key, it)
+	t.writes.set(key, it)
 }
 
-// effects returns the writes that change the given content, in key order. What
-// changes nothing counts as read instead: it is right only while that stays.
+// effects takes from the transaction the writes that change the given content, in key
+// order. What changes nothing counts as read instead: it is right only while that stays.
 func (t *tx) effects(now *snapshot) []Change {
-	changes := make([]Change, 0, t.writes.Len())
-	t.writes.Scan(func(key string, it *Item) bool {
-		if same(now.get(key), it) {
-			t.points = append(t.points, key)
-		} else {
-			changes = append(changes, Change{key, it})
+	return slices.DeleteFunc(t.writes.take(), func(ch Change) bool {
+		vain := same(now.get(ch.Key), ch.Item)
+		if vain {
+			t.points = append(t.points, ch.Key)
 		}
-		return true
+		return vain
 	})
-	return changes
 }
 
 func same(a, b *Item) bool {
