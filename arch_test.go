@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	"wire":                   {"wire", "arn", "internal"},
 	"resource":               {"arn", "resource"},
 	"store":                  {"store", "internal"},
-	"store/tables":           {"store", "resource", "arn"},
+	"store/tables":           {"store", "resource", "arn", "internal"},
 	"auth":                   {"auth", "resource/identity", "resource/key", "resource/param", "resource/secret", "resource/signing", "resource/zone", "store", "arn", "internal"},
 	"service":                {"service", "aws", "wire/shape", "resource", "store", "auth", "arn", "internal"},
 	"control/loop":           {"store", "arn", "internal"},
