@@ -5,6 +5,7 @@ package encode
 import (
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -37,7 +38,9 @@ func (e *Encoder[T]) Encode(v *T, use func(text []byte) error) error {
 		buffer = new([]byte)
 	}
 	text, err := e.write((*buffer)[:0], unsafe.Pointer(v))
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("encode %v: %w", reflect.TypeFor[T](), err)
+	} else {
 		err = use(text)
 	}
 	if cap(text) <= keep {

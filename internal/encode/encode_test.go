@@ -183,8 +183,8 @@ func TestSame(t *testing.T) {
 func TestErrors(t *testing.T) {
 	unused := func([]byte) error { t.Error("it is used"); return nil }
 	late := struct{ At []time.Time }{[]time.Time{time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}}
-	if err := For[struct{ At []time.Time }]().Encode(&late, unused); err == nil {
-		t.Error("a year of five digits")
+	if err := For[struct{ At []time.Time }]().Encode(&late, unused); err == nil || !strings.HasPrefix(err.Error(), "encode struct { At []time.Time }: ") {
+		t.Errorf("a year of five digits: %v", err)
 	}
 	c := struct{ C []chan int }{make([]chan int, 1)}
 	if err := For[struct{ C []chan int }]().Encode(&c, unused); err == nil {
