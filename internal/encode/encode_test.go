@@ -35,7 +35,6 @@ type every struct {
 	Text      string            `json:"text"`
 	Optional  string            `json:"optional,omitempty"`
 	Left      string            `json:"-"`
-	Dash      int               `json:"-,"`
 	Number    int               `json:",omitzero"`
 	Long      int64             `json:"long,omitempty"`
 	Short     int32             `json:"short,omitzero"`
